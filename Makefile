@@ -2,22 +2,52 @@
 PYTHON ?= python3
 VENV := .venv
 PY := $(VENV)/bin/python
+PACKAGES := transform_lambda catalog_lambda scripts sandbox benchmarks
 .DEFAULT_GOAL := help
-.PHONY: help
+.PHONY: help venv demo test lint unit sandbox package templates bench lock clean
 
 help:  ## list every target
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
 
-# The environment is made anew whenever the lock changes; hashes are checked by pip.
+# The environment is made anew whenever the lock changes; pip checks every hash.
 $(VENV)/.ready: requirements/development.lock
-	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("ddb-lake needs Python 3.11 or newer, this is %s: run make PYTHON=python3.12" % sys.version.split()[0])'
-	@echo "making $(VENV) from requirements/development.lock (about a minute, once)"
+	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("ddb-lake needs Python 3.11 or newer, this is %s. Next: make PYTHON=python3.12" % sys.version.split()[0])'
+	@echo "making $(VENV) from requirements/development.lock (a minute or two, once)"
 	@$(PYTHON) -m venv --clear $(VENV)
 	@$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: -r requirements/development.lock
 	@touch $@
 
 venv: $(VENV)/.ready  ## make the virtual environment from the hash-pinned lock
 
+demo: venv  ## the whole lake on this machine: two accounts, put items, query, compare; under a minute
+	@$(PY) -m sandbox exec --speed 60 -- $(PY) -m sandbox.demo
+
+test: venv lint unit  ## lint, types, cfn-lint and every test but the long ones
+
+lint: venv
+	@$(VENV)/bin/ruff check .
+	@$(VENV)/bin/ruff format --check .
+	@$(VENV)/bin/mypy
+	@$(VENV)/bin/cfn-lint templates/*.yaml
+
+unit: venv
+	@$(PY) -m pytest -n 2 --dist loadgroup tests
+
+sandbox: venv  ## serve the two accounts until Ctrl-C, with every README command working against them
+	@$(PY) -m sandbox serve
+
+package: venv  ## build the functions' zips into build/ (reproducible; ARCH=arm64 or x86_64)
+	@$(PY) -m scripts.package --arch $(or $(ARCH),arm64)
+
+templates: venv  ## write templates/single-account.yaml anew from the other two
+	@$(PY) -m scripts.single_account
+
+bench: venv  ## the function's throughput beside its peers, in one run
+	@$(PY) -m benchmarks
+
 lock: venv  ## compile requirements/*.lock anew from requirements/*.in
 	$(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header requirements/function.in -o requirements/function.lock
 	$(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header requirements/development.in -o requirements/development.lock
+
+clean:  ## remove the environment and everything built
+	rm -rf $(VENV) build .mypy_cache .pytest_cache .ruff_cache .hypothesis
