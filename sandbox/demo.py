@@ -222,17 +222,15 @@ def _key_schema(description: Any) -> KeySchema:
 
 def _batches(writes: Iterable[Put | Delete]) -> Iterator[list[Put | Delete]]:
     """Up to 25 writes a batch, and no key twice in one: BatchWriteItem refuses that."""
-    batch: list[Put | Delete] = []
-    kinds: set[type] = set()
+    batch: dict[str, Put | Delete] = {}
     for write in writes:
-        # inserts, updates and deletes come one after another, each key once a kind
-        if batch and (len(batch) == BATCH_ITEMS or type(write) not in kinds):
-            yield batch
-            batch, kinds = [], set()
-        batch.append(write)
-        kinds.add(type(write))
+        key = repr(write.key)
+        if len(batch) == BATCH_ITEMS or key in batch:
+            yield [*batch.values()]
+            batch = {}
+        batch[key] = write
     if batch:
-        yield batch
+        yield [*batch.values()]
 
 
 def _write(client: Any, table: str, batch: list[Put | Delete]) -> None:

@@ -21,7 +21,13 @@ PRODUCTS = ("lamp", "desk", "chair", "shelf", "rug", "clock")
 class Put:
     """Write the whole item: an INSERT the first time its key is seen, a MODIFY after that."""
 
-    item: Image
+    key: Image
+    attributes: Image
+
+    @property
+    def item(self) -> Image:
+        """The whole item: its key and its other attributes."""
+        return self.attributes | self.key
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +72,9 @@ class Workload:
     def __iter__(self) -> Iterator[Put | Delete]:
         """The writes, in an order that keeps every item's own writes in sequence."""
         for number in range(self.items):
-            yield Put(self._order(number, revision=1))
+            yield Put(self.schema.key(number), self._order(number, revision=1))
         for number in self._random.sample(range(self.items), self.items // 3):
-            yield Put(self._order(number, revision=2))
+            yield Put(self.schema.key(number), self._order(number, revision=2))
         for number in self._random.sample(range(self.items), self.items // 10):
             yield Delete(self.schema.key(number))
 
@@ -104,7 +110,7 @@ class Workload:
             order |= {"State": {"S": "packed"}, "state": {"S": "paid"}}
         if revision == 2:
             order["updated.by"] = {"S": "clerk"}
-        return order | self.schema.key(number)
+        return order
 
     def _line(self) -> dict[str, Any]:
         pick = self._random
