@@ -1,0 +1,127 @@
+"""`python -m sandbox serve | exec | check`: the command line, and nothing else."""
+
+import argparse
+import os
+import signal
+import sys
+import threading
+from collections.abc import Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from types import FrameType
+
+from sandbox import accounts
+from sandbox.errors import SandboxError
+from sandbox.lifecycle import DEFAULT_PORT, Sandbox, plan_stacks
+from sandbox.processes import REPOSITORY
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m sandbox", description=__doc__)
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
+
+    serve = verbs.add_parser("serve", help="serve the accounts until Ctrl-C, nothing deployed in them")
+    serve.add_argument(
+        "--port", type=int, default=DEFAULT_PORT, help="port on localhost (default: %(default)s)"
+    )
+    _add_speed(serve)
+
+    run = verbs.add_parser("exec", help="launch the stacks, run a command among them, take all of it down")
+    run.add_argument("--port", type=int, default=0, help="port (default: a free one)")
+    run.add_argument("--single-account", action="store_true", help="launch the one-account template instead")
+    run.add_argument("--no-stacks", action="store_true", help="leave the accounts empty")
+    for side in ("producer", "consumer"):
+        run.add_argument(
+            f"--{side}-parameter",
+            action="append",
+            default=[],
+            metavar="K=V",
+            help=f"template parameter of the {side} stack, may be repeated",
+        )
+        run.add_argument(
+            f"--{side}-template",
+            type=Path,
+            metavar="FILE",
+            help=f"launch this file instead of the shipped {side} template",
+        )
+    _add_speed(run)
+    run.add_argument("command", nargs="+", metavar="COMMAND", help="what to run, after --")
+
+    verbs.add_parser("check", help="wait until all writes are delivered, then compare lake and table")
+    return parser
+
+
+def _add_speed(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--speed",
+        type=float,
+        default=1.0,
+        metavar="N",
+        help="divide every waiting time by N: buffer intervals, retries (never sizes) (default: %(default)s)",
+    )
+
+
+def _serve(options: argparse.Namespace) -> int:
+    stop = threading.Event()
+
+    def on_signal(_number: int, _frame: FrameType | None) -> None:
+        stop.set()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, on_signal)
+    with Sandbox(port=options.port, speed=options.speed) as sandbox:
+        _start_delivery(sandbox)
+        for name, value in sandbox.profiles.environment().items():
+            print(f"export {name}={value}", flush=True)
+        if overriding := accounts.overriding_variables(os.environ):
+            print(f"unset these first, they go before the profiles: {' '.join(overriding)}", file=sys.stderr)
+        print(
+            f"serving {', '.join(accounts.PROFILES)} at {sandbox.endpoint}; logs in {sandbox.folder}; "
+            "Ctrl-C ends it.",
+            file=sys.stderr,
+        )
+        while not stop.wait(0.5):
+            for child in sandbox.children:
+                child.require()
+    return 0
+
+
+def _start_delivery(sandbox: Sandbox) -> None:
+    if find_spec("sandbox.delivery.__main__"):
+        sandbox.start_delivery()
+
+
+def _exec(options: argparse.Namespace) -> int:
+    with Sandbox(port=options.port, speed=options.speed) as sandbox:
+        _start_delivery(sandbox)
+        if not options.no_stacks and (REPOSITORY / "templates" / "consumer.yaml").exists():
+            sandbox.launch(
+                plan_stacks(
+                    single_account=options.single_account,
+                    producer_parameters=options.producer_parameter,
+                    consumer_parameters=options.consumer_parameter,
+                    producer_template=options.producer_template,
+                    consumer_template=options.consumer_template,
+                )
+            )
+        return sandbox.run(options.command)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; the exit code is the command's, or 1 after an error of the sandbox."""
+    options = _parser().parse_args(arguments)
+    try:
+        if options.verb == "serve":
+            return _serve(options)
+        if options.verb == "exec":
+            return _exec(options)
+        from sandbox.check import main as check  # noqa: PLC0415  the others must not pay for its imports
+
+        return int(check())
+    except SandboxError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

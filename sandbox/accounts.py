@@ -1,0 +1,124 @@
+"""The sandbox's accounts as an AWS user sees them: profiles, a certificate authority, an environment.
+
+The emulator takes a 12-digit access key as the root user of that account, so a profile is an account.
+"""
+
+import os
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import boto3
+import botocore.session
+import trustme
+
+REGION = "us-east-1"
+PRODUCER = "111111111111"
+CONSUMER = "222222222222"
+STRANGER = "333333333333"
+PROFILES: Mapping[str, str] = {"producer": PRODUCER, "consumer": CONSUMER, "stranger": STRANGER}
+
+# What an AWS SDK reads before, or instead of, the profile; any of it would let a command leave the sandbox.
+_OVERRIDES = (
+    "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+    "AWS_SECURITY_TOKEN",
+    "AWS_PROFILE",
+    "AWS_DEFAULT_PROFILE",
+    "AWS_REGION",
+    "AWS_DEFAULT_REGION",
+    "AWS_CA_BUNDLE",
+    "REQUESTS_CA_BUNDLE",
+    "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
+    "AWS_ROLE_ARN",
+    "AWS_ROLE_SESSION_NAME",
+    "AWS_WEB_IDENTITY_TOKEN_FILE",
+    "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+    "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+    "AWS_CONFIG_FILE",
+    "AWS_SHARED_CREDENTIALS_FILE",
+)
+
+
+@dataclass(frozen=True)
+class Certificates:
+    """PEM files of one sandbox: the authority a client trusts, and the server's chain and key."""
+
+    authority: Path
+    chain: Path
+    key: Path
+
+
+def make_certificates(folder: Path) -> Certificates:
+    """Make a throw-away authority and a certificate for localhost; AWS endpoints speak nothing but TLS."""
+    authority = trustme.CA(organization_name="ddb-lake sandbox")
+    server = authority.issue_cert("localhost", "127.0.0.1", "::1", "*.localhost")
+    made = Certificates(folder / "ca.pem", folder / "server.pem", folder / "server.key")
+    authority.cert_pem.write_to_path(str(made.authority))
+    # The authority stands in the chain too: the emulator hands this file to Lambda functions as their trust.
+    for pem in (*server.cert_chain_pems, authority.cert_pem):
+        pem.write_to_path(str(made.chain), append=True)
+    made.key.touch(mode=0o600)
+    server.private_key_pem.write_to_path(str(made.key))
+    return made
+
+
+@dataclass(frozen=True)
+class ProfileFiles:
+    """The two files every AWS SDK reads, with a profile for each account."""
+
+    config: Path
+    credentials: Path
+    authority: Path
+
+    def environment(self) -> dict[str, str]:
+        """The two variables that make an SDK read these files and no others."""
+        return {"AWS_CONFIG_FILE": str(self.config), "AWS_SHARED_CREDENTIALS_FILE": str(self.credentials)}
+
+    def session(self, profile: str) -> boto3.Session:
+        """A boto3 session of one profile, without touching this process's environment."""
+        session = botocore.session.Session(profile=profile)
+        session.set_config_variable("config_file", str(self.config))
+        session.set_config_variable("credentials_file", str(self.credentials))
+        session.set_config_variable(
+            "ca_bundle", str(self.authority)
+        )  # AWS_CA_BUNDLE would go before the profile
+        return boto3.Session(botocore_session=session)
+
+
+def write_profiles(folder: Path, endpoint: str, authority: Path, secret: str) -> ProfileFiles:
+    """Write the profiles `producer`, `consumer` and `stranger`, all answered by `endpoint`."""
+    files = ProfileFiles(folder / "config", folder / "credentials", authority)
+    files.config.write_text(
+        "\n".join(
+            f"[profile {name}]\nregion = {REGION}\nendpoint_url = {endpoint}\nca_bundle = {authority}\n"
+            "s3 =\n    addressing_style = path\nretry_mode = standard\n"
+            for name in PROFILES
+        )
+    )
+    files.credentials.touch(mode=0o600)
+    files.credentials.write_text(
+        "\n".join(
+            f"[{name}]\naws_access_key_id = {account}\naws_secret_access_key = {secret}\n"
+            for name, account in PROFILES.items()
+        )
+    )
+    return files
+
+
+def new_secret() -> str:
+    """A secret key for the account roots of one sandbox; it opens nothing outside it."""
+    return secrets.token_urlsafe(30)
+
+
+def overriding_variables(environment: Mapping[str, str]) -> list[str]:
+    """The variables of `environment` that an SDK would obey before the sandbox's profiles."""
+    return [name for name in environment if name in _OVERRIDES or name.startswith("AWS_ENDPOINT_URL")]
+
+
+def without_overrides(environment: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """`environment` less everything that could make an SDK talk to real AWS instead of the sandbox."""
+    dropped = set(overriding_variables(environment))
+    return {name: value for name, value in environment.items() if name not in dropped}

@@ -1,0 +1,265 @@
+"""Bring the sandbox up and take it down: state folder, emulator, stacks, delivery.
+
+The state folder (a 0700 temporary directory, `SANDBOX_STATE` for the children and the command) holds
+`state.json` (endpoint, accounts, stacks, speed, pids), the profiles, the certificates and the logs.
+"""
+
+import json
+import os
+import shutil
+import socket
+import ssl
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import boto3
+
+from sandbox import accounts
+from sandbox.errors import SandboxError
+from sandbox.processes import REPOSITORY, Child
+
+DEFAULT_PORT = 4566
+_START_SECONDS = 60.0
+STACK_NAMES = {"consumer": "ddb-lake-consumer", "producer": "ddb-lake-producer", "single-account": "ddb-lake"}
+
+
+@dataclass(frozen=True)
+class Stack:
+    """One template to launch: `kind` names the shipped file, `template` a changed copy of it."""
+
+    kind: str
+    profile: str
+    parameters: Sequence[str] = ()
+    template: Path | None = None
+    outputs_of: tuple[str, str] | None = None
+
+    @property
+    def name(self) -> str:
+        """The stack's name, the same that a user gets by default."""
+        return STACK_NAMES[self.kind]
+
+
+def plan_stacks(
+    *,
+    single_account: bool,
+    producer_parameters: Sequence[str] = (),
+    consumer_parameters: Sequence[str] = (),
+    producer_template: Path | None = None,
+    consumer_template: Path | None = None,
+) -> list[Stack]:
+    """The stacks of a layout in launch order: consumer before producer, or the one for a single account."""
+    if single_account:
+        template = producer_template or consumer_template
+        return [Stack("single-account", "producer", [*consumer_parameters, *producer_parameters], template)]
+    consumer = Stack(
+        "consumer",
+        "consumer",
+        [f"ProducerAccountId={accounts.PRODUCER}", *consumer_parameters],
+        consumer_template,
+    )
+    producer = Stack(
+        "producer", "producer", producer_parameters, producer_template, (consumer.name, consumer.profile)
+    )
+    return [consumer, producer]
+
+
+def open_port(port: int) -> socket.socket:
+    """A listening socket on localhost; port 0 takes a free one. The emulator inherits it, so no race."""
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind(("127.0.0.1", port))
+        listener.listen(100)
+    except OSError as error:
+        listener.close()
+        raise SandboxError(
+            f"port {port} cannot be opened ({error.strerror}): another sandbox or program holds it. "
+            "Stop that one, or choose another port with --port N (--port 0 takes a free one)."
+        ) from error
+    return listener
+
+
+@dataclass
+class Sandbox:
+    """A running sandbox; a context manager that leaves nothing behind."""
+
+    port: int = 0
+    speed: float = 1.0
+    folder: Path = field(init=False)
+    endpoint: str = field(init=False)
+    profiles: accounts.ProfileFiles = field(init=False)
+    outputs: dict[str, str] = field(default_factory=dict)
+    stacks: dict[str, dict[str, Any]] = field(default_factory=dict)
+    children: list[Child] = field(default_factory=list)
+
+    def __enter__(self) -> "Sandbox":
+        listener = open_port(self.port)
+        self.folder = Path(tempfile.mkdtemp(prefix="ddb-lake-sandbox-"))
+        try:
+            self._start(listener)
+        except BaseException:
+            self.close()
+            raise
+        finally:
+            listener.close()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _start(self, listener: socket.socket) -> None:
+        self.port = listener.getsockname()[1]
+        self.endpoint = f"https://localhost:{self.port}"
+        certificates = accounts.make_certificates(self.folder)
+        secret = accounts.new_secret()
+        self.profiles = accounts.write_profiles(self.folder, self.endpoint, certificates.authority, secret)
+        temporary = self.folder / "tmp"
+        temporary.mkdir()
+        emulator = Child.start(
+            "emulator",
+            "sandbox.emulator",
+            str(listener.fileno()),
+            environment={
+                **accounts.without_overrides(),
+                "AUTH": "true",
+                "AWS_SECRET_ACCESS_KEY": secret,
+                "BIND_HOST": "127.0.0.1",
+                "DOCKER_HOST": f"unix://{temporary}/none.sock",  # functions run as processes, never in Docker
+                "GATEWAY_PORT": str(self.port),
+                "IOT_MTLS_ENABLED": "0",
+                "LOG_LEVEL": os.environ.get("SANDBOX_LOG_LEVEL", "WARNING"),
+                "MINISTACK_REGION": accounts.REGION,
+                "MINISTACK_SSL_CERT": str(certificates.chain),
+                "MINISTACK_SSL_KEY": str(certificates.key),
+                "SANDBOX_STATE": str(self.folder),
+                "SFTP_ENABLED": "0",
+                "TMPDIR": str(temporary),
+                "USE_SSL": "1",
+            },
+            folder=self.folder,
+            pass_fds=[listener.fileno()],
+        )
+        self.children.append(emulator)
+        listener.close()  # the child holds it now: were it to die, connections are refused instead of hanging
+        self._wait_until_healthy(emulator, certificates.authority)
+        self.write_state()
+
+    def _wait_until_healthy(self, emulator: Child, authority: Path) -> None:
+        trust = ssl.create_default_context(cafile=str(authority))
+        deadline = time.monotonic() + _START_SECONDS
+        while True:
+            emulator.require()
+            try:
+                with urllib.request.urlopen(  # noqa: S310  an https address of our own making
+                    f"{self.endpoint}/_ministack/health", timeout=5, context=trust
+                ):
+                    return
+            except (urllib.error.URLError, OSError) as error:
+                if time.monotonic() > deadline:
+                    raise SandboxError(
+                        f"the emulator did not answer within {_START_SECONDS:.0f} s ({error}); "
+                        f"its log ends:\n{emulator.tail()}"
+                    ) from error
+                time.sleep(0.05)
+
+    def launch(self, stacks: Sequence[Stack]) -> None:
+        """Launch the stacks in order with the command a user runs on AWS, and keep their outputs."""
+        for stack in stacks:
+            outputs = self._deploy(stack)
+            self.stacks[stack.kind] = {"stack": stack.name, "profile": stack.profile, "outputs": outputs}
+            self.outputs.update(outputs)
+            self.write_state()
+
+    def _deploy(self, stack: Stack) -> dict[str, str]:
+        command = [sys.executable, "-m", "scripts.deploy", stack.kind, "--stack-name", stack.name]
+        command += ["--profile", stack.profile, "--output", "json", "--yes", "--arch", "host"]
+        if stack.template:
+            if not stack.template.is_file():
+                raise SandboxError(
+                    f"there is no template {stack.template}: give the path of a CloudFormation file"
+                )
+            command += ["--template", str(stack.template.resolve())]
+        for parameter in stack.parameters:
+            command += ["--parameter", parameter]
+        if stack.outputs_of:
+            command += ["--outputs-of", stack.outputs_of[0], "--outputs-profile", stack.outputs_of[1]]
+        done = subprocess.run(
+            command, cwd=REPOSITORY, env=self.environment(), stdout=subprocess.PIPE, text=True, check=False
+        )
+        if done.returncode != 0:
+            raise SandboxError(
+                f"the {stack.kind} stack was not launched: scripts.deploy ended with code {done.returncode}, "
+                "its message is above"
+            )
+        outputs: dict[str, str] = json.loads(done.stdout)["outputs"]
+        return outputs
+
+    def start_delivery(self) -> None:
+        """Start Firehose's data plane, which finds the deployed delivery streams by itself."""
+        self.children.append(
+            Child.start("delivery", "sandbox.delivery", environment=self.environment(), folder=self.folder)
+        )
+        self.write_state()
+
+    def environment(self) -> dict[str, str]:
+        """The environment of a command inside the sandbox: the caller's, less what would lead out of it."""
+        names = {
+            "TABLE_NAME": "SourceTableName",
+            "BUCKET_NAME": "LakeBucketName",
+            "DATABASE_NAME": "DatabaseName",
+            "WORKGROUP_NAME": "WorkgroupName",
+        }
+        deployed = {name: self.outputs[output] for name, output in names.items() if output in self.outputs}
+        return {
+            **accounts.without_overrides(),
+            **self.profiles.environment(),
+            **deployed,
+            "SANDBOX_STATE": str(self.folder),
+        }
+
+    def session(self, profile: str) -> boto3.Session:
+        """A boto3 session of `producer`, `consumer` or `stranger`."""
+        return self.profiles.session(profile)
+
+    def write_state(self) -> None:
+        """Write `state.json` in one step, so that no reader sees half of it."""
+        state = {
+            "endpoint": self.endpoint,
+            "region": accounts.REGION,
+            "accounts": dict(accounts.PROFILES),
+            "ca_bundle": str(self.folder / "ca.pem"),
+            "speed": self.speed,
+            "stacks": self.stacks,
+            "pids": {"sandbox": os.getpid(), **{child.name: child.process.pid for child in self.children}},
+        }
+        staging = self.folder / ".state.json"
+        staging.write_text(json.dumps(state, indent=2))
+        staging.replace(self.folder / "state.json")
+
+    def run(self, command: Sequence[str], more: Mapping[str, str] | None = None) -> int:
+        """Run a command inside the sandbox and return its exit code (128 + n when signal n ended it)."""
+        try:
+            environment = {**self.environment(), **(more or {})}
+            code = subprocess.run(command, env=environment, check=False).returncode
+        except FileNotFoundError as error:
+            raise SandboxError(
+                f"there is no command {command[0]!r}: check its spelling and your PATH"
+            ) from error
+        except PermissionError as error:
+            raise SandboxError(f"{command[0]!r} cannot be run: make it executable (chmod +x)") from error
+        return 128 - code if code < 0 else code
+
+    def close(self) -> None:
+        """Stop the children, newest first, and remove the state folder."""
+        for child in reversed(self.children):
+            child.stop()
+        self.children.clear()
+        shutil.rmtree(self.folder, ignore_errors=True)

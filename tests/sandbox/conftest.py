@@ -1,0 +1,52 @@
+"""Sandboxes for the tests: one per xdist worker and layout, brought up when the first test asks for it.
+
+Fixtures
+- `emulator`: a sandbox with nothing deployed in it, for the emulator's own seams. Cheap (2 s).
+- `two_accounts`, `one_account`: a sandbox with the shipped templates launched, delivery running, waiting
+  times divided by 20. Their `outputs` hold every output of every stack, `environment()` the variables that
+  `python -m sandbox exec` would give a command.
+- `two_accounts.session("consumer").client("s3")` is a client of an account.
+
+They are shared by every test of a worker: use names and keys of your own (`unique`), change no stack, and
+count only what you wrote. A test that must change a stack or a policy brings up its own `Sandbox`.
+"""
+
+import uuid
+from collections.abc import Iterator
+
+import pytest
+
+from sandbox.lifecycle import Sandbox, plan_stacks
+
+SPEED = 20.0
+
+
+@pytest.fixture
+def unique() -> str:
+    """A name nobody else uses: lower-case letters and digits."""
+    return f"t{uuid.uuid4().hex[:12]}"
+
+
+@pytest.fixture(scope="session")
+def emulator() -> Iterator[Sandbox]:
+    """A sandbox with nothing deployed in it."""
+    with Sandbox(speed=SPEED) as sandbox:
+        yield sandbox
+
+
+@pytest.fixture(scope="session")
+def two_accounts() -> Iterator[Sandbox]:
+    """The consumer and the producer stack in their accounts, delivery running."""
+    with Sandbox(speed=SPEED) as sandbox:
+        sandbox.start_delivery()
+        sandbox.launch(plan_stacks(single_account=False))
+        yield sandbox
+
+
+@pytest.fixture(scope="session")
+def one_account() -> Iterator[Sandbox]:
+    """The single-account stack, delivery running."""
+    with Sandbox(speed=SPEED) as sandbox:
+        sandbox.start_delivery()
+        sandbox.launch(plan_stacks(single_account=True))
+        yield sandbox
