@@ -1,0 +1,77 @@
+"""docs/cost.md shows what scripts/cost.py computes.
+
+To write the table anew: `python tests/docs/test_cost.py`.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from scripts.console import CommandError
+from scripts.cost import Workload, monthly
+
+PAGE = Path(__file__).parents[2] / "docs" / "cost.md"
+SCENARIOS = [(1, 0), (10, 0), (10, 1), (100, 0), (100, 1), (1000, 0), (1000, 4)]
+SHOWN = ("DynamoDB change capture", "Kinesis stream", "Firehose")
+REGION = re.compile(r"(<!-- scenarios:.*?-->\n).*?(<!-- end of scenarios -->)", re.DOTALL)
+
+
+def table() -> str:
+    """The scenarios as a Markdown table."""
+    header = ["changes a second", "stream", *SHOWN, "everything else", "total USD a month"]
+    lines = [header, ["---"] * len(header)]
+    for changes, shards in SCENARIOS:
+        costs = monthly(Workload(changes_per_second=changes, stream_shards=shards))
+        shown = [costs[name] for name in SHOWN]
+        stream = f"{shards} shard{'s' * (shards > 1)}" if shards else "on-demand"
+        total = sum(costs.values())
+        cells = [f"{usd:,.2f}" for usd in (*shown, total - sum(shown), total)]
+        lines.append([f"{changes:,}", stream, *cells])
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def written(page: str) -> str:
+    """The page with its table as computed."""
+    return REGION.sub(lambda found: found[1] + table() + found[2], page)
+
+
+def test_the_page_shows_what_the_script_computes() -> None:
+    """A price or a formula that changes changes the page in the same commit."""
+    page = PAGE.read_text()
+    assert written(page) == page
+
+
+def test_an_idle_pipeline_costs_its_standing_parts_only() -> None:
+    """With no change nothing is billed by volume: the stream's hours, crawler, keys, alarms and queries remain."""
+    costs = monthly(Workload(changes_per_second=0))
+    assert {name for name, usd in costs.items() if usd == 0} == {
+        "DynamoDB change capture",
+        "Firehose",
+        "Transform function",
+        "S3 requests and a month of rows",
+    }
+
+
+def test_small_records_are_billed_as_five_kilobytes() -> None:
+    """Firehose rounds every record up to 5 KB (facts of the Firehose pricing page)."""
+    small, full = (monthly(Workload(record_kb=size))["Firehose"] for size in (0.5, 5.0))
+    assert small == full
+
+
+def test_a_second_day_of_retention_costs_money() -> None:
+    """The first 24 hours are included."""
+    day, week = (monthly(Workload(retention_hours=hours))["Kinesis stream"] for hours in (24, 168))
+    assert day < week
+
+
+def test_a_negative_figure_is_refused_by_its_option_name() -> None:
+    """The message names the option as it is typed."""
+    with pytest.raises(CommandError, match="--item-kb"):
+        Workload(item_kb=-1)
+
+
+if __name__ == "__main__":
+    PAGE.write_text(written(PAGE.read_text()))
