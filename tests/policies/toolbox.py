@@ -1,0 +1,114 @@
+"""The tools that judge the policies and are no part of the product, installed outside the project's environment.
+
+``python -m tests.policies.toolbox`` installs what is missing:
+
+* the policy simulator, ``npm ci`` from ``simulator/package-lock.json`` into ``simulator/node_modules``;
+* checkov, from ``requirements/checkov.lock`` into ``build/tools/checkov`` (its pins contradict the project's).
+
+Without Node 20 or newer one line says what is left out and the exit code is 0; where ``CI`` is set it is 1,
+so that no build passes without the proof.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+import sys
+from contextlib import contextmanager
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOT = Path(__file__).resolve().parents[2]
+SIMULATOR = Path(__file__).resolve().parent / "simulator"
+CHECKOV_HOME = ROOT / "build" / "tools" / "checkov"
+CHECKOV_LOCK = ROOT / "requirements" / "checkov.lock"
+OLDEST_NODE = 20
+
+
+class ToolMissingError(RuntimeError):
+    """A tool is not on this machine; the message says which and what is left out without it."""
+
+
+@lru_cache(maxsize=1)
+def node() -> str:
+    """The path of a Node that is new enough."""
+    left_out = "the access ledger, the policy mutants and the second opinion are left out"
+    path = shutil.which("node")
+    if path is None or shutil.which("npm") is None:
+        raise ToolMissingError(f"Node {OLDEST_NODE} or newer with npm is not installed: {left_out}")
+    version = subprocess.run([path, "--version"], capture_output=True, text=True, check=True).stdout.strip()
+    match = re.match(r"v(\d+)\.", version)
+    if match is None or int(match[1]) < OLDEST_NODE:
+        raise ToolMissingError(f"Node {OLDEST_NODE} or newer is needed, this is {version}: {left_out}")
+    return path
+
+
+def in_ci() -> bool:
+    return os.environ.get("CI", "").lower() in {"1", "true", "yes"}
+
+
+@contextmanager
+def _once(stamp: Path, inputs: list[Path]) -> Iterator[bool]:
+    """Yield whether the work behind ``stamp`` has to be done; two processes never do it at once."""
+    import fcntl  # noqa: PLC0415 - not on Windows, where only the lock would be missed
+
+    digest = hashlib.sha256(b"".join(path.read_bytes() for path in inputs)).hexdigest()
+    stamp.parent.mkdir(parents=True, exist_ok=True)
+    with stamp.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        stale = not stamp.exists() or stamp.read_text() != digest
+        yield stale
+        if stale:
+            stamp.write_text(digest)
+
+
+def install_simulator() -> None:
+    """``npm ci``, unless what the lock names is there already."""
+    node()
+    lock = SIMULATOR / "package-lock.json"
+    # Beside node_modules' parent: npm ci empties node_modules itself.
+    with _once(ROOT / "build" / "tools" / "simulator.stamp", [lock]) as stale:
+        if stale or not (SIMULATOR / "node_modules").is_dir():
+            _quiet(["npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts"], SIMULATOR)
+
+
+def install_checkov() -> Path:
+    """checkov in its own virtual environment; returns its program."""
+    program = CHECKOV_HOME / "bin" / "checkov"
+    with _once(ROOT / "build" / "tools" / "checkov.stamp", [CHECKOV_LOCK]) as stale:
+        if stale or not program.exists():
+            _quiet([sys.executable, "-m", "venv", "--clear", str(CHECKOV_HOME)], ROOT)
+            pip = [str(CHECKOV_HOME / "bin" / "python"), "-m", "pip", "install", "--quiet"]
+            pip += ["--disable-pip-version-check", "--require-hashes", "--only-binary", ":all:"]
+            _quiet([*pip, "-r", str(CHECKOV_LOCK)], ROOT)
+    return program
+
+
+def _quiet(command: list[str], folder: Path) -> None:
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise ToolMissingError(
+            f"`{' '.join(command[:4])} …` failed: {(done.stderr or done.stdout).strip()[-800:]}"
+        )
+
+
+def main() -> int:
+    code = 0
+    for install in (install_simulator, install_checkov):
+        try:
+            install()
+        except ToolMissingError as missing:
+            print(f"test-policies: {missing}", file=sys.stderr)
+            code = 1 if in_ci() else code
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())
