@@ -45,7 +45,7 @@ def test_the_page_shows_what_the_script_computes() -> None:
 
 
 def test_an_idle_pipeline_costs_its_standing_parts_only() -> None:
-    """With no change nothing is billed by volume: the stream's hours, crawler, keys, alarms and queries remain."""
+    """With no change the stream's hours, the crawler, keys, alarms and queries remain."""
     costs = monthly(Workload(changes_per_second=0))
     assert {name for name, usd in costs.items() if usd == 0} == {
         "DynamoDB change capture",
