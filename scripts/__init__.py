@@ -1,0 +1,1 @@
+"""What a person runs on the lake: `python -m scripts.<verb>`, thin over the AWS APIs."""

@@ -1,0 +1,218 @@
+"""What every verb shares: common options, the output object, one place that turns exceptions into exit codes.
+
+People get tables and progress on stderr; stdout carries the answer alone: its text, or with
+`--output json` exactly one JSON document, on failure too.
+"""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import json
+import os
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any, NoReturn
+
+if TYPE_CHECKING:
+    import boto3
+    from rich.console import Console
+
+EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
+
+# ClientError codes that mean the same whatever was being done, and what to do about each.
+NEXT_STEPS = {
+    "ExpiredToken": "The credentials have expired: sign in again (`aws sso login --profile …`).",
+    "ExpiredTokenException": "The credentials have expired: sign in again (`aws sso login --profile …`).",
+    "InvalidClientTokenId": "AWS does not know these credentials: check the profile with "
+    "`aws sts get-caller-identity --profile …`.",
+    "UnrecognizedClientException": "AWS does not know these credentials: check the profile with "
+    "`aws sts get-caller-identity --profile …`.",
+    "SignatureDoesNotMatch": "The secret key is not the access key's: check the profile's credentials and "
+    "this machine's clock.",
+    "AccessDenied": "Use a profile that may make this call, or have it granted.",
+    "AccessDeniedException": "Use a profile that may make this call, or have it granted.",
+    "UnauthorizedOperation": "Use a profile that may make this call, or have it granted.",
+    "Throttling": "AWS asked for patience: run the command again, it takes up where it was.",
+    "ThrottlingException": "AWS asked for patience: run the command again, it takes up where it was.",
+}
+
+
+class CommandError(Exception):
+    """A verb cannot go on.
+
+    `message` is one sentence on what is wrong, `next_step` one on what to do. `details` are further
+    fields for `--output json`.
+    """
+
+    def __init__(self, message: str, next_step: str, *, exit_code: int = EXIT_FAILED, **details: Any) -> None:
+        super().__init__(message)
+        self.message, self.next_step, self.exit_code, self.details = message, next_step, exit_code, details
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse whose mistakes say where the help is."""
+
+    def error(self, message: str) -> NoReturn:
+        """Print the mistake and where help is; exit 2."""
+        raise CommandError(message, f"See `{self.prog} --help`.", exit_code=EXIT_USAGE)
+
+
+def parser(verb: str, description: str, *, epilog: str | None = None) -> Parser:
+    """A parser with the options every verb has."""
+    made = Parser(
+        prog=f"python -m scripts.{verb}",
+        description=description,
+        epilog=epilog,
+        allow_abbrev=False,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    common = made.add_argument_group("every verb")
+    common.add_argument("--profile", help="the profile of ~/.aws/config to use (default: the environment's)")
+    common.add_argument("--region", help="the Region to work in (default: the profile's)")
+    common.add_argument("--endpoint-url", metavar="URL", help="send every call here instead of to AWS")
+    common.add_argument(
+        "--output", choices=("text", "json"), default="text", help="json: one document on stdout"
+    )
+    return made
+
+
+def page(text: str) -> None:
+    """Write text to stdout, the answer's place."""
+    sys.stdout.write(text + "\n")
+
+
+def session(profile: str | None, region: str | None) -> boto3.Session:
+    """A boto3 session; a Region is required, since every verb works in one."""
+    import boto3  # noqa: PLC0415  `--help` and bad options answer without the third of a second boto3 takes
+
+    made = boto3.Session(profile_name=profile, region_name=region)
+    if not made.region_name:
+        raise CommandError("no Region is set", "Name one with --region, or in the profile.")
+    return made
+
+
+def client(here: boto3.Session, service: str, endpoint: str | None) -> Any:
+    """A client of the session; at an endpoint of one's own, buckets go in the path."""
+    from botocore.config import Config  # noqa: PLC0415
+
+    config = Config(retries={"mode": "standard", "max_attempts": 8}, user_agent_extra="ddb-lake")
+    if endpoint:
+        config = config.merge(Config(s3={"addressing_style": "path"}))
+    return here.client(service, endpoint_url=endpoint, config=config)  # type: ignore[call-overload]
+
+
+def nearest(word: str, words: Iterable[str]) -> str:
+    """The known words nearest to an unknown one, as text; all of them when none is near."""
+    known = sorted(words)
+    return ", ".join(difflib.get_close_matches(word, known, n=3, cutoff=0.5) or known)
+
+
+class Output:
+    """Where a verb's words go: progress and tables to people on stderr, the answer on stdout."""
+
+    def __init__(self, form: str = "text") -> None:
+        self.form = form
+        self._console: Console | None = None
+
+    @property
+    def console(self) -> Console:
+        """rich's console on stderr, made when first needed."""
+        if self._console is None:
+            from rich.console import Console  # noqa: PLC0415  loaded when something is shown
+
+            width = None if sys.stderr.isatty() or os.environ.get("COLUMNS") else 160
+            self._console = Console(stderr=True, highlight=False, soft_wrap=False, width=width)
+        return self._console
+
+    def say(self, text: str, style: str | None = None) -> None:
+        """One line of progress, never markup: names may hold brackets."""
+        self.console.print(text, style=style, markup=False, soft_wrap=True)
+
+    def table(self, title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+        """A table for people, on stderr."""
+        from rich import box  # noqa: PLC0415
+        from rich.table import Table  # noqa: PLC0415
+        from rich.text import Text  # noqa: PLC0415
+
+        made = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD)
+        for column in columns:
+            made.add_column(column, overflow="fold")
+        for row in rows:
+            made.add_row(*(Text(cell) for cell in row))
+        self.console.print(made)
+
+    def answer(self, document: dict[str, Any], text: str | None = None) -> None:
+        """The verb's one answer: the document as JSON, or the text, on stdout."""
+        if self.form == "json":
+            page(json.dumps(document, ensure_ascii=False, indent=2, default=str))
+        elif text:
+            page(text)
+
+    def fail(self, error: CommandError) -> None:
+        """Say what is wrong and what to do next."""
+        sys.stderr.write(f"error: {error.message}\nnext: {error.next_step}\n")
+        if self.form == "json":
+            self.answer({"error": {"message": error.message, "next": error.next_step, **error.details}})
+
+
+def explained(error: Exception) -> CommandError | None:  # noqa: PLR0911  one answer a kind of error
+    """The CommandError an exception amounts to, or None when it is a defect of ours."""
+    from botocore import exceptions as aws  # noqa: PLC0415
+
+    if isinstance(error, CommandError):
+        return error
+    if isinstance(error, aws.ClientError):
+        code = error.response.get("Error", {}).get("Code", "?")
+        said = error.response.get("Error", {}).get("Message", "")
+        return CommandError(
+            f"{error.operation_name} was refused: {code}: {said}",
+            NEXT_STEPS.get(code, "Correct what the message names and run the command again."),
+            code=code,
+        )
+    if isinstance(error, aws.ProfileNotFound):
+        return CommandError(str(error), "See `aws configure list-profiles` for those there are.")
+    if isinstance(error, (aws.NoCredentialsError, aws.PartialCredentialsError, aws.CredentialRetrievalError)):
+        return CommandError(
+            str(error), "Name a profile with --profile, or sign in (`aws configure`, `aws sso login`)."
+        )
+    if isinstance(error, (aws.SSOError, aws.UnauthorizedSSOTokenError, aws.TokenRetrievalError)):
+        return CommandError(str(error), "Sign in: `aws sso login --profile …`.")
+    if isinstance(error, (aws.HTTPClientError, aws.ConnectionError)):
+        return CommandError(
+            str(error), "Check the network, --region and --endpoint-url, then run the command again."
+        )
+    if isinstance(error, aws.BotoCoreError):
+        return CommandError(str(error), "Correct what the message names and run the command again.")
+    if isinstance(error, OSError) and error.filename is not None:
+        return CommandError(
+            f"{error.filename}: {error.strerror or error}",
+            "Check the path and its permissions, then run the command again.",
+        )
+    return None
+
+
+def run(verb: Callable[[Sequence[str], Output], int], arguments: Sequence[str] | None = None) -> int:
+    """Run a verb and turn what it raises into an exit code: 0 done, 1 failed, 2 asked wrongly, 130 stopped."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    # Read before argparse does, so that a wrong option is answered in the asked form too.
+    asked_json = any(
+        a == "--output=json" or (a == "--output" and b == "json")
+        for a, b in zip(given, [*given[1:], ""], strict=True)
+    )
+    out = Output("json" if asked_json else "text")
+    try:
+        return verb(given, out)
+    except KeyboardInterrupt:
+        sys.stderr.write("interrupted\n")
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:
+        # The reader (`| head`) has gone: nothing is left to say, and stdout must not fail again at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_FAILED
+    except Exception as error:
+        known = explained(error)
+        if known is None:
+            raise
+        out.fail(known)
+        return known.exit_code

@@ -1,0 +1,345 @@
+"""Create or update one stack: parse, plan, confirm, apply, report."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from scripts import template as templates
+from scripts.console import CommandError, Output, client, parser, run, session
+
+if TYPE_CHECKING:
+    import boto3
+
+    from scripts.artifacts import ArtifactBucket
+    from scripts.stack import Change, Event, Stack
+
+EPILOG = """\
+examples:
+  python -m scripts.deploy consumer --profile consumer --parameter ProducerAccountId=111111111111
+  python -m scripts.deploy producer --profile producer \\
+      --outputs-of ddb-lake-consumer --outputs-profile consumer
+  python -m scripts.deploy single-account --dry-run
+
+An update keeps the value of every parameter that is not given. Without a terminal nothing is asked; a plan
+that removes or replaces what is there then needs --yes."""
+
+# The parameters that say where a function's zip is, and in which bucket.
+CATALOG_KEY, TRANSFORM_KEY, BUCKET = "CatalogArtifactKey", "TransformArtifactKey", "ArtifactBucketName"
+ARCHITECTURE = "FunctionArchitecture"
+# In the two-account kinds, the parameter that names the other account.
+OTHER_ACCOUNT = {"consumer": "ProducerAccountId", "producer": "ConsumerAccountId"}
+
+
+@dataclass
+class Plan:
+    """What a deployment would do, before it is done."""
+
+    kind: str
+    stack: Stack
+    template: templates.Template
+    account: str
+    region: str
+    update: bool
+    values: dict[str, str]
+    kept: list[str] = field(default_factory=list)
+    uploads: dict[str, bytes] = field(default_factory=dict)  # key in the artifact bucket: content
+
+
+def _pairs(given: Sequence[str], option: str) -> dict[str, str]:
+    """K=V options as a dictionary."""
+    pairs = {}
+    for text in given:
+        name, equals, value = text.partition("=")
+        if not name or not equals:
+            raise CommandError(
+                f"{option} {text} is not NAME=VALUE", f"Write it as {option} NAME=VALUE.", exit_code=2
+            )
+        if name in pairs:
+            raise CommandError(f"{option} {name} is given twice", "Give it once.", exit_code=2)
+        pairs[name] = value
+    return pairs
+
+
+def options() -> argparse.ArgumentParser:
+    """The options of `deploy`."""
+    made = parser("deploy", "Create or update one stack from its template.", epilog=EPILOG)
+    made.add_argument("kind", choices=tuple(templates.KINDS), help="which template")
+    made.add_argument(
+        "--stack-name", metavar="NAME", help="default: ddb-lake-consumer, ddb-lake-producer, ddb-lake"
+    )
+    made.add_argument(
+        "--template", metavar="FILE", type=Path, help="a changed copy instead of templates/KIND.yaml"
+    )
+    made.add_argument("--parameter", metavar="K=V", action="append", default=[], help="a parameter's value")
+    made.add_argument(
+        "--outputs-of", metavar="STACK", help="fill parameters from the outputs of the same name"
+    )
+    made.add_argument("--outputs-profile", metavar="PROFILE", help="the profile that may read that stack")
+    made.add_argument("--outputs-region", metavar="REGION", help="that stack's Region, if it is another")
+    made.add_argument(
+        "--arch", choices=("arm64", "x86_64", "host"), help="of the functions (default: as it is; arm64)"
+    )
+    made.add_argument(
+        "--role-arn", metavar="ARN", help="the role CloudFormation acts with (default: the caller)"
+    )
+    made.add_argument(
+        "--tag", metavar="K=V", action="append", default=[], help="a tag of the stack and its resources"
+    )
+    made.add_argument("--dry-run", action="store_true", help="show the plan and change nothing")
+    made.add_argument("--yes", action="store_true", help="do not ask")
+    return made
+
+
+def main(arguments: Sequence[str], out: Output) -> int:
+    """Deploy one stack."""
+    given = options().parse_args(arguments)
+    parameters, tags = _pairs(given.parameter, "--parameter"), _pairs(given.tag, "--tag")
+    name = given.stack_name or templates.KINDS[given.kind]
+    if not re.fullmatch(r"[A-Za-z][-A-Za-z0-9]{0,127}", name):
+        raise CommandError(
+            f"{name} is no stack name",
+            "Use letters, digits and hyphens, a letter first, 128 at most.",
+            exit_code=2,
+        )
+    template = templates.read(given.template or templates.shipped(given.kind))
+    templates.check_names(template, parameters)
+
+    from scripts.artifacts import ArtifactBucket  # noqa: PLC0415  boto3 is behind it: after the cheap checks
+    from scripts.stack import Stack  # noqa: PLC0415
+
+    here = session(given.profile, given.region)
+    account, partition = _identity(here, given.endpoint_url)
+    stack = Stack(client(here, "cloudformation", given.endpoint_url), name)
+    found = stack.check_state(f" --profile {given.profile}" if given.profile else "")
+    values = {**_outputs(given, template, here), **parameters}
+    plan = Plan(given.kind, stack, template, account, here.region_name, found is not None, values)
+    plan.kept = _kept(found, plan)
+    _check_accounts(plan)
+    bucket = ArtifactBucket(client(here, "s3", given.endpoint_url), account, here.region_name, partition, out)
+    _package(given.arch, plan, found, bucket.name, out)
+    templates.check_values(template, plan.values, kept=frozenset(plan.kept))
+    return _deploy(plan, bucket, tags, given, out)
+
+
+def _identity(here: boto3.Session, endpoint: str | None) -> tuple[str, str]:
+    """The account that is deployed to, and its partition."""
+    identity = client(here, "sts", endpoint).get_caller_identity()
+    return identity["Account"], identity["Arn"].split(":")[1]
+
+
+def _outputs(given: argparse.Namespace, template: templates.Template, here: boto3.Session) -> dict[str, str]:
+    """The other stack's outputs that are parameters of this template."""
+    if not given.outputs_of:
+        if given.outputs_profile or given.outputs_region:
+            raise CommandError("no stack to read outputs of", "Name it with --outputs-of STACK.", exit_code=2)
+        return {}
+    from scripts.stack import Stack, outputs_of  # noqa: PLC0415
+
+    there = session(given.outputs_profile or given.profile, given.outputs_region or here.region_name)
+    found = Stack(client(there, "cloudformation", given.endpoint_url), given.outputs_of).describe()
+    if found is None:
+        account, _ = _identity(there, given.endpoint_url)
+        raise CommandError(
+            f"there is no stack {given.outputs_of} in account {account}, Region {there.region_name}",
+            "Deploy it first, or correct --outputs-of, --outputs-profile and --outputs-region.",
+        )
+    outputs = {name: value for name, value in outputs_of(found).items() if name in template.parameters}
+    if not outputs:
+        raise CommandError(
+            f"stack {given.outputs_of} ({found['StackStatus']}) has no output that is a parameter here",
+            "Name the stack whose outputs these are, once it is complete.",
+        )
+    return outputs
+
+
+def _kept(found: Mapping[str, Any] | None, plan: Plan) -> list[str]:
+    """The parameters that keep the value the stack has."""
+    existing = {parameter["ParameterKey"] for parameter in (found or {}).get("Parameters", [])}
+    return [name for name in plan.template.parameters if name in existing and name not in plan.values]
+
+
+def _check_accounts(plan: Plan) -> None:
+    """Refuse an account id that cannot be the other account's."""
+    name = OTHER_ACCOUNT.get(plan.kind, "")
+    other = plan.values.get(name)
+    if other is None or name not in plan.template.parameters:
+        return
+    if not re.fullmatch(r"\d{12}", other):
+        raise CommandError(
+            f"{name}={other} is no account id",
+            "An account id has 12 digits: `aws sts get-caller-identity` shows it.",
+        )
+    if other == plan.account:
+        raise CommandError(
+            f"{name}={other} is the account that this would deploy to",
+            "Name the other account, or deploy with the other account's --profile; "
+            "for a lake in the table's own account deploy single-account.",
+        )
+
+
+def _package(arch: str | None, plan: Plan, found: Mapping[str, Any] | None, bucket: str, out: Output) -> None:
+    """Build the zips the template asks for; what they are called goes into the plan's parameters."""
+    from scripts import package  # noqa: PLC0415  loaded when there is something to build
+    from scripts.artifacts import key_of  # noqa: PLC0415
+
+    asked = [name for name in (CATALOG_KEY, TRANSFORM_KEY) if name in plan.template.parameters]
+    asked = [name for name in asked if name not in plan.values]
+    current = {p["ParameterKey"]: p["ParameterValue"] for p in (found or {}).get("Parameters", [])}
+    named = plan.values.get(ARCHITECTURE) or current.get(ARCHITECTURE) or package.DEFAULT_ARCHITECTURE
+    arch = arch or named
+    if ARCHITECTURE in plan.template.parameters:
+        plan.values[ARCHITECTURE] = package.host_architecture() if arch == "host" else arch
+    for name in asked:
+        built = (
+            package.build_catalog()
+            if name == CATALOG_KEY
+            else package.build_transform(package.target(arch), out)
+        )
+        out.say(f"packaged {built.name}: {built.size:,} bytes")
+        content = built.path.read_bytes()
+        key = key_of("functions", built.name, content)
+        plan.uploads[key] = content
+        plan.values[name] = key
+        if BUCKET in plan.template.parameters:
+            plan.values[BUCKET] = bucket
+    plan.kept = [name for name in plan.kept if name not in plan.values]
+
+
+def _deploy(
+    plan: Plan, bucket: ArtifactBucket, tags: Mapping[str, str], given: argparse.Namespace, out: Output
+) -> int:
+    """Show what the plan changes, ask, and carry it out."""
+    from scripts.stack import outputs_of  # noqa: PLC0415
+
+    stack, verb = plan.stack, "update" if plan.update else "create"
+    out.say(f"account {plan.account}, Region {plan.region}: {verb} stack {stack.name}", "bold")
+    large = plan.template.size > templates.BODY_LIMIT
+    if given.dry_run and large and not bucket.exists():
+        rows = [(name, str(resource.get("Type"))) for name, resource in plan.template.resources.items()]
+        out.table(
+            "resources of the template (those whose condition holds are made)", ("resource", "type"), rows
+        )
+        out.say(f"dry run: nothing was changed; bucket {bucket.name} would be made")
+        return _report(plan, {}, [], out)
+    request = _request(plan, bucket, tags, given.role_arn, large=large)
+    change_set, changes = stack.propose(request, update=plan.update)
+    if not change_set:
+        found = stack.describe() or {}
+        out.say(f"stack {stack.name} is as the template and the parameters say: nothing to do", "green")
+        out.table("outputs", ("output", "value"), sorted(outputs_of(found).items()))
+        return _report(plan, found, [], out)
+    _show(plan, changes, out)
+    if given.dry_run:
+        stack.withdraw(change_set, update=plan.update)
+        out.say("dry run: nothing was changed")
+        return _report(plan, stack.describe() or {}, changes, out)
+    if not _confirmed(given.yes, plan, changes):
+        stack.withdraw(change_set, update=plan.update)
+        raise CommandError("not confirmed: nothing was changed", "Run it again and answer y, or give --yes.")
+    for key, content in plan.uploads.items():
+        bucket.put(key, content)
+    found = stack.execute(change_set, lambda event: _show_event(event, out))
+    out.say(f"stack {stack.name} is {found['StackStatus']}", "green")
+    out.table("outputs", ("output", "value"), sorted(outputs_of(found).items()))
+    return _report(plan, found, changes, out)
+
+
+def _request(
+    plan: Plan, bucket: ArtifactBucket, tags: Mapping[str, str], role: str | None, *, large: bool
+) -> dict[str, Any]:
+    """The change set that is asked for."""
+    from scripts.artifacts import key_of  # noqa: PLC0415
+    from scripts.stack import parameters  # noqa: PLC0415
+
+    request: dict[str, Any] = {
+        "Parameters": parameters(plan.values, plan.kept),
+        "Capabilities": [
+            "CAPABILITY_NAMED_IAM",
+            *(["CAPABILITY_AUTO_EXPAND"] if plan.template.needs_macros else []),
+        ],
+        "Description": "python -m scripts.deploy",
+    }
+    if large:
+        content = plan.template.body.encode()
+        request["TemplateURL"] = bucket.url(
+            bucket.put(key_of("templates", plan.template.path.name, content), content)
+        )
+    else:
+        request["TemplateBody"] = plan.template.body
+    if tags:
+        request["Tags"] = [{"Key": key, "Value": value} for key, value in tags.items()]
+    if role:
+        request["RoleARN"] = role
+    return request
+
+
+def _show(plan: Plan, changes: Sequence[Change], out: Output) -> None:
+    """The change set as a table, account and Region first."""
+    title = f"{len(changes)} change{'' if len(changes) == 1 else 's'}"
+    replaced = {"True": "yes", "Conditional": "perhaps", "False": "no"}
+    rows = [
+        (
+            c.action,
+            c.logical_id,
+            c.type,
+            replaced.get(c.replacement, "") if c.action == "Modify" else "",
+            c.scope,
+        )
+        for c in changes
+    ]
+    out.table(title, ("action", "resource", "type", "replaced", "what"), rows)
+
+
+def _confirmed(yes: bool, plan: Plan, changes: Sequence[Change]) -> bool:
+    """Whether to go on: by --yes, by answer, or because nobody is there to ask and nothing goes away."""
+    if yes:
+        return True
+    lost = [change.logical_id for change in changes if change.loses]
+    if not sys.stdin.isatty():
+        return not lost
+    loss = f" ({len(lost)} removed or replaced: {', '.join(lost)})" if lost else ""
+    sys.stderr.write(f"{plan.stack.name} in account {plan.account}, {plan.region}{loss}: go on? [y/N] ")
+    sys.stderr.flush()
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
+
+
+def _show_event(event: Event, out: Output) -> None:
+    """One line of live progress."""
+    if event.is_failure:
+        style = "red"
+    elif event.status.endswith("_COMPLETE"):
+        style = "green"
+    else:
+        style = "dim"
+    reason = f"  {event.reason}" if event.reason and event.status.endswith("_FAILED") else ""
+    out.say(f"{event.time:%H:%M:%S} {event.status:<28} {event.logical_id} {event.type}{reason}", style)
+
+
+def _report(plan: Plan, found: Mapping[str, Any], changes: Sequence[Change], out: Output) -> int:
+    """The one JSON document; people have read the tables."""
+    from scripts.stack import outputs_of  # noqa: PLC0415
+
+    out.answer(
+        {
+            "stack": plan.stack.name,
+            "account": plan.account,
+            "region": plan.region,
+            "status": found.get("StackStatus"),
+            "changes": [
+                {"action": c.action, "resource": c.logical_id, "type": c.type, "replacement": c.replacement}
+                for c in changes
+            ],
+            "outputs": outputs_of(found),
+        }
+    )
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(run(main))

@@ -1,0 +1,250 @@
+"""One CloudFormation stack: what state it is in, what a change set would do, and how doing it goes."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from scripts.console import CommandError
+
+if TYPE_CHECKING:
+    from mypy_boto3_cloudformation import CloudFormationClient
+
+# Where a stack can be taken on from; REVIEW_IN_PROGRESS is a stack of which only a change set exists.
+UPDATABLE = frozenset(
+    {
+        "CREATE_COMPLETE",
+        "UPDATE_COMPLETE",
+        "UPDATE_ROLLBACK_COMPLETE",
+        "IMPORT_COMPLETE",
+        "IMPORT_ROLLBACK_COMPLETE",
+    }
+)
+CANCELLED = ("Resource creation cancelled", "Resource update cancelled", "Resource deletion cancelled")
+
+
+@dataclass(frozen=True)
+class Change:
+    """One line of a change set."""
+
+    action: str
+    logical_id: str
+    type: str
+    replacement: str
+    scope: str
+
+    @property
+    def loses(self) -> bool:
+        """Whether the resource as it is goes away."""
+        return self.action == "Remove" or self.replacement == "True"
+
+
+@dataclass(frozen=True)
+class Event:
+    """One stack event."""
+
+    id: str
+    time: Any
+    logical_id: str
+    type: str
+    status: str
+    reason: str
+
+    @property
+    def is_failure(self) -> bool:
+        """Whether this resource failed by itself, not because another did."""
+        return self.status.endswith("_FAILED") and not self.reason.startswith(CANCELLED)
+
+
+class Stack:
+    """A stack by name, through one client."""
+
+    def __init__(self, client: CloudFormationClient, name: str, *, patience: float = 2.0) -> None:
+        self._client, self.name = client, name
+        self._patience = patience  # seconds between two looks, at most
+
+    def describe(self) -> Mapping[str, Any] | None:
+        """The stack's description, or None when there is none."""
+        try:
+            return self._client.describe_stacks(StackName=self.name)["Stacks"][0]
+        except ClientError as error:
+            if "does not exist" in error.response.get("Error", {}).get("Message", ""):
+                return None
+            raise
+
+    def check_state(self, profile_option: str) -> Mapping[str, Any] | None:
+        """The description of a stack that is to be updated, None for one that is to be created.
+
+        Raises CommandError with the way out when it can be neither.
+        """
+        found = self.describe()
+        status = found["StackStatus"] if found else ""
+        if found is None or status == "REVIEW_IN_PROGRESS":
+            return None
+        if status in UPDATABLE:
+            return found
+        raise CommandError(
+            f"stack {self.name} is in {status}: {found.get('StackStatusReason') or 'no reason was given'}",
+            self._way_out(status, profile_option),
+            stack=self.name,
+            status=status,
+        )
+
+    def _way_out(self, status: str, profile_option: str) -> str:
+        aws = f"aws cloudformation {{}} --stack-name {self.name}{profile_option}"
+        if status in ("ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED"):
+            return (
+                "It failed when it was first made and can only be deleted: "
+                f"`python -m scripts.remove {self.name}{profile_option}`, then deploy again."
+            )
+        if status == "DELETE_FAILED":
+            return (
+                f"See what could not go with `{aws.format('describe-stack-events')}`, then delete it again."
+            )
+        if status == "UPDATE_ROLLBACK_FAILED":
+            return (
+                f"Correct what it names, then `{aws.format('continue-update-rollback')}`, and deploy again."
+            )
+        if status == "UPDATE_FAILED":
+            return f"Roll it back with `{aws.format('rollback-stack')}`, and deploy again."
+        return f"Wait until it has ended (`{aws.format('describe-stacks')}`), then deploy again."
+
+    def propose(self, request: Mapping[str, Any], *, update: bool) -> tuple[str, list[Change]]:
+        """Make a change set and wait for it: its id and its changes; no changes, no change set."""
+        made = self._client.create_change_set(
+            **request,
+            StackName=self.name,
+            ChangeSetName=f"deploy-{uuid.uuid4().hex[:12]}",
+            ChangeSetType="UPDATE" if update else "CREATE",
+        )
+        change_set = made["Id"]
+        try:
+            for _ in self._looks():
+                found = self._client.describe_change_set(ChangeSetName=change_set, StackName=self.name)
+                if found["Status"] == "FAILED":
+                    reason = found.get("StatusReason", "")
+                    self.withdraw(change_set, update=update)
+                    if "didn't contain changes" in reason or "No updates are to be performed" in reason:
+                        return "", []
+                    raise CommandError(
+                        f"the change set failed: {reason}", "Correct what it names and deploy again."
+                    )
+                if found["Status"] == "CREATE_COMPLETE":
+                    break
+        except KeyboardInterrupt:
+            self.withdraw(change_set, update=update)
+            raise
+        return change_set, list(self._changes(change_set))
+
+    def _changes(self, change_set: str) -> Iterator[Change]:
+        request: dict[str, Any] = {"ChangeSetName": change_set, "StackName": self.name}
+        while True:
+            page = self._client.describe_change_set(**request)
+            for entry in page.get("Changes", []):
+                change = entry.get("ResourceChange", {})
+                yield Change(
+                    change.get("Action", ""),
+                    change.get("LogicalResourceId", ""),
+                    change.get("ResourceType", ""),
+                    change.get("Replacement", ""),
+                    ", ".join(change.get("Scope", [])),
+                )
+            if "NextToken" not in page:
+                return
+            request["NextToken"] = page["NextToken"]
+
+    def withdraw(self, change_set: str, *, update: bool) -> None:
+        """Take a change set back, and the empty stack that a first one made."""
+        self._client.delete_change_set(ChangeSetName=change_set, StackName=self.name)
+        if not update:
+            self._client.delete_stack(StackName=self.name)
+
+    def execute(self, change_set: str, show: Callable[[Event], None]) -> Mapping[str, Any]:
+        """Carry a change set out, show each event as it comes, and give the stack's last description.
+
+        Raises CommandError with the first failing resource's reason.
+        """
+        seen = {event.id for event in self._events()}
+        # What a failed first launch made goes with it, what it retains too: it holds nothing yet.
+        self._client.execute_change_set(
+            ChangeSetName=change_set, StackName=self.name, RetainExceptOnCreate=True
+        )
+        first_failure: Event | None = None
+        for _ in self._looks():
+            # The state is read before the events, so that none of the last events is missed.
+            found = self.describe() or {}
+            for event in self._events():
+                if event.id not in seen:
+                    seen.add(event.id)
+                    show(event)
+                    if first_failure is None and event.is_failure:
+                        first_failure = event
+            status = str(found.get("StackStatus", ""))
+            if status and not status.endswith("_IN_PROGRESS"):
+                break
+        if status in ("CREATE_COMPLETE", "UPDATE_COMPLETE"):
+            return found
+        if first_failure:
+            what = f"{first_failure.logical_id} ({first_failure.type}): {first_failure.reason}"
+        else:
+            what = found.get("StackStatusReason") or "no resource's failure is among its events"
+        raise CommandError(
+            f"stack {self.name} ended in {status}: {what}", _after_failure(what, status), status=status
+        )
+
+    def _events(self) -> list[Event]:
+        """The events of the stack, oldest first."""
+        found = []
+        pages = self._client.get_paginator("describe_stack_events").paginate(StackName=self.name)
+        for page in pages:
+            for entry in page["StackEvents"]:
+                found.append(
+                    Event(
+                        entry["EventId"],
+                        entry["Timestamp"],
+                        entry.get("LogicalResourceId", ""),
+                        entry.get("ResourceType", ""),
+                        entry.get("ResourceStatus", ""),
+                        entry.get("ResourceStatusReason", ""),
+                    )
+                )
+        return found[::-1]
+
+    def _looks(self) -> Iterator[None]:
+        """One turn a look, the first at once, then ever slower up to the patience."""
+        wait = 0.1
+        while True:
+            yield
+            time.sleep(wait)
+            wait = min(wait * 1.5, self._patience)
+
+
+def outputs_of(description: Mapping[str, Any]) -> dict[str, str]:
+    """Output values by key of a stack's description."""
+    return {output["OutputKey"]: output["OutputValue"] for output in description.get("Outputs", [])}
+
+
+def _after_failure(reason: str, status: str) -> str:
+    """What to do about a failure, by what CloudFormation says of it."""
+    if "Invalid principal in policy" in reason:
+        hint = "An account id in the parameters does not exist: correct it"
+    elif "already exists" in reason:
+        hint = "Remove or adopt what has that name, or choose another name by parameter"
+    elif "not authorized" in reason or "AccessDenied" in reason:
+        hint = "Have the named action granted to the profile (or to --role-arn's role)"
+    else:
+        hint = "Correct what it names"
+    if status == "ROLLBACK_COMPLETE":
+        return f"{hint}, delete the stack (`python -m scripts.remove`), and deploy again."
+    return f"{hint}, and deploy again: the stack stands as it was before."
+
+
+def parameters(values: Mapping[str, str], kept: Sequence[str]) -> list[dict[str, Any]]:
+    """Parameters as the API takes them: new values, and those the stack keeps."""
+    new = [{"ParameterKey": name, "ParameterValue": value} for name, value in values.items()]
+    return new + [{"ParameterKey": name, "UsePreviousValue": True} for name in kept if name not in values]
