@@ -48,9 +48,9 @@ class ArtifactBucket:
                 return False
             if code in ("403", "AccessDenied", "Forbidden"):
                 raise CommandError(
-                    f"bucket {self.name} is refused: another account owns it, or s3:ListBucket is not granted",
-                    "Have s3:ListBucket granted. If the bucket is another account's, upload the zips to one of "
-                    "your own and name it and their keys with --parameter.",
+                    f"bucket {self.name} is refused: not this account's, or s3:ListBucket is not granted",
+                    "Have s3:ListBucket granted. If another account took the name, upload the zips "
+                    "to a bucket of your own and name it and their keys with --parameter.",
                 ) from error
             raise
         return True

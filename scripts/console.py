@@ -193,7 +193,7 @@ def explained(error: Exception) -> CommandError | None:  # noqa: PLR0911  one an
 
 
 def run(verb: Callable[[Sequence[str], Output], int], arguments: Sequence[str] | None = None) -> int:
-    """Run a verb and turn what it raises into an exit code: 0 done, 1 failed, 2 asked wrongly, 130 stopped."""
+    """Run a verb; its exit code: 0 done, 1 failed, 2 asked wrongly, 130 interrupted."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     # Read before argparse does, so that a wrong option is answered in the asked form too.
     asked_json = any(

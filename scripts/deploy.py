@@ -234,7 +234,7 @@ def _deploy(
         out.say(f"stack {stack.name} is as the template and the parameters say: nothing to do", "green")
         out.table("outputs", ("output", "value"), sorted(outputs_of(found).items()))
         return _report(plan, found, [], out)
-    _show(plan, changes, out)
+    _show(changes, out)
     if given.dry_run:
         stack.withdraw(change_set, update=plan.update)
         out.say("dry run: nothing was changed")
@@ -279,8 +279,8 @@ def _request(
     return request
 
 
-def _show(plan: Plan, changes: Sequence[Change], out: Output) -> None:
-    """The change set as a table, account and Region first."""
+def _show(changes: Sequence[Change], out: Output) -> None:
+    """The change set as a table; account and Region stand above it."""
     title = f"{len(changes)} change{'' if len(changes) == 1 else 's'}"
     replaced = {"True": "yes", "Conditional": "perhaps", "False": "no"}
     rows = [

@@ -175,8 +175,8 @@ def _download(wanted: Target, folder: Path) -> None:
             line for line in done.stderr.splitlines() if line.startswith("ERROR")
         ] or done.stderr.splitlines()
         raise CommandError(
-            f"pip could not fetch requirements/function.lock for Python {wanted.python}, {wanted.architecture}: "
-            f"{' '.join(reasons[-2:])}",
+            f"pip could not fetch requirements/function.lock for Python {wanted.python} on "
+            f"{wanted.architecture}: {' '.join(reasons[-2:])}",
             "Check the network and pip's index; a Python without wheels in the lock needs another --python.",
         )
 
