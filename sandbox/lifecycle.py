@@ -139,6 +139,7 @@ class Sandbox:
                 "MINISTACK_REGION": accounts.REGION,
                 "MINISTACK_SSL_CERT": str(certificates.chain),
                 "MINISTACK_SSL_KEY": str(certificates.key),
+                "SANDBOX_SPEED": str(self.speed),
                 "SANDBOX_STATE": str(self.folder),
                 "SFTP_ENABLED": "0",
                 "TMPDIR": str(temporary),

@@ -1,26 +1,28 @@
 """The emulator process, `python -m sandbox.emulator FD`: patch MiniStack, then serve the inherited socket."""
 
 import asyncio
+import os
 import sys
 from importlib import import_module
 from importlib.util import find_spec
 
+from sandbox.emulator import change_records, streams
 from sandbox.processes import exit_with_parent
 
-SEAMS: tuple[str, ...] = ("sandbox.athena", "sandbox.crawler")
 
-
-def install_seams() -> None:
+def install_seams(speed: float) -> None:
     """Patch MiniStack, every seam in its own module; each refuses to run on a MiniStack that has moved."""
-    for name in SEAMS:
-        if find_spec(name):
-            import_module(name).install()
+    streams.install()
+    change_records.install(speed)
+    for name in ("sandbox.athena", "sandbox.crawler"):
+        if find_spec(name) and hasattr(module := import_module(name), "install"):
+            module.install()
 
 
 def main(descriptor: int) -> None:
     """Serve until the parent is gone."""
     exit_with_parent()
-    install_seams()
+    install_seams(float(os.environ.get("SANDBOX_SPEED", "1")))
     from hypercorn.asyncio import serve  # noqa: PLC0415  after the seams: what they patch is not yet in use
     from hypercorn.config import Config  # noqa: PLC0415
     from ministack import app  # noqa: PLC0415

@@ -1,0 +1,205 @@
+"""Kinesis Data Streams for DynamoDB: the change record in AWS's own shape, for every way to write an item.
+
+AWS facts
+- The record: `awsRegion, eventID, eventName, userIdentity, recordFormat, tableName, dynamodb, eventSource`, and in
+  `dynamodb`: `ApproximateCreationDateTime, Keys, NewImage, OldImage, SizeBytes,
+  ApproximateCreationDateTimePrecision`; compact JSON, both images whatever the table's stream view type is
+  (records published from us-east-1 of July 2024; MILLISECOND or MICROSECOND names the unit).
+- `userIdentity` is null, or `{"type":"Service","principalId":"dynamodb.amazonaws.com"}` for a TTL delete
+  (DynamoDB developer guide, "DynamoDB Streams and Time to Live").
+- `SizeBytes` is the size of the keys and the images together: 99 in the records above, by the guide's item sizes.
+- A write that changes nothing writes no record (API reference, "StreamRecord" of DynamoDB Streams; [unverified] for
+  Kinesis). The sandbox leaves it out, as the guide's "item-level modifications" reads.
+- The Kinesis partition key is 32 upper-case hex digits, seen in Firehose events; that they are a digest of the
+  item's key is [unverified].
+- TTL deletes items whose attribute is a number of epoch seconds in the past, not more than five years ago
+  (developer guide, "Using time to live (TTL) in DynamoDB").
+
+MiniStack sends a DynamoDB Streams record instead, and none for PartiQL or TTL. Here every write is caught where the
+item is stored, so no operation can be forgotten.
+"""
+
+import contextvars
+import hashlib
+import json
+import threading
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from sandbox.emulator.seam import Seam
+
+SET_ITEM = Seam("services.dynamodb", "_set_item", "4e78ad492132cdba")
+REMOVE_ITEM = Seam("services.dynamodb", "_remove_item", "5cce50c99688dab8")
+FAN_OUT = Seam("services.dynamodb", "_fan_out_to_kinesis", "966528d6747acd7a")
+PARTIQL_TRANSACTION = Seam("services.dynamodb", "_execute_transaction", "1f50148b67a4bfd1")
+REAPER = Seam("services.dynamodb", "_ttl_reaper", "66841bfd60279dd7")
+SEAMS = (SET_ITEM, REMOVE_ITEM, FAN_OUT, PARTIQL_TRANSACTION, REAPER)
+
+Item = dict[str, Any]
+_TTL_IDENTITY = {"type": "Service", "principalId": "dynamodb.amazonaws.com"}
+_TTL_HORIZON_SECONDS = 5 * 365 * 86_400
+_TTL_PERIOD_SECONDS = 60.0
+_REAPER_THREAD = "dynamodb-ttl-reaper"  # the name MiniStack gives its own
+
+_deleted_by_ttl: contextvars.ContextVar[bool] = contextvars.ContextVar("deleted_by_ttl", default=False)
+_held_back: contextvars.ContextVar[list[tuple[Item, Item | None, Item | None]] | None] = (
+    contextvars.ContextVar("held_back", default=None)
+)
+_last_microsecond = 0
+
+
+def _now_microseconds() -> int:
+    """The time, strictly later at every call: two changes never share one microsecond."""
+    global _last_microsecond  # noqa: PLW0603  one clock for the process
+    _last_microsecond = max(_last_microsecond + 1, time.time_ns() // 1000)
+    return _last_microsecond
+
+
+def _comparable(value: Any) -> Any:
+    """An attribute value in which sets compare as sets, whatever order they were sent in."""
+    if isinstance(value, dict):
+        return {
+            name: frozenset(member)
+            if name in {"SS", "NS", "BS"} and isinstance(member, list)
+            else _comparable(member)
+            for name, member in value.items()
+        }
+    return [_comparable(member) for member in value] if isinstance(value, list) else value
+
+
+def _unchanged(old: Item, new: Item) -> bool:
+    return old == new or (old.keys() == new.keys() and _comparable(old) == _comparable(new))
+
+
+def change_record(table: Item, old: Item | None, new: Item | None, *, by_ttl: bool, sizes: Any) -> Item:
+    """The record of one change, times still to be filled in; `sizes` measures an item in bytes."""
+    image = old if new is None else new
+    keys = {name: (image or {})[name] for name in (table["pk_name"], table["sk_name"]) if name}
+    change: Item = {"ApproximateCreationDateTime": 0, "Keys": keys}
+    if new is not None:
+        change["NewImage"] = new
+    if old is not None:
+        change["OldImage"] = old
+    change["SizeBytes"] = sum(sizes(part) for part in (keys, new, old) if part is not None)
+    change["ApproximateCreationDateTimePrecision"] = ""
+    return {
+        "awsRegion": table["TableArn"].split(":")[3],
+        "eventID": str(uuid.uuid4()),
+        "eventName": "REMOVE" if new is None else "INSERT" if old is None else "MODIFY",
+        "userIdentity": _TTL_IDENTITY if by_ttl else None,
+        "recordFormat": "application/json",
+        "tableName": table["TableName"],
+        "dynamodb": change,
+        "eventSource": "aws:dynamodb",
+    }
+
+
+def _encode(value: Any) -> bytes:
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode("utf-8", "replace")
+
+
+def _emit(table: Item, old: Item | None, new: Item | None) -> None:
+    from ministack.core.responses import request_scope  # noqa: PLC0415  only the emulator process loads MiniStack
+    from ministack.services import dynamodb, kinesis  # noqa: PLC0415
+
+    _, _, _, region, account, _ = table["TableArn"].split(":", 5)
+    destinations = dynamodb._kinesis_destinations.get_scoped(account, region, table["TableName"]) or []
+    active = [found for found in destinations if found["DestinationStatus"] == "ACTIVE"]
+    if not active or (old is not None and new is not None and _unchanged(old, new)):
+        return
+    waiting = _held_back.get()
+    if waiting is not None:
+        waiting.append((table, old, new))
+        return
+    record = change_record(table, old, new, by_ttl=_deleted_by_ttl.get(), sizes=dynamodb._item_size_bytes)
+    change = record["dynamodb"]
+    partition_key = hashlib.md5(_encode(change["Keys"]), usedforsecurity=False).hexdigest().upper()
+    now = _now_microseconds()
+    for destination in active:
+        precision = destination["ApproximateCreationDateTimePrecision"]
+        change["ApproximateCreationDateTime"] = now if precision == "MICROSECOND" else now // 1000
+        change["ApproximateCreationDateTimePrecision"] = precision
+        with request_scope(account, region):
+            kinesis.put_record_internal(destination["StreamArn"], partition_key, _encode(record))
+
+
+@contextmanager
+def _holding_back() -> Iterator[list[tuple[Item, Item | None, Item | None]]]:
+    token = _held_back.set([])
+    try:
+        yield _held_back.get() or []
+    finally:
+        _held_back.reset(token)
+
+
+def expire_items(now: float) -> int:
+    """Delete what has expired at `now` (epoch seconds) in every table with TTL; returns how many items."""
+    from ministack.services import dynamodb  # noqa: PLC0415
+
+    expired = 0
+    token = _deleted_by_ttl.set(True)
+    try:
+        for (account, region, name), setting in dynamodb._ttl_settings.all_items():
+            table = dynamodb._tables.get_scoped(account, region, name)
+            if setting.get("TimeToLiveStatus") != "ENABLED" or not table:
+                continue
+            for partition, by_sort in list(table["items"].items()):
+                for sort, item in list(by_sort.items()):
+                    value = item.get(setting["AttributeName"], {}).get("N")
+                    if value is not None and now - _TTL_HORIZON_SECONDS < float(value) <= now:
+                        dynamodb._remove_item(table, partition, sort)
+                        expired += 1
+    finally:
+        _deleted_by_ttl.reset(token)
+    return expired
+
+
+def _expire_forever(period: float) -> None:
+    from ministack import app  # noqa: PLC0415
+
+    while True:
+        time.sleep(period)
+        if app._MAIN_LOOP is not None:  # writes happen on the server's loop, so expiry does too
+            app._MAIN_LOOP.call_soon_threadsafe(expire_items, time.time())
+
+
+def install(speed: float = 1.0) -> None:
+    """Emit AWS's change record for every stored or removed item, and expire items at `speed`."""
+    REAPER.check()
+    store, remove, execute = SET_ITEM.check(), REMOVE_ITEM.check(), PARTIQL_TRANSACTION.check()
+
+    def set_item(table: Item, partition: Any, sort: Any, item: Item) -> Item | None:
+        old: Item | None = store(table, partition, sort, item)
+        _emit(table, old, item)
+        return old
+
+    def remove_item(table: Item, partition: Any, sort: Any) -> Item | None:
+        if threading.current_thread().name == _REAPER_THREAD:
+            return (
+                None  # MiniStack's own reaper, which races the server's loop and tells nobody: ours does it
+            )
+        old: Item | None = remove(table, partition, sort)
+        if old is not None:
+            _emit(table, old, None)
+        return old
+
+    def execute_transaction(request: Item) -> Any:
+        with (
+            _holding_back() as held
+        ):  # it is rolled back by restoring a snapshot, past any record already sent
+            answer = execute(request)
+        if answer[0] == 200:
+            for change in held:
+                _emit(*change)
+        return answer
+
+    SET_ITEM.replace(set_item)
+    REMOVE_ITEM.replace(remove_item)
+    PARTIQL_TRANSACTION.replace(execute_transaction)
+    FAN_OUT.replace(lambda *_: None)
+    threading.Thread(
+        target=_expire_forever, args=(max(_TTL_PERIOD_SECONDS / speed, 0.2),), name="ttl", daemon=True
+    ).start()
