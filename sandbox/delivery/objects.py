@@ -1,0 +1,82 @@
+"""What lands in S3: object names, compression, headers, and the lines of error objects."""
+
+from __future__ import annotations
+
+import datetime as dt
+import uuid
+import zlib
+from typing import Any, Protocol
+
+import orjson
+import pybase64
+
+from sandbox.delivery.description import DeliveryStream, S3Destination
+from sandbox.delivery.processor import MESSAGES, Verdict
+
+# Developer guide, "Configure Amazon S3 object name format": the extension of each compression.
+EXTENSIONS = {"UNCOMPRESSED": "", "GZIP": ".gz"}
+_GZIP_WBITS = 31
+
+
+class Compressor(Protocol):
+    """What a buffer pours its bytes through."""
+
+    def compress(self, data: bytes, /) -> bytes: ...
+    def flush(self) -> bytes: ...
+
+
+class _Plain:
+    def compress(self, data: bytes, /) -> bytes:
+        return data
+
+    def flush(self) -> bytes:
+        return b""
+
+
+def compressor(compression: str) -> Compressor:
+    """A compressor for the destination's CompressionFormat (`description` has refused all but these)."""
+    return zlib.compressobj(6, zlib.DEFLATED, _GZIP_WBITS) if compression == "GZIP" else _Plain()
+
+
+def suffix(stream: DeliveryStream, destination: S3Destination, now: dt.datetime) -> str:
+    """The object name after the prefix: `<stream>-<version>-yyyy-MM-dd-HH-mm-ss-<uuid><extension>`."""
+    extension = destination.file_extension or EXTENSIONS[destination.compression]
+    return f"{stream.name}-{stream.version}-{now:%Y-%m-%d-%H-%M-%S}-{uuid.uuid4()}{extension}"
+
+
+def put_arguments(destination: S3Destination, key: str, body: bytes) -> dict[str, Any]:
+    """PutObject's arguments.
+
+    The ACL is what lets a bucket owner in another account require ownership (developer guide, "Controlling
+    access", cross-account delivery to S3); NoEncryption sends no header, so the bucket's default decides.
+    """
+    arguments: dict[str, Any] = {
+        "Bucket": destination.bucket,
+        "Key": key,
+        "Body": body,
+        "ACL": "bucket-owner-full-control",
+        "ContentType": "application/octet-stream",
+    }
+    if destination.compression == "GZIP":
+        arguments["ContentEncoding"] = "gzip"
+    if destination.kms_key_arn:
+        arguments["ServerSideEncryption"] = "aws:kms"
+        arguments["SSEKMSKeyId"] = destination.kms_key_arn
+    return arguments
+
+
+def error_line(verdict: Verdict, function_arn: str) -> bytes:
+    """One failed record as the developer guide documents it ("Handle failure in data transformation").
+
+    Objects seen in the field spell the last key `lambdaARN`; a reader should accept both.
+    """
+    line = {
+        "attemptsMade": verdict.attempts,
+        "arrivalTimestamp": verdict.record.arrival,
+        "errorCode": verdict.error_code,
+        "errorMessage": MESSAGES[verdict.error_code],
+        "attemptEndingTimestamp": verdict.ended_at,
+        "rawData": pybase64.b64encode(verdict.record.data).decode("ascii"),
+        "lambdaArn": function_arn,
+    }
+    return orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE)
