@@ -1,0 +1,1 @@
+"""The transform function: DynamoDB change records in, flat JSON rows out."""

@@ -1,0 +1,37 @@
+"""The function's settings, read once from its environment."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Self
+
+from transform_lambda.flatten import DEFAULT_MAX_DEPTH
+
+LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
+
+
+class ConfigurationError(ValueError):
+    """An environment variable has a value the function cannot work with; the message names it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """What an operator sets, with the defaults of the template."""
+
+    flatten_max_depth: int = DEFAULT_MAX_DEPTH
+    log_level: str = "INFO"
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str]) -> Self:
+        """Read `FLATTEN_MAX_DEPTH` (1 to 32) and `LOG_LEVEL`; absent or empty means the default.
+
+        :raises ConfigurationError: naming the variable and what it may be
+        """
+        depth = environment.get("FLATTEN_MAX_DEPTH") or str(DEFAULT_MAX_DEPTH)
+        if not (depth.isascii() and depth.isdigit() and 1 <= int(depth) <= DEFAULT_MAX_DEPTH):
+            raise ConfigurationError(
+                f"FLATTEN_MAX_DEPTH must be a whole number from 1 to {DEFAULT_MAX_DEPTH}: {depth!r}"
+            )
+        level = environment.get("LOG_LEVEL") or "INFO"
+        if level not in LOG_LEVELS:
+            raise ConfigurationError(f"LOG_LEVEL must be one of {', '.join(LOG_LEVELS)}: {level!r}")
+        return cls(int(depth), level)
