@@ -1,14 +1,14 @@
 """Drive the policy simulator: a Node program of its own, one process start for a whole batch of requests.
 
-The simulator is ``@cloud-copilot/iam-simulate`` (npm, AGPL-3.0), pinned in ``simulator/package-lock.json`` and
-installed by ``make test-policies``; nothing of it is imported or shipped.
+The simulator is ``@cloud-copilot/iam-simulate`` (npm, AGPL-3.0), pinned in ``simulator/package-lock.json``
+and installed by ``make test-policies``; nothing of it is imported or shipped.
 
 Two of its defects are worked around here, both in sight:
 
 * It drops context keys whose variable part follows a colon (``kms:EncryptionContext:aws:s3:arn``).
   They are renamed, the same way in every policy and every request, to a key it carries through.
-* It refuses any principal but ``*`` in an endpoint policy. Ours use ``*`` with ``aws:PrincipalArn``, as gateway
-  endpoints need, so a refusal is reported, not worked around.
+* It refuses any principal but ``*`` in an endpoint policy. Ours use ``*`` with ``aws:PrincipalArn``, as
+  gateway endpoints need, so a refusal is reported, not worked around.
 
 A context key that it ignores although a policy uses it would make its verdict worthless: that is an error.
 """
@@ -47,7 +47,7 @@ class Request:
     """One authorisation decision, as AWS would take it.
 
     ``principal`` is an ARN, a service (``firehose.amazonaws.com``) or None for an unsigned request;
-    ``account`` owns the resource; ``owner`` is the resource's own policy (bucket, key, trust, function policy).
+    ``account`` owns the resource; ``owner`` is the resource's own policy (bucket, key, trust, function).
     """
 
     principal: str | None
@@ -159,7 +159,7 @@ def judge(requests: Sequence[Request] | Iterable[Request]) -> list[Decision]:
         blind = sorted(key for key in answer["ignored"] if key.lower() in used)
         if blind:
             raise SimulationError(
-                f"the simulator ignored {', '.join(blind)} on {request.action}, which a policy's condition reads: "
+                f"the simulator ignored {', '.join(blind)} on {request.action}, which a policy reads: "
                 "rename the key in tests/policies/simulation.py, or send it only where AWS does"
             )
         decisions.append(

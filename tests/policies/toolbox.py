@@ -1,9 +1,10 @@
-"""The tools that judge the policies and are no part of the product, installed outside the project's environment.
+"""The tools that judge the policies and are no part of the product, each in an environment of its own.
 
 ``python -m tests.policies.toolbox`` installs what is missing:
 
-* the policy simulator, ``npm ci`` from ``simulator/package-lock.json`` into ``simulator/node_modules``;
-* checkov, from ``requirements/checkov.lock`` into ``build/tools/checkov`` (its pins contradict the project's).
+* the policy simulator: ``npm ci`` from ``simulator/package-lock.json`` into ``simulator/node_modules``;
+* checkov: from ``requirements/checkov.lock`` into ``build/tools/checkov``, since its pins contradict the
+  project's.
 
 Without Node 20 or newer one line says what is left out and the exit code is 0; where ``CI`` is set it is 1,
 so that no build passes without the proof.
@@ -84,10 +85,10 @@ def install_checkov() -> Path:
     program = CHECKOV_HOME / "bin" / "checkov"
     with _once(ROOT / "build" / "tools" / "checkov.stamp", [CHECKOV_LOCK]) as stale:
         if stale or not program.exists():
-            _quiet([sys.executable, "-m", "venv", "--clear", str(CHECKOV_HOME)], ROOT)
-            pip = [str(CHECKOV_HOME / "bin" / "python"), "-m", "pip", "install", "--quiet"]
-            pip += ["--disable-pip-version-check", "--require-hashes", "--only-binary", ":all:"]
-            _quiet([*pip, "-r", str(CHECKOV_LOCK)], ROOT)
+            uv = [sys.executable, "-m", "uv"]  # pip takes 45 s for the same
+            _quiet([*uv, "venv", "--quiet", "--clear", "--python", sys.executable, str(CHECKOV_HOME)], ROOT)
+            pip = [*uv, "pip", "install", "--quiet", "--python", str(CHECKOV_HOME)]
+            _quiet([*pip, "--require-hashes", "--only-binary", ":all:", "-r", str(CHECKOV_LOCK)], ROOT)
     return program
 
 

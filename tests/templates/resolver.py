@@ -1,12 +1,12 @@
 """A template and its parameters → the resources CloudFormation would make, with every intrinsic evaluated.
 
-No AWS account takes part: conditions, mappings, pseudo parameters, references between resources and the outputs
-of other stacks are evaluated here, from the template as launched. Names that CloudFormation would choose are made
-up the way it makes them (``<stack>-<logical id>-<12 characters>``) and are the same in every run.
+No AWS account takes part: conditions, mappings, pseudo parameters, references between resources and the
+outputs of other stacks are evaluated here, from the template as launched. Names that CloudFormation would
+choose are made up the way it makes them (``<stack>-<logical id>-<12 characters>``), the same in every run.
 
-Source: AWS CloudFormation user guide, "Intrinsic function reference" and "Resource and property types reference"
-(the return values of ``Ref`` and ``Fn::GetAtt``). An intrinsic or attribute that is not known here is an error that
-names it: nothing is guessed.
+Source: AWS CloudFormation user guide, "Intrinsic function reference" and "Resource and property types
+reference" (the return values of ``Ref`` and ``Fn::GetAtt``). An intrinsic or attribute that is not known here
+is an error that names it: nothing is guessed.
 """
 
 from __future__ import annotations
@@ -301,8 +301,8 @@ class Stack:
             "AWS::Partition": self.partition,
             "AWS::URLSuffix": "amazonaws.com",
             "AWS::StackName": self.name,
-            "AWS::StackId": f"arn:{self.partition}:cloudformation:{self.region}:{self.account}:stack/{self.name}/"
-            + _uuid(self.account, self.name),
+            "AWS::StackId": f"arn:{self.partition}:cloudformation:{self.region}:{self.account}:"
+            f"stack/{self.name}/{_uuid(self.account, self.name)}",
             "AWS::NotificationARNs": [],
         }
         if name in pseudo:
@@ -313,7 +313,7 @@ class Stack:
 
     # Names and attributes
 
-    def _named(self, logical_id: str) -> str:
+    def _named(self, logical_id: str) -> str:  # noqa: PLR0911 - one return a kind of name
         """What ``Ref`` returns: the name that the template gives or CloudFormation makes up."""
         body = self._body(logical_id)
         if logical_id in self._underway:
@@ -426,7 +426,9 @@ _ARN = {
     "AWS::IAM::Role": "arn:{partition}:iam::{account}:role/{name}",
     "AWS::KMS::Key": "arn:{partition}:kms:{region}:{account}:key/{name}",
     "AWS::Kinesis::Stream": "arn:{partition}:kinesis:{region}:{account}:stream/{name}",
-    "AWS::KinesisFirehose::DeliveryStream": "arn:{partition}:firehose:{region}:{account}:deliverystream/{name}",
+    "AWS::KinesisFirehose::DeliveryStream": (
+        "arn:{partition}:firehose:{region}:{account}:deliverystream/{name}"
+    ),
     "AWS::Lambda::Function": "arn:{partition}:lambda:{region}:{account}:function:{name}",
     # CloudFormation's own Arn of a log group ends in :*
     "AWS::Logs::LogGroup": "arn:{partition}:logs:{region}:{account}:log-group:{name}:*",
