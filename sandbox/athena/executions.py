@@ -1,0 +1,179 @@
+"""The life of a query execution: queued, running, and how it ended; its result in memory and in S3."""
+
+import contextvars
+import hashlib
+import logging
+import threading
+import time
+import uuid
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
+
+from sandbox.athena import results
+from sandbox.athena.access import Caller
+from sandbox.athena.emulated import EmulatedCatalog, EmulatedStore
+from sandbox.athena.engine import Query
+from sandbox.athena.errors import AccessDeniedError, CancelledError, QueryError
+
+logger = logging.getLogger("athena")
+
+CONCURRENT_QUERIES = 4  # Athena's own default quota is 20 and more; two cores do not profit from as many
+KEPT_RESULT_CELLS = 5_000_000  # results held in memory for GetQueryResults, oldest dropped first
+
+_workers = ThreadPoolExecutor(CONCURRENT_QUERIES, thread_name_prefix="athena")
+
+
+@dataclass
+class Execution:
+    """One query execution: `record` is what GetQueryExecution answers."""
+
+    record: dict[str, Any]
+    caller: Caller
+    result_encryption: dict[str, str]
+    scan_limit: int | None
+    result: results.Result | None = None
+    query: Query | None = None
+    stopped: bool = False
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def state(self) -> str:
+        """QUEUED, RUNNING, SUCCEEDED, FAILED or CANCELLED."""
+        return str(self.record["Status"]["State"])
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> "Execution":
+        return self  # MiniStack copies its state when it persists; an execution is not persisted
+
+
+def new_record(  # noqa: PLR0913
+    sql: str,
+    statement_type: str,
+    workgroup: str,
+    context: dict[str, str],
+    output: str,
+    encryption: dict[str, str],
+    extension: str,
+) -> dict[str, Any]:
+    """A QueryExecution in state QUEUED; its result will be `<output>/<id>.<extension>`."""
+    identifier = str(uuid.uuid4())
+    configuration: dict[str, Any] = {"OutputLocation": f"{output.rstrip('/')}/{identifier}{extension}"}
+    if encryption:
+        configuration["EncryptionConfiguration"] = encryption
+    return {
+        "QueryExecutionId": identifier,
+        "Query": sql,
+        "StatementType": statement_type,
+        "ResultConfiguration": configuration,
+        "ResultReuseConfiguration": {"ResultReuseByAgeConfiguration": {"Enabled": False}},
+        "QueryExecutionContext": context,
+        "Status": {"State": "QUEUED", "SubmissionDateTime": time.time()},
+        "Statistics": {"DataScannedInBytes": 0, "EngineExecutionTimeInMillis": 0},
+        "WorkGroup": workgroup,
+        "EngineVersion": {
+            "SelectedEngineVersion": "AUTO",
+            "EffectiveEngineVersion": "Athena engine version 3",
+        },
+        "SubstatementType": "",
+    }
+
+
+def start(execution: Execution) -> None:
+    """Run it on a worker, in the request's own account and Region."""
+    context = contextvars.copy_context()
+    _workers.submit(context.run, _run, execution)
+
+
+def stop(execution: Execution) -> None:
+    """Cancel a query that has not ended; one that has is left alone."""
+    with execution.lock:
+        if execution.state not in ("QUEUED", "RUNNING"):
+            return
+        execution.stopped = True
+        if execution.query is not None:
+            execution.query.cancel("Query was cancelled by user")
+        else:
+            _end(execution, "CANCELLED", "Query was cancelled by user")
+
+
+def _run(execution: Execution) -> None:
+    started = time.time()
+    record = execution.record
+    with execution.lock:
+        if execution.stopped:
+            return
+        record["Status"]["State"] = "RUNNING"
+        store = EmulatedStore(execution.caller)
+        execution.query = Query(
+            EmulatedCatalog(execution.caller),
+            store,
+            database=record["QueryExecutionContext"]["Database"],
+            scan_limit=execution.scan_limit,
+        )
+    queued = started - record["Status"]["SubmissionDateTime"]
+    state, reason, error = "SUCCEEDED", "", None
+    try:
+        result = execution.query.run(record["Query"])
+        _write(execution, result, store)
+        execution.result = result
+    except CancelledError as cancelled:
+        state, reason = "CANCELLED", str(cancelled)
+    except QueryError as failure:
+        state, reason, error = "FAILED", str(failure), failure
+    except Exception as failure:  # noqa: BLE001  a query must end, whatever broke
+        logger.exception("query %s: the engine broke", record["QueryExecutionId"])
+        state, reason = "FAILED", f"GENERIC_INTERNAL_ERROR: {type(failure).__name__} in the sandbox's Athena"
+    elapsed = round((time.time() - started) * 1_000)
+    with execution.lock:
+        record["Statistics"].update(
+            EngineExecutionTimeInMillis=elapsed,
+            TotalExecutionTimeInMillis=elapsed + round(queued * 1_000),
+            QueryQueueTimeInMillis=round(queued * 1_000),
+            ServiceProcessingTimeInMillis=0,
+            DataScannedInBytes=execution.query.scanned_bytes,
+        )
+        _end(execution, state, reason, error)
+        execution.query = None
+
+
+def _end(execution: Execution, state: str, reason: str, error: QueryError | None = None) -> None:
+    status = execution.record["Status"]
+    if reason:
+        status["StateChangeReason"] = reason
+    if state == "FAILED":
+        status["AthenaError"] = {
+            "ErrorCategory": error.category if error else 1,
+            "ErrorType": 1003 if isinstance(error, AccessDeniedError) else 1006,
+            "Retryable": False,
+            "ErrorMessage": reason,
+        }
+    status["CompletionDateTime"] = time.time()
+    status["State"] = state  # last: whoever polls then finds the rest in place
+
+
+def _write(execution: Execution, result: results.Result, store: EmulatedStore) -> None:
+    location = execution.record["ResultConfiguration"]["OutputLocation"]
+    parts = urlsplit(location)
+    key = parts.path.lstrip("/")
+    body = results.to_text(result.rows) if result.text else results.to_csv(result.columns, result.rows)
+    kind = "text/plain" if result.text else "application/octet-stream"
+    try:
+        store.put(parts.netloc, key, body, {"content-type": kind, **execution.result_encryption})
+        metadata = results.to_metadata(result.columns)
+        store.put(
+            parts.netloc, f"{key}.metadata", metadata, {"content-type": kind, **execution.result_encryption}
+        )
+    except AccessDeniedError:
+        raise AccessDeniedError(
+            "",
+            f"Access denied when writing output to url: {location} . Please ensure you are allowed to access the "
+            "S3 bucket. If you are encrypting query results with KMS key, please ensure you are allowed to access "
+            "your KMS key",
+        ) from None
+
+
+def request_token(account: str, token: str, request: dict[str, Any]) -> str:
+    """What makes two StartQueryExecution calls one: token, text, context, workgroup."""
+    parts = [account, token, str(request.get("QueryString")), str(request.get("WorkGroup"))]
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()

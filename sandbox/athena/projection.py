@@ -1,0 +1,124 @@
+"""Partition projection: which folders a table has, computed from its properties and not from the catalog.
+
+Source: Athena user guide, "Partition projection with Amazon Athena", "Supported types for partition projection".
+"""
+
+import datetime as dt
+import itertools
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from sandbox.athena.errors import QueryError, UnsupportedError
+from sandbox.athena.ports import GlueTable
+
+MAX_PARTITIONS = 1_000_000  # a range this long is a mistake in the properties
+_NOW = re.compile(r"NOW(?:\s*([+-])\s*(\d+)\s*(YEAR|MONTH|WEEK|DAY|HOUR|MINUTE|SECOND)S?)?", re.IGNORECASE)
+# Java DateTimeFormatter letters to strptime directives: those a folder name uses.
+_DIRECTIVES = {"yyyy": "%Y", "uuuu": "%Y", "MM": "%m", "dd": "%d", "HH": "%H", "mm": "%M", "ss": "%S"}
+
+
+@dataclass(frozen=True)
+class Partition:
+    """One folder of a table: the partition columns' values as text, and where its objects are."""
+
+    values: tuple[tuple[str, str], ...]
+    location: str
+
+
+def is_projected(table: GlueTable) -> bool:
+    """Whether the table's folders are computed."""
+    return str((table.get("Parameters") or {}).get("projection.enabled", "")).lower() == "true"
+
+
+def projected_partitions(
+    table: GlueTable, keep: Callable[[dict[str, str]], bool], now: dt.datetime
+) -> Iterator[Partition]:
+    """Every folder the properties describe whose values `keep` accepts.
+
+    Raises `QueryError` with Athena's INVALID_TABLE_PROPERTY when the properties do not fit together.
+    """
+    parameters = {str(k).lower(): str(v) for k, v in (table.get("Parameters") or {}).items()}
+    names = [str(key["Name"]).lower() for key in table.get("PartitionKeys") or []]
+    root = str((table.get("StorageDescriptor") or {}).get("Location") or "").rstrip("/")
+    template = parameters.get("storage.location.template") or root + "".join(f"/{n}=${{{n}}}" for n in names)
+    for name in names:
+        if f"${{{name}}}" not in template:
+            raise _invalid(f"Table's storage location template does not contain the partition column {name}")
+    choices = [_values(name, parameters, now) for name in names]
+    for combination in itertools.islice(itertools.product(*choices), MAX_PARTITIONS):
+        values = dict(zip(names, combination, strict=True))
+        if keep(values):
+            location = template
+            for name, value in values.items():
+                location = location.replace(f"${{{name}}}", value)
+            yield Partition(tuple(values.items()), location)
+
+
+def _invalid(message: str) -> QueryError:
+    return QueryError("INVALID_TABLE_PROPERTY", message)
+
+
+def _values(name: str, parameters: dict[str, str], now: dt.datetime) -> list[str]:
+    def property_of(suffix: str, default: str | None = None) -> str:
+        value = parameters.get(f"projection.{name}.{suffix}", default)
+        if value is None:
+            raise _invalid(
+                f"Table is configured for partition projection, but 'projection.{name}.{suffix}' is missing"
+            )
+        return value
+
+    kind = property_of("type").lower()
+    if kind == "enum":
+        return [value.strip() for value in property_of("values").split(",")]
+    if kind == "integer":
+        low, high = (int(part) for part in property_of("range").split(","))
+        digits = int(property_of("digits", "0"))
+        return [str(n).zfill(digits) for n in range(low, high + 1, int(property_of("interval", "1")))]
+    if kind == "date":
+        return _dates(name, property_of, now)
+    if kind == "injected":
+        raise UnsupportedError("the projection type injected")
+    raise _invalid(f"Unknown projection type {kind} of partition column {name}")
+
+
+def _dates(name: str, property_of: Callable[..., str], now: dt.datetime) -> list[str]:
+    pattern = property_of("format")
+    directive = re.sub(r"'([^']*)'", r"\1", pattern)
+    for letters, code in _DIRECTIVES.items():
+        directive = directive.replace(letters, code)
+    if re.search(r"(?<!%)[A-Za-z]", directive):
+        raise UnsupportedError(f"the projection date format {pattern}")
+    bounds = [part.strip() for part in property_of("range").split(",")]
+    if len(bounds) != 2:
+        raise _invalid(f"The range of partition column {name} is not a pair")
+    low, high = (_bound(part, directive, now) for part in bounds)
+    unit = property_of("interval.unit", "DAYS" if "%H" not in directive else "HOURS").upper().rstrip("S")
+    step = int(property_of("interval", "1"))
+    found: list[str] = []
+    moment = low
+    while moment <= high and len(found) < MAX_PARTITIONS:
+        text = moment.strftime(directive)
+        if not found or found[-1] != text:
+            found.append(text)
+        moment = _shift(moment, step, unit)
+    return found
+
+
+def _bound(text: str, directive: str, now: dt.datetime) -> dt.datetime:
+    if match := _NOW.fullmatch(text):
+        sign, amount, unit = match.groups()
+        return now if not amount else _shift(now, int(amount) * (-1 if sign == "-" else 1), unit.upper())
+    try:
+        return dt.datetime.strptime(text, directive)  # noqa: DTZ007  partition folders are UTC by name
+    except ValueError:
+        raise _invalid(f"'{text}' does not fit the projection's date format") from None
+
+
+def _shift(moment: dt.datetime, amount: int, unit: str) -> dt.datetime:
+    if unit in ("YEAR", "MONTH"):
+        months = moment.year * 12 + moment.month - 1 + amount * (12 if unit == "YEAR" else 1)
+        return moment.replace(year=months // 12, month=months % 12 + 1, day=min(moment.day, 28))
+    lengths: dict[str, Any] = {"WEEK": 7 * 86_400, "DAY": 86_400, "HOUR": 3_600, "MINUTE": 60, "SECOND": 1}
+    return moment + dt.timedelta(seconds=amount * lengths[unit])
