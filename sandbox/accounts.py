@@ -8,6 +8,7 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import boto3
 import botocore.session
@@ -18,6 +19,10 @@ PRODUCER = "111111111111"
 CONSUMER = "222222222222"
 STRANGER = "333333333333"
 PROFILES: Mapping[str, str] = {"producer": PRODUCER, "consumer": CONSUMER, "stranger": STRANGER}
+
+# With these headers an account's root user stands for an AWS service: trust policies then mean what they say.
+SERVICE_HEADER = "x-sandbox-service"
+SOURCE_ARN_HEADER = "x-sandbox-source-arn"
 
 # What an AWS SDK reads before, or instead of, the profile; any of it would let a command leave the sandbox.
 _OVERRIDES = (
@@ -106,6 +111,22 @@ def write_profiles(folder: Path, endpoint: str, authority: Path, secret: str) ->
         )
     )
     return files
+
+
+def as_service(client: Any, service: str, source_arn: str = "") -> Any:
+    """Have a client of an account's root user call as an AWS service, e.g. `firehose.amazonaws.com`.
+
+    `source_arn` is the resource it acts for (`aws:SourceArn`). Without this no role that trusts a service can
+    be assumed, on AWS as in the sandbox.
+    """
+
+    def declare(request: Any, **_: Any) -> None:
+        request.headers[SERVICE_HEADER] = service
+        if source_arn:
+            request.headers[SOURCE_ARN_HEADER] = source_arn
+
+    client.meta.events.register("before-sign", declare)
+    return client
 
 
 def new_secret() -> str:

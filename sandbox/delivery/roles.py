@@ -18,6 +18,8 @@ import botocore.session
 from botocore.config import Config
 from botocore.credentials import RefreshableCredentials
 
+from sandbox.accounts import as_service
+
 # Seen in CloudTrail as the session of Firehose's S3 deliveries.
 SESSION_NAME = "AWSFirehoseToS3"
 SERVICE_PRINCIPAL = "firehose.amazonaws.com"
@@ -96,7 +98,9 @@ class Roles:
             return client
 
     def _assume(self, role_arn: str) -> dict[str, str]:
-        sts = self.sandbox.client("sts", self.sandbox.root(self.account))
+        sts = as_service(
+            self.sandbox.client("sts", self.sandbox.root(self.account)), SERVICE_PRINCIPAL, self.source_arn
+        )
         answer = sts.assume_role(RoleArn=role_arn, RoleSessionName=SESSION_NAME, ExternalId=self.account)
         given = answer["Credentials"]
         expiry: dt.datetime = given["Expiration"]

@@ -6,12 +6,13 @@ import sys
 from importlib import import_module
 from importlib.util import find_spec
 
-from sandbox.emulator import change_records, streams
+from sandbox.emulator import change_records, policies, streams
 from sandbox.processes import exit_with_parent
 
 
 def install_seams(speed: float) -> None:
     """Patch MiniStack, every seam in its own module; each refuses to run on a MiniStack that has moved."""
+    policies.install()
     streams.install()
     change_records.install(speed)
     for name in ("sandbox.athena", "sandbox.crawler"):

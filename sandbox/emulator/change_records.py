@@ -1,22 +1,22 @@
 """Kinesis Data Streams for DynamoDB: the change record in AWS's own shape, for every way to write an item.
 
 AWS facts
-- The record: `awsRegion, eventID, eventName, userIdentity, recordFormat, tableName, dynamodb, eventSource`, and in
-  `dynamodb`: `ApproximateCreationDateTime, Keys, NewImage, OldImage, SizeBytes,
+- The record: `awsRegion, eventID, eventName, userIdentity, recordFormat, tableName, dynamodb, eventSource`,
+  and in `dynamodb`: `ApproximateCreationDateTime, Keys, NewImage, OldImage, SizeBytes,
   ApproximateCreationDateTimePrecision`; compact JSON, both images whatever the table's stream view type is
   (records published from us-east-1 of July 2024; MILLISECOND or MICROSECOND names the unit).
 - `userIdentity` is null, or `{"type":"Service","principalId":"dynamodb.amazonaws.com"}` for a TTL delete
   (DynamoDB developer guide, "DynamoDB Streams and Time to Live").
-- `SizeBytes` is the size of the keys and the images together: 99 in the records above, by the guide's item sizes.
-- A write that changes nothing writes no record (API reference, "StreamRecord" of DynamoDB Streams; [unverified] for
-  Kinesis). The sandbox leaves it out, as the guide's "item-level modifications" reads.
-- The Kinesis partition key is 32 upper-case hex digits, seen in Firehose events; that they are a digest of the
-  item's key is [unverified].
+- `SizeBytes` is the size of keys and images together: 99 in the records above, by the guide's item sizes.
+- A write that changes no data writes no record: so DynamoDB Streams; for Kinesis it is [unverified], and left
+  out here, as the guide's "item-level modifications" reads.
+- The Kinesis partition key is 32 upper-case hex digits, seen in Firehose events; that they are a digest of
+  the item's key is [unverified].
 - TTL deletes items whose attribute is a number of epoch seconds in the past, not more than five years ago
   (developer guide, "Using time to live (TTL) in DynamoDB").
 
-MiniStack sends a DynamoDB Streams record instead, and none for PartiQL or TTL. Here every write is caught where the
-item is stored, so no operation can be forgotten.
+MiniStack sends a DynamoDB Streams record instead, and none for PartiQL or TTL. Here every write is caught
+where the item is stored, so no operation can be forgotten.
 """
 
 import contextvars

@@ -36,8 +36,8 @@ class Seam:
         found = getattr(import_module(f"ministack.{self.module}"), self.name, None)
         if not callable(found):
             raise SeamMovedError(
-                f"MiniStack {version('ministack')} has no function {self.module}.{self.name}: find what took its "
-                "place and adapt the module of sandbox/emulator/ that names it"
+                f"MiniStack {version('ministack')} has no function {self.module}.{self.name}: find what took "
+                "its place and adapt the module of sandbox/emulator/ that names it"
             )
         function: Callable[..., Any] = found
         return function
@@ -47,8 +47,8 @@ class Seam:
         function = self.current()
         if (digest := source_digest(function)) != self.digest:
             raise SeamMovedError(
-                f"MiniStack {version('ministack')} changed {self.module}.{self.name} (its digest is now {digest}): "
-                "read the new source, adapt the module of sandbox/emulator/ that names it, then set the digest there"
+                f"MiniStack {version('ministack')} changed {self.module}.{self.name}: read its source, adapt "
+                f"the module of sandbox/emulator/ that names it, then set its digest there to {digest}"
             )
         return function
 

@@ -1,7 +1,8 @@
 """Kinesis Data Streams at the speed of a stream: MiniStack copies every record at every put and every read.
 
-AWS fact: a record is kept for the stream's retention period, counted from its arrival (Kinesis developer guide,
-"Changing the data retention period"). Records are stored in order of arrival, so looking at the first is enough.
+AWS fact: a record is kept for the stream's retention period, counted from its arrival (Kinesis developer
+guide, "Changing the data retention period"). Records are stored in order of arrival: a look at the first is
+enough.
 """
 
 import time
