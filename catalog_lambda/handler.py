@@ -1,0 +1,156 @@
+"""The two triggers: the crawler has succeeded (EventBridge), the stack declares columns (custom resource)."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from catalog_lambda.catalog import Catalog, CatalogError, Outcome
+from catalog_lambda.response import Responder
+
+log = logging.getLogger("catalog")
+log.setLevel(os.environ.get("LOG_LEVEL", "INFO").upper())
+
+# Time kept back to tell CloudFormation that the function ran out of it.
+_RESERVE_MILLISECONDS = 5_000
+
+
+class ConfigurationError(Exception):
+    """The function or its custom resource lacks a setting; the message names it."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Where to declare, and whose tables to read."""
+
+    database: str
+    table: str
+    crawled_prefix: str
+    crawler: str
+
+    @classmethod
+    def read(cls, environment: Mapping[str, str], properties: Mapping[str, Any]) -> Settings:
+        """The environment's settings; the custom resource's properties come first."""
+
+        def setting(name: str, variable: str) -> str:
+            value = properties.get(name) or environment.get(variable)
+            if not value:
+                raise ConfigurationError(f"the environment variable {variable} is not set")
+            return str(value)
+
+        return cls(
+            database=setting("DatabaseName", "DATABASE_NAME"),
+            table=setting("TableName", "TABLE_NAME"),
+            crawled_prefix=setting("CrawledTablePrefix", "CRAWLED_TABLE_PREFIX"),
+            crawler=setting("CrawlerName", "CRAWLER_NAME"),
+        )
+
+
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    """Lambda's entry point."""
+    if "ResponseURL" in event and "RequestType" in event:
+        return _stack(event, context)
+    return _crawler(event)
+
+
+def _declare(settings: Settings, item_columns: Sequence[str]) -> Outcome:
+    catalog = Catalog(settings.database)
+    wanted = [
+        *catalog.earlier(settings.table),  # first, so that columns come back in the order they had
+        *item_columns,
+        *catalog.crawled(settings.crawled_prefix, settings.crawler),
+    ]
+    return catalog.declare(settings.table, wanted)
+
+
+def _crawler(event: Mapping[str, Any]) -> dict[str, Any]:
+    """The crawler's end. A foreign event is left alone; an error is raised, so that Lambda retries."""
+    settings = Settings.read(os.environ, {})
+    detail = event.get("detail") or {}
+    if (
+        event.get("source") != "aws.glue"
+        or detail.get("crawlerName") != settings.crawler
+        or detail.get("state") != "Succeeded"
+    ):
+        _report("ignored", trigger="crawler")
+        return {"added": 0}
+    return _summary(_declare(settings, []), trigger="crawler")
+
+
+def _stack(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    """The custom resource. Whatever happens, CloudFormation gets an answer."""
+    properties = event.get("ResourceProperties") or {}
+    fallback = f"{properties.get('DatabaseName', '')}.{properties.get('TableName', '')}"
+    responder = Responder(event, event.get("PhysicalResourceId") or fallback)
+    if event["RequestType"] == "Delete":
+        responder.answer("SUCCESS", "the columns stay with the table")
+        return {"added": 0}
+    remaining = context.get_remaining_time_in_millis() - _RESERVE_MILLISECONDS
+    clock = threading.Timer(
+        max(remaining, 0) / 1000,
+        responder.answer,
+        ["FAILED", "the catalog function ran out of time: update the stack again"],
+    )
+    clock.daemon = True
+    clock.start()
+    try:
+        item_columns = _item_columns(properties)
+        outcome = _declare(Settings.read(os.environ, properties), item_columns)
+        summary = _summary(outcome, trigger="stack")
+        problem = _problem(outcome, item_columns)
+    except Exception as error:  # noqa: BLE001  an unanswered stack hangs until its timeout
+        known = isinstance(error, (CatalogError, ConfigurationError))
+        _report("failed", trigger="stack", error=type(error).__name__)
+        responder.answer("FAILED", str(error) if known else f"{type(error).__name__}: {error}")
+        return {"added": 0}
+    finally:
+        clock.cancel()
+    if problem:
+        responder.answer("FAILED", problem)
+    else:
+        responder.answer("SUCCESS", data={"Added": str(summary["added"])})
+    return summary
+
+
+def _item_columns(properties: Mapping[str, Any]) -> list[str]:
+    """`ItemColumns` as CloudFormation hands it over: a list of texts, one of them empty for an empty list."""
+    given = properties.get("ItemColumns") or []
+    if isinstance(given, str):
+        given = given.split(",")
+    return [name.strip() for name in given if name.strip()]
+
+
+def _problem(outcome: Outcome, item_columns: Sequence[str]) -> str | None:
+    """What of the names the user asked for could not be declared, or None."""
+    refused = [f"{name} ({why})" for name, why in outcome.plan.refused.items() if name in item_columns]
+    if refused:
+        return f"ItemColumns names what cannot be a column: {', '.join(refused)}. Correct the parameter."
+    left_out = [name for name in outcome.left_out if name in item_columns]
+    if left_out:
+        return (
+            f"the table's definition is full, {len(left_out)} of ItemColumns do not fit. "
+            "Name fewer columns, or set FlattenMaxDepth of the producer stack lower."
+        )
+    return None
+
+
+def _summary(outcome: Outcome, trigger: str) -> dict[str, Any]:
+    """One line for the log: counts only, since names come from users' data."""
+    summary = {
+        "added": len(outcome.added),
+        "known": outcome.plan.known,
+        "refused": len(outcome.plan.refused),
+        "left_out": len(outcome.left_out),
+    }
+    level = logging.WARNING if summary["refused"] or summary["left_out"] else logging.INFO
+    _report("declared", level, trigger=trigger, **summary)
+    return summary
+
+
+def _report(message: str, level: int = logging.INFO, **fields: Any) -> None:
+    log.log(level, "%s", json.dumps({"message": message, **fields}))

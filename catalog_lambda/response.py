@@ -1,0 +1,55 @@
+"""CloudFormation's answer: a custom resource waits until its ResponseURL has heard SUCCESS or FAILED.
+
+Source: CloudFormation user guide, "Custom resource response objects".
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+import urllib.request
+from typing import Any
+
+ATTEMPTS = 4
+_LONGEST_REASON = 1024
+
+
+class Responder:
+    """Answers a request once, whoever comes first: the work or the clock."""
+
+    def __init__(self, event: dict[str, Any], physical_id: str) -> None:
+        self._event = event
+        self._physical_id = physical_id
+        self._answered = False
+        self._lock = threading.Lock()
+
+    def answer(self, status: str, reason: str = "", data: dict[str, Any] | None = None) -> None:
+        """PUT the answer to the ResponseURL; a second answer is not sent."""
+        with self._lock:
+            if self._answered:
+                return
+            self._answered = True
+        body = {
+            "Status": status,
+            "Reason": reason[:_LONGEST_REASON] or "see the function's log",
+            "PhysicalResourceId": self._physical_id,
+            "StackId": self._event["StackId"],
+            "RequestId": self._event["RequestId"],
+            "LogicalResourceId": self._event["LogicalResourceId"],
+            "Data": data or {},
+        }
+        _put(self._event["ResponseURL"], json.dumps(body).encode())
+
+
+def _put(url: str, body: bytes) -> None:
+    # The signed URL was made for an empty content type, so urllib must not add one of its own.
+    request = urllib.request.Request(url, data=body, method="PUT", headers={"Content-Type": ""})  # noqa: S310
+    for attempt in range(ATTEMPTS):
+        try:
+            with urllib.request.urlopen(request, timeout=10):  # noqa: S310  the URL is CloudFormation's
+                return
+        except OSError:
+            if attempt == ATTEMPTS - 1:
+                raise
+            time.sleep(2.0**attempt)
