@@ -1,0 +1,79 @@
+"""A Data Catalog in memory, as strict about versions as Glue."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+
+def error(code: str, message: str = "") -> ClientError:
+    """The error a Glue client raises."""
+    return ClientError({"Error": {"Code": code, "Message": message}}, "UpdateTable")
+
+
+def table(name: str, columns: list[str], **more: Any) -> dict[str, Any]:
+    """A table's definition."""
+    return {
+        "Name": name,
+        "StorageDescriptor": {"Columns": [{"Name": column, "Type": "string"} for column in columns]},
+        "PartitionKeys": [{"Name": "dt", "Type": "string"}],
+        "Parameters": {},
+        "VersionId": "1",
+        **more,
+    }
+
+
+class FakeGlue:
+    """Tables and their versions. `limit` columns are taken; a name in `racing` is added before an update."""
+
+    def __init__(self, *tables: dict[str, Any], limit: int = 10_000) -> None:
+        self.tables = {one["Name"]: copy.deepcopy(one) for one in tables}
+        self.versions: dict[str, list[dict[str, Any]]] = {name: [] for name in self.tables}
+        self.limit = limit
+        self.updates = 0
+        self.racing: list[str] = []
+
+    def columns(self, name: str = "changes") -> list[str]:
+        return [column["Name"] for column in self.tables[name]["StorageDescriptor"]["Columns"]]
+
+    def get_table(self, Name: str, **_: Any) -> dict[str, Any]:
+        if Name not in self.tables:
+            raise error("EntityNotFoundException")
+        return {"Table": copy.deepcopy(self.tables[Name])}
+
+    def get_paginator(self, operation: str) -> FakeGlue:
+        assert operation == "get_tables"
+        return self
+
+    def paginate(self, **_: Any) -> Iterator[dict[str, Any]]:
+        for one in self.tables.values():
+            yield {"TableList": [copy.deepcopy(one)]}
+
+    def get_table_versions(self, TableName: str, NextToken: str = "0", **_: Any) -> dict[str, Any]:
+        position = int(NextToken)
+        versions = [*self.versions.get(TableName, [])][::-1]
+        more = {"NextToken": str(position + 1)} if position + 1 < len(versions) else {}
+        return {"TableVersions": [{"Table": one} for one in versions[position : position + 1]], **more}
+
+    def update_table(self, TableInput: dict[str, Any], VersionId: str | None = None, **_: Any) -> None:
+        self.updates += 1
+        name = TableInput["Name"]
+        if self.racing:
+            self.replace(name, [*self.columns(name), self.racing.pop(0)])
+        current = self.tables[name]
+        if VersionId is not None and VersionId != current["VersionId"]:
+            raise error("ConcurrentModificationException")
+        if len(TableInput["StorageDescriptor"]["Columns"]) > self.limit:
+            raise error("InvalidInputException", "Payload size of request exceeded limit")
+        self.versions[name].append(copy.deepcopy(current))
+        self.tables[name] = {**copy.deepcopy(TableInput), "VersionId": str(int(current["VersionId"]) + 1)}
+
+    def replace(self, name: str, columns: list[str]) -> None:
+        """Someone else, a stack update for one, sets the columns."""
+        current = self.tables[name]
+        self.versions[name].append(copy.deepcopy(current))
+        current["StorageDescriptor"]["Columns"] = [{"Name": one, "Type": "string"} for one in columns]
+        current["VersionId"] = str(int(current["VersionId"]) + 1)

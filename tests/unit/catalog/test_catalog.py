@@ -1,0 +1,126 @@
+"""What the catalog function does to a table, and what it never does."""
+
+from typing import Any
+
+import boto3
+import pytest
+
+from catalog_lambda.catalog import ATTEMPTS, SETTABLE, Catalog, CatalogError, table_input
+from tests.unit.catalog.fakes import FakeGlue, error, table
+
+OWNED = {"Parameters": {"UPDATED_BY_CRAWLER": "crawler"}}
+
+
+def catalog(glue: Any) -> Catalog:
+    """A catalog that does not wait."""
+    return Catalog("lake", glue, pause=lambda _seconds: None)
+
+
+def test_every_settable_field_of_the_table_survives_an_update() -> None:
+    """UpdateTable replaces the definition: what is not sent is gone."""
+    whole = table(
+        "changes",
+        ["change_id"],
+        Description="d",
+        Owner="o",
+        Retention=3,
+        TableType="EXTERNAL_TABLE",
+        Parameters={"projection.enabled": "true"},
+    )
+    whole["StorageDescriptor"].update(Location="s3://b/data/", SerdeInfo={"Parameters": {"x": "y"}})
+    glue = FakeGlue(whole)
+    catalog(glue).declare("changes", ["n"])
+    after = glue.tables["changes"]
+    assert after["StorageDescriptor"].pop("Columns") == [
+        {"Name": "change_id", "Type": "string"},
+        {"Name": "n", "Type": "string"},
+    ]
+    whole["StorageDescriptor"].pop("Columns")
+    assert {**after, "VersionId": "1"} == whole
+
+
+def test_every_member_of_table_input_is_kept_or_left_out_for_a_reason() -> None:
+    """A member that a newer SDK knows must be decided on, not forgotten."""
+    glue = boto3.client("glue", region_name="us-east-1", aws_access_key_id="x", aws_secret_access_key="x")
+    members = set(glue.meta.service_model.shape_for("TableInput").members)
+    assert members - set(SETTABLE) == {"FederatedTable", "ViewDefinition"}
+
+
+def test_what_get_table_adds_is_not_sent_back() -> None:
+    """DatabaseName, CreateTime, VersionId and the like are no members of TableInput."""
+    answer = table("changes", ["a"], DatabaseName="lake", CreateTime=1, CreatedBy="someone", CatalogId="1")
+    assert set(table_input(answer)) == {"Name", "StorageDescriptor", "PartitionKeys", "Parameters"}
+
+
+def test_nothing_new_means_no_update() -> None:
+    """A run that has nothing to add makes no version of the table."""
+    glue = FakeGlue(table("changes", ["a"]))
+    assert catalog(glue).declare("changes", ["a", "dt"]).added == ()
+    assert glue.updates == 0
+
+
+def test_a_concurrent_edit_is_kept_and_ours_is_added_to_it() -> None:
+    """The version check fails, the table is read again and decided anew."""
+    glue = FakeGlue(table("changes", ["a"]))
+    glue.racing = ["theirs"]
+    assert catalog(glue).declare("changes", ["ours", "theirs"]).added == ("ours",)
+    assert glue.columns() == ["a", "theirs", "ours"]
+
+
+def test_endless_concurrent_edits_end_with_a_clear_error() -> None:
+    """After a bounded number of attempts the function says so."""
+    glue = FakeGlue(table("changes", ["a"]))
+    glue.racing = [f"r{n}" for n in range(ATTEMPTS)]
+    with pytest.raises(CatalogError, match="run the crawler again"):
+        catalog(glue).declare("changes", ["ours"])
+
+
+def test_a_full_table_takes_what_fits_and_the_rest_is_told() -> None:
+    """Glue refuses a definition that is too large as a whole, so fewer columns are tried."""
+    glue = FakeGlue(table("changes", ["a"]), limit=6)
+    outcome = catalog(glue).declare("changes", [f"n{n}" for n in range(16)])
+    assert (len(outcome.added), len(outcome.left_out)) == (4, 12)
+    assert len(glue.columns()) == 5
+
+
+def test_a_table_without_room_is_left_as_it_is() -> None:
+    """Nothing fits: nothing is added, all of it is told, nothing is raised."""
+    glue = FakeGlue(table("changes", ["a"]), limit=1)
+    outcome = catalog(glue).declare("changes", ["n", "m"])
+    assert (outcome.added, outcome.left_out) == ((), ("n", "m"))
+
+
+def test_another_refusal_is_raised() -> None:
+    """A missing permission is no full table."""
+
+    class Denying(FakeGlue):
+        def update_table(self, **_: Any) -> None:
+            raise error("AccessDeniedException")
+
+    with pytest.raises(Exception, match="AccessDeniedException"):
+        catalog(Denying(table("changes", ["a"]))).declare("changes", ["n"])
+
+
+def test_a_missing_table_is_a_clear_error() -> None:
+    """The message names the table and the next step."""
+    with pytest.raises(CatalogError, match=r"lake\.changes: launch the consumer stack"):
+        catalog(FakeGlue()).declare("changes", ["n"])
+
+
+def test_only_tables_the_crawler_owns_are_read() -> None:
+    """The prefix alone does not prove it, the crawler's mark does."""
+    glue = FakeGlue(
+        table("crawled_data", ["mine"], **OWNED),
+        table("crawled_by_hand", ["not_mine"]),
+        table("crawled_other", ["others"], Parameters={"UPDATED_BY_CRAWLER": "another"}),
+        table("data", ["no_prefix"], **OWNED),
+    )
+    assert list(catalog(glue).crawled("crawled_", "crawler")) == ["mine"]
+
+
+def test_columns_of_all_earlier_versions_are_known() -> None:
+    """A stack update that took columns away is undone from the versions Glue keeps."""
+    glue = FakeGlue(table("changes", ["a", "b"]))
+    glue.replace("changes", ["a"])
+    glue.replace("changes", ["a", "c"])
+    assert set(catalog(glue).earlier("changes")) == {"a", "b"}

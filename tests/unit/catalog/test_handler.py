@@ -1,0 +1,245 @@
+"""The catalog function's triggers: the crawler's event and the stack's custom resource."""
+
+import http.server
+import json
+import logging
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from catalog_lambda import catalog, response
+from catalog_lambda.handler import handler
+from tests.unit.catalog.fakes import FakeGlue, table
+
+ENVIRONMENT = {
+    "DATABASE_NAME": "lake",
+    "TABLE_NAME": "changes",
+    "CRAWLED_TABLE_PREFIX": "crawled_",
+    "CRAWLER_NAME": "crawler",
+}
+
+
+class Context:
+    """Lambda's context, as far as the function asks it."""
+
+    def __init__(self, milliseconds: int = 60_000) -> None:
+        self.milliseconds = milliseconds
+
+    def get_remaining_time_in_millis(self) -> int:
+        return self.milliseconds
+
+
+@pytest.fixture(autouse=True)
+def environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The function's settings."""
+    for name, value in ENVIRONMENT.items():
+        monkeypatch.setenv(name, value)
+
+
+@pytest.fixture
+def glue(monkeypatch: pytest.MonkeyPatch) -> FakeGlue:
+    """A catalog with `changes` and a crawled table."""
+    fake = FakeGlue(
+        table("changes", ["change_id"]),
+        table("crawled_data", ["change_id", "pk", "year"], Parameters={"UPDATED_BY_CRAWLER": "crawler"}),
+    )
+    monkeypatch.setattr(catalog.boto3, "client", lambda _service: fake)
+    return fake
+
+
+class Endpoint:
+    """What CloudFormation's ResponseURL heard."""
+
+    def __init__(self) -> None:
+        self.answers: list[dict[str, Any]] = []
+        self.content_types: list[str | None] = []
+        self.failures = 0
+        endpoint = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_PUT(self) -> None:
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                if endpoint.failures:
+                    endpoint.failures -= 1
+                    self.send_error(503)
+                    return
+                endpoint.answers.append(json.loads(body))
+                endpoint.content_types.append(self.headers["Content-Type"])
+                self.send_response(200)
+                self.end_headers()
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_port}/answer?signature=x"
+
+
+@pytest.fixture
+def endpoint() -> Iterator[Endpoint]:
+    """A web server that stands for CloudFormation."""
+    made = Endpoint()
+    threading.Thread(target=made.server.serve_forever, args=(0.01,), daemon=True).start()
+    yield made
+    made.server.shutdown()
+    made.server.server_close()
+
+
+def request(endpoint: Endpoint, kind: str = "Create", **properties: Any) -> dict[str, Any]:
+    """CloudFormation's request for the custom resource."""
+    return {
+        "RequestType": kind,
+        "ResponseURL": endpoint.url,
+        "StackId": "stack",
+        "RequestId": "request",
+        "LogicalResourceId": "DeclaredColumns",
+        "ResourceType": "Custom::DeclaredColumns",
+        "ResourceProperties": {
+            "ServiceToken": "arn",
+            "DatabaseName": "lake",
+            "TableName": "changes",
+            "CrawledTablePrefix": "crawled_",
+            "ItemColumns": [""],
+            **properties,
+        },
+    }
+
+
+def crawled(state: str = "Succeeded", crawler: str = "crawler") -> dict[str, Any]:
+    """The crawler's event."""
+    return {
+        "source": "aws.glue",
+        "detail-type": "Glue Crawler State Change",
+        "detail": {"crawlerName": crawler, "state": state},
+    }
+
+
+def test_the_crawlers_success_declares_what_it_found(glue: FakeGlue) -> None:
+    """New names appear on `changes`; what is there already stays."""
+    assert handler(crawled(), Context()) == {"added": 2, "known": 1, "refused": 0, "left_out": 0}
+    assert glue.columns() == ["change_id", "pk", "year"]
+
+
+@pytest.mark.parametrize(
+    "event", [crawled(state="Failed"), crawled(crawler="another"), {"source": "aws.s3"}, {}]
+)
+def test_a_foreign_event_changes_nothing(glue: FakeGlue, event: dict[str, Any]) -> None:
+    """Only our crawler's success counts."""
+    assert handler(event, Context()) == {"added": 0}
+    assert glue.updates == 0
+
+
+def test_creating_the_stack_declares_its_item_columns(glue: FakeGlue, endpoint: Endpoint) -> None:
+    """ItemColumns and everything already crawled."""
+    handler(request(endpoint, ItemColumns=["title", "year"]), Context())
+    assert glue.columns() == ["change_id", "title", "year", "pk"]
+    assert endpoint.answers == [
+        {
+            "Status": "SUCCESS",
+            "Reason": "see the function's log",
+            "PhysicalResourceId": "lake.changes",
+            "StackId": "stack",
+            "RequestId": "request",
+            "LogicalResourceId": "DeclaredColumns",
+            "Data": {"Added": "3"},
+        }
+    ]
+
+
+def test_the_answer_carries_no_content_type(glue: FakeGlue, endpoint: Endpoint) -> None:
+    """The signed URL was made without one; urllib's own would break the signature."""
+    handler(request(endpoint), Context())
+    assert endpoint.content_types in ([""], [None])
+
+
+def test_an_update_brings_back_what_the_new_definition_dropped(glue: FakeGlue, endpoint: Endpoint) -> None:
+    """A stack update sets the template's columns; the earlier version knows the others."""
+    glue.replace("changes", ["change_id", "by_hand"])
+    glue.replace("changes", ["change_id"])
+    handler({**request(endpoint, "Update"), "PhysicalResourceId": "lake.changes"}, Context())
+    assert glue.columns() == ["change_id", "by_hand", "pk", "year"]
+    assert endpoint.answers[0]["Status"] == "SUCCESS"
+
+
+def test_deleting_the_stack_leaves_the_table_alone(glue: FakeGlue, endpoint: Endpoint) -> None:
+    """The columns go with the table, not before it; the answer is SUCCESS even without a catalog."""
+    glue.tables.clear()
+    handler({**request(endpoint, "Delete"), "PhysicalResourceId": "lake.changes"}, Context())
+    assert [answer["Status"] for answer in endpoint.answers] == ["SUCCESS"]
+    assert endpoint.answers[0]["PhysicalResourceId"] == "lake.changes"
+
+
+def test_a_failure_is_answered_with_its_reason(glue: FakeGlue, endpoint: Endpoint) -> None:
+    """An unanswered custom resource keeps the stack hanging."""
+    del glue.tables["changes"]
+    handler(request(endpoint), Context())
+    assert endpoint.answers[0]["Status"] == "FAILED"
+    assert "lake.changes: launch the consumer stack again" in endpoint.answers[0]["Reason"]
+
+
+def test_a_missing_setting_is_answered_with_its_name(
+    glue: FakeGlue, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The reason names the variable."""
+    monkeypatch.delenv("CRAWLER_NAME")
+    handler(request(endpoint), Context())
+    assert "CRAWLER_NAME" in endpoint.answers[0]["Reason"]
+
+
+def test_a_column_the_user_asked_for_in_vain_fails_the_stack(glue: FakeGlue, endpoint: Endpoint) -> None:
+    """A name from ItemColumns that cannot be a column is told, not dropped."""
+    handler(request(endpoint, ItemColumns=["title", "Info.Rating"]), Context())
+    assert endpoint.answers[0]["Status"] == "FAILED"
+    assert "Info.Rating" in endpoint.answers[0]["Reason"]
+
+
+def test_item_columns_that_do_not_fit_fail_the_stack(glue: FakeGlue, endpoint: Endpoint) -> None:
+    """The table's definition is full: the user hears how many columns did not fit."""
+    glue.limit = 3
+    handler(request(endpoint, ItemColumns=[f"c{n}" for n in range(9)]), Context())
+    assert endpoint.answers[0]["Status"] == "FAILED"
+    assert "7 of ItemColumns" in endpoint.answers[0]["Reason"]
+
+
+def test_running_out_of_time_is_answered_before_the_end(
+    glue: FakeGlue, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The clock answers FAILED, and the work's own answer afterwards is not sent."""
+    slow = glue.get_table
+
+    def get_table(**arguments: str) -> dict[str, Any]:
+        time.sleep(0.5)
+        return slow(**arguments)
+
+    monkeypatch.setattr(glue, "get_table", get_table)
+    handler(request(endpoint), Context(milliseconds=5_050))
+    assert [answer["Status"] for answer in endpoint.answers] == ["FAILED"]
+    assert "ran out of time" in endpoint.answers[0]["Reason"]
+
+
+def test_an_answer_that_is_not_heard_is_sent_again(
+    glue: FakeGlue, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A passing fault on the way to CloudFormation does not hang the stack."""
+    monkeypatch.setattr(response.time, "sleep", lambda _seconds: None)
+    endpoint.failures = 2
+    handler(request(endpoint), Context())
+    assert [answer["Status"] for answer in endpoint.answers] == ["SUCCESS"]
+
+
+def test_the_log_holds_counts_and_no_names(glue: FakeGlue, caplog: pytest.LogCaptureFixture) -> None:
+    """Attribute names come from users' data."""
+    caplog.set_level(logging.INFO, "catalog")
+    handler(crawled(), Context())
+    (line,) = [json.loads(record.getMessage()) for record in caplog.records if record.name == "catalog"]
+    assert line == {
+        "message": "declared",
+        "trigger": "crawler",
+        "added": 2,
+        "known": 1,
+        "refused": 0,
+        "left_out": 0,
+    }
