@@ -6,7 +6,7 @@ import sys
 from importlib import import_module
 from importlib.util import find_spec
 
-from sandbox.emulator import change_records, policies, streams
+from sandbox.emulator import change_records, glue_tables, policies, streams
 from sandbox.processes import exit_with_parent
 
 
@@ -14,6 +14,7 @@ def install_seams(speed: float) -> None:
     """Patch MiniStack, every seam in its own module; each refuses to run on a MiniStack that has moved."""
     policies.install()
     streams.install()
+    glue_tables.install()
     change_records.install(speed)
     for name in ("sandbox.athena", "sandbox.crawler"):
         if find_spec(name) and hasattr(module := import_module(name), "install"):
