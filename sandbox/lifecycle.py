@@ -121,30 +121,11 @@ class Sandbox:
         certificates = accounts.make_certificates(self.folder)
         secret = accounts.new_secret()
         self.profiles = accounts.write_profiles(self.folder, self.endpoint, certificates.authority, secret)
-        temporary = self.folder / "tmp"
-        temporary.mkdir()
         emulator = Child.start(
             "emulator",
             "sandbox.emulator",
             str(listener.fileno()),
-            environment={
-                **accounts.without_overrides(),
-                "AUTH": "true",
-                "AWS_SECRET_ACCESS_KEY": secret,
-                "BIND_HOST": "127.0.0.1",
-                "DOCKER_HOST": f"unix://{temporary}/none.sock",  # functions run as processes, never in Docker
-                "GATEWAY_PORT": str(self.port),
-                "IOT_MTLS_ENABLED": "0",
-                "LOG_LEVEL": os.environ.get("SANDBOX_LOG_LEVEL", "WARNING"),
-                "MINISTACK_REGION": accounts.REGION,
-                "MINISTACK_SSL_CERT": str(certificates.chain),
-                "MINISTACK_SSL_KEY": str(certificates.key),
-                "SANDBOX_SPEED": str(self.speed),
-                "SANDBOX_STATE": str(self.folder),
-                "SFTP_ENABLED": "0",
-                "TMPDIR": str(temporary),
-                "USE_SSL": "1",
-            },
+            environment=self._emulator_environment(certificates, secret),
             folder=self.folder,
             pass_fds=[listener.fileno()],
         )
@@ -152,6 +133,38 @@ class Sandbox:
         listener.close()  # the child holds it now: were it to die, connections are refused instead of hanging
         self._wait_until_healthy(emulator, certificates.authority)
         self.write_state()
+
+    def _emulator_environment(self, certificates: accounts.Certificates, secret: str) -> dict[str, str]:
+        """The emulator's settings, and what its Lambda functions inherit: of the caller's only PATH."""
+        temporary = self.folder / "tmp"
+        temporary.mkdir()
+        trust = dict.fromkeys(
+            ("AWS_CA_BUNDLE", "NODE_EXTRA_CA_CERTS", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE"),
+            str(certificates.authority),
+        )
+        return {
+            **trust,
+            "AUTH": "true",
+            "AWS_SECRET_ACCESS_KEY": secret,
+            "BIND_HOST": "127.0.0.1",
+            "DOCKER_HOST": f"unix://{temporary}/none.sock",  # functions run as processes, never in Docker
+            "GATEWAY_PORT": str(self.port),
+            "HOME": str(temporary),
+            "IOT_MTLS_ENABLED": "0",
+            "LANG": "C.UTF-8",
+            "LOG_LEVEL": os.environ.get("SANDBOX_LOG_LEVEL", "WARNING"),
+            "MINISTACK_REGION": accounts.REGION,
+            "MINISTACK_SSL_CERT": str(certificates.chain),
+            "MINISTACK_SSL_KEY": str(certificates.key),
+            # the interpreter that the functions' zips were built for comes first
+            "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]),
+            "SANDBOX_SPEED": str(self.speed),
+            "SANDBOX_STATE": str(self.folder),
+            "SFTP_ENABLED": "0",
+            "TMPDIR": str(temporary),
+            "TZ": "UTC",
+            "USE_SSL": "1",
+        }
 
     def _wait_until_healthy(self, emulator: Child, authority: Path) -> None:
         trust = ssl.create_default_context(cafile=str(authority))
