@@ -1,23 +1,26 @@
 """`python -m scripts` lists the verbs."""
 
+import ast
 import sys
+from pathlib import Path
 
 from scripts.console import page
 
-VERBS = {
-    "package": "build the functions' zips into build/",
-    "deploy": "create or update one stack: consumer, producer or single-account",
-    "put_items": "put sample items, or a file's, into a table",
-    "query": "run a named query, a file or SQL text through Athena",
-    "cost": "what a month of the pipeline costs, from the shape of the workload",
-    "single_account": "write templates/single-account.yaml anew from the other two",
-}
+
+def verbs() -> dict[str, str]:
+    """Every module here that runs as a command, and its docstring's first line."""
+    found = {}
+    for path in sorted(Path(__file__).parent.glob("[a-z]*.py")):
+        source = path.read_text(encoding="utf-8")
+        if 'if __name__ == "__main__":' in source:
+            found[path.stem] = (ast.get_docstring(ast.parse(source)) or "").partition("\n")[0]
+    return found
 
 
 def main() -> int:
     """Print the verbs; exit 2 when something was asked that no verb answers."""
     lines = ["usage: python -m scripts.VERB [--help]", ""]
-    lines += [f"  {verb:<16}{what}" for verb, what in VERBS.items()]
+    lines += [f"  {verb:<16}{what}" for verb, what in verbs().items()]
     page("\n".join(lines))
     return 2 if len(sys.argv) > 1 and sys.argv[1] not in ("-h", "--help") else 0
 
