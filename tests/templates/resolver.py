@@ -322,17 +322,17 @@ class Stack:
         try:
             kind, properties = body["Type"], body.get("Properties", {})
             generated = f"{self.name}-{logical_id}-{_suffix(self.account, self.name, logical_id)}"
-            if kind in _REF_IS_ARN:
-                return _REF_IS_ARN[kind](self, generated)
             if kind in _REF_IS_ID:
                 return _REF_IS_ID[kind] + hashlib.sha256(generated.encode()).hexdigest()[:17]
             if kind == "AWS::KMS::Key":
                 return _uuid(self.account, self.name, logical_id)
             name_property = _NAME_PROPERTY.get(kind)
-            if name_property and name_property in properties:
-                given = self._value(properties[name_property])
-                if given is not _NO_VALUE:
-                    return _text(given)
+            given = self._value(properties[name_property]) if name_property in properties else _NO_VALUE
+            chosen = generated if given is _NO_VALUE else _text(given)
+            if kind in _REF_IS_ARN:
+                return _REF_IS_ARN[kind](self, chosen)
+            if given is not _NO_VALUE:
+                return chosen
             if kind == "AWS::Glue::Table":
                 return _text(self.value(properties["TableInput"]["Name"]))
             if kind == "AWS::Glue::Database":
@@ -348,7 +348,7 @@ class Stack:
         kind = self._body(logical_id)["Type"]
         name = self._named(logical_id)
         if attribute == "Arn":
-            if kind in _REF_IS_ARN:
+            if kind in _REF_IS_ARN and name.startswith("arn:"):
                 return name
             if kind in _ARN:
                 pattern = _ARN[kind]
@@ -397,6 +397,7 @@ _NAME_PROPERTY = {
     "AWS::Lambda::Function": "FunctionName",
     "AWS::Logs::LogGroup": "LogGroupName",
     "AWS::S3::Bucket": "BucketName",
+    "AWS::SNS::Topic": "TopicName",
     "AWS::SQS::Queue": "QueueName",
 }
 
@@ -404,6 +405,8 @@ _NAME_PROPERTY = {
 _REF_IS_ARN: dict[str, Callable[[Stack, str], str]] = {
     "AWS::SNS::Topic": lambda s, n: f"arn:{s.partition}:sns:{s.region}:{s.account}:{n}",
     "AWS::IAM::ManagedPolicy": lambda s, n: f"arn:{s.partition}:iam::{s.account}:policy/{n}",
+    # Not an ARN, but like one made of the name: the queue's URL.
+    "AWS::SQS::Queue": lambda s, n: f"https://sqs.{s.region}.amazonaws.com/{s.account}/{n}",
 }
 
 # Types whose Ref is an id with a prefix.
@@ -433,7 +436,6 @@ _ARN = {
     # CloudFormation's own Arn of a log group ends in :*
     "AWS::Logs::LogGroup": "arn:{partition}:logs:{region}:{account}:log-group:{name}:*",
     "AWS::S3::Bucket": "arn:{partition}:s3:::{name}",
-    "AWS::SQS::Queue": "arn:{partition}:sqs:{region}:{account}:{name}",
 }
 
 _ATTRIBUTES: dict[tuple[str, str], Callable[[Stack, str], Any]] = {
@@ -445,8 +447,9 @@ _ATTRIBUTES: dict[tuple[str, str], Callable[[Stack, str], Any]] = {
     ("AWS::S3::Bucket", "RegionalDomainName"): lambda s, name: f"{name}.s3.{s.region}.amazonaws.com",
     ("AWS::SNS::Topic", "TopicArn"): lambda _, name: name,
     ("AWS::SNS::Topic", "TopicName"): lambda _, name: name.rsplit(":", 1)[-1],
-    ("AWS::SQS::Queue", "QueueName"): lambda _, name: name,
-    ("AWS::SQS::Queue", "QueueUrl"): lambda s, name: (
-        f"https://sqs.{s.region}.amazonaws.com/{s.account}/{name}"
+    ("AWS::SQS::Queue", "Arn"): lambda s, url: ":".join(
+        ("arn", s.partition, "sqs", s.region, s.account, url.split("/")[-1])
     ),
+    ("AWS::SQS::Queue", "QueueName"): lambda _, url: url.split("/")[-1],
+    ("AWS::SQS::Queue", "QueueUrl"): lambda _, url: url,
 }

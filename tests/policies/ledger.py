@@ -1,0 +1,276 @@
+"""The access ledger: who may do what, as data (``actors.yaml``, ``access-*.yaml``), judged by the simulator.
+
+An entry reads like a sentence: an actor, an action, the resource it is on, and the context AWS sends with it
+(``with``). ``also`` names further decisions of the same call (the key behind an encrypted object): the call
+is allowed only when every one is. ``through`` names the VPC endpoint it passes. ``only`` names the one layout
+it belongs to. A list of actions or resources makes one request of each pair.
+
+Sent with every request, as AWS does: ``aws:PrincipalArn``, ``aws:PrincipalAccount``, ``aws:SecureTransport``
+and ``aws:RequestedRegion`` (IAM user guide, "AWS global condition context keys").
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from tests.policies.documents import CONSUMER, LAYOUTS, PRODUCER, REGION, STRANGER, Documents
+from tests.policies.simulation import Decision, Policy, Request, judge
+
+FOLDER = Path(__file__).resolve().parent
+
+
+class LedgerError(ValueError):
+    """An entry of the ledger cannot be read; the message names it and what to write instead."""
+
+
+@dataclass(frozen=True)
+class Actor:
+    """Who asks: ``principal`` signs the request (None when unsigned), ``role`` is its aws:PrincipalArn."""
+
+    name: str
+    principal: str | None
+    role: str | None
+    account: str | None
+    policies: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Part:
+    """One authorisation decision of a call; policies by name, so that a mutant can take their place."""
+
+    actor: Actor
+    action: str
+    resource: str
+    account: str
+    context: Mapping[str, Any] = field(hash=False)
+    owner: str | None
+    endpoints: tuple[str, ...]
+
+    @property
+    def policies(self) -> set[str]:
+        return {*self.actor.policies, *self.endpoints, *([self.owner] if self.owner else [])}
+
+    def request(self, policies: Mapping[str, Policy]) -> Request:
+        return Request(
+            principal=self.actor.principal,
+            action=self.action,
+            resource=self.resource,
+            account=self.account,
+            context=self.context,
+            identity=tuple(policies[name] for name in self.actor.policies),
+            owner=policies[self.owner] if self.owner else None,
+            endpoints=tuple(policies[name] for name in self.endpoints),
+        )
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One request of the ledger in one layout: every part must be allowed for the call to be."""
+
+    number: int
+    title: str
+    shown: str  # the resource as the ledger spells it
+    parts: tuple[Part, ...]
+    allowed: bool
+    why: str
+
+    @property
+    def name(self) -> str:
+        first = self.parts[0]
+        return f"{first.actor.name}: {first.action} on {self.shown} ({self.title})"
+
+    @property
+    def policies(self) -> set[str]:
+        return set().union(*(part.policies for part in self.parts))
+
+
+@dataclass(frozen=True)
+class Verdict:
+    entry: Entry
+    decisions: tuple[Decision, ...]
+    reason: str
+
+    @property
+    def allowed(self) -> bool:
+        return all(decision.allowed for decision in self.decisions)
+
+    @property
+    def right(self) -> bool:
+        return self.allowed == self.entry.allowed
+
+
+class Ledger:
+    """All entries of one layout, bound to its documents."""
+
+    def __init__(self, documents: Documents) -> None:
+        self.documents = documents
+        self.policies: dict[str, Policy] = dict(documents.policies)
+        self._cast = yaml.safe_load((FOLDER / "actors.yaml").read_text(encoding="utf-8"))
+        single = documents.layout == "single-account"
+        self._values = {
+            "producer": CONSUMER if single else PRODUCER,
+            "consumer": CONSUMER,
+            "stranger": STRANGER,
+            "region": REGION,
+        }
+
+    @cached_property
+    def entries(self) -> list[Entry]:
+        entries: list[Entry] = []
+        for path in sorted(FOLDER.glob("access-*.yaml")):
+            for section in yaml.safe_load(path.read_text(encoding="utf-8")):
+                for expected in ("allowed", "denied"):
+                    for written in section.get(expected, []):
+                        if written.get("only", self.documents.layout) != self.documents.layout:
+                            continue
+                        entries += self._entries(section, written, expected == "allowed", len(entries))
+        return entries
+
+    def _entries(
+        self, section: dict[str, Any], written: dict[str, Any], allowed: bool, so_far: int
+    ) -> Iterator[Entry]:
+        unknown = set(written) - {"actor", "action", "resource", "with", "also", "through", "only", "why"}
+        if unknown or written.get("only", LAYOUTS[0]) not in LAYOUTS:
+            raise LedgerError(
+                f"{section['title']}: {', '.join(unknown) or written['only']} is not known here"
+            )
+        base = {"actor": section.get("actor"), "through": section.get("through")} | written
+        pairs = [(action, on) for action in _listed(base["action"]) for on in _listed(base["resource"])]
+        for number, (action, on) in enumerate(pairs, start=so_far + 1):
+            call = base | {"action": action, "resource": on}
+            parts = [self._part(call), *(self._part(base | part) for part in base.get("also", []))]
+            why = str(written.get("why", section.get("why", "")))
+            yield Entry(number, section["title"], on, tuple(parts), allowed, why)
+
+    def _part(self, call: dict[str, Any]) -> Part:
+        actor = self._actor(call["actor"])
+        resource, account, owner = self._resource(call["resource"], actor)
+        context: dict[str, Any] = {"aws:SecureTransport": "true", "aws:RequestedRegion": REGION}
+        if actor.role is not None:
+            context |= {"aws:PrincipalArn": actor.role, "aws:PrincipalAccount": actor.account}
+        context |= {key: self._filled(str(value)) for key, value in call.get("with", {}).items()}
+        through = [name for name in _listed(call.get("through") or []) if name in self.documents.endpoint]
+        if call.get("through") and not through:
+            raise LedgerError(f"{call['through']} is no VPC endpoint of the templates")
+        endpoints = tuple(self.documents.endpoint[name] for name in through)
+        return Part(actor, call["action"], resource, account, context, owner, endpoints)
+
+    def _actor(self, name: str) -> Actor:
+        if name not in self._cast["actors"]:
+            raise LedgerError(f"no actor is called {name}: describe it in actors.yaml")
+        cast = self._cast["actors"][name]
+        if "service" in cast:
+            return Actor(name, self._filled(cast["service"]), None, None, ())
+        if cast.get("unsigned"):
+            return Actor(name, None, None, None, ())
+        held: list[str] = []
+        if "role" in cast:
+            resource = self.documents.resource(cast["role"])
+            if resource is None:
+                raise LedgerError(f"{name}: no template has the role {cast['role']}")
+            arn = resource.arn
+            held += self.documents.identity.get(arn, [])
+        else:
+            arn = f"arn:aws:iam::{self._filled(cast['account'])}:role/{self._filled(cast['named'])}"
+        if "grants" in cast:
+            held.append(self._granted(name, cast["grants"]))
+        account = arn.split(":")[4]
+        session = f"arn:aws:sts::{account}:assumed-role/{arn.rsplit('/', 1)[-1]}/session"
+        return Actor(name, session, arn, account, tuple(held))
+
+    def _granted(self, actor: str, statements: Any) -> str:
+        name = f"{actor}'s own"
+        if name not in self.policies:
+            if statements == "everything":
+                statements = [{"Sid": "Everything", "Effect": "Allow", "Action": "*", "Resource": "*"}]
+            document = {"Version": "2012-10-17", "Statement": self._filled_in(statements)}
+            self.policies[name] = Policy(name, "identity", document)
+        return name
+
+    def _resource(self, on: str, actor: Actor) -> tuple[str, str, str | None]:
+        """The ARN, the account that owns it, and the name of its own policy."""
+        if on == "*":
+            return on, actor.account or PRODUCER, None
+        match = re.match(r"([A-Z]\w*)(.*)", on)
+        elsewhere = self._cast["elsewhere"]
+        if match and match[1] in elsewhere:
+            there = elsewhere[match[1]]
+            return self._filled(there["arn"]) + match[2], self._filled(there["account"]), self._default(there)
+        if match:
+            resource = self.documents.resource(match[1])
+            if resource is None:
+                raise LedgerError(f"no template has a resource {match[1]}: begin with its logical id")
+            arn = resource.arn.removesuffix(":*")
+            return arn + self._filled(match[2]), resource.stack.account, self.documents.owner.get(arn)
+        arn = self._filled(on)
+        if not arn.startswith("arn:"):
+            raise LedgerError(f"`resource: {on}` is neither a logical id, an ARN nor '*'")
+        return arn, arn.split(":")[4], self.documents.owner.get(arn)
+
+    def _default(self, there: Mapping[str, Any]) -> str | None:
+        """The default policy of a key that no template made: its account decides (KMS developer guide)."""
+        if not there["arn"].startswith("arn:aws:kms:"):
+            return None
+        root = f"arn:aws:iam::{self._filled(there['account'])}:root"
+        name = f"default key policy of {root.split(':')[4]}"
+        statement = {
+            "Sid": "AccountDecides",
+            "Effect": "Allow",
+            "Principal": {"AWS": root},
+            "Action": "kms:*",
+            "Resource": "*",
+        }
+        document = {"Version": "2012-10-17", "Statement": [statement]}
+        self.policies.setdefault(name, Policy(name, "resource", document))
+        return name
+
+    def _filled(self, text: str) -> str:
+        def value(match: re.Match[str]) -> str:
+            name, _, attribute = match[1].partition(".")
+            if name in self._values:
+                return self._values[name]
+            resource = self.documents.resource(name)
+            if resource is None:
+                raise LedgerError(f"${{{match[1]}}}: no template has the resource {name}")
+            filled = resource.stack.attribute(name, attribute) if attribute else resource.name
+            return str(filled)
+
+        return re.sub(r"\$\{([^}]+)\}", value, text)
+
+    def _filled_in(self, value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: self._filled_in(item) for key, item in value.items()}
+        if isinstance(value, list):
+            return [self._filled_in(item) for item in value]
+        return self._filled(value) if isinstance(value, str) else value
+
+    # Judgement
+
+    def judged(self, trials: Iterable[tuple[Entry, Mapping[str, Policy]]]) -> list[Verdict]:
+        """The verdict on each entry with some policies replaced (name → mutant), in one batch."""
+        trials = list(trials)
+        requests = [
+            part.request({**self.policies, **replaced}) for entry, replaced in trials for part in entry.parts
+        ]
+        decisions = iter(zip(requests, judge(requests), strict=True))
+        verdicts = []
+        for entry, _ in trials:
+            judged = [next(decisions) for _ in entry.parts]
+            refused = [(request, decision) for request, decision in judged if not decision.allowed]
+            reason = " · ".join(decision.why(request) for request, decision in refused or judged)
+            verdicts.append(Verdict(entry, tuple(decision for _, decision in judged), reason))
+        return verdicts
+
+    def verdicts(self) -> list[Verdict]:
+        return self.judged((entry, {}) for entry in self.entries)
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
