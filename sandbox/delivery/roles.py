@@ -20,8 +20,6 @@ from botocore.credentials import RefreshableCredentials
 
 from sandbox.accounts import as_service
 
-from sandbox.accounts import as_service
-
 # Seen in CloudTrail as the session of Firehose's S3 deliveries.
 SESSION_NAME = "AWSFirehoseToS3"
 SERVICE_PRINCIPAL = "firehose.amazonaws.com"
