@@ -3,7 +3,7 @@
 An entry reads like a sentence: an actor, an action, the resource it is on, and the context AWS sends with it
 (``with``). ``also`` names further decisions of the same call (the key behind an encrypted object): the call
 is allowed only when every one is. ``through`` names the VPC endpoint it passes. ``only`` names the one layout
-it belongs to. A list of actions or resources makes one request of each pair.
+it belongs to. Lists of actors, actions or resources make one request of each combination.
 
 Sent with every request, as AWS does: ``aws:PrincipalArn``, ``aws:PrincipalAccount``, ``aws:SecureTransport``
 and ``aws:RequestedRegion`` (IAM user guide, "AWS global condition context keys").
@@ -11,6 +11,7 @@ and ``aws:RequestedRegion`` (IAM user guide, "AWS global condition context keys"
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -142,12 +143,12 @@ class Ledger:
                 f"{section['title']}: {', '.join(unknown) or written['only']} is not known here"
             )
         base = {"actor": section.get("actor"), "through": section.get("through")} | written
-        pairs = [(action, on) for action in _listed(base["action"]) for on in _listed(base["resource"])]
-        for number, (action, on) in enumerate(pairs, start=so_far + 1):
-            call = base | {"action": action, "resource": on}
-            parts = [self._part(call), *(self._part(base | part) for part in base.get("also", []))]
+        product = itertools.product(*(_listed(base[key]) for key in ("actor", "action", "resource")))
+        for number, (actor, action, on) in enumerate(product, start=so_far + 1):
+            call = base | {"actor": actor, "action": action, "resource": on}
+            also = [self._part({"actor": actor} | part) for part in base.get("also", [])]
             why = str(written.get("why", section.get("why", "")))
-            yield Entry(number, section["title"], on, tuple(parts), allowed, why)
+            yield Entry(number, section["title"], on, (self._part(call), *also), allowed, why)
 
     def _part(self, call: dict[str, Any]) -> Part:
         actor = self._actor(call["actor"])
