@@ -6,7 +6,8 @@ import sys
 from importlib import import_module
 from importlib.util import find_spec
 
-from sandbox.emulator import change_records, glue_tables, policies, streams
+from sandbox import accounts
+from sandbox.emulator import change_records, glue_tables, glue_versions, inspection, policies, streams
 from sandbox.processes import exit_with_parent
 
 
@@ -15,6 +16,7 @@ def install_seams(speed: float) -> None:
     policies.install()
     streams.install()
     glue_tables.install()
+    glue_versions.install()
     change_records.install(speed)
     for name in ("sandbox.athena", "sandbox.crawler"):
         if find_spec(name) and hasattr(module := import_module(name), "install"):
@@ -35,7 +37,7 @@ def main(descriptor: int) -> None:
     config.certfile, config.keyfile = tls.resolve_tls_material()
     config.keep_alive_timeout = 75
     config.loglevel = app.LOG_LEVEL
-    asyncio.run(serve(app.app, config))
+    asyncio.run(serve(inspection.with_inspection(app.app, accounts.REGION), config))
 
 
 if __name__ == "__main__":

@@ -13,6 +13,8 @@ from importlib import import_module
 from importlib.metadata import version
 from typing import Any
 
+_REPLACED = "sandbox_replaced"  # on a replacement: the function it stands for
+
 
 class SeamMovedError(Exception):
     """MiniStack is not the release that the sandbox's replacements were written against."""
@@ -43,20 +45,21 @@ class Seam:
         return function
 
     def check(self) -> Callable[..., Any]:
-        """MiniStack's function, its source being the one that this seam was written against."""
-        function = self.current()
-        if (digest := source_digest(function)) != self.digest:
+        """The function as it stands now; MiniStack's own, below it, has the expected source."""
+        function = own = self.current()
+        while replaced := getattr(own, _REPLACED, None):
+            own = replaced
+        if (digest := source_digest(own)) != self.digest:
             raise SeamMovedError(
                 f"MiniStack {version('ministack')} changed {self.module}.{self.name}: read its source, adapt "
                 f"the module of sandbox/emulator/ that names it, then set its digest there to {digest}"
             )
         return function
 
-    def replace(self, replacement: Callable[..., Any]) -> Callable[..., Any]:
-        """Put `replacement` in the function's place and return MiniStack's own."""
-        original = self.check()
+    def replace(self, replacement: Callable[..., Any]) -> None:
+        """Put `replacement` in the function's place; it may call what `check` answered before."""
+        setattr(replacement, _REPLACED, self.check())
         setattr(import_module(f"ministack.{self.module}"), self.name, replacement)
-        return original
 
 
 if __name__ == "__main__":  # python -m sandbox.emulator.seam services.kinesis _get_records …: print digests
