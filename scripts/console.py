@@ -58,7 +58,9 @@ class Parser(argparse.ArgumentParser):
         raise CommandError(message, f"See `{self.prog} --help`.", exit_code=EXIT_USAGE)
 
 
-def parser(verb: str, description: str, *, epilog: str | None = None) -> Parser:
+def parser(
+    verb: str, description: str, *, epilog: str | None = None, outputs: Sequence[str] = ("text", "json")
+) -> Parser:
     """A parser with the options every verb has."""
     made = Parser(
         prog=f"python -m scripts.{verb}",
@@ -71,9 +73,7 @@ def parser(verb: str, description: str, *, epilog: str | None = None) -> Parser:
     common.add_argument("--profile", help="the profile of ~/.aws/config to use (default: the environment's)")
     common.add_argument("--region", help="the Region to work in (default: the profile's)")
     common.add_argument("--endpoint-url", metavar="URL", help="send every call here instead of to AWS")
-    common.add_argument(
-        "--output", choices=("text", "json"), default="text", help="json: one document on stdout"
-    )
+    common.add_argument("--output", choices=outputs, default="text", help="json: one document on stdout")
     return made
 
 
@@ -108,6 +108,15 @@ def nearest(word: str, words: Iterable[str]) -> str:
     return ", ".join(difflib.get_close_matches(word, known, n=3, cutoff=0.5) or known)
 
 
+def _console(*, stderr: bool) -> Console:
+    """A console as wide as the terminal; where there is none, wide enough for an ARN."""
+    from rich.console import Console  # noqa: PLC0415  loaded when something is shown
+
+    stream = sys.stderr if stderr else sys.stdout
+    width = None if stream.isatty() or os.environ.get("COLUMNS") else 160
+    return Console(stderr=stderr, highlight=False, width=width)
+
+
 class Output:
     """Where a verb's words go: progress and tables to people on stderr, the answer on stdout."""
 
@@ -119,11 +128,12 @@ class Output:
     def console(self) -> Console:
         """rich's console on stderr, made when first needed."""
         if self._console is None:
-            from rich.console import Console  # noqa: PLC0415  loaded when something is shown
-
-            width = None if sys.stderr.isatty() or os.environ.get("COLUMNS") else 160
-            self._console = Console(stderr=True, highlight=False, soft_wrap=False, width=width)
+            self._console = _console(stderr=True)
         return self._console
+
+    def answer_console(self) -> Console:
+        """rich's console on stdout, for an answer that is a table."""
+        return _console(stderr=False)
 
     def say(self, text: str, style: str | None = None) -> None:
         """One line of progress, never markup: names may hold brackets."""
@@ -192,15 +202,20 @@ def explained(error: Exception) -> CommandError | None:  # noqa: PLR0911  one an
     return None
 
 
+def _asked_form(given: Sequence[str]) -> str:
+    """What --output says, read before argparse does: a wrong option is answered in the asked form too."""
+    form = "text"
+    for option, following in zip(given, [*given[1:], ""], strict=True):
+        name, equals, value = option.partition("=")
+        if name == "--output":
+            form = value if equals else following
+    return form
+
+
 def run(verb: Callable[[Sequence[str], Output], int], arguments: Sequence[str] | None = None) -> int:
     """Run a verb; its exit code: 0 done, 1 failed, 2 asked wrongly, 130 interrupted."""
     given = list(sys.argv[1:] if arguments is None else arguments)
-    # Read before argparse does, so that a wrong option is answered in the asked form too.
-    asked_json = any(
-        a == "--output=json" or (a == "--output" and b == "json")
-        for a, b in zip(given, [*given[1:], ""], strict=True)
-    )
-    out = Output("json" if asked_json else "text")
+    out = Output(_asked_form(given))
     try:
         return verb(given, out)
     except KeyboardInterrupt:

@@ -381,7 +381,7 @@ def check_keys(item: Item, table: Table) -> None:
         value = item.get(name)
         if value is None:
             if name in table.keys:
-                raise RecordError(name, f"is missing, and a key of the table")
+                raise RecordError(name, "is missing, and a key of the table")
             continue
         ((tag, content),) = value.items()
         role = "a key" if name in table.keys else "an index's key"
