@@ -1,0 +1,61 @@
+"""The README tried as a new user would: every bash command in it run, in order, in the sandbox."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+BLOCK = re.compile(r"^```bash\n(.*?)^```", re.DOTALL | re.MULTILINE)
+# These make the environment the test already runs in, or run the demo, which has a target of its own.
+MADE_BY_MAKE = re.compile(r"^(make \w+|\. \.venv/bin/activate)$", re.MULTILINE)
+DELIVERY_SECONDS = 120
+
+
+@pytest.fixture(scope="module")
+def exports() -> Iterator[dict[str, str]]:
+    """What `make sandbox` prints for the other terminal to paste."""
+    command = [sys.executable, "-m", "sandbox", "serve", "--port", "0", "--speed", "60"]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as served:
+        assert served.stdout
+        try:
+            lines = [served.stdout.readline() for _ in range(2)]
+            yield dict(re.fullmatch(r"export (\w+)=(\S+)\n", line).groups() for line in lines)  # type: ignore[union-attr, misc]
+        finally:
+            served.terminate()
+            served.wait(timeout=30)
+
+
+@pytest.mark.sandbox
+def test_every_command_of_the_readme_runs(exports: dict[str, str]) -> None:
+    """Letter for letter, with nothing but the two exports; the queries show the item that was put."""
+    blocks = BLOCK.findall((ROOT / "README.md").read_text())
+    script = MADE_BY_MAKE.sub("", "\n".join(blocks))
+    queries = script.index("python -m scripts.query")
+    arrived = (
+        f"for _ in $(seq {DELIVERY_SECONDS}); do "
+        "aws --profile consumer s3 ls --recursive s3://$(aws --profile consumer cloudformation describe-stacks "
+        "--stack-name ddb-lake-consumer --query \"Stacks[0].Outputs[?OutputKey=='LakeBucketName'].OutputValue\" "
+        "--output text) | grep -q data/ && break; sleep 1; done\n"
+    )
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", script[:queries] + arrived + script[queries:]],
+        cwd=ROOT,
+        env={
+            **{name: value for name, value in os.environ.items() if not name.startswith("AWS_")},
+            **exports,
+            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
+    assert set(exports) == {"AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"}
+    assert '{"pk":{"S":"order-1"}}' in done.stdout
