@@ -55,8 +55,11 @@ class Outcome:
 
 
 def table_input(table: Table) -> Table:
-    """GetTable's answer → what UpdateTable takes, with every settable field kept."""
-    return {name: table[name] for name in SETTABLE if table.get(name) is not None}
+    """GetTable's answer → what UpdateTable takes, with every settable field kept.
+
+    An empty text is left out: UpdateTable refuses an Owner without a character.
+    """
+    return {name: table[name] for name in SETTABLE if table.get(name) not in (None, "")}
 
 
 def names(table: Table) -> list[str]:

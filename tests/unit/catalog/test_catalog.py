@@ -52,6 +52,12 @@ def test_what_get_table_adds_is_not_sent_back() -> None:
     assert set(table_input(answer)) == {"Name", "StorageDescriptor", "PartitionKeys", "Parameters"}
 
 
+def test_an_empty_owner_is_not_sent_back() -> None:
+    """GetTable may answer an empty text where UpdateTable wants a character or nothing."""
+    assert "Owner" not in table_input(table("changes", ["a"], Owner="", Retention=0))
+    assert table_input(table("changes", ["a"], Retention=0))["Retention"] == 0
+
+
 def test_nothing_new_means_no_update() -> None:
     """A run that has nothing to add makes no version of the table."""
     glue = FakeGlue(table("changes", ["a"]))
