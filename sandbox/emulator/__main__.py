@@ -7,7 +7,17 @@ from importlib import import_module
 from importlib.util import find_spec
 
 from sandbox import accounts
-from sandbox.emulator import change_records, glue_tables, glue_versions, inspection, policies, streams
+from sandbox.emulator import (
+    bucket_resource,
+    change_records,
+    glue_tables,
+    glue_versions,
+    inspection,
+    named_query_resource,
+    policies,
+    streams,
+    table_resource,
+)
 from sandbox.processes import exit_with_parent
 
 
@@ -18,6 +28,9 @@ def install_seams(speed: float) -> None:
     glue_tables.install()
     glue_versions.install()
     change_records.install(speed)
+    table_resource.install()
+    bucket_resource.install()
+    named_query_resource.install()
     for name in ("sandbox.athena", "sandbox.crawler"):
         if find_spec(name) and hasattr(module := import_module(name), "install"):
             module.install()

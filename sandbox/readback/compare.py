@@ -1,0 +1,59 @@
+"""Compare a template's properties with what a service answers."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One property whose value in the service is not the template's."""
+
+    path: str
+    wanted: Any
+    found: Any
+
+
+def _plain(value: Any) -> Any:
+    """A leaf as CloudFormation passes it on: numbers and booleans are text there and back."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return str(value) if isinstance(value, int | float) else value
+
+
+def _identity(item: Any) -> Any:
+    """What tells the members of a list of objects apart, for lists whose order means nothing."""
+    names = (
+        "Sid",
+        "Key",
+        "Id",
+        "Name",
+        "PolicyName",
+        "AttributeName",
+        "ParameterName",
+        "Type",
+        "Description",
+    )
+    return (
+        next(((name, item[name]) for name in names if name in item), None) if isinstance(item, dict) else item
+    )
+
+
+def differences(wanted: Any, found: Any, path: str = "") -> Iterator[Difference]:
+    """Everything that `wanted` says and `found` does not; what `found` has beyond it is the service's own."""
+    if isinstance(wanted, dict) and isinstance(found, dict):
+        for name, value in wanted.items():
+            yield from differences(value, found.get(name), f"{path}.{name}" if path else name)
+    elif isinstance(wanted, list) and isinstance(found, list) and len(found) >= len(wanted):
+        by_identity = {str(_identity(item)): item for item in found}
+        for index, item in enumerate(wanted):
+            other = by_identity.get(str(_identity(item)), found[index])
+            yield from differences(item, other, f"{path}[{index}]")
+    elif isinstance(wanted, list) and len(wanted) == 1 and not isinstance(found, list):
+        yield from differences(wanted[0], found, path)
+    elif isinstance(found, list) and len(found) == 1 and not isinstance(wanted, list):
+        yield from differences(wanted, found[0], path)
+    elif _plain(wanted) != _plain(found):
+        yield Difference(path, wanted, found)
