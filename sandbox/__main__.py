@@ -47,7 +47,9 @@ def _parser() -> argparse.ArgumentParser:
     _add_speed(run)
     run.add_argument("command", nargs="+", metavar="COMMAND", help="what to run, after --")
 
-    verbs.add_parser("check", help="wait until all writes are delivered, then compare lake and table")
+    verbs.add_parser(
+        "check", add_help=False, help="wait until all writes are delivered, then compare lake and table"
+    )
     return parser
 
 
@@ -109,7 +111,10 @@ def _exec(options: argparse.Namespace) -> int:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; the exit code is the command's, or 1 after an error of the sandbox."""
-    options = _parser().parse_args(arguments)
+    parser = _parser()
+    options, rest = parser.parse_known_args(arguments)
+    if rest and options.verb != "check":  # check has a command line of its own
+        parser.error(f"unrecognized arguments: {' '.join(rest)}")
     try:
         if options.verb == "serve":
             return _serve(options)
@@ -117,7 +122,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return _exec(options)
         from sandbox.check import main as check  # noqa: PLC0415  the others must not pay for its imports
 
-        return int(check())
+        return int(check(rest))
     except SandboxError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

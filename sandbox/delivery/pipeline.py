@@ -281,6 +281,7 @@ class Pipeline:
             "account": self.stream.account,
             "source": self.stream.source_arn,
             "bucket": self.stream.destination.bucket,
+            "function": self.stream.processor.function_arn if self.stream.processor else None,
             "read": sum(shard.read for shard in shards),
             **vars(self.counts),
             "buffered": buffered + sealed,

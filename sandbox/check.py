@@ -1,0 +1,235 @@
+"""`python -m sandbox check`: wait until everything written is delivered, then compare lake and table by key.
+
+The lake is read as a user reads it, through the Athena API of the account that holds it. Per key the newest
+change decides (by time, then the chain of digests, then sequence), and must carry the digest and the columns
+of the item that the table holds now; a deleted item's newest change is its REMOVE. Stop writing first.
+
+Exit codes: 0 lake and table agree, 1 they differ (the keys are listed), 2 the check could not be made.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from sandbox.comparison import Comparison, compare
+from sandbox.delivery import status
+from sandbox.delivery.roles import Sandbox
+from sandbox.errors import SandboxError
+from sandbox.lake import Lake, LakeError, find_lakes
+from sandbox.source_tables import SourceTable, find_tables
+from transform_lambda.flatten import DEFAULT_MAX_DEPTH
+
+AGREE, DIFFER, IMPOSSIBLE = 0, 1, 2
+_POLL_SECONDS = 0.2
+_PROGRESS_SECONDS = 2.0
+_LISTED_KEYS = 20
+
+
+class CheckError(SandboxError):
+    """The check could not be made; the message says what to do."""
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m sandbox check",
+        description="Wait until everything written is delivered, then compare lake and table key by key.",
+    )
+    parser.add_argument(
+        "--table", default=os.environ.get("TABLE_NAME"), help="only this table (default: TABLE_NAME, or all)"
+    )
+    parser.add_argument(
+        "--timeout", type=float, default=300.0, metavar="S", help="seconds to wait (default: %(default)s)"
+    )
+    parser.add_argument("--output", choices=["text", "json"], default="text", help="form of the result")
+    return parser
+
+
+def state_folder() -> Path:
+    """The state folder of the sandbox this command runs in. Raises CheckError outside of one."""
+    folder = os.environ.get("SANDBOX_STATE")
+    if not folder and "AWS_CONFIG_FILE" in os.environ:
+        folder = str(Path(os.environ["AWS_CONFIG_FILE"]).parent)  # `sandbox serve` exports only the profiles
+    if not folder or not (Path(folder) / "state.json").is_file():
+        raise CheckError(
+            "there is no sandbox here: run this inside `python -m sandbox exec -- …`, or after the two "
+            "export lines that `make sandbox` prints"
+        )
+    return Path(folder)
+
+
+def waiting_for(written: dict[str, Any] | None, since: float) -> str | None:
+    """What delivery has yet to do with everything written before `since`, or None when all is delivered."""
+    if written is None or written["discovered_at"] < since:
+        return "delivery looks for delivery streams"
+    if written["refused"]:
+        reasons = "; ".join(one["reason"] for one in written["refused"])
+        raise CheckError(f"a delivery stream cannot be emulated: {reasons}")
+    for stream in written["streams"]:
+        if stream["shards_listed_at"] < since:
+            return _with_error(f"{stream['name']} lists its shards", stream)
+        late = [shard for shard in stream["shards"].values() if not _complete(shard, since)]
+        if late:
+            return _with_error(
+                f"{stream['name']}: {stream['read']:,} records read, {stream['delivered']:,} delivered, "
+                f"{stream['failed']:,} failed, {stream['buffered']:,} buffered",
+                stream,
+            )
+    return None
+
+
+def _complete(shard: dict[str, Any], since: float) -> bool:
+    return bool(shard["complete_through"] >= since)
+
+
+def _with_error(text: str, stream: dict[str, Any]) -> str:
+    error = stream["last_error"]
+    if error and time.time() - error["at"] < 60:
+        text += f"; last error {error['code']}: {error['message']}"
+    return text
+
+
+def wait_until_delivered(
+    read: Callable[[], dict[str, Any] | None], since: float, deadline: float, progress: Callable[[str], None]
+) -> dict[str, Any]:
+    """Wait until everything written before `since` (epoch seconds) has arrived; the last status read.
+
+    `deadline` is in seconds of time.monotonic. Raises CheckError when it passes.
+    """
+    while True:
+        written = read()
+        waiting = waiting_for(written, since)
+        if waiting is None and written is not None:
+            return written
+        if time.monotonic() > deadline:
+            raise CheckError(
+                f"not everything was delivered in time ({waiting}). Wait longer with --timeout S, or put "
+                "right what the last error names; delivery.log in the state folder has the details"
+            )
+        progress(str(waiting))
+        time.sleep(_POLL_SECONDS)
+
+
+class Progress:
+    """Lines on stderr, one every few seconds."""
+
+    def __init__(self) -> None:
+        self._last = time.monotonic()
+
+    def __call__(self, text: str) -> None:
+        if time.monotonic() - self._last >= _PROGRESS_SECONDS:
+            self._last = time.monotonic()
+            print(f"waiting: {text}", file=sys.stderr, flush=True)
+
+
+def _sources(
+    sandbox: Sandbox, written: dict[str, Any], only: str | None
+) -> list[tuple[SourceTable, Lake, int]]:
+    """The tables to check, each with its lake and the depth its items are flattened to."""
+    found = find_tables(sandbox, {stream["source"] for stream in written["streams"]})
+    if only:
+        found = [table for table in found if table.name == only]
+    if not found:
+        what = f"the table {only}" if only else "no table"
+        raise CheckError(
+            f"{what} {'has no' if only else 'has a'} Kinesis stream that is delivered into a lake: launch "
+            "the producer stack, or enable the stream of your own table (output EnableStreamingCommand)"
+        )
+    buckets = {stream["source"]: stream["bucket"] for stream in written["streams"]}
+    functions = {stream["source"]: stream["function"] for stream in written["streams"]}
+    lakes = find_lakes(sandbox, set(buckets.values()))
+    pairs = []
+    for table in found:
+        lake = lakes.get(buckets[table.stream_arn])
+        if lake is None:
+            raise CheckError(
+                f"no Glue table reads the bucket {buckets[table.stream_arn]}: launch the consumer stack"
+            )
+        pairs.append((table, lake, _flatten_max_depth(sandbox, functions[table.stream_arn])))
+    return pairs
+
+
+def _flatten_max_depth(sandbox: Sandbox, function_arn: str | None) -> int:
+    """How deep the deployed function flattens: it is asked, so that nothing is configured twice."""
+    if function_arn is None:
+        return DEFAULT_MAX_DEPTH
+    client = sandbox.client("lambda", sandbox.root(function_arn.split(":")[4]))
+    settings = client.get_function_configuration(FunctionName=function_arn)
+    variables = (settings.get("Environment") or {}).get("Variables") or {}
+    return int(variables.get("FLATTEN_MAX_DEPTH") or DEFAULT_MAX_DEPTH)
+
+
+def check(sandbox: Sandbox, only: str | None, timeout: float) -> list[Comparison]:
+    """Wait, then compare every table; what still moved while it was compared is compared again."""
+    deadline = time.monotonic() + timeout
+    progress = Progress()
+
+    def read() -> dict[str, Any] | None:
+        return status.read(sandbox.folder)
+
+    while True:
+        written = wait_until_delivered(read, time.time(), deadline, progress)
+        results = []
+        for table, lake, depth in _sources(sandbox, written, only):
+            progress(f"comparing {table.name}")
+            changes = lake.changes(table.name)
+            results.append(compare(table.name, table.items(), changes, lake.item_columns(), depth))
+        if all(result.agrees for result in results) or time.monotonic() > deadline:
+            return results
+        later = wait_until_delivered(read, time.time(), deadline, progress)
+        if _read_so_far(later) == _read_so_far(written):
+            return results
+
+
+def _read_so_far(written: dict[str, Any]) -> int:
+    return sum(stream["read"] for stream in written["streams"])
+
+
+def _report_text(results: Sequence[Comparison], seconds: float) -> None:
+    for result in results:
+        print(f"table {result.table}")
+        for name, figure in result.figures().items():
+            print(f"  {name:<40} {figure:>10,}")
+        for difference in result.differences[:_LISTED_KEYS]:
+            print(f"  differs: {difference.key}  {difference.what}")
+        if len(result.differences) > _LISTED_KEYS:
+            print(f"  … and {len(result.differences) - _LISTED_KEYS} more (--output json lists all)")
+    agree = all(result.agrees for result in results)
+    print(f"lake and table {'agree' if agree else 'DIFFER'}, key by key ({seconds:.1f} s)")
+
+
+def _report_json(results: Sequence[Comparison], seconds: float) -> None:
+    document = {
+        "agree": all(result.agrees for result in results),
+        "seconds": round(seconds, 1),
+        "tables": [
+            {
+                "table": result.table,
+                "figures": result.figures(),
+                "differences": [{"key": one.key, "what": one.what} for one in result.differences],
+            }
+            for result in results
+        ],
+    }
+    print(json.dumps(document, indent=2, ensure_ascii=False))
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command; its exit code."""
+    options = _parser().parse_args(arguments)
+    started = time.monotonic()
+    try:
+        sandbox = Sandbox.read(state_folder())
+        results = check(sandbox, options.table, options.timeout)
+    except (CheckError, LakeError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return IMPOSSIBLE
+    seconds = time.monotonic() - started
+    (_report_json if options.output == "json" else _report_text)(results, seconds)
+    return AGREE if all(result.agrees for result in results) else DIFFER
