@@ -25,17 +25,22 @@ def key_of(folder: str, name: str, content: bytes) -> str:
 
 
 class ArtifactBucket:
-    """The artifact bucket of one account and Region."""
+    """The artifact bucket of one account and Region, or the bucket that is named instead of it."""
 
-    def __init__(self, s3: S3Client, account: str, region: str, partition: str, out: Output) -> None:
-        self._s3, self._account, self._region, self._partition, self._out = (
-            s3,
-            account,
-            region,
-            partition,
-            out,
-        )
-        self.name = f"ddb-lake-artifacts-{account}-{region}"
+    def __init__(
+        self,
+        s3: S3Client,
+        account: str,
+        region: str,
+        partition: str,
+        out: Output,
+        *,
+        name: str | None = None,
+    ) -> None:
+        self._s3, self._account, self._region = s3, account, region
+        self._partition, self._out = partition, out
+        self.name = name or f"ddb-lake-artifacts-{account}-{region}"
+        self._is_named = name is not None
         self._ready = False
 
     def exists(self) -> bool:
@@ -49,8 +54,8 @@ class ArtifactBucket:
             if code in ("403", "AccessDenied", "Forbidden"):
                 raise CommandError(
                     f"bucket {self.name} is refused: not this account's, or s3:ListBucket is not granted",
-                    "Have s3:ListBucket granted. If another account took the name, upload the zips "
-                    "to a bucket of your own and name it and their keys with --parameter.",
+                    "Have s3:ListBucket granted. If another account took the name, make a bucket of your own "
+                    "and name it with --parameter ArtifactBucketName=NAME.",
                 ) from error
             raise
         return True
@@ -59,7 +64,13 @@ class ArtifactBucket:
         """Make the bucket if it is missing, and finish one whose making was interrupted."""
         if self._ready:
             return
-        if not self.exists():
+        if self._is_named:
+            if not self.exists():
+                raise CommandError(
+                    f"there is no bucket {self.name}",
+                    "Make it, or leave ArtifactBucketName out: then a bucket is made.",
+                )
+        elif not self.exists():
             self._out.say(f"making bucket {self.name}")
             if self._region == "us-east-1":  # the one Region whose name S3 refuses as a constraint
                 self._s3.create_bucket(Bucket=self.name)

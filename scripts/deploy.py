@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import boto3
 
     from scripts.artifacts import ArtifactBucket
-    from scripts.stack import Change, Event, Stack
+    from scripts.stack import Change, Stack
 
 EPILOG = """\
 examples:
@@ -115,15 +115,32 @@ def main(arguments: Sequence[str], out: Output) -> int:
 
     here = session(given.profile, given.region)
     account, partition = _identity(here, given.endpoint_url)
-    stack = Stack(client(here, "cloudformation", given.endpoint_url), name)
+    formation = client(here, "cloudformation", given.endpoint_url)
+    if given.arch == "host" and "amazonaws.com" in formation.meta.endpoint_url:
+        raise CommandError(
+            "--arch host builds for this machine's Python, which Lambda does not run",
+            "Give --arch arm64 or --arch x86_64; host is for the sandbox.",
+            exit_code=2,
+        )
+    stack = Stack(formation, name)
     found = stack.check_state(f" --profile {given.profile}" if given.profile else "")
+    verb = "create" if found is None else "update"
+    out.say(f"account {account}, Region {here.region_name}: {verb} stack {name}", "bold")
     values = {**_outputs(given, template, here), **parameters}
     plan = Plan(given.kind, stack, template, account, here.region_name, found is not None, values)
     plan.kept = _kept(found, plan)
     _check_accounts(plan)
-    bucket = ArtifactBucket(client(here, "s3", given.endpoint_url), account, here.region_name, partition, out)
+    bucket = ArtifactBucket(
+        client(here, "s3", given.endpoint_url),
+        account,
+        here.region_name,
+        partition,
+        out,
+        name=parameters.get(BUCKET) or None,
+    )
+    filled = frozenset((CATALOG_KEY, TRANSFORM_KEY, BUCKET))
+    templates.check_values(template, plan.values, kept=filled | set(plan.kept))
     _package(given.arch, plan, found, bucket.name, out)
-    templates.check_values(template, plan.values, kept=frozenset(plan.kept))
     return _deploy(plan, bucket, tags, given, out)
 
 
@@ -142,6 +159,12 @@ def _outputs(given: argparse.Namespace, template: templates.Template, here: boto
     from scripts.stack import Stack, outputs_of  # noqa: PLC0415
 
     there = session(given.outputs_profile or given.profile, given.outputs_region or here.region_name)
+    if there.region_name != here.region_name:
+        raise CommandError(
+            f"stack {given.outputs_of} would be read in Region {there.region_name}, and this one deployed in "
+            f"{here.region_name}: keys and policies of both stacks name one Region",
+            "Give both the same Region: --region and --outputs-region.",
+        )
     found = Stack(client(there, "cloudformation", given.endpoint_url), given.outputs_of).describe()
     if found is None:
         account, _ = _identity(there, given.endpoint_url)
@@ -215,10 +238,9 @@ def _deploy(
     plan: Plan, bucket: ArtifactBucket, tags: Mapping[str, str], given: argparse.Namespace, out: Output
 ) -> int:
     """Show what the plan changes, ask, and carry it out."""
-    from scripts.stack import outputs_of  # noqa: PLC0415
+    from scripts.stack import outputs_of, show_event  # noqa: PLC0415
 
-    stack, verb = plan.stack, "update" if plan.update else "create"
-    out.say(f"account {plan.account}, Region {plan.region}: {verb} stack {stack.name}", "bold")
+    stack = plan.stack
     large = plan.template.size > templates.BODY_LIMIT
     if given.dry_run and large and not bucket.exists():
         rows = [(name, str(resource.get("Type"))) for name, resource in plan.template.resources.items()]
@@ -244,7 +266,11 @@ def _deploy(
         raise CommandError("not confirmed: nothing was changed", "Run it again and answer y, or give --yes.")
     for key, content in plan.uploads.items():
         bucket.put(key, content)
-    found = stack.execute(change_set, lambda event: _show_event(event, out))
+    try:
+        found = stack.execute(change_set, lambda event: show_event(event, out))
+    except KeyboardInterrupt:
+        out.say("CloudFormation goes on without this command; see the stack's events in the console")
+        raise
     out.say(f"stack {stack.name} is {found['StackStatus']}", "green")
     out.table("outputs", ("output", "value"), sorted(outputs_of(found).items()))
     return _report(plan, found, changes, out)
@@ -307,18 +333,6 @@ def _confirmed(yes: bool, plan: Plan, changes: Sequence[Change]) -> bool:
     sys.stderr.write(f"{plan.stack.name} in account {plan.account}, {plan.region}{loss}: go on? [y/N] ")
     sys.stderr.flush()
     return sys.stdin.readline().strip().lower() in ("y", "yes")
-
-
-def _show_event(event: Event, out: Output) -> None:
-    """One line of live progress."""
-    if event.is_failure:
-        style = "red"
-    elif event.status.endswith("_COMPLETE"):
-        style = "green"
-    else:
-        style = "dim"
-    reason = f"  {event.reason}" if event.reason and event.status.endswith("_FAILED") else ""
-    out.say(f"{event.time:%H:%M:%S} {event.status:<28} {event.logical_id} {event.type}{reason}", style)
 
 
 def _report(plan: Plan, found: Mapping[str, Any], changes: Sequence[Change], out: Output) -> int:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from scripts.console import CommandError
+from scripts.console import CommandError, Output
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
@@ -54,11 +54,23 @@ class Event:
     type: str
     status: str
     reason: str
+    physical_id: str = ""
+    stack_id: str = "-"
 
     @property
     def is_failure(self) -> bool:
         """Whether this resource failed by itself, not because another did."""
         return self.status.endswith("_FAILED") and not self.reason.startswith(CANCELLED)
+
+    @property
+    def is_whole_stack(self) -> bool:
+        """Whether it is about the stack itself, not about one nested in it."""
+        return self.type == "AWS::CloudFormation::Stack" and self.physical_id == self.stack_id
+
+    @property
+    def is_under_way(self) -> bool:
+        """Whether more must follow."""
+        return self.status.endswith("_IN_PROGRESS")
 
 
 class Stack:
@@ -67,6 +79,7 @@ class Stack:
     def __init__(self, client: CloudFormationClient, name: str, *, patience: float = 2.0) -> None:
         self._client, self.name = client, name
         self._patience = patience  # seconds between two looks, at most
+        self._had_change_sets = False  # a stack in REVIEW_IN_PROGRESS was there, with somebody's change sets
 
     def describe(self) -> Mapping[str, Any] | None:
         """The stack's description, or None when there is none."""
@@ -85,6 +98,7 @@ class Stack:
         found = self.describe()
         status = found["StackStatus"] if found else ""
         if found is None or status == "REVIEW_IN_PROGRESS":
+            self._had_change_sets = found is not None
             return None
         if status in UPDATABLE:
             return found
@@ -127,7 +141,7 @@ class Stack:
             for _ in self._looks():
                 found = self._client.describe_change_set(ChangeSetName=change_set, StackName=self.name)
                 if found["Status"] == "FAILED":
-                    reason = found.get("StatusReason", "")
+                    reason = self._in_full(found.get("StatusReason", ""), ChangeSetName=change_set)
                     self.withdraw(change_set, update=update)
                     if "didn't contain changes" in reason or "No updates are to be performed" in reason:
                         return "", []
@@ -161,7 +175,7 @@ class Stack:
     def withdraw(self, change_set: str, *, update: bool) -> None:
         """Take a change set back, and the empty stack that a first one made."""
         self._client.delete_change_set(ChangeSetName=change_set, StackName=self.name)
-        if not update:
+        if not update and not self._had_change_sets:
             self._client.delete_stack(StackName=self.name)
 
     def execute(self, change_set: str, show: Callable[[Event], None]) -> Mapping[str, Any]:
@@ -169,50 +183,85 @@ class Stack:
 
         Raises CommandError with the first failing resource's reason.
         """
-        seen = {event.id for event in self._events()}
+        seen = self.event_ids()
         # What a failed first launch made goes with it, what it retains too: it holds nothing yet.
         self._client.execute_change_set(
             ChangeSetName=change_set, StackName=self.name, RetainExceptOnCreate=True
         )
-        first_failure: Event | None = None
-        for _ in self._looks():
-            # The state is read before the events, so that none of the last events is missed.
-            found = self.describe() or {}
-            for event in self._events():
-                if event.id not in seen:
-                    seen.add(event.id)
-                    show(event)
-                    if first_failure is None and event.is_failure:
-                        first_failure = event
-            status = str(found.get("StackStatus", ""))
-            if status and not status.endswith("_IN_PROGRESS"):
-                break
+        status, first_failure = self.follow(seen, show)
+        found = self.describe() or {}
         if status in ("CREATE_COMPLETE", "UPDATE_COMPLETE"):
             return found
         if first_failure:
-            what = f"{first_failure.logical_id} ({first_failure.type}): {first_failure.reason}"
+            reason = self._in_full(first_failure.reason, StackName=self.name)
+            what = f"{first_failure.logical_id} ({first_failure.type}): {reason}"
         else:
             what = found.get("StackStatusReason") or "no resource's failure is among its events"
         raise CommandError(
             f"stack {self.name} ended in {status}: {what}", _after_failure(what, status), status=status
         )
 
-    def _events(self) -> list[Event]:
-        """The events of the stack, oldest first."""
+    def _in_full(self, reason: str, **scope: str) -> str:
+        """A reason and, where it only points at DescribeEvents (pre-deployment validation), what that says."""
+        if "DescribeEvents" not in reason and "Validation" not in reason:
+            return reason
+        pages = self._client.get_paginator("describe_events").paginate(
+            **scope, Filters={"FailedEvents": True}
+        )
+        try:
+            events = [event for page in pages for event in page["OperationEvents"]]
+        except ClientError:
+            return reason
+        found = [
+            f"{event.get('LogicalResourceId')}: {event['ValidationStatusReason']}"
+            for event in events
+            if event.get("ValidationStatus") == "FAILED" and event.get("ValidationStatusReason")
+        ]
+        return "; ".join(dict.fromkeys(found)) or reason
+
+    def event_ids(self) -> set[str]:
+        """The events so far."""
+        return {event.id for event in self._events_since(frozenset())}
+
+    def follow(self, seen: set[str], show: Callable[[Event], None]) -> tuple[str, Event | None]:
+        """Show each event that is not among the seen until the stack's own says that it has ended.
+
+        Gives that status and the first failure. The stack's description alone would not do: right after a
+        change set is executed it may still tell of the time before.
+        """
+        first_failure, ended = None, ""
+        for _ in self._looks():
+            for event in self._events_since(frozenset(seen)):
+                seen.add(event.id)
+                show(event)
+                if first_failure is None and event.is_failure:
+                    first_failure = event
+                if event.is_whole_stack and not event.is_under_way:
+                    ended = event.status
+            # A stack may fail first and roll back then: it has ended when its description says so too.
+            if ended and (self.describe() or {}).get("StackStatus", ended) == ended:
+                return ended, first_failure
+        raise AssertionError("looks never end")
+
+    def _events_since(self, seen: frozenset[str]) -> list[Event]:
+        """The events that are not among the seen, oldest first."""
         found = []
         pages = self._client.get_paginator("describe_stack_events").paginate(StackName=self.name)
-        for page in pages:
-            for entry in page["StackEvents"]:
-                found.append(
-                    Event(
-                        entry["EventId"],
-                        entry["Timestamp"],
-                        entry.get("LogicalResourceId", ""),
-                        entry.get("ResourceType", ""),
-                        entry.get("ResourceStatus", ""),
-                        entry.get("ResourceStatusReason", ""),
-                    )
+        for entry in (entry for page in pages for entry in page["StackEvents"]):
+            if entry["EventId"] in seen:
+                break  # events come newest first: the rest is older
+            found.append(
+                Event(
+                    entry["EventId"],
+                    entry["Timestamp"],
+                    entry.get("LogicalResourceId", ""),
+                    entry.get("ResourceType", ""),
+                    entry.get("ResourceStatus", ""),
+                    entry.get("ResourceStatusReason", ""),
+                    entry.get("PhysicalResourceId", ""),
+                    entry["StackId"],
                 )
+            )
         return found[::-1]
 
     def _looks(self) -> Iterator[None]:
@@ -222,6 +271,18 @@ class Stack:
             yield
             time.sleep(wait)
             wait = min(wait * 1.5, self._patience)
+
+
+def show_event(event: Event, out: Output) -> None:
+    """One line of live progress."""
+    if event.is_failure:
+        style = "red"
+    elif event.status.endswith("_COMPLETE"):
+        style = "green"
+    else:
+        style = "dim"
+    reason = f"  {event.reason}" if event.reason and event.status.endswith("_FAILED") else ""
+    out.say(f"{event.time:%H:%M:%S} {event.status:<28} {event.logical_id} {event.type}{reason}", style)
 
 
 def outputs_of(description: Mapping[str, Any]) -> dict[str, str]:

@@ -53,6 +53,11 @@ class Template:
         return len(self.body.encode())
 
 
+def parse(body: str) -> Any:
+    """A template's text (YAML or JSON) as data, short tags as the functions they stand for."""
+    return yaml.load(body, _Loader)  # noqa: S506  the loader is a SafeLoader
+
+
 def read(path: Path) -> Template:
     """Read a template file (YAML or JSON).
 
@@ -60,7 +65,7 @@ def read(path: Path) -> Template:
     """
     try:
         body = path.read_text(encoding="utf-8")
-        document = yaml.load(body, _Loader)  # noqa: S506  the loader is a SafeLoader
+        document = parse(body)
     except UnicodeDecodeError as error:
         raise CommandError(f"{path} is not UTF-8 text", "Name a template file with --template.") from error
     except yaml.YAMLError as error:
