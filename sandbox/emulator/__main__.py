@@ -10,11 +10,14 @@ from sandbox import accounts
 from sandbox.emulator import (
     bucket_resource,
     change_records,
+    function_resource,
     glue_tables,
     glue_versions,
     inspection,
     named_query_resource,
     policies,
+    security_configuration_resource,
+    stream_resource,
     streams,
     table_resource,
 )
@@ -29,8 +32,11 @@ def install_seams(speed: float) -> None:
     glue_versions.install()
     change_records.install(speed)
     table_resource.install()
+    stream_resource.install()
+    function_resource.install()
     bucket_resource.install()
     named_query_resource.install()
+    security_configuration_resource.install()
     for name in ("sandbox.athena", "sandbox.crawler"):
         if find_spec(name) and hasattr(module := import_module(name), "install"):
             module.install()

@@ -1,25 +1,109 @@
-"""AWS::S3::Bucket: refused under a name S3 refuses, and not deleted while something is in it.
+"""AWS::S3::Bucket: its encryption, lifecycle, logging and tags; a name S3 takes; deleted only when empty.
 
 AWS facts: "You can only delete empty buckets. Deletion fails for buckets that have contents" (CloudFormation
 template reference, "AWS::S3::Bucket"); earlier versions and delete markers are contents. Names follow the
-rules of the S3 user guide, "General purpose bucket naming rules".
+rules of the S3 user guide, "General purpose bucket naming rules". The properties are those of the S3 API
+under other names (template reference, "AWS::S3::Bucket Rule", "AWS::S3::Bucket ServerSideEncryptionRule",
+"AWS::S3::Bucket LoggingConfiguration").
 """
 
+from collections.abc import Callable
 from typing import Any
+
+import botocore.serialize
+import botocore.session
 
 from sandbox.emulator.resource_types import Properties, handler_seam, replace_handler
 
 KIND = "AWS::S3::Bucket"
 CREATE = handler_seam("_s3_create", "477b78a3cb150dfd")
 DELETE = handler_seam("_s3_delete", "52bcaf59bd5bbc39")
-SEAMS = (CREATE, DELETE)
+CONFIGURE = handler_seam("_s3_apply_configurations", "9a299ad21255ed90")
+SEAMS = (CREATE, DELETE, CONFIGURE)
+
+
+def encryption(properties: Properties) -> Properties:
+    """BucketEncryption as PutBucketEncryption takes it."""
+    rules = [
+        {
+            "ApplyServerSideEncryptionByDefault": rule["ServerSideEncryptionByDefault"],
+            "BucketKeyEnabled": str(rule.get("BucketKeyEnabled", False)).lower() == "true",
+        }
+        for rule in properties["ServerSideEncryptionConfiguration"]
+    ]
+    return {"ServerSideEncryptionConfiguration": {"Rules": rules}}
+
+
+def lifecycle(properties: Properties) -> Properties:
+    """LifecycleConfiguration as PutBucketLifecycleConfiguration takes it."""
+    return {"LifecycleConfiguration": {"Rules": [_lifecycle_rule(rule) for rule in properties["Rules"]]}}
+
+
+def _lifecycle_rule(rule: Properties) -> Properties:
+    made: Properties = {"Status": rule["Status"], "Filter": {"Prefix": rule.get("Prefix", "")}}
+    if "Id" in rule:
+        made["ID"] = rule["Id"]
+    expiration: Properties = {}
+    if "ExpirationInDays" in rule:
+        expiration["Days"] = int(rule["ExpirationInDays"])
+    if "ExpiredObjectDeleteMarker" in rule:
+        expiration["ExpiredObjectDeleteMarker"] = str(rule["ExpiredObjectDeleteMarker"]).lower() == "true"
+    if expiration:
+        made["Expiration"] = expiration
+    for name in ("NoncurrentVersionExpiration", "AbortIncompleteMultipartUpload"):
+        if name in rule:
+            made[name] = {part: int(value) for part, value in rule[name].items()}
+    return made
+
+
+def logging(properties: Properties) -> Properties:
+    """LoggingConfiguration as PutBucketLogging takes it."""
+    target = {
+        "TargetBucket": properties["DestinationBucketName"],
+        "TargetPrefix": properties.get("LogFilePrefix", ""),
+    }
+    return {"BucketLoggingStatus": {"LoggingEnabled": target}}
+
+
+def tags(properties: list[Properties]) -> Properties:
+    """Tags as PutBucketTagging takes them."""
+    return {"Tagging": {"TagSet": properties}}
+
+
+_SETTINGS: dict[str, tuple[str, Callable[[Any], Properties]]] = {
+    "BucketEncryption": ("PutBucketEncryption", encryption),
+    "LifecycleConfiguration": ("PutBucketLifecycleConfiguration", lifecycle),
+    "LoggingConfiguration": ("PutBucketLogging", logging),
+    "Tags": ("PutBucketTagging", tags),
+}
 
 
 def install() -> None:
-    """Check a bucket's name when a stack makes it, and its contents when a stack deletes it."""
+    """Check a bucket's name, apply its settings, and keep it while something is in it."""
     from ministack.services import s3  # noqa: PLC0415
 
-    create, delete = CREATE.check(), DELETE.check()
+    create, delete, configure = CREATE.check(), DELETE.check(), CONFIGURE.check()
+    model = botocore.session.Session().get_service_model("s3")
+    serializer = botocore.serialize.create_serializer(model.protocol)
+    puts = (
+        s3._put_bucket_encryption,
+        s3._put_bucket_lifecycle,
+        s3._put_bucket_logging,
+        s3._put_bucket_tagging,
+    )
+    stores = (s3._bucket_encryption, s3._bucket_lifecycle, s3._bucket_logging_config, s3._bucket_tags)
+
+    def configure_bucket(name: str, properties: Properties, had: Properties | None = None) -> None:
+        configure(name, properties, had)
+        for (setting, (operation, to_api)), put, store in zip(_SETTINGS.items(), puts, stores, strict=True):
+            if setting in properties:
+                request = {"Bucket": name, **to_api(properties[setting])}
+                body = serializer.serialize_to_request(request, model.operation_model(operation))["body"]
+                status, _, answer = put(name, body)
+                if status >= 400:
+                    raise ValueError(f"{KIND}: {setting}: {answer!r}")
+            elif had and setting in had:
+                store.pop(name, None)
 
     def create_bucket(logical_id: str, properties: Properties, stack_name: str) -> Any:
         name = properties.get("BucketName")
@@ -33,5 +117,6 @@ def install() -> None:
             raise ValueError(f"{KIND}: The bucket you tried to delete is not empty: {physical_id}")
         delete(physical_id, properties)
 
+    CONFIGURE.replace(configure_bucket)
     replace_handler(CREATE, KIND, "create", create_bucket)
     replace_handler(DELETE, KIND, "delete", delete_bucket)

@@ -137,8 +137,9 @@ def _install_callers() -> None:
     ENFORCE.replace(enforce_root_too)
 
 
-def trust_for(document: dict[str, Any], service: str) -> dict[str, Any]:
+def trust_for(document: dict[str, Any] | str, service: str) -> dict[str, Any]:
     """A trust policy as it concerns one caller: `service`, or, when empty, a caller that is no service."""
+    document = json.loads(document) if isinstance(document, str) else document
     statements = document.get("Statement", [])
     kept = []
     for statement in [statements] if isinstance(statements, dict) else statements:
@@ -161,7 +162,6 @@ def _install_trust() -> None:
 
     def evaluate_trust_policy(document: Any, caller: str, context: Any = None) -> bool:
         service, source_arn = _service.get()
-        parsed = json.loads(document) if isinstance(document, str) else document
         if service and context is not None:
             account = context.resource_arn.split(":")[4]
             if caller != f"arn:aws:iam::{account}:root":
@@ -170,7 +170,7 @@ def _install_trust() -> None:
             if source_arn:
                 keys["aws:sourcearn"] = source_arn
             context = dataclasses.replace(context, service_context={**context.service_context, **keys})
-        return bool(evaluate(trust_for(parsed, service), caller, context))
+        return bool(evaluate(trust_for(document, service), caller, context))
 
     TRUST_POLICY.replace(evaluate_trust_policy)
 

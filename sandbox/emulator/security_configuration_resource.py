@@ -1,0 +1,38 @@
+"""AWS::Glue::SecurityConfiguration, a type MiniStack does not know.
+
+AWS fact: both properties are create-only, so a change makes another one, and Ref is the name (CloudFormation
+template reference, "AWS::Glue::SecurityConfiguration").
+"""
+
+from typing import Any
+
+from sandbox.emulator.resource_types import Properties, add_type, call
+
+KIND = "AWS::Glue::SecurityConfiguration"
+
+
+def _create(_: str, properties: Properties, __: str) -> Any:
+    from ministack.services import glue  # noqa: PLC0415
+
+    missing = [name for name in ("Name", "EncryptionConfiguration") if not properties.get(name)]
+    if missing:
+        raise ValueError(f"{KIND}: the property {missing[0]} is required")
+    call(glue._create_security_configuration, properties, KIND)
+    return properties["Name"], {}
+
+
+def _update(physical_id: str, _: Properties, wanted: Properties, stack_name: str, logical_id: str) -> Any:
+    made = _create(logical_id, wanted, stack_name)
+    _delete(physical_id, wanted)
+    return made
+
+
+def _delete(physical_id: str, _: Properties) -> None:
+    from ministack.services import glue  # noqa: PLC0415
+
+    call(glue._delete_security_configuration, {"Name": physical_id}, KIND)
+
+
+def install() -> None:
+    """Teach CloudFormation the type."""
+    add_type(KIND, {"create": _create, "update": _update, "update_with_logical_id": True, "delete": _delete})
