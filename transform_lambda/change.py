@@ -1,173 +1,121 @@
-"""DynamoDB change records: the typed change, its normalised time, its digests, its row.
+"""DynamoDB change records: the typed change, its normalised time, its row.
 
 Source of the record's shape: DynamoDB Developer Guide, "Using Kinesis Data Streams to capture changes to
-DynamoDB"; recorded examples in tests/unit/transform/.
+DynamoDB"; records as AWS was seen to write them are in tests/unit/transform/.
 """
 
-import hashlib
+import json
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, Final
 
 import orjson
 
-from transform_lambda.errors import (
-    AttributeValueError,
-    ChangeShapeError,
-    DepthError,
-    DuplicateNameError,
-    JsonError,
-)
-from transform_lambda.flatten import DEFAULT_MAX_DEPTH, Columns, Image, flatten_into, plain
-
-CHANGE_TYPES: Final = ("INSERT", "MODIFY", "REMOVE", "SNAPSHOT")
+from transform_lambda.canonical import canonical_json, digest, sorted_json
+from transform_lambda.errors import ChangeShapeError, DepthError, DuplicateNameError, JsonError
+from transform_lambda.flatten import DEFAULT_MAX_DEPTH, Columns, Image, with_columns
 
 # "Pattern: 0|([1-9]\d{0,128})" (Kinesis Data Streams API Reference, SequenceNumberRange): up to 129 digits.
 SEQUENCE_DIGITS: Final = 129
 _SEQUENCE: Final = re.compile(rf"[0-9]{{1,{SEQUENCE_DIGITS}}}")
-_DIGEST_BYTES: Final = 8
+
+_STREAM_CHANGE_TYPES: Final = frozenset({"INSERT", "MODIFY", "REMOVE"})
+# "The partition key and the sort key must be of type string, number or binary" (DynamoDB Developer Guide).
+_KEY_TYPES: Final = frozenset({"S", "N", "B"})
 
 # Units by magnitude, for records without ApproximateCreationDateTimePrecision: each bound is 1973 in the
 # finer unit and 5138 in the coarser one, so no time DynamoDB ever wrote is ambiguous.
 _FIRST_MILLISECOND: Final = 10**11
 _FIRST_MICROSECOND: Final = 10**14
-_PER_SECOND: Final = {"SECOND": 1, "MILLISECOND": 1_000, "MICROSECOND": 1_000_000}
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECONDS_IN: Final = {"SECOND": 1_000_000, "MILLISECOND": 1_000, "MICROSECOND": 1}
 
 
 @dataclass(slots=True)
 class Change:
-    """One change of one item, as DynamoDB recorded it; images in DynamoDB JSON."""
+    """One change of one item, as DynamoDB recorded it; keys and images in DynamoDB JSON."""
 
     change_id: str
-    change_type: str  # one of CHANGE_TYPES
-    change_time: str  # ISO 8601, UTC, six decimals and Z
-    change_sequence: str | None  # SEQUENCE_DIGITS digits
+    change_type: str  # INSERT, MODIFY, REMOVE, or SNAPSHOT for what a backfill read
+    change_time: str  # ISO 8601, UTC, six decimals and Z: see change_time
+    change_sequence: str | None  # SEQUENCE_DIGITS digits: see change_sequence
     change_actor: str  # "user" or "ttl"
     change_table: str
     keys: Image
     old_image: Image | None
     new_image: Image | None
 
-    @property
-    def item(self) -> Image:
-        """The item the row shows: its new state, for a deletion its last one, else its keys."""
-        image = self.old_image if self.change_type == "REMOVE" else self.new_image
-        return self.keys if image is None else image
-
-
-def canonical_json(image: Image) -> bytes:
-    """The one text of an image: compact DynamoDB JSON, names sorted, sets sorted (in place), UTF-8.
-
-    :raises AttributeValueError: image is not a map of AttributeValues
-    """
-    if type(image) is not dict:
-        raise AttributeValueError("an image is not an object")
-    for value in image.values():
-        plain(value)
-    try:
-        return orjson.dumps(image, option=orjson.OPT_SORT_KEYS)
-    except orjson.JSONEncodeError:
-        raise DepthError("nested deeper than DynamoDB allows") from None
-
-
-def image_digest(image: Image | None) -> str | None:
-    """16 hex digits of BLAKE2b over the canonical image, None for no image.
-
-    Equal images have equal digests whatever the order of their names and set members, so an item read
-    from the table can be compared with a row's `change_after`.
-    """
-    if image is None:
-        return None
-    return hashlib.blake2b(canonical_json(image), digest_size=_DIGEST_BYTES).hexdigest()
-
 
 def change_time(value: Any, precision: Any = None) -> str:
-    """ApproximateCreationDateTime as ISO 8601 in UTC with six decimals and Z.
+    """ApproximateCreationDateTime as ISO 8601 in UTC, six decimals and Z: text order is time order.
 
     :param precision: ApproximateCreationDateTimePrecision; without a known one the magnitude decides
     :raises ChangeShapeError: not a time in the years 1970 to 9999
     """
-    if type(value) not in (int, float):
+    if type(value) is not int and type(value) is not float:
         raise ChangeShapeError("ApproximateCreationDateTime is not a number")
-    per_second = _PER_SECOND.get(precision) if type(precision) is str else None
-    if per_second is None:
-        per_second = 1 if value < _FIRST_MILLISECOND else 1_000 if value < _FIRST_MICROSECOND else 1_000_000
+    unit = _MICROSECONDS_IN.get(precision) if type(precision) is str else None
+    if unit is None:
+        unit = 1_000_000 if value < _FIRST_MILLISECOND else 1_000 if value < _FIRST_MICROSECOND else 1
     try:
-        microseconds = round(value * (1_000_000 // per_second))
-        if microseconds < 0:
-            raise ChangeShapeError("ApproximateCreationDateTime is negative")
-        moment = _EPOCH + timedelta(microseconds=microseconds)
-    except OverflowError:
-        raise ChangeShapeError("ApproximateCreationDateTime is beyond the year 9999") from None
-    return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+        seconds, microseconds = divmod(round(value * unit), 1_000_000)
+        return f"{_second(seconds)}.{microseconds:06d}Z"
+    except (ValueError, OverflowError, OSError):
+        raise ChangeShapeError("ApproximateCreationDateTime is not in the years 1970 to 9999") from None
+
+
+@lru_cache(maxsize=1024)
+def _second(seconds: int) -> str:
+    if seconds < 0:
+        raise ValueError("before 1970")
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
 
 
 def change_sequence(sequence: Any) -> str | None:
     """A Kinesis sequence number padded so that text order is stream order; None where there is none."""
-    if (
-        type(sequence) is str
-        and sequence.isascii()
-        and sequence.isdigit()
-        and len(sequence) <= SEQUENCE_DIGITS
-    ):
-        return sequence.zfill(SEQUENCE_DIGITS)
-    return None
+    if type(sequence) is not str or _SEQUENCE.fullmatch(sequence) is None:
+        return None
+    return sequence.zfill(SEQUENCE_DIGITS)
 
 
 def change_actor(identity: Any) -> str:
     """`ttl` for a deletion by Time to Live, else `user`.
 
     Source: DynamoDB Developer Guide, "DynamoDB Streams and Time to Live": `type` Service, `principalId`
-    dynamodb.amazonaws.com; some SDK shapes spell the names with a capital.
+    dynamodb.amazonaws.com. Some SDK shapes spell the names with a capital.
     """
     if type(identity) is dict:
-        principal = identity.get("principalId", identity.get("PrincipalId"))
         kind = identity.get("type", identity.get("Type"))
+        principal = identity.get("principalId", identity.get("PrincipalId"))
         if kind == "Service" and principal == "dynamodb.amazonaws.com":
             return "ttl"
     return "user"
 
 
-def parse_record(payload: bytes) -> dict[str, Any]:
-    """The JSON object of a payload.
-
-    :raises JsonError: not one JSON object in UTF-8
-    """
-    try:
-        record = orjson.loads(payload)
-    except orjson.JSONDecodeError:
-        raise JsonError("the payload is not JSON") from None
-    if type(record) is not dict:
-        raise ChangeShapeError("the payload is not an object")
-    return record
-
-
-def read_change(record: dict[str, Any], sequence: Any = None) -> Change:
-    """The typed change of a parsed record.
+def read_change(record: Any, sequence: Any = None) -> Change:
+    """The typed change of a parsed change record.
 
     :param sequence: the Kinesis sequence number, None when Firehose sent none
     :raises ChangeShapeError: not a DynamoDB change record
     """
+    if type(record) is not dict:
+        raise ChangeShapeError("the payload is not an object")
     change_type = record.get("eventName")
-    if change_type not in ("INSERT", "MODIFY", "REMOVE"):
+    if type(change_type) is not str or change_type not in _STREAM_CHANGE_TYPES:
         raise ChangeShapeError("eventName is none of INSERT, MODIFY, REMOVE")
     change_id = record.get("eventID")
     if type(change_id) is not str or not change_id:
         raise ChangeShapeError("eventID is not text")
-    table = record.get("tableName")
-    if type(table) is not str or not table:
-        raise ChangeShapeError("tableName is not text")
     change = record.get("dynamodb")
     if type(change) is not dict:
         raise ChangeShapeError("dynamodb is not an object")
     keys = change.get("Keys")
     if type(keys) is not dict or not keys:
         raise ChangeShapeError("Keys is not an object")
-    old, new = change.get("OldImage"), change.get("NewImage")
-    if type(old) not in (dict, type(None)) or type(new) not in (dict, type(None)):
-        raise ChangeShapeError("an image is not an object")
+    for key in keys.values():
+        if type(key) is not dict or len(key) != 1 or not key.keys() <= _KEY_TYPES:
+            raise ChangeShapeError("a key is not a string, a number or binary")
     return Change(
         change_id,
         change_type,
@@ -176,48 +124,127 @@ def read_change(record: dict[str, Any], sequence: Any = None) -> Change:
         ),
         change_sequence(sequence),
         change_actor(record.get("userIdentity")),
-        table,
+        _table(record),
         keys,
-        old,
-        new,
+        change.get("OldImage"),
+        change.get("NewImage"),
     )
+
+
+def _table(record: dict[str, Any]) -> str:
+    """`tableName`, which records on Kinesis carry; DynamoDB Streams names the table in an ARN only."""
+    name = record.get("tableName")
+    if name is None:
+        # arn:aws:dynamodb:<region>:<account>:table/<name>/stream/<label>
+        parts = str(record.get("eventSourceARN")).split("/")
+        name = parts[1] if len(parts) > 1 and parts[0].endswith(":table") else None
+    if type(name) is not str or not name:
+        raise ChangeShapeError("tableName is not text")
+    return name
 
 
 def row_of(change: Change, max_depth: int = DEFAULT_MAX_DEPTH) -> Columns:
     """The row of a change: metadata columns, then the flattened item.
 
-    :raises RecordError: the images are not DynamoDB JSON
+    The members of sets are put in order in place; the change is otherwise left as it is.
+
+    :raises RecordError: keys or images are not DynamoDB JSON
     """
-    row: Columns = {
-        "change_id": change.change_id,
-        "change_type": change.change_type,
-        "change_time": change.change_time,
-        "change_sequence": change.change_sequence,
-        "change_actor": change.change_actor,
-        "change_key": canonical_json(change.keys).decode(),
-        "change_before": image_digest(change.old_image),
-        "change_after": image_digest(change.new_image),
-        "change_table": change.change_table,
-        "change_rescued": None,
-    }
-    flatten_into(row, change.item, max_depth)
-    return row
+    return _row(change, max_depth)[0]
 
 
 def row_line(row: Columns) -> bytes:
     """The row as it lands in the lake: one line of JSON, names sorted, UTF-8, newline at the end."""
-    try:
-        return orjson.dumps(row, option=orjson.OPT_SORT_KEYS | orjson.OPT_APPEND_NEWLINE)
-    except orjson.JSONEncodeError:
-        raise JsonError("a text is not valid Unicode") from None
+    return orjson.dumps(row, option=orjson.OPT_SORT_KEYS | orjson.OPT_APPEND_NEWLINE)
 
 
 def transform(payload: bytes, sequence: Any = None, max_depth: int = DEFAULT_MAX_DEPTH) -> bytes:
     """A payload of the change stream as one line of the lake.
 
+    :param sequence: the Kinesis sequence number, None when Firehose sent none
     :raises RecordError: the payload is not a DynamoDB change record
     """
-    record = parse_record(payload)
-    if payload.count(b'"') != orjson.dumps(record).count(b'"'):
+    try:
+        record = orjson.loads(payload)
+    except orjson.JSONDecodeError:
+        raise JsonError("the payload is not one JSON document in UTF-8") from None
+    row, texts = _row(read_change(record, sequence), max_depth)
+    _refuse_duplicate_names(payload, record, texts)
+    return row_line(row)
+
+
+# The canonical texts of keys, old image and new image.
+_Texts = tuple[bytes, bytes | None, bytes | None]
+
+
+def _row(change: Change, max_depth: int) -> tuple[Columns, _Texts]:
+    keys, old, new = change.keys, change.old_image, change.new_image
+    # What the row shows: the item's new state, for a deletion its last one, else its keys.
+    item = old if change.change_type == "REMOVE" else new
+    if item is None:
+        item = keys
+    keys_text = canonical_json(keys)
+    row = with_columns(
+        {
+            "change_id": change.change_id,
+            "change_type": change.change_type,
+            "change_time": change.change_time,
+            "change_sequence": change.change_sequence,
+            "change_actor": change.change_actor,
+            "change_key": keys_text.decode(),
+            "change_before": None,
+            "change_after": None,
+            "change_table": change.change_table,
+            "change_rescued": None,
+        },
+        item,
+        max_depth,
+    )
+    # Flattening has put the sets of the item in order; the other image still has to be.
+    old_text = new_text = None
+    if old is not None:
+        old_text = sorted_json(old) if item is old else canonical_json(old)
+        row["change_before"] = digest(old_text)
+    if new is not None:
+        new_text = sorted_json(new) if item is new else canonical_json(new)
+        row["change_after"] = digest(new_text)
+    return row, (keys_text, old_text, new_text)
+
+
+def _refuse_duplicate_names(payload: bytes, record: dict[str, Any], texts: _Texts) -> None:
+    """Refuse a payload of which the parser dropped something; consumes record, but not its images.
+
+    Of a name that occurs twice in one object the parser keeps the last value, so what is left, written
+    back, is shorter than a compact payload. The canonical texts are at hand, only the rest is written.
+    Nothing grows on the way but a float (1e9 comes back longer): with a dot in the rest, with blanks or
+    other escapes in the payload, the quotes are counted instead, two for every name and every text.
+
+    :raises DuplicateNameError: something was dropped
+    """
+    change = record["dynamodb"]
+    keys, old, new = texts
+    change["Keys"] = 0
+    written = len(keys) - 1
+    if old is not None:
+        change["OldImage"] = 0
+        written += len(old) - 1
+    if new is not None:
+        change["NewImage"] = 0
+        written += len(new) - 1
+    try:
+        rest = orjson.dumps(record)
+    except orjson.JSONEncodeError:
+        raise DepthError("the record is nested deeper than any change record") from None
+    if written + len(rest) == len(payload) and b"." not in rest:
+        return
+    if b"\\u0022" in payload:  # a quote that is not written as one
+        json.loads(payload, object_pairs_hook=_unique)
+    elif payload.count(b'"') != sum(text.count(b'"') for text in (rest, *texts) if text is not None):
         raise DuplicateNameError("a name occurs twice in one object")
-    return row_line(row_of(read_change(record, sequence), max_depth))
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise DuplicateNameError("a name occurs twice in one object")
+    return members
