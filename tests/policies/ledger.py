@@ -5,6 +5,10 @@ An entry reads like a sentence: an actor, an action, the resource it is on, and 
 is allowed only when every one is. ``through`` names the VPC endpoint it passes. ``only`` names the one layout
 it belongs to. Lists of actors, actions or resources make one request of each combination.
 
+``each side`` says that both accounts refuse, each by itself: the request is made again with a resource
+whose owner lets everybody in, and again by an actor whose account grants it everything. Within one account
+either side suffices, so those two belong to the two-account layout.
+
 Sent with every request, as AWS does: ``aws:PrincipalArn``, ``aws:PrincipalAccount``, ``aws:SecureTransport``
 and ``aws:RequestedRegion`` (IAM user guide, "AWS global condition context keys").
 """
@@ -25,6 +29,22 @@ from tests.policies.documents import CONSUMER, LAYOUTS, PRODUCER, REGION, STRANG
 from tests.policies.simulation import Decision, Policy, Request, judge
 
 FOLDER = Path(__file__).resolve().parent
+
+
+_KEYS = {"actor", "action", "resource", "with", "also", "through", "only", "each side", "why"}
+_SIDES = {"open": "its owner let everybody in", "granted": "its own account granted everything"}
+
+# Stands in for a resource's policy where only the actor's own side is to be judged.
+_OPEN = Policy(
+    "an owner who lets everybody in",
+    "resource",
+    {
+        "Version": "2012-10-17",
+        "Statement": [
+            {"Sid": "Everybody", "Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*"},
+        ],
+    },
+)
 
 
 class LedgerError(ValueError):
@@ -137,22 +157,32 @@ class Ledger:
     def _entries(
         self, section: dict[str, Any], written: dict[str, Any], allowed: bool, so_far: int
     ) -> Iterator[Entry]:
-        unknown = set(written) - {"actor", "action", "resource", "with", "also", "through", "only", "why"}
+        unknown = set(written) - _KEYS
         if unknown or written.get("only", LAYOUTS[0]) not in LAYOUTS:
             raise LedgerError(
                 f"{section['title']}: {', '.join(unknown) or written['only']} is not known here"
             )
         base = {"actor": section.get("actor"), "through": section.get("through")} | written
         product = itertools.product(*(_listed(base[key]) for key in ("actor", "action", "resource")))
-        for number, (actor, action, on) in enumerate(product, start=so_far + 1):
-            call = base | {"actor": actor, "action": action, "resource": on}
+        sides: tuple[str | None, ...] = (None,)
+        if written.get("each side") and self.documents.layout == "two-accounts":
+            sides = (None, *_SIDES)
+        called = itertools.product(product, sides)
+        for number, ((actor, action, on), side) in enumerate(called, start=so_far + 1):
+            call = base | {"actor": actor, "action": action, "resource": on, "side": side}
             also = [self._part({"actor": actor} | part) for part in base.get("also", [])]
             why = str(written.get("why", section.get("why", "")))
-            yield Entry(number, section["title"], on, (self._part(call), *also), allowed, why)
+            shown = on if side is None else f"{on}, though {_SIDES[side]}"
+            yield Entry(number, section["title"], shown, (self._part(call), *also), allowed, why)
 
     def _part(self, call: dict[str, Any]) -> Part:
         actor = self._actor(call["actor"])
         resource, account, owner = self._resource(call["resource"], actor)
+        if call.get("side") == "open":
+            owner = self._known(_OPEN)
+        elif call.get("side") == "granted":
+            held = (self._granted("administrator", "everything"),)
+            actor = Actor(actor.name, actor.principal, actor.role, actor.account, held)
         context: dict[str, Any] = {"aws:SecureTransport": "true", "aws:RequestedRegion": REGION}
         if actor.role is not None:
             context |= {"aws:PrincipalArn": actor.role, "aws:PrincipalAccount": actor.account}
@@ -215,6 +245,9 @@ class Ledger:
             raise LedgerError(f"`resource: {on}` is neither a logical id, an ARN nor '*'")
         return arn, arn.split(":")[4], self.documents.owner.get(arn)
 
+    def _known(self, policy: Policy) -> str:
+        return self.policies.setdefault(policy.name, policy).name
+
     def _default(self, there: Mapping[str, Any]) -> str | None:
         """The default policy of a key that no template made: its account decides (KMS developer guide)."""
         if not there["arn"].startswith("arn:aws:kms:"):
@@ -229,8 +262,7 @@ class Ledger:
             "Resource": "*",
         }
         document = {"Version": "2012-10-17", "Statement": [statement]}
-        self.policies.setdefault(name, Policy(name, "resource", document))
-        return name
+        return self._known(Policy(name, "resource", document))
 
     def _filled(self, text: str) -> str:
         def value(match: re.Match[str]) -> str:

@@ -1,0 +1,336 @@
+"""Policy documents changed on purpose: mutants that widen or remove one thing, and edits that change nothing.
+
+A mutant that the access ledger cannot tell from the original is a hole in the ledger, or a grant that nobody
+needs. Mutants that AWS itself could not tell from the original are not made:
+
+* a wildcard that adds no existing action, or only actions whose requests never carry a key that the
+  statement needs;
+* in a bucket's, key's or function's own policy, a resource beyond that bucket, key or function;
+* ``aws:PrincipalArn`` only if sent: AWS sends it with every signed request;
+* a wider principal beside ``ArnEquals aws:PrincipalArn``, which names the one role by itself (another
+  principal in its place is made instead);
+* a key id with a wildcard behind it: ids have one length.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from tests.policies import toolbox
+from tests.policies.simulation import Policy
+
+_LIKE = {
+    "StringEquals": "StringLike",
+    "StringLike": "StringLike",
+    "ArnEquals": "ArnLike",
+    "ArnLike": "ArnLike",
+}
+_ANY = {"StringLike": "*", "ArnLike": "arn:*:*:*:*:*"}
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """One change to one policy. ``sid`` is the statement it is in, ``what`` says what was done to it."""
+
+    policy: Policy
+    sid: str
+    what: str
+    removed_action: str | None = None  # of an Allow: the grant that was taken away
+    touched: tuple[str, ...] = ("*",)  # action patterns: no other request can tell the difference
+
+    @property
+    def name(self) -> str:
+        return f"{self.policy.name} / {self.sid}: {self.what}"
+
+    def touches(self, action: str) -> bool:
+        return any(_expression(pattern).match(action.lower()) for pattern in self.touched)
+
+
+@lru_cache(maxsize=4096)
+def _expression(pattern: str) -> re.Pattern[str]:
+    return re.compile(re.escape(pattern.lower()).replace(r"\*", ".*").replace(r"\?", ".") + "$")
+
+
+def statements(document: dict[str, Any]) -> list[dict[str, Any]]:
+    found = document["Statement"]
+    return found if isinstance(found, list) else [found]
+
+
+def listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+@lru_cache(maxsize=64)
+def _actions(service: str) -> dict[str, Any]:
+    """Every action AWS knows of a service, by its name in lower case, from the simulator's own data."""
+    folder = toolbox.SIMULATOR / "node_modules" / "@cloud-copilot" / "iam-data" / "data" / "actions"
+    known: dict[str, Any] = json.loads((folder / f"{service}.json").read_text(encoding="utf-8"))
+    return known
+
+
+def granted(actions: list[str]) -> set[str]:
+    """The actions that a list of patterns comes to."""
+    found: set[str] = set()
+    for pattern in actions:
+        service, _, name = pattern.lower().partition(":")
+        found |= {f"{service}:{action}" for action in _actions(service) if _expression(name).match(action)}
+    return found
+
+
+def mutants(policy: Policy) -> Iterator[Mutant]:
+    """Every statement, action, principal, resource and condition, in turn removed or widened."""
+    for index, statement in enumerate(statements(policy.document)):
+        sid = statement.get("Sid", f"statement {index + 1}")
+
+        actions = listed(statement["Action"])
+        only = actions[0] if len(actions) == 1 else None
+        gone: Change = ("the statement removed", None, only)
+        for what, replaced, action in (gone, *_changes(statement, policy.kind)):
+            kept = list(statements(policy.document))
+            kept[index : index + 1] = [] if replaced is None else [replaced]
+            document = {**policy.document, "Statement": kept or [_INERT[policy.kind]]}
+            grant = action if statement["Effect"] == "Allow" else None
+            touched = (*actions, *(listed(replaced["Action"]) if replaced else ()))
+            yield Mutant(Policy(policy.name, policy.kind, document), sid, what, grant, touched)
+
+
+# What stands in for a policy whose only statement was removed: it grants nothing that anybody asks for.
+_NOTHING = {"Sid": "Inert", "Effect": "Allow", "Action": "sts:GetFederationToken"}
+_INERT = {
+    "identity": {**_NOTHING, "Resource": "*"},
+    "resource": {**_NOTHING, "Principal": {"AWS": "arn:aws:iam::000000000000:root"}, "Resource": "*"},
+    "trust": {**_NOTHING, "Principal": {"AWS": "arn:aws:iam::000000000000:root"}},
+    "endpoint": {**_NOTHING, "Principal": "*", "Resource": "*"},
+}
+
+# What was done, the statement that comes of it (None: removed), the action that was taken away.
+Change = tuple[str, dict[str, Any] | None, str | None]
+
+
+def _changes(statement: dict[str, Any], kind: str) -> Iterator[Change]:
+    opposite = "Deny" if statement["Effect"] == "Allow" else "Allow"
+    yield f"made a statement that says {opposite}", {**statement, "Effect": opposite}, None
+    yield from _action_changes(statement, kind)
+    if "Principal" in statement:
+        yield from _principal_changes(statement)
+    if "Resource" in statement:
+        yield from _resource_changes(statement, kind)
+    yield from _condition_changes(statement)
+
+
+def _action_changes(statement: dict[str, Any], kind: str) -> Iterator[Change]:
+    actions = listed(statement["Action"])
+    if len(actions) > 1:
+        for action in actions:
+            yield f"{action} removed", {**statement, "Action": [a for a in actions if a != action]}, action
+    now = granted(actions)
+    wider = [f"{action}*" for action in actions if not action.endswith("*")]
+    wider += sorted({action.partition(":")[0] + ":*" for action in actions})
+    for pattern in wider:
+        if any(_can_match(action, statement) for action in granted([pattern]) - now):
+            yield f"{pattern} added", {**statement, "Action": [*actions, pattern]}, None
+    if kind in {"identity", "endpoint"}:  # another resource's policy is only ever asked about its own service
+        yield "every action", {**statement, "Action": "*"}, None
+
+
+def _can_match(action: str, statement: dict[str, Any]) -> bool:
+    """Whether a request for the action can carry every service key that the statement's conditions need."""
+    sent = {key.lower().split("${")[0].split("/")[0] for key in _keys_of(action)}
+    for operator, keys in statement.get("Condition", {}).items():
+        absent_will_do = operator.endswith("IfExists") or operator.startswith("StringNot")
+        for key in keys:
+            if key.lower().startswith("aws:") or absent_will_do:
+                continue
+            if not any(key.lower().startswith(known) for known in sent):
+                return False
+    return True
+
+
+@lru_cache(maxsize=1024)
+def _keys_of(action: str) -> frozenset[str]:
+    service, _, name = action.partition(":")
+    entry = _actions(service)[name]
+    return frozenset(entry["conditionKeys"]).union(
+        *(kind["conditionKeys"] for kind in entry["resourceTypes"])
+    )
+
+
+def _principal_changes(statement: dict[str, Any]) -> Iterator[Change]:
+    principal = statement["Principal"]
+    if principal == "*":
+        yield "principal * made an account", {**statement, "Principal": {"AWS": _STRANGER}}, None
+        return
+    pinned = "aws:PrincipalArn" in statement.get("Condition", {}).get("ArnEquals", {})
+    if not pinned:
+        yield "every principal", {**statement, "Principal": "*"}, None
+    for kind, values in principal.items():
+        other = "ec2.amazonaws.com" if kind == "Service" else _STRANGER
+        for value in listed(values):
+            kept = [one for one in listed(values) if one != value]
+            for what, made in (
+                (f"principal {value} made {other}", [*kept, other]),
+                (f"principal {value} removed", kept),
+                (f"principal {other} added", [*listed(values), other]),
+            ):
+                if made and not (pinned and value in made):
+                    yield what, {**statement, "Principal": {**principal, kind: made}}, None
+
+
+_STRANGER = "arn:aws:iam::333333333333:root"
+
+
+def _resource_changes(statement: dict[str, Any], kind: str) -> Iterator[Change]:
+    resources = listed(statement["Resource"])
+    for resource in resources:
+        if len(resources) > 1:
+            kept = [other for other in resources if other != resource]
+            yield f"resource {resource} removed", {**statement, "Resource": kept}, None
+        for wider in _wider_arns(resource):
+            inside = kind != "resource" or re.match(r"arn:aws:s3:::[^/*]+/", wider)
+            if inside and wider not in resources:
+                changed = [wider if other == resource else other for other in resources]
+                yield f"resource {resource} widened to {wider}", {**statement, "Resource": changed}, None
+
+
+def _wider_arns(arn: str) -> list[str]:
+    """Ever wider patterns: ``…:table/db/changes`` → ``…:table/db/*`` → ``…:table/*`` → ``*``."""
+    if arn == "*":
+        return []
+    parts = arn.split(":", 5)
+    if len(parts) < 6:
+        return ["*"]
+    name = parts[5]
+    cuts = [match.end() for match in re.finditer(r"[/:]", name.rstrip("*").rstrip("/:"))]
+    wider = [":".join(parts[:5]) + ":" + name[:cut] + "*" for cut in reversed(cuts)]
+    if not name.endswith("*") and parts[2] != "kms":
+        wider.insert(0, arn + "*")
+    return [pattern for pattern in dict.fromkeys([*wider, "*"]) if pattern != arn]
+
+
+def _condition_changes(statement: dict[str, Any]) -> Iterator[Change]:
+    for operator, keys in statement.get("Condition", {}).items():
+        for key, values in keys.items():
+            for what, made, value in _test_changes(operator, key, listed(values)):
+                yield what, _with_test(statement, (operator, key), made, value), None
+
+
+def _test_changes(operator: str, key: str, values: list[Any]) -> Iterator[tuple[str, str | None, Any]]:
+    """What was done to one test of a condition, its new operator (None: gone) and its new values."""
+    yield f"condition {operator} {key} removed", None, None
+    if operator in {"Bool", "Null"}:
+        flipped = "true" if str(values[0]).lower() == "false" else "false"
+        yield f"condition {operator} {key} made {flipped}", operator, flipped
+    if operator not in _LIKE:
+        return
+    if key != "aws:PrincipalArn":
+        yield f"condition {key} only if it is sent", f"{operator}IfExists", values
+    for value in values:
+        if len(values) > 1:
+            yield f"condition {key} without {value}", operator, [v for v in values if v != value]
+        for wider in _wider_values(str(value), _LIKE[operator]):
+            if wider not in values:
+                widened = [wider if other == value else other for other in values]
+                yield f"condition {key} {value} widened to {wider}", _LIKE[operator], widened
+
+
+def _with_test(
+    statement: dict[str, Any], test: tuple[str, str], operator: str | None, value: Any
+) -> dict[str, Any]:
+    condition = copy.deepcopy(statement["Condition"])
+    old, key = test
+    del condition[old][key]
+    if operator is not None:
+        condition.setdefault(operator, {})[key] = value
+    condition = {name: keys for name, keys in condition.items() if keys}
+    rest = {name: item for name, item in statement.items() if name != "Condition"}
+    return {**rest, "Condition": condition} if condition else rest
+
+
+def _wider_values(value: str, like: str) -> list[str]:
+    if value.startswith("arn:"):
+        return [*(arn for arn in _wider_arns(value) if arn != "*"), _ANY[like]]
+    if value.endswith(".amazonaws.com"):
+        return ["*." + value.partition(".")[2], _ANY[like]]
+    return [_ANY[like]]
+
+
+# Edits that mean the same
+
+
+def harmless(policy: Policy) -> Iterator[Mutant]:
+    """Reorderings and equal spellings: no verdict may depend on any of them."""
+    document = policy.document
+
+    def edit(what: str, made: list[dict[str, Any]]) -> Mutant:
+        return Mutant(Policy(policy.name, policy.kind, {**document, "Statement": made}), "all", what)
+
+    held = statements(document)
+    if len(held) > 1:
+        yield edit("statements in reverse order", held[::-1])
+    yield edit("every statement twice", [*held, *({**s, "Sid": f"{s.get('Sid', 'S')}Again"} for s in held)])
+    yield edit("other Sids", [{**s, "Sid": f"Renamed{i}"} for i, s in enumerate(held)])
+    yield edit("lists in reverse order", [_reversed(s) for s in held])
+    yield edit("lists for single values", [_as_lists(s) for s in held])
+    yield edit("single values for lists of one", [_as_scalars(s) for s in held])
+    yield edit(
+        "actions in capitals", [{**s, "Action": [a.upper() for a in listed(s["Action"])]} for s in held]
+    )
+    yield edit(
+        "one statement an action",
+        [
+            {**s, "Action": a, "Sid": f"A{i}{j}"}
+            for i, s in enumerate(held)
+            for j, a in enumerate(listed(s["Action"]))
+        ],
+    )
+    yield edit("condition keys in lower case", [_conditions(s, key=str.lower) for s in held])
+    yield edit("ArnLike for ArnEquals", [_conditions(s, operator={"ArnEquals": "ArnLike"}.get) for s in held])
+    if policy.kind in {"resource", "trust"}:
+        yield edit("account ids for root ARNs", [_account_ids(s) for s in held])
+
+
+def _reversed(statement: dict[str, Any]) -> dict[str, Any]:
+    return {key: value[::-1] if isinstance(value, list) else value for key, value in statement.items()}
+
+
+def _as_lists(statement: dict[str, Any]) -> dict[str, Any]:
+    changed = {
+        key: listed(value) if key in {"Action", "Resource"} else value for key, value in statement.items()
+    }
+    if "Condition" in statement:
+        changed["Condition"] = {
+            operator: {key: listed(value) for key, value in keys.items()}
+            for operator, keys in statement["Condition"].items()
+        }
+    return changed
+
+
+def _as_scalars(statement: dict[str, Any]) -> dict[str, Any]:
+    return {
+        key: value[0] if isinstance(value, list) and len(value) == 1 else value
+        for key, value in statement.items()
+    }
+
+
+def _conditions(statement: dict[str, Any], key: Any = None, operator: Any = None) -> dict[str, Any]:
+    if "Condition" not in statement:
+        return statement
+    changed: dict[str, dict[str, Any]] = {}
+    for name, keys in statement["Condition"].items():
+        block = changed.setdefault((operator(name) if operator else None) or name, {})
+        block.update({(key(k) if key else k): value for k, value in keys.items()})
+    return {**statement, "Condition": changed}
+
+
+def _account_ids(statement: dict[str, Any]) -> dict[str, Any]:
+    principal = statement.get("Principal")
+    if not isinstance(principal, dict) or "AWS" not in principal:
+        return statement
+    ids = [re.sub(r"^arn:aws:iam::(\d{12}):root$", r"\1", value) for value in listed(principal["AWS"])]
+    return {**statement, "Principal": {**principal, "AWS": ids}}
