@@ -8,6 +8,7 @@ from importlib.util import find_spec
 
 from sandbox import accounts
 from sandbox.emulator import (
+    alarm_resource,
     bucket_resource,
     change_records,
     function_resource,
@@ -36,6 +37,7 @@ def install_seams(speed: float) -> None:
     function_resource.install()
     bucket_resource.install()
     named_query_resource.install()
+    alarm_resource.install()
     security_configuration_resource.install()
     for name in ("sandbox.athena", "sandbox.crawler"):
         if find_spec(name) and hasattr(module := import_module(name), "install"):

@@ -424,8 +424,41 @@ def ec2_vpc_endpoint(session: boto3.Session, endpoint: str, _: Properties) -> Pr
 
 def alarm(session: boto3.Session, name: str, _: Properties) -> Properties:
     """AWS::CloudWatch::Alarm"""
-    found = session.client("cloudwatch").describe_alarms(AlarmNames=[name])["MetricAlarms"]
-    return dict(found[0]) if found else {}
+    cloudwatch = session.client("cloudwatch")
+    found = cloudwatch.describe_alarms(AlarmNames=[name])["MetricAlarms"][0]
+    return {**found, "Tags": cloudwatch.list_tags_for_resource(ResourceARN=found["AlarmArn"])["Tags"]}
+
+
+def metric_filter(session: boto3.Session, name: str, properties: Properties) -> Properties:
+    """AWS::Logs::MetricFilter"""
+    group = properties["LogGroupName"]
+    filters = session.client("logs").describe_metric_filters(logGroupName=group)["metricFilters"]
+    found = next((one for one in filters if one["filterName"] == properties.get("FilterName", name)), None)
+    if found is None:
+        return {}
+    transformations = [
+        {member[0].upper() + member[1:]: value for member, value in one.items()}
+        for one in found["metricTransformations"]
+    ]
+    return {
+        "FilterName": found["filterName"],
+        "FilterPattern": found["filterPattern"],
+        "LogGroupName": found["logGroupName"],
+        "MetricTransformations": transformations,
+    }
+
+
+def security_configuration(session: boto3.Session, name: str, _: Properties) -> Properties:
+    """AWS::Glue::SecurityConfiguration"""
+    found = session.client("glue").get_security_configuration(Name=name)["SecurityConfiguration"]
+    encryption: Properties = dict(found["EncryptionConfiguration"])
+    return {
+        "Name": found["Name"],
+        "EncryptionConfiguration": {
+            **encryption,
+            "S3Encryptions": encryption.get("S3Encryption"),
+        },
+    }
 
 
 READERS: dict[str, Reader] = {
@@ -442,6 +475,7 @@ READERS: dict[str, Reader] = {
     "AWS::Events::Rule": events_rule,
     "AWS::Glue::Crawler": glue_crawler,
     "AWS::Glue::Database": glue_database,
+    "AWS::Glue::SecurityConfiguration": security_configuration,
     "AWS::Glue::Table": glue_table,
     "AWS::IAM::Policy": iam_policy,
     "AWS::IAM::Role": iam_role,
@@ -453,6 +487,7 @@ READERS: dict[str, Reader] = {
     "AWS::Lambda::Permission": lambda_permission,
     "AWS::Logs::LogGroup": log_group,
     "AWS::Logs::LogStream": log_stream,
+    "AWS::Logs::MetricFilter": metric_filter,
     "AWS::S3::Bucket": bucket,
     "AWS::S3::BucketPolicy": bucket_policy,
 }

@@ -1,0 +1,41 @@
+"""AWS::CloudWatch::Alarm on an expression of several metrics, which MiniStack refuses.
+
+AWS fact: an alarm names either one metric or, in `Metrics`, queries of which one returns data (CloudFormation
+template reference, "AWS::CloudWatch::Alarm"). Such an alarm is kept and described; no alarm of the sandbox
+changes its state, because nothing in it publishes the services' metrics.
+"""
+
+from typing import Any
+
+from sandbox.emulator.resource_types import Properties, handler_seam
+
+RECORD = handler_seam("_cw_metric_alarm_record", "4565fcede1ebf266")
+SEAMS = (RECORD,)
+_ONE_METRIC = ("MetricName", "Namespace", "Statistic", "ExtendedStatistic", "Period", "Dimensions", "Unit")
+
+
+def _typed(query: Properties) -> Properties:
+    """A metric query with its numbers and booleans as such; a template carries text as well."""
+    made = dict(query)
+    if "ReturnData" in made:
+        made["ReturnData"] = str(made["ReturnData"]).lower() == "true"
+    if "MetricStat" in made:
+        made["MetricStat"] = {**made["MetricStat"], "Period": int(made["MetricStat"]["Period"])}
+    return made
+
+
+def install() -> None:
+    """Take alarms with `Metrics`."""
+    record = RECORD.check()
+
+    def alarm_record(name: str, properties: Properties) -> Any:
+        queries = properties.get("Metrics")
+        if not queries:
+            return record(name, properties)
+        plain = {key: value for key, value in properties.items() if key != "Metrics"}
+        made = record(name, {**plain, "MetricName": "-", "Namespace": "-"})
+        for member in _ONE_METRIC:
+            made.pop(member, None)
+        return {**made, "Metrics": [_typed(query) for query in queries]}
+
+    RECORD.replace(alarm_record)
