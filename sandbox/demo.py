@@ -28,7 +28,7 @@ SHOWN_OBJECTS = 6
 SHOWN_COLUMNS = 40
 CRAWL_SECONDS = 60
 
-console = Console(width=max(100, Console().width))
+console = Console(width=max(120, Console().width))
 
 
 class DemoError(Exception):
@@ -115,8 +115,9 @@ def show_objects(lake: Lake, consumer: boto3.Session) -> None:
     found = [item for page in pages for item in page.get("Contents", ()) if _is_delivered(item["Key"])]
     if not found:
         raise DemoError(f"no object was delivered into {lake.bucket}")
-    table = Table("object", "bytes")
-    table.columns[1].justify = "right"
+    table = Table()
+    table.add_column("object", overflow="fold")
+    table.add_column("bytes", justify="right")
     for item in found[:SHOWN_OBJECTS]:
         table.add_row(item["Key"], f"{item['Size']:,}")
     console.print(table)
@@ -127,9 +128,7 @@ def show_schema(lake: Lake, consumer: boto3.Session) -> None:
     """Run the crawler; its success has the catalog function declare the new columns."""
     console.rule("4. Glue schema: the crawler discovers, the catalog function declares")
     glue = consumer.client("glue")
-    crawler = _only(
-        [name for page in glue.get_paginator("list_crawlers").paginate() for name in page["CrawlerNames"]]
-    )
+    crawler = _only([made["Name"] for made in glue.get_crawlers()["Crawlers"]])
     glue.start_crawler(Name=crawler)
     columns = _wait_for_columns(glue, lake.database)
     table = Table("column of changes", "type")
