@@ -26,6 +26,8 @@ from sandbox.delivery.waiting import Backoff
 
 log = logging.getLogger("delivery")
 
+SERVICE_PRINCIPAL = "firehose.amazonaws.com"
+SESSION_NAME = "AWSFirehoseToS3"  # seen in CloudTrail as the session of Firehose's S3 deliveries
 PROCESSING_FAILED = "processing-failed"
 # Reading pauses while this much waits for S3, so that a refused PutObject does not fill the memory.
 MEMORY_LIMIT = 192 * 1024 * 1024
@@ -63,7 +65,9 @@ class Pipeline:
     def __init__(self, sandbox: Sandbox, stream: DeliveryStream) -> None:
         self.stream = stream
         self.sandbox = sandbox
-        self.roles = Roles(sandbox, stream.account, stream.arn)
+        self.roles = Roles(
+            sandbox, stream.account, SERVICE_PRINCIPAL, SESSION_NAME, stream.arn, external_id=stream.account
+        )
         self.counts = Counts()
         self.shards: dict[str, ShardProgress] = {}
         self.shards_listed_at = 0.0

@@ -1,4 +1,4 @@
-"""The credentials delivery works with: an account's own to look, the delivery role's to touch data.
+"""The credentials a service works with: the account's own to look, the role's it was given to touch data.
 
 Firehose assumes the role as `firehose.amazonaws.com` and sends the account id as the external id
 (developer guide, "Controlling access with Amazon Data Firehose").
@@ -6,6 +6,7 @@ Firehose assumes the role as `firehose.amazonaws.com` and sends the account id a
 
 from __future__ import annotations
 
+import configparser
 import datetime as dt
 import json
 import threading
@@ -19,10 +20,6 @@ from botocore.config import Config
 from botocore.credentials import RefreshableCredentials
 
 from sandbox.accounts import as_service
-
-# Seen in CloudTrail as the session of Firehose's S3 deliveries.
-SESSION_NAME = "AWSFirehoseToS3"
-SERVICE_PRINCIPAL = "firehose.amazonaws.com"
 
 # Delivery does its own retrying: one visible attempt per call, and Lambda's five minutes for an invocation.
 _CLIENT_CONFIG = Config(
@@ -70,18 +67,26 @@ class Sandbox:
         )
 
     def root(self, account: str) -> boto3.Session:
-        """A session of the account's root user, from its profile."""
+        """A session of the account's root user, from the profile in the state folder."""
         profile = next(name for name, number in self.accounts.items() if number == account)
-        return boto3.Session(profile_name=profile, region_name=self.region)
+        credentials = configparser.ConfigParser()
+        credentials.read(self.folder / "credentials")
+        return boto3.Session(**dict(credentials[profile]), region_name=self.region)  # type: ignore[arg-type]
 
 
 @dataclass
 class Roles:
-    """Clients with the credentials of the roles a delivery stream names, refreshed before they expire."""
+    """Clients with the credentials of roles that trust a service, refreshed before they expire.
+
+    `source_arn` is the resource the service acts for; `external_id` is sent when the service sends one.
+    """
 
     sandbox: Sandbox
     account: str
+    service: str
+    session_name: str
     source_arn: str
+    external_id: str | None = None
     _clients: dict[tuple[str, str], Any] = field(default_factory=dict)
     _sessions: dict[str, boto3.Session] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -99,9 +104,10 @@ class Roles:
 
     def _assume(self, role_arn: str) -> dict[str, str]:
         sts = as_service(
-            self.sandbox.client("sts", self.sandbox.root(self.account)), SERVICE_PRINCIPAL, self.source_arn
+            self.sandbox.client("sts", self.sandbox.root(self.account)), self.service, self.source_arn
         )
-        answer = sts.assume_role(RoleArn=role_arn, RoleSessionName=SESSION_NAME, ExternalId=self.account)
+        external_id = {"ExternalId": self.external_id} if self.external_id else {}
+        answer = sts.assume_role(RoleArn=role_arn, RoleSessionName=self.session_name, **external_id)
         given = answer["Credentials"]
         expiry: dt.datetime = given["Expiration"]
         return {

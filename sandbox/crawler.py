@@ -1,0 +1,162 @@
+"""Glue's crawlers for the emulator: StartCrawler crawls, and its end is an event that rules can match.
+
+AWS facts
+- A crawler works with the permissions of its role alone, for the data and for the Data Catalog (Glue
+  developer guide, "Crawler prerequisites"). So this one speaks the public APIs with the role's credentials.
+- READY → RUNNING → STOPPING → READY; LastCrawl tells SUCCEEDED or FAILED with its message (Glue API
+  reference, "Crawler", "LastCrawlInfo").
+- Start and end are events of `aws.glue`, `Glue Crawler State Change`, states Started, Succeeded and Failed
+  (EventBridge user guide, "AWS Glue events").
+- Schedules are not run: start the crawler by hand.
+
+MiniStack's crawler waits five seconds and does nothing.
+"""
+
+import contextvars
+import json
+import logging
+import os
+import threading
+import time
+import uuid
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from sandbox.crawl import Crawl, CrawlError, Result, Settings
+from sandbox.delivery.roles import Roles, Sandbox
+from sandbox.emulator.seam import Seam
+
+START_CRAWLER = Seam("services.glue", "_start_crawler", "442900d0f05382e8")
+STOP_CRAWLER = Seam("services.glue", "_stop_crawler", "7b221352da8b039d")
+SEAMS = (START_CRAWLER, STOP_CRAWLER)
+
+SERVICE_PRINCIPAL = "glue.amazonaws.com"
+SESSION_NAME = "AWS-Crawler"
+LOG_GROUP = "/aws-glue/crawlers"
+
+log = logging.getLogger("crawler")
+
+
+def role_arn(role: str, account: str) -> str:
+    """A crawler's Role, which may be a name or an ARN, as an ARN."""
+    return role if role.startswith("arn:") else f"arn:aws:iam::{account}:role/{role}"
+
+
+def event_detail(name: str, account: str, state: str, result: Result, seconds: float) -> dict[str, str]:
+    """The detail of a state change, in the shape the EventBridge user guide shows."""
+    detail = {
+        "accountId": account,
+        "cloudWatchLogLink": (
+            "https://console.aws.amazon.com/cloudwatch/home?region=us-east-1"
+            f"#logEventViewer:group={LOG_GROUP};stream={name}"
+        ),
+        "crawlerName": name,
+        "message": f"Crawler {state}",
+        "state": state,
+    }
+    if state == "Started":
+        return {**detail, "startTime": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())}
+    if state == "Failed":
+        return detail
+    return {
+        **detail,
+        "completionDate": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        "partitionsCreated": str(result.partitions_created),
+        "partitionsDeleted": "0",
+        "partitionsUpdated": str(result.partitions_updated),
+        "runningTime (sec)": str(round(seconds)),
+        "tablesCreated": str(result.tables_created),
+        "tablesDeleted": "0",
+        "tablesUpdated": str(result.tables_updated),
+        "warningMessage": "N/A",
+    }
+
+
+def run(sandbox: Sandbox, account: str, crawler: Mapping[str, Any]) -> Result:
+    """Crawl with the role's credentials. Raises CrawlError, ClientError or BotoCoreError."""
+    settings = Settings.of(crawler)
+    arn = f"arn:aws:glue:{sandbox.region}:{account}:crawler/{settings.name}"
+    roles = Roles(sandbox, account, SERVICE_PRINCIPAL, SESSION_NAME, arn)
+    role = role_arn(crawler["Role"], account)
+    return Crawl(settings, roles.client(role, "s3"), roles.client(role, "glue")).run()
+
+
+def install() -> None:
+    """Replace MiniStack's StartCrawler and StopCrawler."""
+    from ministack.core.responses import error_response_json, get_account_id, json_response  # noqa: PLC0415
+    from ministack.services import eventbridge, glue  # noqa: PLC0415
+
+    START_CRAWLER.check()
+    STOP_CRAWLER.check()
+    runs: dict[tuple[str, str], str] = {}  # (account, crawler) → its run under way
+
+    def emit(detail: dict[str, str]) -> None:
+        entry = {
+            "Source": "aws.glue",
+            "DetailType": "Glue Crawler State Change",
+            "Detail": json.dumps(detail),
+            "Resources": [],
+        }
+        eventbridge._put_events({"Entries": [entry]}, allow_aws_source=True)
+
+    def crawl(name: str, run_id: str, started: float) -> None:
+        account = get_account_id()
+        crawler = glue._crawlers[name]
+        outcome, message, result = "Succeeded", "", Result()
+        try:
+            result = run(Sandbox.read(Path(os.environ["SANDBOX_STATE"])), account, crawler)
+        except (CrawlError, ClientError, BotoCoreError) as error:
+            outcome, message = "Failed", str(error)
+            log.warning("crawler %s failed: %s", name, message)
+        if glue._crawlers.get(name) is not crawler or runs.get((account, name)) != run_id:
+            return  # deleted or stopped meanwhile
+        crawler["State"] = "STOPPING"
+        seconds = time.time() - started
+        crawler["LastCrawl"] = {
+            "Status": outcome.upper(),
+            "LogGroup": LOG_GROUP,
+            "LogStream": name,
+            "MessagePrefix": run_id,
+            "StartTime": started,
+            **({"ErrorMessage": message} if message else {}),
+        }
+        crawler["CrawlElapsedTime"] = int(seconds * 1000)
+        crawler["State"] = "READY"
+        emit(event_detail(name, account, outcome, result, seconds))
+
+    def start_crawler(data: dict[str, Any]) -> Any:
+        name = str(data.get("Name"))
+        crawler = glue._crawlers.get(name)
+        if crawler is None:
+            return error_response_json("EntityNotFoundException", f"Crawler {name} not found", 400)
+        if crawler["State"] != "READY":
+            return error_response_json(
+                "CrawlerRunningException", f"Crawler with name {name} has already started", 400
+            )
+        started = time.time()
+        run_id = runs[get_account_id(), name] = str(uuid.uuid4())
+        crawler.update(State="RUNNING", CrawlElapsedTime=0)
+        emit(event_detail(name, get_account_id(), "Started", Result(), 0))
+        # A thread starts without the request's account: it is given a copy of the request's context.
+        context = contextvars.copy_context()
+        threading.Thread(target=context.run, args=(crawl, name, run_id, started), daemon=True).start()
+        return json_response({})
+
+    def stop_crawler(data: dict[str, Any]) -> Any:
+        name = str(data.get("Name"))
+        crawler = glue._crawlers.get(name)
+        if crawler is None:
+            return error_response_json("EntityNotFoundException", f"Crawler {name} not found", 400)
+        if crawler["State"] != "RUNNING":
+            return error_response_json(
+                "CrawlerNotRunningException", f"Crawler with name {name} is not running", 400
+            )
+        runs.pop((get_account_id(), name), None)
+        crawler["State"] = "READY"
+        return json_response({})
+
+    START_CRAWLER.replace(start_crawler)
+    STOP_CRAWLER.replace(stop_crawler)

@@ -1,0 +1,266 @@
+"""The emulated crawler: what it makes of objects, with whose permissions, and what it tells EventBridge."""
+
+import gzip
+import json
+from typing import Any
+
+import pytest
+
+from sandbox import accounts
+from sandbox.lifecycle import Sandbox
+from tests.sandbox.pipelines import wait_until, zipped
+
+pytestmark = pytest.mark.sandbox
+
+CONFIGURATION = {
+    "Version": 1.0,
+    "Grouping": {"TableGroupingPolicy": "CombineCompatibleSchemas"},
+    "CrawlerOutput": {"Partitions": {"AddOrUpdateBehavior": "InheritFromTable"}},
+}
+ACTIONS = (
+    "s3:ListBucket",
+    "s3:GetObject",
+    "glue:GetDatabase",
+    "glue:GetTable",
+    "glue:CreateTable",
+    "glue:UpdateTable",
+    "glue:GetPartitions",
+    "glue:BatchCreatePartition",
+    "glue:BatchUpdatePartition",
+    "glue:UpdatePartition",
+)
+
+
+class Crawler:
+    """A bucket, a database, a role and a crawler in the consumer's account, all of one name."""
+
+    def __init__(self, sandbox: Sandbox, name: str, actions: tuple[str, ...] = ACTIONS) -> None:
+        self.name = name
+        session = sandbox.session("consumer")
+        self.s3, self.glue = session.client("s3"), session.client("glue")
+        self.iam, self.events = session.client("iam"), session.client("events")
+        self.functions = session.client("lambda")
+        self.s3.create_bucket(Bucket=name)
+        self.glue.create_database(DatabaseInput={"Name": name})
+        trust = {
+            "Effect": "Allow",
+            "Principal": {"Service": "glue.amazonaws.com"},
+            "Action": "sts:AssumeRole",
+        }
+        self.iam.create_role(
+            RoleName=name,
+            AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [trust]}),
+        )
+        grant = {"Effect": "Allow", "Action": actions, "Resource": "*"}
+        self.iam.put_role_policy(
+            RoleName=name,
+            PolicyName="crawl",
+            PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [grant]}),
+        )
+
+    def make(self, **settings: Any) -> "Crawler":
+        defaults = {
+            "Role": f"arn:aws:iam::{accounts.CONSUMER}:role/{self.name}",
+            "DatabaseName": self.name,
+            "TablePrefix": "crawled_",
+            "Targets": {"S3Targets": [{"Path": f"s3://{self.name}/data/", "Exclusions": ["**/skipped*"]}]},
+            "SchemaChangePolicy": {"UpdateBehavior": "UPDATE_IN_DATABASE", "DeleteBehavior": "LOG"},
+            "Configuration": json.dumps(CONFIGURATION),
+        }
+        self.glue.create_crawler(Name=self.name, **{**defaults, **settings})
+        return self
+
+    def put(self, key: str, *rows: Any) -> None:
+        body = "".join(json.dumps(row) + "\n" for row in rows).encode()
+        self.s3.put_object(
+            Bucket=self.name, Key=key, Body=gzip.compress(body) if key.endswith(".gz") else body
+        )
+
+    def run(self) -> dict[str, Any]:
+        """Start the crawler and wait for its end; LastCrawl."""
+        self.glue.start_crawler(Name=self.name)
+
+        def ended() -> Any:
+            crawler = self.glue.get_crawler(Name=self.name)["Crawler"]
+            return crawler["State"] == "READY" and crawler["LastCrawl"]
+
+        last: dict[str, Any] = wait_until(ended, "the crawler's end")
+        return last
+
+    def table(self, name: str = "crawled_data") -> dict[str, Any]:
+        table: dict[str, Any] = self.glue.get_table(DatabaseName=self.name, Name=name)["Table"]
+        return table
+
+    def columns(self) -> dict[str, str]:
+        return {column["Name"]: column["Type"] for column in self.table()["StorageDescriptor"]["Columns"]}
+
+    def partitions(self) -> dict[str, dict[str, Any]]:
+        found = self.glue.get_partitions(DatabaseName=self.name, TableName="crawled_data")["Partitions"]
+        return {one["Values"][0]: one for one in found}
+
+
+def test_objects_become_one_typed_table_with_its_partitions(emulator: Sandbox, unique: str) -> None:
+    """Types as Glue names them, partition keys from the folders, the crawler's mark on its table."""
+    crawler = Crawler(emulator, unique).make()
+    crawler.put("data/dt=2026-11-19/a.gz", {"id": 1, "name": "x", "tags": ["a"]})
+    crawler.put("data/dt=2026-11-20/b.gz", {"id": 2, "price": 1.5, "ok": True, "who": {"n": None, "m": 1}})
+    assert crawler.run()["Status"] == "SUCCEEDED"
+    assert crawler.columns() == {
+        "id": "bigint",
+        "name": "string",
+        "tags": "array<string>",
+        "price": "double",
+        "ok": "boolean",
+        "who": "struct<n:string,m:bigint>",
+    }
+    table = crawler.table()
+    assert table["PartitionKeys"] == [{"Name": "dt", "Type": "string"}]
+    assert table["Parameters"]["UPDATED_BY_CRAWLER"] == unique
+    assert table["Parameters"]["classification"] == "json"
+    assert set(crawler.partitions()) == {"2026-11-19", "2026-11-20"}
+    where = crawler.partitions()["2026-11-20"]["StorageDescriptor"]
+    assert where["Location"] == f"s3://{unique}/data/dt=2026-11-20/"
+    assert [one["Name"] for one in where["Columns"]] == list(crawler.columns())
+
+
+def test_excluded_hidden_and_empty_objects_are_not_read(emulator: Sandbox, unique: str) -> None:
+    """Exclusions are globs below the target; names beginning with _ or . are skipped."""
+    crawler = Crawler(emulator, unique).make()
+    crawler.put("data/dt=2026-11-20/a", {"seen": 1})
+    crawler.put("data/dt=2026-11-20/skipped.json", {"excluded": 1})
+    crawler.put("data/dt=2026-11-20/_temporary", {"hidden": 1})
+    crawler.put("data/dt=2026-11-20/empty")
+    crawler.put("errors/dt=2026-11-20/a", {"elsewhere": 1})
+    crawler.run()
+    assert crawler.columns() == {"seen": "bigint"}
+
+
+def test_a_later_crawl_updates_table_and_inheriting_partitions(emulator: Sandbox, unique: str) -> None:
+    """UPDATE_IN_DATABASE changes the definition; partitions that inherit follow it."""
+    crawler = Crawler(emulator, unique).make()
+    crawler.put("data/dt=2026-11-19/a", {"n": 1})
+    crawler.run()
+    crawler.put("data/dt=2026-11-20/b", {"n": "text", "new": 1})
+    crawler.run()
+    assert crawler.columns() == {"n": "string", "new": "bigint"}
+    assert {
+        tuple(one["Name"] for one in partition["StorageDescriptor"]["Columns"])
+        for partition in crawler.partitions().values()
+    } == {("n", "new")}
+
+
+def test_update_behavior_log_leaves_the_table_and_adds_partitions(emulator: Sandbox, unique: str) -> None:
+    """With LOG only new tables and partitions are made."""
+    policy = {"UpdateBehavior": "LOG", "DeleteBehavior": "LOG"}
+    crawler = Crawler(emulator, unique).make(SchemaChangePolicy=policy)
+    crawler.put("data/dt=2026-11-19/a", {"n": 1})
+    crawler.run()
+    crawler.put("data/dt=2026-11-20/b", {"new": 1})
+    crawler.run()
+    assert crawler.columns() == {"n": "bigint"}
+    assert set(crawler.partitions()) == {"2026-11-19", "2026-11-20"}
+
+
+def test_merge_new_columns_keeps_types_and_adds_names(emulator: Sandbox, unique: str) -> None:
+    """MergeNewColumns: existing columns keep their type, new ones are appended."""
+    output = {**CONFIGURATION["CrawlerOutput"], "Tables": {"AddOrUpdateBehavior": "MergeNewColumns"}}  # type: ignore[dict-item]
+    crawler = Crawler(emulator, unique).make(
+        Configuration=json.dumps({**CONFIGURATION, "CrawlerOutput": output})
+    )
+    crawler.put("data/dt=2026-11-19/a", {"n": 1})
+    crawler.run()
+    crawler.put("data/dt=2026-11-20/b", {"n": "text", "new": True})
+    crawler.run()
+    assert crawler.columns() == {"n": "bigint", "new": "boolean"}
+
+
+@pytest.mark.parametrize("missing", ["s3:GetObject", "glue:CreateTable", "glue:BatchCreatePartition"])
+def test_a_missing_permission_of_the_role_fails_the_crawl(
+    emulator: Sandbox, unique: str, missing: str
+) -> None:
+    """A crawler has its role's permissions and no others; the message names the action."""
+    crawler = Crawler(emulator, unique, tuple(one for one in ACTIONS if one != missing)).make()
+    crawler.put("data/dt=2026-11-20/a", {"n": 1})
+    last = crawler.run()
+    assert last["Status"] == "FAILED"
+    assert missing.split(":")[1] in last["ErrorMessage"]
+
+
+def test_what_is_not_emulated_fails_with_a_reason(emulator: Sandbox, unique: str) -> None:
+    """Grouping into several tables is not crawled here, and said so."""
+    crawler = Crawler(emulator, unique).make(Configuration="{}")
+    last = crawler.run()
+    assert (last["Status"], "CombineCompatibleSchemas" in last["ErrorMessage"]) == ("FAILED", True)
+
+
+def test_the_end_of_a_crawl_starts_the_rules_function(emulator: Sandbox, unique: str) -> None:
+    """A rule on Glue Crawler State Change gets the event in AWS's shape."""
+    crawler = Crawler(emulator, unique).make()
+    source = f"""
+    import boto3, json
+
+    def handler(event, context):
+        boto3.client("s3").put_object(Bucket="{unique}", Key="event.json", Body=json.dumps(event))
+    """
+    made = crawler.functions.create_function(
+        FunctionName=unique,
+        Runtime="python3.11",
+        Handler="function.handler",
+        Role=f"arn:aws:iam::{accounts.CONSUMER}:role/{unique}",
+        Code={"ZipFile": zipped(source)},
+        Timeout=30,
+    )
+    grant = {"Effect": "Allow", "Action": "s3:PutObject", "Resource": "*"}
+    crawler.iam.put_role_policy(
+        RoleName=unique,
+        PolicyName="tell",
+        PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [grant]}),
+    )
+    pattern = {
+        "source": ["aws.glue"],
+        "detail-type": ["Glue Crawler State Change"],
+        "detail": {"crawlerName": [unique], "state": ["Succeeded"]},
+    }
+    rule = crawler.events.put_rule(Name=unique, EventPattern=json.dumps(pattern))["RuleArn"]
+    crawler.functions.add_permission(
+        FunctionName=unique,
+        StatementId="rule",
+        Action="lambda:InvokeFunction",
+        Principal="events.amazonaws.com",
+        SourceArn=rule,
+    )
+    crawler.events.put_targets(Rule=unique, Targets=[{"Id": "function", "Arn": made["FunctionArn"]}])
+    crawler.put("data/dt=2026-11-20/a", {"n": 1})
+    crawler.run()
+
+    def told() -> Any:
+        listed = crawler.s3.list_objects_v2(Bucket=unique, Prefix="event.json")
+        return listed["KeyCount"] and json.load(
+            crawler.s3.get_object(Bucket=unique, Key="event.json")["Body"]
+        )
+
+    event = wait_until(told, "the rule's function was called")
+    assert (event["source"], event["detail-type"]) == ("aws.glue", "Glue Crawler State Change")
+    assert event["account"] == accounts.CONSUMER
+    assert (
+        event["detail"].items()
+        >= {
+            "crawlerName": unique,
+            "state": "Succeeded",
+            "message": "Crawler Succeeded",
+            "tablesCreated": "1",
+            "partitionsCreated": "1",
+        }.items()
+    )
+
+
+def test_a_running_crawler_cannot_be_started(emulator: Sandbox, unique: str) -> None:
+    """CrawlerRunningException, as on AWS; an unknown crawler is EntityNotFoundException."""
+    crawler = Crawler(emulator, unique).make()
+    with pytest.raises(crawler.glue.exceptions.EntityNotFoundException):
+        crawler.glue.start_crawler(Name=f"{unique}-unknown")
+    for number in range(40):
+        crawler.put(f"data/dt=2026-11-20/{number}", {"n": number})
+    crawler.glue.start_crawler(Name=unique)
+    with pytest.raises(crawler.glue.exceptions.CrawlerRunningException):
+        crawler.glue.start_crawler(Name=unique)
