@@ -201,8 +201,8 @@ class Stack:
             f"stack {self.name} ended in {status}: {what}", _after_failure(what, status), status=status
         )
 
-    def _in_full(self, reason: str, **scope: str) -> str:
-        """A reason and, where it only points at DescribeEvents (pre-deployment validation), what that says."""
+    def _in_full(self, reason: str, **scope: Any) -> str:
+        """A reason; where it only points at DescribeEvents (pre-deployment validation), what that says."""
         if "DescribeEvents" not in reason and "Validation" not in reason:
             return reason
         pages = self._client.get_paginator("describe_events").paginate(
