@@ -1,8 +1,9 @@
-"""Glue tables and partitions answered with the fields AWS answers, also those their creator left out.
+"""Glue tables and partitions answered as AWS answers them: with the fields it fills, without empty ones.
 
-AWS fact: a storage descriptor always carries `Compressed`, `NumberOfBuckets`, `SortColumns`,
-`StoredAsSubDirectories` (AWS CLI reference, output of the example of `glue get-tables`). Trino's Glue catalog
-relies on it: it fails on a descriptor without a number of buckets.
+AWS facts, both seen in the output of `glue get-tables` in the AWS CLI reference: a storage descriptor carries
+`Compressed`, `NumberOfBuckets`, `SortColumns` and `StoredAsSubDirectories` whoever made the table, and a table
+made without a description or an owner has neither. Trino's Glue catalog relies on both: it fails on a
+descriptor without a number of buckets, and takes an empty description for the comment that marks a view.
 """
 
 from collections.abc import Callable
@@ -30,25 +31,30 @@ def complete(definition: Request) -> Request:
 
 def install() -> None:
     """Complete every definition on its way in, through the API and through CloudFormation alike."""
-    for seam, member in (
-        (CREATE_TABLE, "TableInput"),
-        (UPDATE_TABLE, "TableInput"),
-        (CREATE_PARTITION, "PartitionInput"),
-    ):
-        _complete_member(seam, member)
-    create_partitions = BATCH_CREATE_PARTITION.check()
+    from ministack.services import glue  # noqa: PLC0415  importing it starts its state
+
+    create_partition, create_partitions = CREATE_PARTITION.check(), BATCH_CREATE_PARTITION.check()
 
     def batch_create_partition(data: Request) -> Any:
         inputs = [complete(one) for one in data.get("PartitionInputList") or []]
         return create_partitions({**data, "PartitionInputList": inputs})
 
+    for seam in (CREATE_TABLE, UPDATE_TABLE):
+        seam.replace(_completing_table(seam.check(), glue))
+    CREATE_PARTITION.replace(
+        lambda data: create_partition({**data, "PartitionInput": complete(data.get("PartitionInput") or {})})
+    )
     BATCH_CREATE_PARTITION.replace(batch_create_partition)
 
 
-def _complete_member(seam: Seam, member: str) -> None:
-    original: Callable[[Request], Any] = seam.check()
+def _completing_table(original: Callable[[Request], Any], glue: Any) -> Callable[[Request], Any]:
+    def completing(data: Request) -> Any:
+        definition = complete(data.get("TableInput") or {})
+        answer = original({**data, "TableInput": definition})
+        stored = glue._tables.get(f"{data.get('DatabaseName')}/{definition.get('Name')}") or {}
+        for name in ("Description", "Owner"):
+            if stored.get(name) == "":
+                del stored[name]
+        return answer
 
-    def completed(data: Request) -> Any:
-        return original({**data, member: complete(data.get(member) or {})})
-
-    seam.replace(completed)
+    return completing
