@@ -1,7 +1,7 @@
 """Glue tables and partitions answered as AWS answers them: with the fields it fills, without empty ones.
 
-AWS facts, both seen in the output of `glue get-tables` in the AWS CLI reference: a storage descriptor carries
-`Compressed`, `NumberOfBuckets`, `SortColumns` and `StoredAsSubDirectories` whoever made the table, and a table
+AWS facts, both seen in the output of `glue get-tables` in the AWS CLI reference: a storage descriptor has its
+`Compressed`, `NumberOfBuckets`, `SortColumns`, `StoredAsSubDirectories` whoever made the table, and a table
 made without a description or an owner has neither. Trino's Glue catalog relies on both: it fails on a
 descriptor without a number of buckets, and takes an empty description for the comment that marks a view.
 """
