@@ -6,14 +6,13 @@ import signal
 import sys
 import threading
 from collections.abc import Sequence
-from importlib.util import find_spec
 from pathlib import Path
 from types import FrameType
 
 from sandbox import accounts
 from sandbox.errors import SandboxError
-from sandbox.lifecycle import DEFAULT_PORT, Sandbox, plan_stacks
-from sandbox.processes import REPOSITORY
+from sandbox.lifecycle import DEFAULT_PORT, Sandbox, Stack, plan_stacks
+from sandbox.processes import find_command
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -72,41 +71,39 @@ def _serve(options: argparse.Namespace) -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, on_signal)
     with Sandbox(port=options.port, speed=options.speed) as sandbox:
-        _start_delivery(sandbox)
+        sandbox.start_delivery()
         for name, value in sandbox.profiles.environment().items():
             print(f"export {name}={value}", flush=True)
         if overriding := accounts.overriding_variables(os.environ):
             print(f"unset these first, they go before the profiles: {' '.join(overriding)}", file=sys.stderr)
-        print(
-            f"serving {', '.join(accounts.PROFILES)} at {sandbox.endpoint}; logs in {sandbox.folder}; "
-            "Ctrl-C ends it.",
-            file=sys.stderr,
-        )
+        print(f"serving; logs are in {sandbox.folder}; Ctrl-C ends it", file=sys.stderr)
         while not stop.wait(0.5):
             for child in sandbox.children:
                 child.require()
     return 0
 
 
-def _start_delivery(sandbox: Sandbox) -> None:
-    if find_spec("sandbox.delivery.__main__"):
-        sandbox.start_delivery()
-
-
 def _exec(options: argparse.Namespace) -> int:
+    find_command(options.command[0])
+    stacks = [] if options.no_stacks else _planned(options)
     with Sandbox(port=options.port, speed=options.speed) as sandbox:
-        _start_delivery(sandbox)
-        if not options.no_stacks and (REPOSITORY / "templates" / "consumer.yaml").exists():
-            sandbox.launch(
-                plan_stacks(
-                    single_account=options.single_account,
-                    producer_parameters=options.producer_parameter,
-                    consumer_parameters=options.consumer_parameter,
-                    producer_template=options.producer_template,
-                    consumer_template=options.consumer_template,
-                )
-            )
+        sandbox.start_delivery()
+        sandbox.launch(stacks)
         return sandbox.run(options.command)
+
+
+def _planned(options: argparse.Namespace) -> list[Stack]:
+    return plan_stacks(
+        single_account=options.single_account,
+        producer_parameters=options.producer_parameter,
+        consumer_parameters=options.consumer_parameter,
+        producer_template=options.producer_template,
+        consumer_template=options.consumer_template,
+    )
+
+
+def _end(number: int, _frame: FrameType | None) -> None:
+    raise SystemExit(128 + number)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -126,6 +123,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except SandboxError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        return 128 + signal.SIGINT
 
 
 if __name__ == "__main__":

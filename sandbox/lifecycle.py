@@ -15,7 +15,7 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -24,11 +24,12 @@ import boto3
 
 from sandbox import accounts
 from sandbox.errors import SandboxError
-from sandbox.processes import REPOSITORY, Child
+from sandbox.processes import REPOSITORY, Child, start_command, wait_through_interrupts
 
 DEFAULT_PORT = 4566
-_START_SECONDS = 60.0
 STACK_NAMES = {"consumer": "ddb-lake-consumer", "producer": "ddb-lake-producer", "single-account": "ddb-lake"}
+_START_SECONDS = 60.0
+_DEPLOY_LINES = 40  # of deploy's messages that an error repeats
 
 
 @dataclass(frozen=True)
@@ -41,10 +42,33 @@ class Stack:
     template: Path | None = None
     outputs_of: tuple[str, str] | None = None
 
+    def __post_init__(self) -> None:
+        if not self.file.is_file():
+            raise SandboxError(
+                f"there is no template {self.file}: give the path of a CloudFormation template"
+            )
+
+    @property
+    def file(self) -> Path:
+        """The template's file."""
+        return self.template or REPOSITORY / "templates" / f"{self.kind}.yaml"
+
     @property
     def name(self) -> str:
         """The stack's name, the same that a user gets by default."""
         return STACK_NAMES[self.kind]
+
+    def deploy_command(self) -> list[str]:
+        """The command line a user launches it with on AWS."""
+        command = [sys.executable, "-m", "scripts.deploy", self.kind, "--stack-name", self.name]
+        command += ["--profile", self.profile, "--output", "json", "--yes", "--arch", "host"]
+        if self.template:
+            command += ["--template", str(self.template.resolve())]
+        for parameter in self.parameters:
+            command += ["--parameter", parameter]
+        if self.outputs_of:
+            command += ["--outputs-of", self.outputs_of[0], "--outputs-profile", self.outputs_of[1]]
+        return command
 
 
 def plan_stacks(
@@ -57,18 +81,20 @@ def plan_stacks(
 ) -> list[Stack]:
     """The stacks of a layout in launch order: consumer before producer, or the one for a single account."""
     if single_account:
-        template = producer_template or consumer_template
-        return [Stack("single-account", "producer", [*consumer_parameters, *producer_parameters], template)]
-    consumer = Stack(
-        "consumer",
-        "consumer",
-        [f"ProducerAccountId={accounts.PRODUCER}", *consumer_parameters],
-        consumer_template,
-    )
-    producer = Stack(
-        "producer", "producer", producer_parameters, producer_template, (consumer.name, consumer.profile)
-    )
-    return [consumer, producer]
+        if consumer_template:
+            raise SandboxError("a single account has one template: give it with --producer-template")
+        parameters = [*consumer_parameters, *producer_parameters]
+        return [Stack("single-account", "producer", parameters, producer_template)]
+    given = [parameter.partition("=")[0] for parameter in consumer_parameters]
+    default = [] if "ProducerAccountId" in given else [f"ProducerAccountId={accounts.PRODUCER}"]
+    consumer = Stack("consumer", "consumer", [*default, *consumer_parameters], consumer_template)
+    outputs_of = (consumer.name, consumer.profile)
+    return [consumer, Stack("producer", "producer", producer_parameters, producer_template, outputs_of)]
+
+
+def tell(what: str, since: float) -> None:
+    """One line of progress for people, on stderr."""
+    print(f"sandbox: {what} ({time.monotonic() - since:.1f} s)", file=sys.stderr, flush=True)
 
 
 def open_port(port: int) -> socket.socket:
@@ -78,10 +104,10 @@ def open_port(port: int) -> socket.socket:
     try:
         listener.bind(("127.0.0.1", port))
         listener.listen(100)
-    except OSError as error:
+    except (OSError, OverflowError) as error:
         listener.close()
         raise SandboxError(
-            f"port {port} cannot be opened ({error.strerror}): another sandbox or program holds it. "
+            f"port {port} cannot be opened ({error}): another sandbox or program may hold it. "
             "Stop that one, or choose another port with --port N (--port 0 takes a free one)."
         ) from error
     return listener
@@ -101,6 +127,8 @@ class Sandbox:
     children: list[Child] = field(default_factory=list)
 
     def __enter__(self) -> "Sandbox":
+        if self.speed <= 0:
+            raise SandboxError(f"speed {self.speed} divides waiting times: choose a number above 0")
         listener = open_port(self.port)
         self.folder = Path(tempfile.mkdtemp(prefix="ddb-lake-sandbox-"))
         try:
@@ -116,6 +144,7 @@ class Sandbox:
         self.close()
 
     def _start(self, listener: socket.socket) -> None:
+        started = time.monotonic()
         self.port = listener.getsockname()[1]
         self.endpoint = f"https://localhost:{self.port}"
         certificates = accounts.make_certificates(self.folder)
@@ -133,6 +162,7 @@ class Sandbox:
         listener.close()  # the child holds it now: were it to die, connections are refused instead of hanging
         self._wait_until_healthy(emulator, certificates.authority)
         self.write_state()
+        tell(f"accounts {', '.join(accounts.PROFILES)} at {self.endpoint}", started)
 
     def _emulator_environment(self, certificates: accounts.Certificates, secret: str) -> dict[str, str]:
         """The emulator's settings, and what its Lambda functions inherit: of the caller's only PATH."""
@@ -187,40 +217,37 @@ class Sandbox:
     def launch(self, stacks: Sequence[Stack]) -> None:
         """Launch the stacks in order with the command a user runs on AWS, and keep their outputs."""
         for stack in stacks:
+            started = time.monotonic()
             outputs = self._deploy(stack)
             self.stacks[stack.kind] = {"stack": stack.name, "profile": stack.profile, "outputs": outputs}
             self.outputs.update(outputs)
             self.write_state()
+            tell(f"launched {stack.name} in account {accounts.PROFILES[stack.profile]}", started)
 
     def _deploy(self, stack: Stack) -> dict[str, str]:
-        command = [sys.executable, "-m", "scripts.deploy", stack.kind, "--stack-name", stack.name]
-        command += ["--profile", stack.profile, "--output", "json", "--yes", "--arch", "host"]
-        if stack.template:
-            if not stack.template.is_file():
-                raise SandboxError(
-                    f"there is no template {stack.template}: give the path of a CloudFormation file"
-                )
-            command += ["--template", str(stack.template.resolve())]
-        for parameter in stack.parameters:
-            command += ["--parameter", parameter]
-        if stack.outputs_of:
-            command += ["--outputs-of", stack.outputs_of[0], "--outputs-profile", stack.outputs_of[1]]
         done = subprocess.run(
-            command, cwd=REPOSITORY, env=self.environment(), stdout=subprocess.PIPE, text=True, check=False
+            stack.deploy_command(),
+            cwd=REPOSITORY,
+            env=self.environment(),
+            capture_output=True,
+            text=True,
+            check=False,
         )
+        (self.folder / f"deploy-{stack.kind}.log").write_text(done.stderr)
         if done.returncode != 0:
             raise SandboxError(
-                f"the {stack.kind} stack was not launched: scripts.deploy ended with code {done.returncode}, "
-                "its message is above"
+                f"the {stack.kind} stack was not launched, scripts.deploy ended with {done.returncode}:\n"
+                + "\n".join(done.stderr.splitlines()[-_DEPLOY_LINES:])
             )
         outputs: dict[str, str] = json.loads(done.stdout)["outputs"]
         return outputs
 
     def start_delivery(self) -> None:
         """Start Firehose's data plane, which finds the deployed delivery streams by itself."""
-        self.children.append(
-            Child.start("delivery", "sandbox.delivery", environment=self.environment(), folder=self.folder)
+        delivery = Child.start(
+            "delivery", "sandbox.delivery", environment=self.environment(), folder=self.folder
         )
+        self.children.append(delivery)
         self.write_state()
 
     def environment(self) -> dict[str, str]:
@@ -249,7 +276,7 @@ class Sandbox:
             "endpoint": self.endpoint,
             "region": accounts.REGION,
             "accounts": dict(accounts.PROFILES),
-            "ca_bundle": str(self.folder / "ca.pem"),
+            "ca_bundle": str(self.profiles.authority),
             "speed": self.speed,
             "stacks": self.stacks,
             "pids": {"sandbox": os.getpid(), **{child.name: child.process.pid for child in self.children}},
@@ -258,17 +285,21 @@ class Sandbox:
         staging.write_text(json.dumps(state, indent=2))
         staging.replace(self.folder / "state.json")
 
-    def run(self, command: Sequence[str], more: Mapping[str, str] | None = None) -> int:
-        """Run a command inside the sandbox and return its exit code (128 + n when signal n ended it)."""
+    def run(self, command: Sequence[str]) -> int:
+        """Run a command inside the sandbox and return its exit code (128 + n when signal n ended it).
+
+        Ctrl-C reaches the command by itself: it decides, the sandbox waits for it. Raises SandboxError when a
+        part of the sandbox ended under the command.
+        """
+        process = start_command(command, self.environment())
         try:
-            environment = {**self.environment(), **(more or {})}
-            code = subprocess.run(command, env=environment, check=False).returncode
-        except FileNotFoundError as error:
-            raise SandboxError(
-                f"there is no command {command[0]!r}: check its spelling and your PATH"
-            ) from error
-        except PermissionError as error:
-            raise SandboxError(f"{command[0]!r} cannot be run: make it executable (chmod +x)") from error
+            code = wait_through_interrupts(process)
+        except SystemExit:  # SIGTERM to the sandbox: the command has to end first
+            process.terminate()
+            process.wait()
+            raise
+        for child in self.children:
+            child.require()
         return 128 - code if code < 0 else code
 
     def close(self) -> None:

@@ -1,6 +1,9 @@
 """Child processes that cannot outlive the sandbox, however it ends."""
 
+import contextlib
+import ctypes
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,6 +17,7 @@ from sandbox.errors import SandboxError
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 _STOP_SECONDS = 5.0
+_PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
 def exit_with_parent() -> None:
@@ -30,6 +34,39 @@ def exit_with_parent() -> None:
         os._exit(1)
 
     threading.Thread(target=watch, name="exit-with-parent", daemon=True).start()
+
+
+def find_command(name: str) -> str:
+    """The file that `name` runs. Raises SandboxError when there is none."""
+    found = shutil.which(name)
+    if found is None:
+        raise SandboxError(f"there is no command {name!r}: check its spelling and your PATH")
+    return found
+
+
+def start_command(command: Sequence[str], environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
+    """Start the user's command; on Linux it ends with the sandbox even when that is killed."""
+    find_command(command[0])
+    libc = ctypes.CDLL(None) if sys.platform == "linux" else None
+
+    def end_with_parent() -> None:
+        if libc:
+            libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+
+    return subprocess.Popen(
+        list(command),
+        env=dict(environment),
+        preexec_fn=end_with_parent,  # noqa: PLW1509  one call into libc, made ready before the fork
+    )
+
+
+def wait_through_interrupts(process: subprocess.Popen[bytes]) -> int:
+    """The exit code of a command that the terminal sends Ctrl-C to as well."""
+    while True:
+        try:
+            return process.wait()
+        except KeyboardInterrupt:
+            continue
 
 
 @dataclass
@@ -91,9 +128,5 @@ class Child:
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait()
-        try:
-            os.killpg(self.process.pid, signal.SIGKILL)  # its own session: Lambda workers of the emulator
-        except ProcessLookupError:
-            pass
-        except PermissionError:
-            pass  # macOS: the group holds only zombies
+        with contextlib.suppress(ProcessLookupError, PermissionError):  # the latter on macOS, for zombies
+            os.killpg(self.process.pid, signal.SIGKILL)  # its session: the emulator's Lambda workers
