@@ -1,0 +1,98 @@
+"""The consumer account's lake: objects in, tables beside the declared one, the sandbox's answers out."""
+
+import gzip
+import time
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from sandbox.lifecycle import Sandbox
+
+# What glue:GetTable answers and glue:CreateTable takes (Glue API reference, TableInput).
+_TABLE_INPUT = ("Name", "TableType", "Parameters", "PartitionKeys", "StorageDescriptor")
+_QUERY_SECONDS = 120.0
+
+TextRow = list[str | None]
+
+
+class AthenaError(Exception):
+    """A failed execution's StateChangeReason."""
+
+
+class Lake:
+    """The consumer stack of a sandbox, seen by the account that owns it."""
+
+    def __init__(self, sandbox: Sandbox) -> None:
+        self.sandbox = sandbox
+        self.bucket = sandbox.outputs["LakeBucketName"]
+        self.database = sandbox.outputs["DatabaseName"]
+        session = sandbox.session("consumer")
+        self._s3, self.glue = session.client("s3"), session.client("glue")
+        self._athena = session.client("athena")
+        self._workgroup = sandbox.outputs["WorkgroupName"]
+
+    def put(
+        self, lines: Iterable[str | bytes], day: str, name: str = "ddb-lake-1.gz", root: str = "data"
+    ) -> str:
+        """Write lines as one object of a day, compressed when the name says so; returns its `"$path"`."""
+        body = b"".join((line if isinstance(line, bytes) else line.encode()) + b"\n" for line in lines)
+        key = f"{root}/dt={day}/{name}"
+        self.put_bytes(key, gzip.compress(body, mtime=0) if name.endswith(".gz") else body)
+        return f"s3://{self.bucket}/{key}"
+
+    def put_bytes(self, key: str, body: bytes) -> None:
+        """Write one object as it is."""
+        self._s3.put_object(Bucket=self.bucket, Key=key, Body=body)
+
+    def declare(
+        self, table: str, columns: Sequence[str] = (), first_day: str = "", database: str = ""
+    ) -> str:
+        """A table like the declared `changes` with `columns` more, on objects of its own; returns their root.
+
+        `first_day` shortens the projected range: without one, a query that names no day looks into every
+        day since 2020.
+        """
+        declared = self.glue.get_table(DatabaseName=self.database, Name="changes")["Table"]
+        made: dict[str, Any] = {name: declared[name] for name in _TABLE_INPUT}
+        root = f"tables/{database or self.database}/{table}"
+        location = f"s3://{self.bucket}/{root}/"
+        descriptor = made["StorageDescriptor"]
+        more = [{"Name": column, "Type": "string"} for column in columns]
+        parameters = {**made["Parameters"], "storage.location.template": f"{location}dt=${{dt}}/"}
+        if first_day:
+            parameters["projection.dt.range"] = f"{first_day},NOW+1DAY"
+        made |= {
+            "Name": table,
+            "Parameters": parameters,
+            "StorageDescriptor": {
+                **descriptor,
+                "Location": location,
+                "Columns": [*descriptor["Columns"], *more],
+            },
+        }
+        self.glue.create_table(DatabaseName=database or self.database, TableInput=made)
+        return root
+
+    def query(self, sql: str, database: str = "") -> tuple[list[tuple[str, str]], list[TextRow]]:
+        """Athena's answer: (name, type) of every column, and the rows. Raises `AthenaError`."""
+        started = self._athena.start_query_execution(
+            QueryString=sql,
+            QueryExecutionContext={"Catalog": "AwsDataCatalog", "Database": database or self.database},
+            WorkGroup=self._workgroup,
+        )["QueryExecutionId"]
+        deadline = time.monotonic() + _QUERY_SECONDS
+        while True:
+            status = self._athena.get_query_execution(QueryExecutionId=started)["QueryExecution"]["Status"]
+            if status["State"] == "SUCCEEDED":
+                break
+            if status["State"] in ("FAILED", "CANCELLED"):
+                raise AthenaError(status.get("StateChangeReason", status["State"]))
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"no answer within {_QUERY_SECONDS:.0f} s: {sql[:200]}")
+            time.sleep(0.02)
+        columns: list[tuple[str, str]] = []
+        rows: list[TextRow] = []
+        for page in self._athena.get_paginator("get_query_results").paginate(QueryExecutionId=started):
+            result = page["ResultSet"]
+            columns = [(one["Name"], one["Type"]) for one in result["ResultSetMetadata"]["ColumnInfo"]]
+            rows += [[cell.get("VarCharValue") for cell in row["Data"]] for row in result["Rows"]]
+        return columns, rows[1:]  # the first row of a SELECT is the header

@@ -1,0 +1,266 @@
+"""The table as declared, read by Trino from what the function writes, and by the sandbox alike."""
+
+import datetime as dt
+import gzip
+import json
+from decimal import Decimal
+
+import pytest
+
+from tests.trino.client import Client, TrinoError
+from tests.trino.engines import Both
+from tests.trino.lake import AthenaError, Lake
+from tests.trino.rows import item_lines
+
+DAY, NEXT_DAY = "2026-11-19", "2026-11-20"
+
+# As DynamoDB returns numbers: no leading or trailing zeros, up to 38 digits, 1E-130 to 9.99E+125.
+NUMBERS = [
+    "0",
+    "-1",
+    "42",
+    "1.5",
+    "-0.25",
+    "999999999999999",
+    "12345678.5",
+    "1234567890123456",
+    "12345678901234567890123456789012345678",
+    "-99999999999999999999999999999999999999",
+    "0.12345678901234567890123456789012345678",
+    "1E-130",
+    "9.9999999999999999999999999999999999999E+125",
+]
+
+
+@pytest.fixture(scope="module")
+def attributes(lake: Lake) -> Lake:
+    """A table `attributes` with one object of items whose attributes cover every type."""
+    items = [{"pk": {"S": f"n-{text}"}, "n": {"N": text}, "ns": {"NS": [text]}} for text in NUMBERS]
+    items += [
+        {
+            "pk": {"S": "nested"},
+            "deep": {"M": {"list": {"L": [{"M": {"A": {"N": NUMBERS[8]}, "é": {"NULL": True}}}]}}},
+        },
+        {"pk": {"S": "empty"}, "m": {"M": {}}, "l": {"L": []}, "s": {"S": ""}},
+        {"pk": {"S": "null"}, "s": {"NULL": True}},
+        {"pk": {"S": "missing"}},
+        {"pk": {"S": "types"}, "flag": {"BOOL": False}, "b": {"B": "AAEC"}, "ss": {"SS": ["b", "a"]}},
+        {"pk": {"S": "text"}, "s": {"S": 'quote " back \\ line\n tab\t null\u0000 </b> 漢字 😀'}},
+    ]
+    root = lake.declare(
+        "attributes", ["pk", "n", "ns", "deep__list", "m", "l", "s", "flag", "b", "ss"], first_day=DAY
+    )
+    lake.put(item_lines(*items), DAY, root=root)
+    return lake
+
+
+def test_every_column_is_text_in_both_engines(both: Both, attributes: Lake) -> None:
+    """Every column of `changes` is `string`, so that no value of any item can fail a query."""
+    columns = both.ask("SELECT data_type FROM information_schema.columns WHERE table_name = 'attributes'")
+    assert {kind for (kind,) in columns} == {"varchar"}
+
+
+@pytest.mark.parametrize("number", NUMBERS)
+def test_numbers_keep_every_digit(both: Both, attributes: Lake, number: str) -> None:
+    """A number reads as the text DynamoDB sent, also with 38 digits, at the top and inside a set."""
+    ((text, members),) = both.ask(f"SELECT n, ns FROM attributes WHERE pk = 'n-{number}'")
+    assert text == number
+    (member,) = json.loads(members, parse_int=Decimal, parse_float=Decimal)
+    assert Decimal(member) == Decimal(number)
+
+
+def test_nested_values_read_as_their_json_text(both: Both, attributes: Lake) -> None:
+    """An array's text is compact JSON with the names' own case, and null stays null inside it."""
+    rows = both.ask("SELECT deep__list FROM attributes WHERE pk = 'nested'")
+    assert rows == [['[{"A":"12345678901234567890123456789012345678","é":null}]']]
+
+
+def test_empty_map_list_and_text_are_not_null(both: Both, attributes: Lake) -> None:
+    """Presence is not lost: empty values are not NULL."""
+    assert both.ask("SELECT m, l, s FROM attributes WHERE pk = 'empty'") == [["{}", "[]", ""]]
+
+
+def test_null_and_missing_read_as_null(both: Both, attributes: Lake) -> None:
+    """A column shows NULL for an attribute that is null and for one the item does not have."""
+    rows = both.ask("SELECT s FROM attributes WHERE pk IN ('null', 'missing')")
+    assert rows == [[None], [None]]
+
+
+def test_booleans_binaries_and_sets_read_as_text(both: Both, attributes: Lake) -> None:
+    """`false`, base64 text and a JSON array."""
+    rows = both.ask("SELECT flag, b, ss FROM attributes WHERE pk = 'types'")
+    assert rows == [["false", "AAEC", '["a","b"]']]
+
+
+def test_text_survives_every_escape(both: Both, attributes: Lake) -> None:
+    """Quotes, backslashes, control characters, other scripts and characters outside the BMP come back."""
+    rows = both.ask("SELECT s FROM attributes WHERE pk = 'text'")
+    assert rows == [['quote " back \\ line\n tab\t null\u0000 </b> 漢字 😀']]
+
+
+def test_change_key_finds_an_item(both: Both, attributes: Lake) -> None:
+    """`change_key` is the key's canonical DynamoDB JSON."""
+    rows = both.ask("""SELECT pk FROM attributes WHERE change_key = '{"pk":{"S":"nested"}}'""")
+    assert rows == [["nested"]]
+
+
+def test_json_functions_reach_into_nested_text(both: Both, attributes: Lake) -> None:
+    """Nested text is JSON to the SQL functions, and 38 digits come out whole."""
+    rows = both.ask("SELECT json_extract_scalar(deep__list, '$[0].A') FROM attributes WHERE pk = 'nested'")
+    assert rows == [[NUMBERS[8]]]
+
+
+@pytest.fixture(scope="module")
+def objects(lake: Lake) -> Lake:
+    """A table `objects` over every kind of object a prefix may hold."""
+    root = lake.declare("objects", ["pk"], first_day=DAY)
+    lake.put(item_lines({"pk": {"S": "gzip"}}), DAY, "ddb-lake-1.gz", root)
+    lake.put(item_lines({"pk": {"S": "plain"}}), DAY, "ddb-lake-2", root)
+    lake.put(item_lines({"pk": {"S": "nested"}}), DAY, "more/ddb-lake-3.gz", root)
+    lake.put(item_lines({"pk": {"S": "underscore"}}), DAY, "_ddb-lake-4.gz", root)
+    lake.put(item_lines({"pk": {"S": "dot"}}), DAY, ".ddb-lake-5.gz", root)
+    lake.put(item_lines({"pk": {"S": "underscored folder"}}), DAY, "_temporary/ddb-lake-6.gz", root)
+    lake.put_bytes(f"{root}/dt={DAY}/ddb-lake-7", b"")
+    lake.put_bytes(f"{root}/dt={DAY}/ddb-lake-8.gz", gzip.compress(b""))
+    lake.put_bytes(f"{root}/dt={DAY}/", b"")
+    lake.put_bytes(f"{root}/ddb-lake-9.gz", gzip.compress(b'{"pk":"outside of every day"}\n'))
+    lake.put_bytes(f"{root}/dt={DAY}/ddb-lake-10.gz", gzip.compress(b'{"pk":"no newline at the end"}'))
+    lake.put_bytes(
+        f"{root}/dt={DAY}/ddb-lake-11.gz",
+        gzip.compress(b'{"pk":"first member"}\n') + gzip.compress(b'{"pk":"second member"}\n'),
+    )
+    lake.put_bytes(f"{root}/dt={DAY}/ddb-lake-12.gz", gzip.compress(b'{"pk":"carriage return"}\r\n'))
+    return lake
+
+
+def test_objects_are_read_by_their_names(both: Both, objects: Lake) -> None:
+    """`_` and `.` hide files and folders; GZIP goes by `.gz`; empty objects and markers hold nothing."""
+    rows = both.ask("SELECT pk FROM objects", ordered=False)
+    assert {pk for (pk,) in rows} == {
+        "gzip",
+        "plain",
+        "nested",
+        "no newline at the end",
+        "first member",
+        "second member",
+        "carriage return",
+    }
+
+
+def test_path_names_the_object_of_a_row(both: Both, objects: Lake) -> None:
+    """`"$path"` is the S3 address, so a row leads to its object."""
+    rows = both.ask("""SELECT "$path" FROM objects WHERE pk = 'nested'""")
+    assert rows == [[f"s3://{objects.bucket}/tables/{objects.database}/objects/dt={DAY}/more/ddb-lake-3.gz"]]
+
+
+MALFORMED = [
+    (b"", None),
+    (b"   ", None),
+    (b"garbage", None),
+    (b"null", None),
+    (b'"text"', None),
+    (b"{}", None),
+    (b'{"pk":"cut', None),
+    (b'{"pk":', None),
+    (b'{"pk":"two"}{"pk":"objects"}', "two"),
+    (b'{"pk":"x"} trailing', "x"),
+    (b'{"PK":"upper"}', "upper"),
+    (b'{"pk":"first","pk":"last"}', "last"),
+    (b'{"pk":"\xff\xfe"}', "\ufffd\ufffd"),
+    (b'{"pk":"\\ud800"}', "?"),
+    (b"\xef\xbb\xbf" + b'{"pk":"byte order mark"}', "byte order mark"),
+    (b'{"pk":NaN}', "NaN"),
+    (b"{'pk':'single quotes'}", "single quotes"),
+]
+
+
+@pytest.fixture(scope="module")
+def malformed(lake: Lake) -> Lake:
+    """A table `malformed` with one object a line, and a good line after each."""
+    root = lake.declare("malformed", ["pk"], first_day=DAY)
+    for number, (line, _) in enumerate(MALFORMED):
+        lake.put([line, *item_lines({"pk": {"S": "neighbour"}})], DAY, f"{number}.gz", root)
+    return lake
+
+
+@pytest.mark.parametrize("number", range(len(MALFORMED)))
+def test_a_malformed_line_costs_no_neighbour(both: Both, malformed: Lake, number: int) -> None:
+    """What is not a row of ours reads as NULLs or as itself, and never fails or hides the line after it."""
+    rows = both.ask(f"""SELECT pk FROM malformed WHERE "$path" LIKE '%/{number}.gz'""")
+    assert rows == [[MALFORMED[number][1]], ["neighbour"]]
+
+
+def test_change_type_tells_our_rows_from_foreign_ones(both: Both, lake: Lake) -> None:
+    """A JSON array fills columns by position, `change_id` too; no foreign line has one of our change types."""
+    root = lake.declare("foreign_lines", ["pk"], first_day=DAY)
+    ours = item_lines({"pk": {"S": "ours"}})
+    lake.put(
+        [b"", b"{}", b"garbage", b'["id","INSERTED","2026"]', *ours, b'{"change_id":"x"}'], DAY, root=root
+    )
+    condition = "change_type IN ('INSERT', 'MODIFY', 'REMOVE', 'SNAPSHOT')"
+    assert both.ask(f"SELECT pk FROM foreign_lines WHERE {condition}") == [["ours"]]
+    assert both.ask(f"SELECT change_type FROM foreign_lines WHERE {condition}") == [["INSERT"]]
+
+
+@pytest.fixture(scope="module")
+def days(lake: Lake) -> Lake:
+    """A table `days` with a readable day, and one whose object no engine can read."""
+    root = lake.declare("days", ["pk"], first_day="2026-11-01")
+    lake.put(item_lines({"pk": {"S": "old"}}), DAY, root=root)
+    lake.put_bytes(f"{root}/dt={NEXT_DAY}/ddb-lake-1.gz", gzip.compress(b'{"pk":"half"}\n' * 1000)[:40])
+    lake.put(item_lines({"pk": {"S": "new"}}), NEXT_DAY, "ddb-lake-2.gz", root)
+    lake.put(item_lines({"pk": {"S": "before the range"}}), "2026-10-31", root=root)
+    return lake
+
+
+def test_a_cut_off_object_fails_the_query_that_reads_it(trino: Client, days: Lake) -> None:
+    """Half an object is no empty object: both engines say that they could not read it."""
+    with pytest.raises(TrinoError):
+        trino.execute("SELECT pk FROM days", days.database)
+    with pytest.raises(AthenaError):
+        days.query("SELECT pk FROM days")
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        f"dt = '{DAY}'",
+        f"dt < '{NEXT_DAY}'",
+        f"dt BETWEEN '2026-11-01' AND '{DAY}'",
+        f"dt IN ('2026-11-03', '{DAY}')",
+        f"dt >= '{DAY}' AND dt < '{NEXT_DAY}'",
+        f"date(dt) = DATE '{DAY}'",
+        "dt LIKE '2026-11-1%'",
+    ],
+)
+def test_a_condition_on_the_day_keeps_other_days_unread(both: Both, days: Lake, condition: str) -> None:
+    """Projection prunes: the unreadable object of the next day is not even opened."""
+    assert both.ask(f"SELECT pk FROM days WHERE {condition}") == [["old"]]
+
+
+def test_a_condition_on_the_path_keeps_other_objects_unread(both: Both, days: Lake) -> None:
+    """`"$path"` prunes too, beside an unreadable object of the same day."""
+    path = f"s3://{days.bucket}/tables/{days.database}/days/dt={NEXT_DAY}/ddb-lake-2.gz"
+    assert both.ask(f"""SELECT pk FROM days WHERE dt = '{NEXT_DAY}' AND "$path" = '{path}'""") == [["new"]]
+
+
+def test_the_declared_table_finds_yesterday_today_and_tomorrow(both: Both, lake: Lake) -> None:
+    """`changes` itself, as the stack declares it: a new day needs nobody, and the clock's edge is inside."""
+    today = dt.datetime.now(dt.UTC).date()
+    days = [str(today + dt.timedelta(days=offset)) for offset in (-1, 0, 1)]
+    for day in days:
+        lake.put(item_lines({"pk": {"S": day}}), day)
+    rows = both.ask(f"SELECT dt, change_key FROM changes WHERE dt >= '{days[0]}' ORDER BY dt")
+    assert rows == [[day, f'{{"pk":{{"S":"{day}"}}}}'] for day in days]
+
+
+def test_wide_and_long_rows_read_whole(both: Both, lake: Lake) -> None:
+    """A thousand attributes, and a row of a megabyte."""
+    names = [f"attribute_{number:04}" for number in range(1000)]
+    root = lake.declare("wide", ["pk", *names], first_day=DAY)
+    wide = {"pk": {"S": "wide"}, **{name: {"N": str(number)} for number, name in enumerate(names)}}
+    lake.put(
+        item_lines(wide, {"pk": {"S": "long"}, "attribute_0000": {"S": "x" * 1_000_000}}), DAY, root=root
+    )
+    assert both.ask("SELECT * FROM wide WHERE pk = 'wide'")[0][11:-1] == [str(n) for n in range(1000)]
+    assert both.ask("SELECT length(attribute_0000) FROM wide WHERE pk = 'long'") == [["1000000"]]
