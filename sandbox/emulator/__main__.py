@@ -11,6 +11,8 @@ from sandbox.emulator import (
     alarm_resource,
     bucket_resource,
     change_records,
+    closed_shards,
+    delivery_streams,
     function_resource,
     glue_tables,
     glue_versions,
@@ -29,6 +31,8 @@ def install_seams(speed: float) -> None:
     """Patch MiniStack, every seam in its own module; each refuses to run on a MiniStack that has moved."""
     policies.install()
     streams.install()
+    closed_shards.install()
+    delivery_streams.install()
     glue_tables.install()
     glue_versions.install()
     change_records.install(speed)
