@@ -205,7 +205,7 @@ def explained(error: Exception) -> CommandError | None:  # noqa: PLR0911  one an
 def _asked_form(given: Sequence[str]) -> str:
     """What --output says, read before argparse does: a wrong option is answered in the asked form too."""
     form = "text"
-    for option, following in zip(given, [*given[1:], ""], strict=True):
+    for option, following in zip(given, [*given, ""][1:], strict=True):
         name, equals, value = option.partition("=")
         if name == "--output":
             form = value if equals else following

@@ -140,6 +140,11 @@ def fetch_wheels(wanted: Target, out: Output) -> list[Path]:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=folder.parent) as fresh:
             _download(wanted, Path(fresh))
+            if not _is_whole(Path(fresh), _locked_hashes()):
+                raise CommandError(
+                    "pip left wheels that are not what requirements/function.lock names",
+                    "Run it again; if it stays, check which index pip asks (`pip config list`).",
+                )
             shutil.rmtree(folder, ignore_errors=True)
             try:
                 Path(fresh).rename(folder)
@@ -209,16 +214,16 @@ def write_zip(path: Path, entries: Iterable[tuple[str, bytes]]) -> Package:
     return Package(path.name, path, len(content), unpacked, hashlib.sha256(content).hexdigest())
 
 
-def build_catalog(folder: Path = BUILD) -> Package:
+def build_catalog(folder: Path | None = None) -> Package:
     """The catalog function's zip."""
-    return write_zip(folder / "catalog.zip", _source_entries("catalog_lambda"))
+    return write_zip((folder or BUILD) / "catalog.zip", _source_entries("catalog_lambda"))
 
 
-def build_transform(wanted: Target, out: Output, folder: Path = BUILD) -> Package:
+def build_transform(wanted: Target, out: Output, folder: Path | None = None) -> Package:
     """The transform function's zip for a target."""
     wheels = fetch_wheels(wanted, out)
     return write_zip(
-        folder / wanted.zip_name, [*_source_entries("transform_lambda"), *_wheel_entries(wheels)]
+        (folder or BUILD) / wanted.zip_name, [*_source_entries("transform_lambda"), *_wheel_entries(wheels)]
     )
 
 

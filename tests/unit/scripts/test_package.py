@@ -1,0 +1,253 @@
+"""Same tree, same bytes; and the zip that is built is the one that runs."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from scripts import package
+from scripts import template as templates
+from scripts.console import CommandError, Output
+from scripts.package import Target, build_catalog, build_transform, target, write_zip
+from tests.unit.scripts.conftest import Ran
+
+OUT = Output()
+
+
+def wheel(path: Path, files: dict[str, str]) -> bytes:
+    """A wheel of these files; its bytes."""
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, text in files.items():
+            archive.writestr(name, text)
+    return path.read_bytes()
+
+
+@pytest.fixture
+def clone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A small repository, and pip standing in for an index that has one wheel."""
+    root = tmp_path / "clone"
+    for name in ("transform_lambda", "catalog_lambda"):
+        (root / name).mkdir(parents=True)
+        (root / name / "__init__.py").write_text("")
+        (root / name / "handler.py").write_text(f"# {name}\n")
+    monkeypatch.setattr(package, "ROOT", root)
+    monkeypatch.setattr(package, "BUILD", root / "build")
+    monkeypatch.setattr(package, "LOCK", root / "function.lock")
+    content = wheel(
+        tmp_path / "fast.whl", {"fast/__init__.py": "x = 1\n", "fast/_c.so": "ELF", "fast/a.pyi": "x"}
+    )
+    package.LOCK.write_text(f"fast==1 \\\n    --hash=sha256:{hashlib.sha256(content).hexdigest()}\n")
+
+    def download(_: Target, folder: Path) -> None:
+        (folder / "fast-1-py3-none-any.whl").write_bytes(content)
+
+    monkeypatch.setattr(package, "_download", download)
+    return root
+
+
+def test_the_same_tree_gives_the_same_bytes(clone: Path) -> None:
+    """Times, modes, order on disk, caches and hidden files are no part of the tree."""
+    first = build_transform(Target("arm64", "3.13"), OUT).path.read_bytes()
+    handler = clone / "transform_lambda" / "handler.py"
+    os.utime(handler, (0, 0))
+    handler.chmod(0o600)
+    (clone / "transform_lambda" / "__pycache__").mkdir()
+    (clone / "transform_lambda" / "__pycache__" / "handler.cpython-313.pyc").write_bytes(b"x")
+    (clone / "transform_lambda" / ".handler.py.swp").write_bytes(b"x")
+    assert build_transform(Target("arm64", "3.13"), OUT).path.read_bytes() == first
+
+
+def test_another_tree_gives_other_bytes(clone: Path) -> None:
+    """One changed character shows in the hash, and so in the key the zip is uploaded to."""
+    first = build_catalog().sha256
+    (clone / "catalog_lambda" / "handler.py").write_text("# changed\n")
+    assert build_catalog().sha256 != first
+
+
+def test_entries_are_sorted_undated_and_readable(clone: Path) -> None:
+    """One time, two modes, stored: nothing of the machine or its zlib is in the bytes."""
+    built = build_transform(Target("x86_64", "3.13"), OUT)
+    assert built.name == "transform-3.13-x86_64.zip"
+    with zipfile.ZipFile(built.path) as archive:
+        entries = archive.infolist()
+    assert [entry.filename for entry in entries] == [
+        "fast/__init__.py",
+        "fast/_c.so",
+        "transform_lambda/__init__.py",
+        "transform_lambda/handler.py",
+    ]
+    assert {entry.date_time for entry in entries} == {(1980, 1, 1, 0, 0, 0)}
+    assert {entry.compress_type for entry in entries} == {zipfile.ZIP_STORED}
+    assert {entry.filename: oct(entry.external_attr >> 16) for entry in entries}["fast/_c.so"] == "0o100755"
+    assert built.size == built.path.stat().st_size
+    assert built.unpacked == sum(entry.file_size for entry in entries)
+
+
+def test_a_private_module_is_part_of_the_package(clone: Path) -> None:
+    """Only dotted names and caches are left out, not names with an underscore."""
+    (clone / "catalog_lambda" / "_names.py").write_text("")
+    with zipfile.ZipFile(build_catalog().path) as archive:
+        assert "catalog_lambda/_names.py" in archive.namelist()
+
+
+def test_two_owners_of_one_file_are_refused(tmp_path: Path) -> None:
+    """Which of the two the function would import nobody could say."""
+    with pytest.raises(CommandError, match=r"both hold a\.py"):
+        write_zip(tmp_path / "a.zip", [("a.py", b"1"), ("a.py", b"2")])
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_build_that_fails_leaves_the_last_zip(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The file appears whole or not at all."""
+    path = tmp_path / "a.zip"
+    kept = write_zip(path, [("a.py", b"1")]).sha256
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device", str(path))
+
+    monkeypatch.setattr(zipfile.ZipFile, "writestr", full)
+    with pytest.raises(OSError, match="No space left"):
+        write_zip(path, [("a.py", b"2")])
+    assert hashlib.sha256(path.read_bytes()).hexdigest() == kept
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_wheels_are_fetched_once_and_anew_when_they_are_not_the_locks(
+    clone: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A kept wheel counts only with a hash of the lock."""
+    fetched = []
+    download = package._download
+    monkeypatch.setattr(package, "_download", lambda *a: (fetched.append(a), download(*a)))
+    first = build_transform(Target("arm64", "3.13"), OUT).sha256
+    build_transform(Target("arm64", "3.13"), OUT)
+    assert len(fetched) == 1
+    (kept,) = (clone / "build" / "wheels").glob("*/*.whl")
+    kept.write_bytes(b"tampered")
+    assert build_transform(Target("arm64", "3.13"), OUT).sha256 == first
+    assert len(fetched) == 2
+
+
+def test_a_wheel_outside_the_lock_is_never_packed(clone: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """pip checks hashes as it fetches; what it left behind is checked again."""
+    monkeypatch.setattr(package, "_download", lambda _, folder: (folder / "evil.whl").write_bytes(b"x"))
+    with pytest.raises(CommandError, match="not what requirements/function"):
+        build_transform(Target("arm64", "3.13"), OUT)
+
+
+def test_pip_is_asked_for_hashed_wheels_of_the_target(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Never a source package, never an unlocked one, and Amazon Linux's glibc for Lambda's architectures."""
+    asked: list[list[str]] = []
+
+    def run(command: list[str], **_: object) -> SimpleNamespace:
+        asked.append(command)
+        return SimpleNamespace(returncode=0, stderr="")
+
+    monkeypatch.setattr(package.subprocess, "run", run)
+    package._download(Target("arm64", "3.13"), tmp_path)
+    package._download(Target("host", "3.11"), tmp_path)
+    lambda_, host = (" ".join(command) for command in asked)
+    for command in (lambda_, host):
+        assert "--require-hashes --only-binary :all:" in command
+        assert "--no-deps" in command
+    assert "--python-version 3.13 --abi cp313 --platform manylinux_2_34_aarch64" in lambda_
+    assert "--platform" not in host
+
+
+def test_what_pip_says_is_passed_on(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The last errors of pip and the next step, instead of a traceback."""
+    failed = SimpleNamespace(
+        returncode=1, stderr="WARNING: x\nERROR: No matching distribution found for fast==1\n"
+    )
+    monkeypatch.setattr(package.subprocess, "run", lambda *_, **__: failed)
+    with pytest.raises(CommandError, match="No matching distribution found for fast==1") as failure:
+        package._download(Target("arm64", "3.9"), tmp_path)
+    assert "--python" in failure.value.next_step
+
+
+def test_host_is_this_machines_python() -> None:
+    """Another --python with it is a contradiction."""
+    running = f"{sys.version_info.major}.{sys.version_info.minor}"
+    assert target("host") == target("host", running) == Target("host", running)
+    with pytest.raises(CommandError, match="builds for the Python that runs"):
+        target("host", "3.99")
+
+
+def test_check_tells_a_zip_that_is_not_the_trees(clone: Path, run_verb: Callable[..., Ran]) -> None:
+    """Missing, equal, different: 1, 0, 1; nothing in build/ is touched."""
+    missing = run_verb(package.main, "--check")
+    assert (missing.code, "is not there" in missing.err) == (1, True)
+    assert run_verb(package.main).code == 0
+    assert run_verb(package.main, "--check").code == 0
+    (clone / "transform_lambda" / "handler.py").write_text("# changed\n")
+    before = (clone / "build" / "transform-3.13-arm64.zip").read_bytes()
+    stale = run_verb(package.main, "--check")
+    assert (stale.code, "is not what this tree makes" in stale.err) == (1, True)
+    assert (clone / "build" / "transform-3.13-arm64.zip").read_bytes() == before
+
+
+@pytest.mark.usefixtures("clone")
+def test_sizes_are_told_to_people_and_machines(run_verb: Callable[..., Ran]) -> None:
+    """A table on stderr, one JSON document on stdout."""
+    done = run_verb(package.main, "--output", "json")
+    packages = {entry["path"]: entry for entry in json.loads(done.out)["packages"]}
+    assert set(packages) == {"build/transform-3.13-arm64.zip", "build/catalog.zip"}
+    for path, entry in packages.items():
+        assert path in done.err
+        assert f"{entry['bytes']:,}" in done.err
+
+
+def test_the_zips_python_is_the_templates_runtime() -> None:
+    """A wheel for another Python would not import."""
+    runtimes = set()
+    for path in sorted((templates.ROOT / "templates").glob("*.yaml")):
+        for resource in templates.read(path).resources.values():
+            if resource["Type"] == "AWS::Lambda::Function":
+                runtimes.add(resource["Properties"]["Runtime"])
+    assert runtimes == {f"python{package.DEFAULT_PYTHON}"}
+
+
+def test_the_zip_for_this_machine_runs_by_itself(tmp_path: Path) -> None:
+    """The entry point imports from the zip's contents alone, wheels and all, with no site-packages."""
+    built = build_transform(target("host"), OUT, tmp_path)
+    with zipfile.ZipFile(built.path) as archive:
+        archive.extractall(tmp_path / "task")
+    code = (
+        "import orjson, transform_lambda.handler as h; print(h.__file__, orjson.__file__, h.handler.__name__)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-S", "-c", code],
+        cwd=tmp_path / "task",
+        env={"PYTHONDONTWRITEBYTECODE": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    handler, orjson, name = done.stdout.split()
+    assert Path(handler).is_relative_to(tmp_path / "task")
+    assert Path(orjson).is_relative_to(tmp_path / "task")
+    assert name == "handler"
+
+
+def test_the_zip_for_lambda_holds_arm64_code(tmp_path: Path) -> None:
+    """Every shared object in the default zip is an ELF for AArch64 (e_machine 183)."""
+    built = build_transform(target("arm64"), OUT, tmp_path)
+    with zipfile.ZipFile(built.path) as archive:
+        objects = {name: archive.read(name)[:20] for name in archive.namelist() if name.endswith(".so")}
+    assert objects
+    for name, header in objects.items():
+        assert "cpython-313-aarch64-linux-gnu" in name
+        assert header[:4] == b"\x7fELF"
+        assert int.from_bytes(header[18:20], "little") == 183
