@@ -51,6 +51,7 @@ def trino(lake: Lake, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clie
         region=accounts.REGION,
         access_key=keys.access_key,
         secret_key=keys.secret_key,
+        probe=f"SELECT count(*) FROM {lake.database}.changes WHERE dt = '2026-11-20'",
     ) as server:
         yield server.client
 

@@ -19,6 +19,7 @@ from tests.trino.client import CATALOG, Client, TrinoError
 
 _START_SECONDS = 180.0
 _STOP_SECONDS = 20.0
+_NOT_YET = ("SERVER_STARTING_UP", "NO_NODES_AVAILABLE", "CATALOG_NOT_FOUND")
 _TRUST_PASSWORD = "not-a-secret"  # a trust store holds no secret, but must have a password
 
 JVM = [
@@ -48,14 +49,19 @@ class Trino:
         region: str,
         access_key: str,
         secret_key: str,
+        probe: str,
     ) -> None:
-        """`folder` is empty and private: it takes the configuration, which holds the keys, and the log."""
+        """`folder` is empty and private: it takes the configuration, which holds the keys, and the log.
+
+        The server counts as up when `probe`, a query of a table, has run.
+        """
         self._server = server
+        self._probe = probe
         self._folder = folder
         self._log = folder / "trino.log"
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
         self.client = Client(f"http://127.0.0.1:{port}")
         self._write_trust(authority)
         _write(
@@ -126,19 +132,18 @@ class Trino:
         return self
 
     def _wait_until_ready(self) -> None:
-        """Until a query has run: the server answers before its one node is among the active ones."""
+        """Until a table was read: the server answers well before its one node may work on a connector."""
         deadline = time.monotonic() + _START_SECONDS
         while True:
             if self._process.poll() is not None:
                 raise TrinoStartError(f"Trino ended with code {self._process.returncode}:\n{self.tail()}")
             try:
-                self.client.execute("SELECT count(*) FROM system.runtime.nodes")
+                self.client.execute(self._probe)
                 return
             except (OSError, TrinoError) as error:
-                if time.monotonic() > deadline:
-                    raise TrinoStartError(
-                        f"Trino was not ready within {_START_SECONDS:.0f} s ({error}):\n{self.tail()}"
-                    ) from error
+                starting = isinstance(error, OSError) or error.name in _NOT_YET
+                if not starting or time.monotonic() > deadline:
+                    raise TrinoStartError(f"Trino is not ready ({error}):\n{self.tail()}") from error
                 time.sleep(0.25)
 
     def tail(self, lines: int = 25) -> str:

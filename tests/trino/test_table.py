@@ -191,7 +191,7 @@ def test_a_malformed_line_costs_no_neighbour(both: Both, malformed: Lake, number
 
 
 def test_change_type_tells_our_rows_from_foreign_ones(both: Both, lake: Lake) -> None:
-    """A JSON array fills columns by position, `change_id` too; no foreign line has one of our change types."""
+    """A JSON array fills columns by position, `change_id` too; none has a change type of ours."""
     root = lake.declare("foreign_lines", ["pk"], first_day=DAY)
     ours = item_lines({"pk": {"S": "ours"}})
     lake.put(
