@@ -9,6 +9,7 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
+from itertools import chain
 from typing import Any, Final
 
 import orjson
@@ -19,7 +20,7 @@ from transform_lambda.flatten import DEFAULT_MAX_DEPTH, Columns, Image, with_col
 
 # "Pattern: 0|([1-9]\d{0,128})" (Kinesis Data Streams API Reference, SequenceNumberRange): up to 129 digits.
 SEQUENCE_DIGITS: Final = 129
-_SEQUENCE: Final = re.compile(rf"[0-9]{{1,{SEQUENCE_DIGITS}}}")
+_SEQUENCE: Final = re.compile(rf"[0-9]{{1,{SEQUENCE_DIGITS}}}").fullmatch
 
 _STREAM_CHANGE_TYPES: Final = frozenset({"INSERT", "MODIFY", "REMOVE"})
 # "The partition key and the sort key must be of type string, number or binary" (DynamoDB Developer Guide).
@@ -74,7 +75,7 @@ def _second(seconds: int) -> str:
 
 def change_sequence(sequence: Any) -> str | None:
     """A Kinesis sequence number padded so that text order is stream order; None where there is none."""
-    if type(sequence) is not str or _SEQUENCE.fullmatch(sequence) is None:
+    if type(sequence) is not str or _SEQUENCE(sequence) is None:
         return None
     return sequence.zfill(SEQUENCE_DIGITS)
 
@@ -113,9 +114,6 @@ def read_change(record: Any, sequence: Any = None) -> Change:
     keys = change.get("Keys")
     if type(keys) is not dict or not keys:
         raise ChangeShapeError("Keys is not an object")
-    for key in keys.values():
-        if type(key) is not dict or len(key) != 1 or not key.keys() <= _KEY_TYPES:
-            raise ChangeShapeError("a key is not a string, a number or binary")
     return Change(
         change_id,
         change_type,
@@ -184,6 +182,8 @@ def _row(change: Change, max_depth: int) -> tuple[Columns, _Texts]:
     if item is None:
         item = keys
     keys_text = canonical_json(keys)
+    if not _KEY_TYPES.issuperset(chain.from_iterable(keys.values())):
+        raise ChangeShapeError("a key is not a string, a number or binary")
     row = with_columns(
         {
             "change_id": change.change_id,

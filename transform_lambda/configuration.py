@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Self
+from typing import Final, Self
 
 from transform_lambda.flatten import DEFAULT_MAX_DEPTH
 
-LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
+LOG_LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR")
 
 
 class ConfigurationError(ValueError):
@@ -35,3 +35,7 @@ class Configuration:
         if level not in LOG_LEVELS:
             raise ConfigurationError(f"LOG_LEVEL must be one of {', '.join(LOG_LEVELS)}: {level!r}")
         return cls(int(depth), level)
+
+    def logs(self, level: str) -> bool:
+        """Whether a line of this level is written."""
+        return LOG_LEVELS.index(level) >= LOG_LEVELS.index(self.log_level)

@@ -6,12 +6,13 @@ change records or Firehose. DESIGN.md, "The row", is the contract.
 
 import binascii
 import re
+from collections.abc import Iterable
 from typing import Any, Final
 
 import orjson
 import pybase64
 
-from transform_lambda.errors import AttributeValueError, DepthError, RowTooLargeError
+from transform_lambda.errors import AttributeValueError, DepthError, RecordError, RowTooLargeError
 
 # An item or image in DynamoDB JSON: {"name": {"S": "text"}, …}; binary is base64 text.
 Image = dict[str, Any]
@@ -45,13 +46,11 @@ MAX_COLUMN_NAME_BYTES: Final = 6_291_456 // 4 * 3
 # power of ten that is itself exact as a double (10^22 is the largest, so up to 22 is "ordinary").
 _MAX_DIGITS: Final = 15
 _MAX_EXPONENT: Final = 22
-_JSON_NUMBER: Final = re.compile(r"-?(0|[1-9][0-9]*)(?:\.([0-9]+))?(?:[eE]([+-]?[0-9]{1,4}))?")
-_ANY_NUMBER: Final = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
+_JSON_NUMBER: Final = re.compile(r"-?(0|[1-9][0-9]*)(?:\.([0-9]+))?(?:[eE]([+-]?[0-9]{1,4}))?").fullmatch
+_ANY_NUMBER: Final = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?").fullmatch
+# What most numbers look like; short enough, they need no counting.
+_PLAIN_NUMBER: Final = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?").fullmatch
 _OUTSIDE_COLUMN_ALPHABET: Final = re.compile(r"[^a-z0-9_]")
-
-# The memos below hold this many short texts: names and common numbers of a table come back all the time.
-_MEMO_ENTRIES: Final = 10_000
-_MEMO_TEXT: Final = 255
 
 
 def column_name(name: str) -> str:
@@ -66,9 +65,11 @@ def number(text: Any) -> Any:
     """
     if type(text) is not str:
         raise AttributeValueError("a number is not text")
-    match = _JSON_NUMBER.fullmatch(text)
+    if len(text) <= _MAX_DIGITS and _PLAIN_NUMBER(text):
+        return orjson.Fragment(text)
+    match = _JSON_NUMBER(text)
     if match is None:
-        if _ANY_NUMBER.fullmatch(text) is None:
+        if _ANY_NUMBER(text) is None:
             raise AttributeValueError("a number is not decimal")
         return text
     whole, fraction, exponent = match.groups(default="")
@@ -80,36 +81,62 @@ def number(text: Any) -> Any:
     return orjson.Fragment(text)
 
 
-class _Memo(dict[str, Any]):
-    """What a short text was turned into, forgotten as a whole when it grows too large."""
+# What reading something as an AttributeValue raises when it is none.
+_SHAPE_ERRORS: Final = (TypeError, AttributeError, ValueError)
 
-    def remember(self, text: str, result: Any) -> None:
-        if len(text) <= _MEMO_TEXT:
-            if len(self) >= _MEMO_ENTRIES:
-                self.clear()
-            self[text] = result
+# Names of a table come back in every record, and so do many of its numbers: both are worked out once.
+# What is remembered is bounded in entries and in length, since names and numbers may be data.
+_MEMO_ENTRIES: Final = 10_000
+_MEMO_TEXT: Final = 255
 
 
-class _ColumnNames(_Memo):
-    """Attribute name → column."""
+class _Names(dict[str, str]):
+    """Attribute name → column, for the attributes of the map whose columns start with prefix."""
+
+    __slots__ = ("inner", "prefix")
+    remembered = 0
+
+    def __init__(self, prefix: str) -> None:
+        self.prefix = prefix
+        self.inner: dict[str, _Names] = {}
 
     def __missing__(self, name: str) -> str:
-        column = column_name(name)
-        self.remember(name, column)
+        column = self.prefix + column_name(name)
+        if len(column) <= _MEMO_TEXT:
+            _make_room()
+            self[name] = column
         return column
 
+    def below(self, name: str) -> "_Names":
+        names = _Names(self[name] + "__")
+        if len(names.prefix) <= _MEMO_TEXT:
+            _make_room()
+            self.inner[name] = names
+        return names
 
-class _Numbers(_Memo):
+
+class _Numbers(dict[str, Any]):
     """Number as DynamoDB sent it → JSON value."""
 
     def __missing__(self, text: str) -> Any:
         value = number(text)
-        self.remember(text, value)
+        if len(text) <= _MEMO_TEXT:
+            if len(self) >= _MEMO_ENTRIES:
+                self.clear()
+            self[text] = value
         return value
 
 
-_COLUMN_NAMES: Final = _ColumnNames()
+_NAMES: Final = _Names("")
 _NUMBERS: Final = _Numbers()
+
+
+def _make_room() -> None:
+    if _Names.remembered >= _MEMO_ENTRIES:
+        _Names.remembered = 0
+        _NAMES.clear()
+        _NAMES.inner.clear()
+    _Names.remembered += 1
 
 
 def flatten(image: Image, max_depth: int = DEFAULT_MAX_DEPTH) -> tuple[Columns, str | None]:
@@ -136,11 +163,13 @@ def with_columns(metadata: Columns, image: Image, max_depth: int) -> Columns:
         raise AttributeValueError("an image is not an object")
     row = metadata.copy()
     try:
-        leaves = _fill(row, image, "", 1, max_depth, [MAX_COLUMN_NAME_BYTES])
+        leaves = _fill(row, image, _NAMES, 1, min(max_depth, MAX_LEVELS), [MAX_COLUMN_NAME_BYTES])
         if len(row) == len(metadata) + leaves and "" not in row:
             return row
         columns, rescued = _resolve(image, max_depth)
-    except (TypeError, AttributeError, KeyError):
+    except RecordError:
+        raise
+    except _SHAPE_ERRORS:
         raise AttributeValueError("not one of DynamoDB's types") from None
     return metadata | columns | {"change_rescued": rescued}
 
@@ -154,110 +183,123 @@ def order_sets(image: Image) -> None:
     if type(image) is not dict:
         raise AttributeValueError("an image is not an object")
     try:
-        for value in image.values():
-            _order(value, 1)
-    except (TypeError, AttributeError, KeyError):
+        _order(image.values(), 1)
+    except RecordError:
+        raise
+    except _SHAPE_ERRORS:
         raise AttributeValueError("not one of DynamoDB's types") from None
 
 
-# The functions below run for every value of every record. An AttributeValue has one member, and taking it
-# out and putting it back is the cheapest way to read both tag and content (half the cost of iterating).
+# The loops below run for every value of every record, so they call nothing for texts and numbers, and
+# repeat themselves instead. What is no AttributeValue of one member fails in its first line, by an
+# AttributeError or ValueError that the callers translate.
 
 
-def _fill(row: Columns, image: Image, prefix: str, level: int, max_depth: int, budget: list[int]) -> int:  # noqa: PLR0917
-    """Write the columns under prefix into row; returns how many were written, overwritten ones included."""
+def _fill(row: Columns, image: Image, names: _Names, level: int, max_depth: int, budget: list[int]) -> int:  # noqa: PLR0917
+    """Write the columns of a map into row; returns how many were written, overwritten ones included."""
     leaves = len(image)
     for name, value in image.items():
-        tag, content = value.popitem()
-        if value:
-            raise AttributeValueError("more than one type tag")
-        value[tag] = content
+        [(tag, content)] = value.items()
         if tag == "S":
             if type(content) is not str:
                 raise AttributeValueError("S is not text")
-            row[prefix + _COLUMN_NAMES[name]] = content
+            row[names[name]] = content
         elif tag == "N":
-            row[prefix + _COLUMN_NAMES[name]] = _NUMBERS[content]
+            row[names[name]] = _NUMBERS[content]
         elif tag == "M" and content and level < max_depth:
-            column = prefix + _COLUMN_NAMES[name] + "__"
-            budget[0] -= len(column) * len(content)
+            inner = names.inner.get(name)
+            if inner is None:
+                inner = names.below(name)
+            budget[0] -= len(inner.prefix) * len(content)
             if budget[0] < 0:
                 raise RowTooLargeError("the names of the columns outgrow a response")
-            leaves += _fill(row, content, column, level + 1, max_depth, budget) - 1
+            leaves += _fill(row, content, inner, level + 1, max_depth, budget) - 1
         else:
-            row[prefix + _COLUMN_NAMES[name]] = _plain(tag, content, level)
+            row[names[name]] = _plain(tag, content, level)
     return leaves
 
 
-def _member(value: Any, level: int) -> Any:
-    """A value inside a list, or inside a map that has no columns of its own."""
-    tag, content = value.popitem()
-    if value:
-        raise AttributeValueError("more than one type tag")
-    value[tag] = content
-    if tag == "S":
-        if type(content) is not str:
-            raise AttributeValueError("S is not text")
-        return content
-    if tag == "N":
-        return _NUMBERS[content]
-    return _plain(tag, content, level)
+def _array(values: list[Any], level: int) -> list[Any]:
+    """The values of a list as plain JSON values."""
+    if level > MAX_LEVELS:
+        raise DepthError("nested deeper than DynamoDB allows")
+    array = []
+    for value in values:
+        [(tag, content)] = value.items()
+        if tag == "S":
+            if type(content) is not str:
+                raise AttributeValueError("S is not text")
+            array.append(content)
+        elif tag == "N":
+            array.append(_NUMBERS[content])
+        else:
+            array.append(_plain(tag, content, level))
+    return array
 
 
-def _plain(tag: str, content: Any, level: int) -> Any:  # noqa: PLR0911 - a branch a type
-    """The content of one AttributeValue as a plain JSON value; maps keep their own names."""
-    if tag == "L":
-        if type(content) is list and level < MAX_LEVELS:
-            return [_member(value, level + 1) for value in content]
-    elif tag == "M":
-        if type(content) is dict and level < MAX_LEVELS:
-            return {name: _member(value, level + 1) for name, value in content.items()}
+def _object(members: dict[str, Any], level: int) -> dict[str, Any]:
+    """A map that has no columns of its own as a plain JSON object, under its own names."""
+    if level > MAX_LEVELS:
+        raise DepthError("nested deeper than DynamoDB allows")
+    plain = {}
+    for name, value in members.items():
+        [(tag, content)] = value.items()
+        if tag == "S":
+            if type(content) is not str:
+                raise AttributeValueError("S is not text")
+            plain[name] = content
+        elif tag == "N":
+            plain[name] = _NUMBERS[content]
+        else:
+            plain[name] = _plain(tag, content, level)
+    return plain
+
+
+def _plain(tag: str, content: Any, level: int) -> Any:  # noqa: PLR0911, PLR0912 - a branch a type
+    """The content of one AttributeValue as a plain JSON value."""
+    if tag == "M":
+        if type(content) is dict:
+            return _object(content, level + 1)
+    elif tag == "L":
+        if type(content) is list:
+            return _array(content, level + 1)
     elif tag == "BOOL":
         if type(content) is bool:
             return content
-    elif tag == "NULL":
-        if content is True:
-            return None
     elif tag == "SS":
         return _ordered(content)
     elif tag == "NS":
         return [_NUMBERS[member] for member in _ordered(content)]
+    elif tag == "NULL":
+        if content is True:
+            return None
     elif tag == "B":
         return _checked_base64(content)
     elif tag == "BS":
         return [_checked_base64(member) for member in _ordered(content)]
-    raise _refusal(tag, level)
-
-
-def _order(value: Any, level: int) -> None:
-    """Order the sets in one AttributeValue and check its types."""
-    tag, content = value.popitem()
-    if value:
-        raise AttributeValueError("more than one type tag")
-    value[tag] = content
-    if tag == "S" or tag == "N":  # noqa: PLR1714 - a tuple to look in costs twice as much
+    elif tag == "S":
         if type(content) is str:
-            return
-    elif tag == "M":
-        if type(content) is dict and level < MAX_LEVELS:
-            for member in content.values():
-                _order(member, level + 1)
-            return
-    elif tag == "L":
-        if type(content) is list and level < MAX_LEVELS:
-            for member in content:
-                _order(member, level + 1)
-            return
-    else:
-        _plain(tag, content, level)
-        return
-    raise _refusal(tag, level)
+            return content
+    elif tag == "N":
+        return number(content)
+    raise AttributeValueError("unknown type tag, or content of another type")
 
 
-def _refusal(tag: str, level: int) -> Exception:
-    if level >= MAX_LEVELS and tag in ("L", "M"):
-        return DepthError("nested deeper than DynamoDB allows")
-    return AttributeValueError("unknown type tag, or content of another type")
+def _order(values: Iterable[Any], level: int) -> None:
+    """Order the sets in AttributeValues and check their types."""
+    if level > MAX_LEVELS:
+        raise DepthError("nested deeper than DynamoDB allows")
+    for value in values:
+        [(tag, content)] = value.items()
+        if tag == "S" or tag == "N":  # noqa: PLR1714 - looking in a tuple costs twice as much
+            if type(content) is not str:
+                raise AttributeValueError("S or N is not text")
+        elif tag == "M" and type(content) is dict:
+            _order(content.values(), level + 1)
+        elif tag == "L" and type(content) is list:
+            _order(content, level + 1)
+        else:
+            _plain(tag, content, level)
 
 
 def _ordered(members: Any) -> list[str]:
@@ -314,7 +356,9 @@ def _collect(claims: dict[str, list[_Claim]], image: Image, above: tuple[str, ..
         if len(path) < max_depth and value.get("M"):
             _collect(claims, value["M"], path, max_depth)
         else:
-            claims.setdefault("__".join(map(column_name, path)), []).append((path, _member(value, len(path))))
+            [(tag, content)] = value.items()
+            claim = (path, _plain(tag, content, len(path)))
+            claims.setdefault("__".join(map(column_name, path)), []).append(claim)
 
 
 def _owner(column: str, paths: list[tuple[str, ...]]) -> tuple[str, ...] | None:

@@ -1,8 +1,10 @@
 """Firehose's envelope around the transformation: event in, answers out, one summary line in the log.
 
 Contract: Firehose Developer Guide, "Required parameters for data transformation". Every recordId is
-answered once and in order, with `Ok` or `ProcessingFailed`; `Dropped` counts as success there, so it would
-be silent loss and is never used.
+answered once and in order, with `Ok` or `ProcessingFailed`. `Dropped` counts as success there, so it would
+be silent loss and is never used. A failed answer carries no data: Firehose keeps the record itself and
+writes it as rawData under the error prefix (seen with AWS's own CloudWatch Logs blueprint, which answers
+the same way), so its bytes are left to the rows.
 """
 
 import contextlib
@@ -10,38 +12,59 @@ import json
 import os
 import time
 from collections import Counter
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import pybase64
 
 from transform_lambda.batching import ResponseBudget, fits_alone
-from transform_lambda.change import transform
+from transform_lambda.change import change_sequence, transform
 from transform_lambda.configuration import Configuration
-from transform_lambda.errors import EnvelopeError, RecordError, ResponseFullError, RowTooLargeError
+from transform_lambda.errors import DepthError, EnvelopeError, ResponseFullError, RowTooLargeError
 
 CONFIGURATION = Configuration.from_environment(os.environ)
+
+# Records that no retry and no replay can deliver are named in the log, by sequence number: this many.
+_NAMED_IN_LOG = 10
+
+
+@dataclass(slots=True)
+class _Summary:
+    """What the log says of one invocation: counts and reasons, never a payload, a name or a key."""
+
+    records: int = 0
+    ok: int = 0
+    failed: int = 0
+    unanswerable: int = 0
+    reasons: Counter[str] = field(default_factory=Counter)
+    too_large: list[str] = field(default_factory=list)
+    milliseconds: float = 0.0
 
 
 def handler(event: Any, context: Any) -> dict[str, list[dict[str, Any]]]:
     """Answer a Firehose transformation event; never raises.
 
-    Firehose always sends `records`. Anything else (a console test event, say) has no id that could be
-    answered, so the answer is an empty list, and the log says EventShapeError.
+    Firehose always sends `records`, a list of objects with a `recordId`. What has no id cannot be answered
+    (Firehose would call it Lambda.MissingRecordId) and is only counted in the log; an event without
+    `records`, a console test event say, is answered with an empty list.
     """
     started = time.perf_counter()
+    summary = _Summary()
     records = event.get("records") if isinstance(event, dict) else None
-    reasons: Counter[str] = Counter()
     if not isinstance(records, list):
-        reasons["EventShapeError"] += 1
+        summary.reasons["EventShapeError"] += 1
         records = []
     answerable = [record for record in records if _has_id(record)]
-    answers = _answers(answerable, reasons)
+    summary.records, summary.unanswerable = len(records), len(records) - len(answerable)
+    answers = _answers(answerable, summary)
+    summary.milliseconds = round((time.perf_counter() - started) * 1000, 1)
     with contextlib.suppress(Exception):  # a log line that cannot be written must not cost a batch
-        _log(context, len(records), answers, reasons, started)
+        _log(summary, context)
     return {"records": answers}
 
 
 def _has_id(record: Any) -> bool:
+    """Whether record can be answered: it has an id, and the runtime can serialize it."""
     if not isinstance(record, dict) or "recordId" not in record:
         return False
     if isinstance(record["recordId"], str):
@@ -53,59 +76,60 @@ def _has_id(record: Any) -> bool:
     return True
 
 
-def _answers(records: list[dict[str, Any]], reasons: Counter[str]) -> list[dict[str, Any]]:
+def _answers(records: list[dict[str, Any]], summary: _Summary) -> list[dict[str, Any]]:
     budget = ResponseBudget([record["recordId"] for record in records])
     answers = []
     for record in records:
         record_id = record["recordId"]
         try:
-            data = _transformed(record)
+            data = _row_data(record)
             if not budget.take(len(data)):
                 if fits_alone(record_id, len(data)):
                     raise ResponseFullError
                 raise RowTooLargeError
-        except Exception as error:  # noqa: BLE001 - whatever one record does, its neighbours are answered
-            reasons[type(error).__name__] += 1
-            answers.append({"recordId": record_id, "result": "ProcessingFailed"})
-        else:
             answers.append({"recordId": record_id, "result": "Ok", "data": data})
+            summary.ok += 1
+        except Exception as error:  # noqa: BLE001 - whatever one record does, its neighbours are answered
+            _count(error, record, summary)
+            answers.append({"recordId": record_id, "result": "ProcessingFailed"})
+    summary.failed = len(answers) - summary.ok
     return answers
 
 
-def _transformed(record: dict[str, Any]) -> str:
-    """The base64 text of one record's row."""
+def _row_data(record: dict[str, Any]) -> str:
+    """The base64 text of one record's row.
+
+    :raises RecordError: the record is not a DynamoDB change record
+    """
     data = record.get("data")
     if type(data) is not str or type(record["recordId"]) is not str:
-        raise EnvelopeError("data is not text")
+        raise EnvelopeError("data or recordId is not text")
     try:
         payload = pybase64.b64decode(data, validate=True)
     except ValueError:
         raise EnvelopeError("data is not base64") from None
+    return pybase64.b64encode_as_string(
+        transform(payload, _sequence(record), CONFIGURATION.flatten_max_depth)
+    )
+
+
+def _sequence(record: dict[str, Any]) -> Any:
     metadata = record.get("kinesisRecordMetadata")
-    sequence = metadata.get("sequenceNumber") if type(metadata) is dict else None
-    try:
-        line = transform(payload, sequence, CONFIGURATION.flatten_max_depth)
-    except RecursionError:
-        raise RecordError("nested too deep") from None
-    return pybase64.b64encode_as_string(line)
+    return metadata.get("sequenceNumber") if type(metadata) is dict else None
 
 
-def _log(
-    context: Any, received: int, answers: list[dict[str, Any]], reasons: Counter[str], started: float
-) -> None:
-    ok = sum(answer["result"] == "Ok" for answer in answers)
-    level = "INFO" if ok == received and not reasons else "WARNING"
-    if CONFIGURATION.log_level == "ERROR" or (CONFIGURATION.log_level == "WARNING" and level == "INFO"):
+def _count(error: Exception, record: dict[str, Any], summary: _Summary) -> None:
+    reason = DepthError if isinstance(error, RecursionError) else type(error)
+    summary.reasons[reason.__name__] += 1
+    if reason is RowTooLargeError and len(summary.too_large) < _NAMED_IN_LOG:
+        sequence = change_sequence(_sequence(record))  # digits only, so nothing of the payload
+        summary.too_large.append(sequence.lstrip("0") if sequence else "unknown")
+
+
+def _log(summary: _Summary, context: Any) -> None:
+    level = "INFO" if summary.ok == summary.records and not summary.reasons else "WARNING"
+    if not CONFIGURATION.logs(level):
         return
-    summary = {
-        "level": level,
-        "message": "transformed",
-        "request_id": getattr(context, "aws_request_id", None),
-        "records": received,
-        "ok": ok,
-        "failed": len(answers) - ok,
-        "unanswerable": received - len(answers),
-        "reasons": dict(sorted(reasons.items())),
-        "milliseconds": round((time.perf_counter() - started) * 1000, 3),
-    }
-    print(json.dumps(summary), flush=True)
+    request = getattr(context, "aws_request_id", None)
+    line = {"level": level, "message": "transformed", "request_id": request} | asdict(summary)
+    print(json.dumps(line), flush=True)
