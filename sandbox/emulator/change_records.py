@@ -128,9 +128,10 @@ def _emit(table: Item, old: Item | None, new: Item | None) -> None:
 
 @contextmanager
 def _holding_back() -> Iterator[list[tuple[Item, Item | None, Item | None]]]:
-    token = _held_back.set([])
+    held: list[tuple[Item, Item | None, Item | None]] = []
+    token = _held_back.set(held)
     try:
-        yield _held_back.get() or []
+        yield held
     finally:
         _held_back.reset(token)
 

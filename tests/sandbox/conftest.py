@@ -29,8 +29,8 @@ def unique() -> str:
 
 @pytest.fixture(scope="session")
 def emulator() -> Iterator[Sandbox]:
-    """A sandbox with nothing deployed in it."""
-    with Sandbox(speed=SPEED) as sandbox:
+    """A sandbox with nothing deployed in it; items expire after a fifth of a second."""
+    with Sandbox(speed=300) as sandbox:
         yield sandbox
 
 
