@@ -333,8 +333,8 @@ EXPLANATIONS = {
         lambda pair: pair.is_service and _reads(pair, "aws:PrincipalArn", "aws:PrincipalAccount"),
         _with_principal_keys,
         "The emulator fills in aws:PrincipalArn and aws:PrincipalAccount for a service too; AWS sends "
-        "neither when a service calls in its own name (same page). The simulator is right; no shipped statement for a "
-        "service reads either key.",
+        "neither when a service calls in its own name (same page). The simulator is right; no shipped "
+        "statement for a service reads either key.",
     ),
 }
 

@@ -9,8 +9,10 @@ it belongs to. Lists of actors, actions or resources make one request of each co
 whose owner lets everybody in, and again by an actor whose account grants it everything. Within one account
 either side suffices, so those two belong to the two-account layout.
 
-Sent with every request, as AWS does: ``aws:PrincipalArn``, ``aws:PrincipalAccount``, ``aws:SecureTransport``
-and ``aws:RequestedRegion`` (IAM user guide, "AWS global condition context keys").
+Sent with every request, as AWS does: ``aws:PrincipalArn``, ``aws:PrincipalAccount``,
+``aws:SecureTransport``, ``aws:RequestedRegion``, ``aws:ResourceAccount`` and, by S3, ``s3:ResourceAccount``
+(IAM user guide, "AWS global condition context keys"; service authorization reference, "Condition keys for
+Amazon S3").
 """
 
 from __future__ import annotations
@@ -184,6 +186,9 @@ class Ledger:
             held = (self._granted("administrator", "everything"),)
             actor = Actor(actor.name, actor.principal, actor.role, actor.account, held)
         context: dict[str, Any] = {"aws:SecureTransport": "true", "aws:RequestedRegion": REGION}
+        context["aws:ResourceAccount"] = account
+        if call["action"].startswith("s3:"):
+            context["s3:ResourceAccount"] = account
         if actor.role is not None:
             context |= {"aws:PrincipalArn": actor.role, "aws:PrincipalAccount": actor.account}
         context |= {key: self._filled(str(value)) for key, value in call.get("with", {}).items()}
@@ -233,7 +238,8 @@ class Ledger:
         elsewhere = self._cast["elsewhere"]
         if match and match[1] in elsewhere:
             there = elsewhere[match[1]]
-            return self._filled(there["arn"]) + match[2], self._filled(there["account"]), self._default(there)
+            owner = self._known(_OPEN) if there.get("open") else self._default(there)
+            return self._filled(there["arn"]) + match[2], self._filled(there["account"]), owner
         if match:
             resource = self.documents.resource(match[1])
             if resource is None:

@@ -6,7 +6,7 @@ needs. Mutants that AWS itself could not tell from the original are not made:
 * a wildcard that adds no existing action, or only actions whose requests never carry a key that the
   statement needs;
 * in a bucket's, key's or function's own policy, a resource beyond that bucket, key or function;
-* ``aws:PrincipalArn`` only if sent: AWS sends it with every signed request;
+* ``aws:PrincipalArn`` and the resource's account only if sent: AWS sends them with every signed request;
 * a wider principal beside ``ArnEquals aws:PrincipalArn``, which names the one role by itself (another
   principal in its place is made instead);
 * a key id with a wildcard behind it: ids have one length.
@@ -31,6 +31,7 @@ _LIKE = {
     "ArnEquals": "ArnLike",
     "ArnLike": "ArnLike",
 }
+_ALWAYS_SENT = {"aws:PrincipalArn", "aws:ResourceAccount", "s3:ResourceAccount"}
 _ANY = {"StringLike": "*", "ArnLike": "arn:*:*:*:*:*"}
 
 
@@ -117,7 +118,9 @@ def _changes(statement: dict[str, Any], kind: str) -> Iterator[Change]:
     opposite = "Deny" if statement["Effect"] == "Allow" else "Allow"
     yield f"made a statement that says {opposite}", {**statement, "Effect": opposite}, None
     yield from _action_changes(statement, kind)
-    if "Principal" in statement:
+    if (
+        "Principal" in statement and kind != "endpoint"
+    ):  # "*" is the only principal an endpoint's policy takes
         yield from _principal_changes(statement)
     if "Resource" in statement:
         yield from _resource_changes(statement, kind)
@@ -228,7 +231,7 @@ def _test_changes(operator: str, key: str, values: list[Any]) -> Iterator[tuple[
         yield f"condition {operator} {key} made {flipped}", operator, flipped
     if operator not in _LIKE:
         return
-    if key != "aws:PrincipalArn":
+    if key not in _ALWAYS_SENT:
         yield f"condition {key} only if it is sent", f"{operator}IfExists", values
     for value in values:
         if len(values) > 1:

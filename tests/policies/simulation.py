@@ -153,7 +153,13 @@ def judge(requests: Sequence[Request] | Iterable[Request]) -> list[Decision]:
             "endpoints": [name(policy) for policy in request.endpoints],
         }
         lines.append(json.dumps(message))
-    answers = _run(lines)
+    try:
+        answers = _run(lines)
+    except SimulationError as error:
+        match = re.search(r"request (\d+): ", str(error))
+        asked = requests[int(match[1])] if match else None
+        where = f"{asked.action} on {asked.resource} by {asked.principal}: " if asked else ""
+        raise SimulationError(f"{where}{error}") from None
     decisions = []
     for request, answer in zip(requests, answers, strict=True):
         blind = sorted(key for key in answer["ignored"] if key.lower() in used)

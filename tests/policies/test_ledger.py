@@ -1,0 +1,182 @@
+"""Who gets in: every request of the access ledger, judged by the policies of the templates as launched."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+
+import pytest
+
+from tests.policies import simulation
+from tests.policies.documents import Documents, PolicyError
+from tests.policies.ledger import Ledger, LedgerError, Verdict
+from tests.policies.mutants import statements
+from tests.policies.simulation import Policy, Request, SimulationError, condition_keys, judge
+from tests.templates.resolver import shipped_template
+
+
+@pytest.mark.usefixtures("simulator")
+def test_every_request_of_the_ledger_gets_the_verdict_it_must(ledger: Ledger) -> None:
+    """The ledger is the claim about access; 0 requests may come out otherwise, in both layouts."""
+    wrong = [
+        f"{verdict.entry.name} must be {'allowed' if verdict.entry.allowed else 'denied'}: {verdict.reason}"
+        for verdict in ledger.verdicts()
+        if not verdict.right
+    ]
+    assert wrong == []
+
+
+def test_ledger_has_at_least_thirty_requests_of_each_kind(ledger: Ledger) -> None:
+    """Sixty requests at least, half of them allowed, half of them denied, in each layout."""
+    allowed = sum(entry.allowed for entry in ledger.entries)
+    assert allowed >= 30
+    assert len(ledger.entries) - allowed >= 30
+
+
+def test_no_request_of_the_ledger_is_written_twice(ledger: Ledger) -> None:
+    """A repeated request would count as proof twice."""
+    seen: dict[str, str] = {}
+    for entry in ledger.entries:
+        key = repr([(part, sorted(part.context.items())) for part in entry.parts])
+        assert key not in seen, f"{entry.name} is {seen[key]} again"
+        seen[key] = entry.name
+
+
+@pytest.mark.usefixtures("simulator")
+def test_ledger_is_judged_within_ten_seconds(two_accounts: Ledger) -> None:
+    """Fast enough to be run at every change of a template."""
+    start = time.monotonic()
+    two_accounts.verdicts()
+    assert time.monotonic() - start < 10
+
+
+def test_every_role_and_resource_policy_is_asked_about(ledger: Ledger) -> None:
+    """A policy that no request meets is not proved."""
+    asked = set().union(*(entry.policies for entry in ledger.entries))
+    assert set() == set(ledger.documents.policies) - asked
+
+
+def test_one_account_has_the_same_statements_as_two(ledgers: dict[str, Ledger]) -> None:
+    """The single-account template is generated from the other two, so the mutants of those stand for it."""
+
+    def spelled(layout: str) -> dict[str, list[tuple]]:
+        return {
+            name: [
+                (s["Sid"], s["Effect"], s["Action"], sorted(s.get("Condition", {})))
+                for s in statements(p.document)
+            ]
+            for name, p in ledgers[layout].documents.policies.items()
+        }
+
+    assert spelled("two-accounts") == spelled("single-account")
+
+
+def test_no_condition_key_of_a_policy_is_lost_on_the_simulator(ledger: Ledger, simulator: None) -> None:
+    """Each key that a policy reads decides a request in the ledger, so an ignored key cannot go unnoticed."""
+    used = set().union(*(condition_keys(policy.document) for policy in ledger.documents.policies.values()))
+    sent = {key.lower() for entry in ledger.entries for part in entry.parts for key in part.context}
+    assert set() == used - sent
+
+
+@pytest.mark.usefixtures("simulator")
+def test_a_context_key_the_simulator_ignores_is_an_error() -> None:
+    """A verdict that overlooked a condition's key would be worthless."""
+    statement = {
+        "Effect": "Allow",
+        "Action": "s3:*",
+        "Resource": "*",
+        "Condition": {"StringEquals": {"kms:ViaService": "x"}},
+    }
+    policy = Policy("role", "identity", {"Version": "2012-10-17", "Statement": [statement]})
+    role, bucket = "arn:aws:iam::111111111111:role/r", "arn:aws:s3:::b"
+    request = Request(role, "s3:ListBucket", bucket, "111111111111", {"kms:ViaService": "x"}, (policy,))
+    with pytest.raises(SimulationError, match="ignored kms:ViaService on s3:ListBucket"):
+        judge([request])
+
+
+@pytest.mark.usefixtures("simulator")
+def test_encryption_context_decides_although_the_simulator_drops_its_key(two_accounts: Ledger) -> None:
+    """kms:EncryptionContext:… is renamed alike in policies and requests; unrenamed nothing would match."""
+    entry = next(
+        entry
+        for entry in two_accounts.entries
+        if entry.allowed and any("EncryptionContext" in key for key in entry.parts[0].context)
+    )
+    part = entry.parts[0]
+    other = {key: "arn:aws:s3:::x" if "Context" in key else value for key, value in part.context.items()}
+    right, wrong = judge(
+        [part.request(two_accounts.policies), replace(part, context=other).request(two_accounts.policies)]
+    )
+    assert (right.allowed, wrong.allowed) == (True, False)
+
+
+@pytest.mark.usefixtures("simulator")
+def test_an_endpoint_policy_with_another_principal_is_refused_by_name(two_accounts: Ledger) -> None:
+    """The simulator knows only "*" there; the error says so instead of judging without the policy."""
+    endpoint = two_accounts.policies["S3Endpoint policy"]
+    statement = {**endpoint.document["Statement"][0], "Principal": {"AWS": "arn:aws:iam::111111111111:root"}}
+    changed = Policy(endpoint.name, "endpoint", {**endpoint.document, "Statement": [statement]})
+    entry = next(entry for entry in two_accounts.entries if endpoint.name in entry.policies)
+    with pytest.raises(SimulationError, match=r"S3Endpoint policy.*Principal must be"):
+        two_accounts.judged([(entry, {endpoint.name: changed})])
+
+
+def test_the_simulator_is_started_once_for_a_whole_ledger(
+    two_accounts: Ledger, monkeypatch: pytest.MonkeyPatch, simulator: None
+) -> None:
+    """One process start a batch: starting Node costs more than a hundred verdicts."""
+    started = []
+    run = simulation._run
+    monkeypatch.setattr(simulation, "_run", lambda lines: started.append(len(lines)) or run(lines))
+    two_accounts.verdicts()
+    assert len(started) == 1
+
+
+def test_a_policy_document_in_an_unknown_place_is_an_error() -> None:
+    """A policy that nobody judges must not slip in with a new resource type."""
+    template = shipped_template("consumer")
+    document = {"Version": "2012-10-17", "Statement": []}
+    template["Resources"]["Odd"] = {
+        "Type": "AWS::SNS::Topic",
+        "Properties": {"DataProtectionPolicy": document},
+    }
+    with pytest.raises(PolicyError, match=r"Odd \(AWS::SNS::Topic\) has a policy at DataProtectionPolicy"):
+        Documents.of("two-accounts", {"consumer": template})
+
+
+@pytest.mark.parametrize(
+    ("written", "message"),
+    [
+        (
+            {"actor": "nobody", "action": "s3:GetObject", "resource": "LakeBucket/x"},
+            "no actor is called nobody",
+        ),
+        (
+            {"actor": "crawler", "action": "s3:GetObject", "resource": "Nothing/x"},
+            "no template has a resource",
+        ),
+        ({"actor": "crawler", "action": "s3:GetObject", "resource": "x"}, "neither a logical id"),
+        ({"actor": "crawler", "action": "s3:GetObject", "resource": "*", "in": 1}, "in is not known here"),
+    ],
+)
+def test_a_misspelt_entry_is_refused_by_name(two_accounts: Ledger, written: dict, message: str) -> None:
+    """A request that would silently ask about nothing proves nothing."""
+    with pytest.raises(LedgerError, match=message):
+        list(two_accounts._entries({"title": "t"}, written, True, 0))
+
+
+def test_a_fault_in_a_template_turns_a_verdict(two_accounts: Ledger, simulator: None) -> None:
+    """The ledger reads the templates as launched: with the principal's condition gone, outsiders get in."""
+    template = shipped_template("consumer")
+    for statement in template["Resources"]["LakeBucketPolicy"]["Properties"]["PolicyDocument"]["Statement"]:
+        statement.get("Condition", {}).pop("ArnEquals", None)
+    changed = Ledger(Documents.of("two-accounts", {"consumer": template}))
+    let_in = {v.entry.parts[0].actor.name for v in changed.verdicts() if not v.right and v.allowed}
+    assert {"producer administrator", "look-alike role"} == let_in
+
+
+def test_the_deciding_statement_is_named(verdicts: list[Verdict]) -> None:
+    """Every verdict says which statement decides, or whose silence does: the access matrix prints it."""
+    assert [verdict.entry.name for verdict in verdicts if not verdict.reason] == []
+    denied = [v.reason for v in verdicts if v.entry.parts[0].context["aws:SecureTransport"] == "false"]
+    assert {"LakeBucketPolicy: NobodyWithoutTls", "ResultsBucketPolicy: NobodyWithoutTls"} == set(denied)

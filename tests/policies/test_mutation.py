@@ -1,0 +1,114 @@
+"""Would the ledger notice? Every policy is changed in every small way, and some verdict has to turn."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from fnmatch import fnmatchcase
+
+import pytest
+import yaml
+
+from tests.policies.ledger import FOLDER, Entry, Ledger, Verdict
+from tests.policies.mutants import Mutant, granted, harmless, mutants, statements
+
+pytestmark = pytest.mark.usefixtures("simulator")
+
+
+def turned(ledger: Ledger, changed: Iterable[Mutant], before: list[Verdict]) -> dict[Mutant, list[Entry]]:
+    """Mutant → the requests whose verdict it turns; one batch, only requests that the change can touch."""
+    was = {verdict.entry: verdict.allowed for verdict in before}
+    trials = [
+        (mutant, entry)
+        for mutant in changed
+        for entry in ledger.entries
+        if any(mutant.policy.name in part.policies and mutant.touches(part.action) for part in entry.parts)
+    ]
+    verdicts = ledger.judged((entry, {mutant.policy.name: mutant.policy}) for mutant, entry in trials)
+    found: dict[Mutant, list[Entry]] = defaultdict(list)
+    for (mutant, entry), verdict in zip(trials, verdicts, strict=True):
+        if verdict.allowed != was[entry]:
+            found[mutant].append(entry)
+    return found
+
+
+@pytest.fixture(scope="session")
+def made(two_accounts: Ledger) -> list[Mutant]:
+    return [mutant for policy in two_accounts.documents.policies.values() for mutant in mutants(policy)]
+
+
+@pytest.fixture(scope="session")
+def kills(two_accounts: Ledger, made: list[Mutant], verdicts: list[Verdict]) -> dict[Mutant, list[Entry]]:
+    return turned(two_accounts, made, verdicts)
+
+
+@pytest.fixture(scope="session")
+def excused() -> dict[str, list[dict]]:
+    return yaml.safe_load((FOLDER / "survivors.yaml").read_text(encoding="utf-8"))
+
+
+def is_listed(mutant: Mutant, line: dict) -> bool:
+    return (
+        mutant.policy.name == line["policy"]
+        and mutant.sid in line["statements"]
+        and any(fnmatchcase(mutant.what, pattern.replace("[", "[[]")) for pattern in line["changes"])
+    )
+
+
+@pytest.mark.xdist_group("mutants")
+def test_ledger_kills_98_percent_of_at_least_200_mutants(
+    made: list[Mutant], kills: dict[Mutant, list[Entry]]
+) -> None:
+    """Every statement, action, principal, resource and condition, removed or widened."""
+    assert len(made) >= 200
+    assert len(kills) >= 0.98 * len(made)
+
+
+@pytest.mark.xdist_group("mutants")
+def test_every_survivor_is_listed_with_its_reason(
+    made: list[Mutant], kills: dict[Mutant, list[Entry]], excused: dict[str, list[dict]]
+) -> None:
+    """A mutant nobody notices is a hole in the ledger, unless it changes nothing; then it says why."""
+    survivors = [mutant for mutant in made if mutant not in kills]
+    unlisted = [m.name for m in survivors if not any(is_listed(m, line) for line in excused["mutants"])]
+    assert unlisted == []
+    stale = [line for line in excused["mutants"] if not any(is_listed(m, line) for m in survivors)]
+    assert stale == []
+    assert all(len(line["why"]) > 30 for line in excused["mutants"])
+
+
+@pytest.mark.xdist_group("mutants")
+def test_no_action_can_be_taken_away_without_breaking_a_required_request(
+    made: list[Mutant], kills: dict[Mutant, list[Entry]], excused: dict[str, list[dict]]
+) -> None:
+    """Least privilege, proved: each single granted action is needed by a request that must be allowed."""
+    needless = [
+        mutant
+        for mutant in made
+        if mutant.removed_action and not any(entry.allowed for entry in kills.get(mutant, []))
+    ]
+    assert [m.name for m in needless if not any(is_listed(m, line) for line in excused["grants"])] == []
+
+
+def test_every_statement_of_every_policy_is_mutated(two_accounts: Ledger, made: list[Mutant]) -> None:
+    """No statement is left out of the proof."""
+    reached = {(mutant.policy.name, mutant.sid) for mutant in made}
+    there = {
+        (policy.name, statement["Sid"])
+        for policy in two_accounts.documents.policies.values()
+        for statement in statements(policy.document)
+    }
+    assert there == reached
+
+
+def test_harmless_edits_turn_no_verdict(two_accounts: Ledger, verdicts: list[Verdict]) -> None:
+    """Order, repetition and equal spellings mean nothing to AWS, so they may mean nothing here."""
+    edits = [edit for policy in two_accounts.documents.policies.values() for edit in harmless(policy)]
+    assert len(edits) >= 20
+    assert {m.name: e for m, e in turned(two_accounts, edits, verdicts).items()} == {}
+
+
+def test_wildcards_are_counted_by_the_actions_they_come_to() -> None:
+    """A wildcard is a mutant only where it adds an action that exists."""
+    assert {"kms:describekey", "kms:describecustomkeystores"} == granted(["kms:Describe*"])
+    assert granted(["s3:PutObject*"]) > granted(["s3:PutObject"])
