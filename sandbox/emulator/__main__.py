@@ -19,6 +19,7 @@ from sandbox.emulator import (
     inspection,
     named_query_resource,
     policies,
+    resource_arns,
     security_configuration_resource,
     stream_resource,
     streams,
@@ -30,6 +31,7 @@ from sandbox.processes import exit_with_parent
 def install_seams(speed: float) -> None:
     """Patch MiniStack, every seam in its own module; each refuses to run on a MiniStack that has moved."""
     policies.install()
+    resource_arns.install()
     streams.install()
     closed_shards.install()
     delivery_streams.install()

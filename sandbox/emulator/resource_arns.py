@@ -1,0 +1,66 @@
+"""Name the resource a Glue or CloudWatch Logs request is about as AWS does.
+
+AWS facts:
+- a Glue table is `table/DATABASE/TABLE`, a database is `database/DATABASE` (AWS Glue Developer Guide,
+  "Specifying AWS Glue resource ARNs"). AWS checks the ancestors too; the sandbox checks the resource itself.
+- a log stream is `log-group:GROUP:log-stream:STREAM` (Service Authorization Reference, "Actions, resources,
+  and condition keys for Amazon CloudWatch Logs").
+MiniStack names a database's tables by the database, a database as a table, and a log stream by its group.
+"""
+
+from collections.abc import Mapping
+from json import JSONDecodeError, loads
+from typing import Any
+
+from sandbox.emulator.seam import Seam
+
+RESOURCE_ARN = Seam("core.iam_actions", "extract_resource_arn", "82f51700695c62fd")
+
+
+def glue_resource(operation: str, request: Mapping[str, Any]) -> str | None:
+    """The resource part of the ARN a Glue request is about; None where MiniStack's own answer is right."""
+    name = request.get("Name")
+    if operation in {"GetDatabase", "DeleteDatabase", "UpdateDatabase"} and name:
+        return f"database/{name}"
+    database = request.get("DatabaseName")
+    given = request.get("TableInput")
+    table = given.get("Name") if isinstance(given, dict) else request.get("TableName") or name
+    if database and table:
+        return f"table/{database}/{table}"
+    return None
+
+
+def logs_resource(request: Mapping[str, Any]) -> str | None:
+    """The resource part of the ARN of a log stream; None for a request about a group or none."""
+    group, stream = request.get("logGroupName"), request.get("logStreamName")
+    return f"log-group:{group}:log-stream:{stream}" if group and stream else None
+
+
+def install() -> None:
+    """Answer Glue's and Logs' resources ourselves, every other service's as MiniStack does."""
+    original = RESOURCE_ARN.check()
+
+    def extract_resource_arn(  # noqa: PLR0917  called as MiniStack calls it
+        service: str,
+        method: str,
+        path: str,
+        headers: Mapping[str, str],
+        body: bytes,
+        query: Any,
+        region: str,
+        account: str,
+    ) -> Any:
+        resource = None
+        if service in {"glue", "logs"}:
+            try:
+                request = loads(body or b"{}")
+            except (JSONDecodeError, UnicodeDecodeError):
+                request = {}
+            if isinstance(request, dict):
+                operation = headers.get("x-amz-target", "").rpartition(".")[2]
+                resource = glue_resource(operation, request) if service == "glue" else logs_resource(request)
+        if resource is None:
+            return original(service, method, path, headers, body, query, region, account)
+        return f"arn:aws:{service}:{region}:{account}:{resource}"
+
+    RESOURCE_ARN.replace(extract_resource_arn)

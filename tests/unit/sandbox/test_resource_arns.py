@@ -1,0 +1,35 @@
+"""Glue's and Logs' resources are named as AWS names them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from sandbox.emulator.resource_arns import glue_resource, logs_resource
+
+
+@pytest.mark.parametrize(
+    ("operation", "request_", "resource"),
+    [
+        ("GetDatabase", {"Name": "lake"}, "database/lake"),
+        ("GetTable", {"DatabaseName": "lake", "Name": "changes"}, "table/lake/changes"),
+        ("UpdateTable", {"DatabaseName": "lake", "TableInput": {"Name": "changes"}}, "table/lake/changes"),
+        ("GetPartitions", {"DatabaseName": "lake", "TableName": "changes"}, "table/lake/changes"),
+        ("GetTables", {"DatabaseName": "lake"}, None),
+        ("StartCrawler", {"Name": "crawler"}, None),
+        ("GetDatabases", {}, None),
+    ],
+)
+def test_glue_names_databases_and_tables(
+    operation: str, request_: dict[str, Any], resource: str | None
+) -> None:
+    """`table/DATABASE/TABLE` and `database/DATABASE`; what is about neither is left to MiniStack."""
+    assert resource == glue_resource(operation, request_)
+
+
+def test_logs_names_the_stream_of_a_group() -> None:
+    """A call on a stream is about the stream, so a policy on `GROUP:*` admits it and one on another group not."""
+    stream = {"logGroupName": "/group", "logStreamName": "2026/11/20"}
+    assert logs_resource(stream) == "log-group:/group:log-stream:2026/11/20"
+    assert logs_resource({"logGroupName": "/group"}) is None
