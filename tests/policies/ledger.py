@@ -34,7 +34,10 @@ FOLDER = Path(__file__).resolve().parent
 
 
 _KEYS = {"actor", "action", "resource", "with", "also", "through", "only", "each side", "why"}
-_SIDES = {"open": "its owner let everybody in", "granted": "its own account granted everything"}
+_SIDES = {
+    "open": "though its owner let everybody in",
+    "granted": "though its own account granted everything",
+}
 
 # Stands in for a resource's policy where only the actor's own side is to be judged.
 _OPEN = Policy(
@@ -100,14 +103,15 @@ class Entry:
     number: int
     title: str
     shown: str  # the resource as the ledger spells it
+    circumstances: str  # the context that matters, as the ledger spells it
     parts: tuple[Part, ...]
     allowed: bool
-    why: str
 
     @property
     def name(self) -> str:
         first = self.parts[0]
-        return f"{first.actor.name}: {first.action} on {self.shown} ({self.title})"
+        when = f", {self.circumstances}" if self.circumstances else ""
+        return f"{first.actor.name}: {first.action} on {self.shown}{when} ({self.title})"
 
     @property
     def policies(self) -> set[str]:
@@ -173,9 +177,9 @@ class Ledger:
         for number, ((actor, action, on), side) in enumerate(called, start=so_far + 1):
             call = base | {"actor": actor, "action": action, "resource": on, "side": side}
             also = [self._part({"actor": actor} | part) for part in base.get("also", [])]
-            why = str(written.get("why", section.get("why", "")))
-            shown = on if side is None else f"{on}, though {_SIDES[side]}"
-            yield Entry(number, section["title"], shown, (self._part(call), *also), allowed, why)
+            circumstances = _circumstances(written, _SIDES.get(side or "", ""))
+            parts = (self._part(call), *also)
+            yield Entry(number, section["title"], _spelled(on), circumstances, parts, allowed)
 
     def _part(self, call: dict[str, Any]) -> Part:
         actor = self._actor(call["actor"])
@@ -313,3 +317,28 @@ class Ledger:
 
 def _listed(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
+
+
+def _spelled(text: str) -> str:
+    """A resource as people read it: ``consumer's glue database/LakeDatabase`` for an ARN."""
+    text = re.sub(r"arn:aws:([\w-]+):\$\{region\}:\$\{(\w+)\}:", r"\2's \1 ", text)
+    return re.sub(r"\$\{([^}]+)\}", r"\1", text)
+
+
+def _circumstances(written: Mapping[str, Any], side: str) -> str:
+    """What sets a request apart from others on the same resource: ``plaintext; through S3Endpoint``."""
+    found = [str(written["why"])] if "why" in written else []
+    if not found:
+        for key, value in written.get("with", {}).items():
+            if (key, str(value)) == ("aws:SecureTransport", "false"):
+                found.append("plaintext")
+                continue
+            short = key.replace("kms:EncryptionContext:", "context ").replace("server-side-encryption", "sse")
+            found.append(f"{short} = {_spelled(str(value))}")
+    if "also" in written:
+        found.append(
+            "with " + ", ".join(f"{part['action']} on {part['resource']}" for part in written["also"])
+        )
+    if "through" in written:
+        found.append(f"through {written['through']}")
+    return "; ".join([*found, *([side] if side else [])])

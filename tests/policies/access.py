@@ -1,0 +1,155 @@
+"""The access matrix: actor, resource, action, allowed or denied, and the statement that decides.
+
+``python -m tests.policies.access`` (``make access``) prints it; ``--write`` puts it into docs/security.md,
+between its two markers. It is generated from the access ledger as the policy simulator judges it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from tests.policies import toolbox
+from tests.policies.documents import LAYOUTS, Documents
+from tests.policies.ledger import Ledger, LedgerError, Verdict
+from tests.policies.simulation import SimulationError
+
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "security.md"
+BEGIN = "<!-- access matrix: begin (python -m tests.policies.access --write) -->"
+END = "<!-- access matrix: end -->"
+
+
+@dataclass(frozen=True)
+class Row:
+    """Requests that differ in one respect only, put together."""
+
+    title: str
+    actors: tuple[str, ...]
+    actions: tuple[str, ...]
+    resources: tuple[str, ...]
+    circumstances: str
+    allowed: bool
+    decided: str
+
+    @property
+    def verdict(self) -> str:
+        return "allowed" if self.allowed else "denied"
+
+    @property
+    def short_actions(self) -> str:
+        """``s3:GetObject, PutObject``: the service once."""
+        written: list[str] = []
+        service = ""
+        for action in self.actions:
+            prefix, _, name = action.partition(":")
+            written.append(name if prefix == service else action)
+            service = prefix
+        return ", ".join(written)
+
+
+def rows(verdicts: Iterable[Verdict], actor: str = "") -> list[Row]:
+    """The verdicts as rows; requests that differ in action only are one, then in resource, then in actor."""
+    found = [
+        Row(
+            verdict.entry.title,
+            (verdict.entry.parts[0].actor.name,),
+            (verdict.entry.parts[0].action,),
+            (verdict.entry.shown,),
+            verdict.entry.circumstances,
+            verdict.allowed,
+            verdict.reason,
+        )
+        for verdict in verdicts
+        if actor.lower() in verdict.entry.parts[0].actor.name.lower()
+    ]
+    for differing in ("actions", "resources", "actors"):
+        joined: dict[Row, list[str]] = {}
+        for row in found:
+            joined.setdefault(replace(row, **{differing: ()}), []).extend(getattr(row, differing))
+        found = [replace(row, **{differing: tuple(dict.fromkeys(v))}) for row, v in joined.items()]
+    return found
+
+
+def markdown(verdicts: Iterable[Verdict]) -> str:
+    """One table a section, every cell in one line."""
+    verdicts = list(verdicts)
+    lines = [f"{summary(verdicts)}, in the layout of two accounts."]
+    title = None
+    for row in rows(verdicts):
+        if row.title != title:
+            title = row.title
+            lines += ["", f"#### {title[0].upper()}{title[1:]}", ""]
+            lines += [
+                "| actor | action | resource | when | verdict | decided by |",
+                "|---|---|---|---|---|---|",
+            ]
+        resources = ", ".join(f"`{resource}`" for resource in row.resources)
+        verdict = "allowed" if row.allowed else "**denied**"
+        cells = (", ".join(row.actors), row.short_actions, resources, row.circumstances, verdict, row.decided)
+        lines.append("| " + " | ".join(cell.replace("|", "/") for cell in cells) + " |")
+    return "\n".join(lines).strip() + "\n"
+
+
+def page_with(matrix: str, page: str) -> str:
+    """The page with the matrix between its markers."""
+    before, begin, rest = page.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not begin or not end:
+        raise LedgerError(f"docs/security.md lacks the line {END if begin else BEGIN}: put it back")
+    return f"{before}{BEGIN}\n\n{matrix}\n{END}{after}"
+
+
+def summary(verdicts: list[Verdict]) -> str:
+    allowed = sum(verdict.allowed for verdict in verdicts)
+    wrong = sum(not verdict.right for verdict in verdicts)
+    return f"{len(verdicts)} requests: {allowed} allowed, {len(verdicts) - allowed} denied, {wrong} wrong"
+
+
+def _print(verdicts: list[Verdict], actor: str) -> None:
+    console = Console(width=None if sys.stdout.isatty() else 200)
+    title = None
+    table = Table()
+    for row in rows(verdicts, actor):
+        if row.title != title:
+            if title is not None:
+                console.print(table)
+            title = row.title
+            table = Table(title=title, title_justify="left", expand=True)
+            for name in ("actor", "action", "resource", "when", "verdict", "decided by"):
+                table.add_column(name, overflow="fold")
+        style = "green" if row.allowed else "red"
+        verdict = f"[{style}]{row.verdict}[/{style}]"
+        plain = (", ".join(row.actors), row.short_actions, ", ".join(row.resources), row.circumstances)
+        table.add_row(*(cell.replace("[", "\\[") for cell in plain), verdict, row.decided)
+    if title is not None:
+        console.print(table)
+    console.print(summary(verdicts))
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.policies.access", description=__doc__)
+    parser.add_argument("--layout", choices=LAYOUTS, default=LAYOUTS[0])
+    parser.add_argument("--actor", default="", help="only actors whose name holds this text")
+    parser.add_argument("--write", action="store_true", help="put the matrix into docs/security.md")
+    options = parser.parse_args(arguments)
+    try:
+        toolbox.install_simulator()
+        verdicts = Ledger(Documents.of(options.layout)).verdicts()
+        if options.write:
+            PAGE.write_text(page_with(markdown(verdicts), PAGE.read_text(encoding="utf-8")), encoding="utf-8")
+        else:
+            _print(verdicts, options.actor)
+    except (toolbox.ToolMissingError, LedgerError, SimulationError) as error:
+        print(f"access: {error}", file=sys.stderr)
+        return 1
+    return 0 if all(verdict.right for verdict in verdicts) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
