@@ -15,6 +15,7 @@ from typing import Any
 from sandbox.emulator.seam import Seam
 
 RESOURCE_ARN = Seam("core.iam_actions", "extract_resource_arn", "82f51700695c62fd")
+SEAMS = (RESOURCE_ARN,)
 
 
 def glue_resource(operation: str, request: Mapping[str, Any]) -> str | None:
