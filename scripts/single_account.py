@@ -35,8 +35,9 @@ WIRED = {
     "LakeKeyArn": ("!GetAtt LakeKey.Arn", "${LakeKey.Arn}"),
 }
 
-# What is said of two accounts or two stacks → what holds for one. Blanks match any line break.
+# What is said of two accounts or two stacks → what holds for one. A blank matches a line break as well.
 WORDING = {
+    r"\n +# So no administrator of the producer account gets in\.": "",
     r", here and in the (?:producer|consumer) stack,": "",
     r"the producer account has another lake": "this account has another lake",
     r" \(the producer stack asks for these, under the same names\) ─": " ─",

@@ -1,0 +1,55 @@
+"""The shipped templates keep every house rule, and every house rule notices when it is broken."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.templates.house_rules import MOST, RULES, House
+from tests.templates.resolver import TEMPLATES
+
+HERE = Path(__file__).parent
+KINDS = ("consumer", "producer", "single-account")
+PASSES = (HERE / "passes.yaml").read_text(encoding="utf-8")
+EDITS = yaml.safe_load((HERE / "must_fail.yaml").read_text(encoding="utf-8"))
+CASES = [(rule, edit) for rule, edits in EDITS.items() for edit in edits]
+
+
+def broken(text: str) -> dict[str, list[str]]:
+    """The rules that a template breaks, each with what it says."""
+    house = House(text)
+    found = {name: list(rule(house)) for name, rule in RULES.items()}
+    return {name: findings for name, findings in found.items() if findings}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_shipped_template_keeps_every_rule(kind: str) -> None:
+    """What is launched is written as the rules say."""
+    assert broken((TEMPLATES / f"{kind}.yaml").read_text(encoding="utf-8")) == {}
+
+
+def test_example_keeps_every_rule() -> None:
+    """The template that the failing ones are made of is itself without fault."""
+    assert broken(PASSES) == {}
+
+
+def test_every_rule_has_a_template_that_must_fail() -> None:
+    """A rule nobody has seen fail is no rule."""
+    assert set(EDITS) == set(RULES)
+
+
+@pytest.mark.parametrize(("rule", "edit"), CASES, ids=[f"{rule}-{n}" for n, (rule, _) in enumerate(CASES)])
+def test_broken_template_fails_that_rule_alone(rule: str, edit: dict[str, str]) -> None:
+    """One edit of the example breaks one rule, and the other rules do not cry along."""
+    padding = "#" * int(edit.get("padding", 0))
+    text = PASSES.replace(edit.get("was", ""), edit.get("now", "")) + padding
+    assert text != PASSES
+    assert list(broken(text)) == [rule]
+
+
+@pytest.mark.parametrize("section", sorted(MOST))
+def test_template_past_a_quota_fails(section: str) -> None:
+    """CloudFormation would refuse it, after the upload."""
+    crowd = "".join(f"  M{number}: {{}}\n" for number in range(MOST[section] + 1))
+    house = House(f"Resources: {{}}\n{section}:\n{crowd}")
+    assert list(RULES["quotas_are_kept"](house)) == [f"{section} has more than {MOST[section]} members"]
