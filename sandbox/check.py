@@ -85,7 +85,7 @@ def waiting_for(written: dict[str, Any] | None, since: float) -> str | None:
 
 
 def _complete(shard: dict[str, Any], since: float) -> bool:
-    return bool(shard["complete_through"] >= since)
+    return bool(shard["complete"] or shard["complete_through"] >= since)
 
 
 def _with_error(text: str, stream: dict[str, Any]) -> str:

@@ -15,6 +15,8 @@ One module per step, in the order the data takes:
     prefix        `!{timestamp:…}` and friends; `timestamps` is Java's DateTimeFormatter
     objects       names, compression, encryption headers, error lines
     progress      how far each shard has been delivered
+    outlet        one S3 destination: objects put until they arrive
+    diagnostics   error codes, and the delivery stream's own log
     pipeline      one delivery stream, put together
     status        delivery.json: what `python -m sandbox check` waits for
 """

@@ -91,9 +91,13 @@ class Buffers:
         for buffer in sealed:
             self.seal(buffer)
 
-    def waiting(self) -> tuple[int, int, float | None]:
-        """Records and bytes (as held in memory) that wait here, and when the oldest buffer was opened."""
+    def waiting(self) -> tuple[int, int]:
+        """Records and bytes (as held in memory) that wait here."""
         with self._lock:
             buffers = list(self._open.values())
-        oldest = min((buffer.opened_at for buffer in buffers), default=None)
-        return sum(b.records for b in buffers), sum(b.packed for b in buffers), oldest
+        return sum(buffer.records for buffer in buffers), sum(buffer.packed for buffer in buffers)
+
+    def lanes(self) -> set[Lane]:
+        """The lanes with an open buffer."""
+        with self._lock:
+            return set(self._open)

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from sandbox.delivery.prefix import PrefixError, partition_keys, validate
 
 MIB = 1024 * 1024
 
@@ -15,10 +19,14 @@ DEFAULT_INTERVAL_SECONDS = 300.0
 DEFAULT_PROCESSOR_SIZE_MIB = 1.0
 DEFAULT_PROCESSOR_INTERVAL_SECONDS = 60.0
 DEFAULT_PROCESSOR_RETRIES = 3
+# API reference, "ExtendedS3DestinationConfiguration": the floor of the buffer size with dynamic partitioning.
+DYNAMIC_SIZE_MIB = 64
+# Developer guide, "Configure Amazon S3 object name format": the extension of each compression.
+EXTENSIONS = {"UNCOMPRESSED": "", "GZIP": ".gz"}
 
 
 class UnsupportedDeliveryStreamError(Exception):
-    """The delivery stream uses something this data plane does not emulate."""
+    """The delivery stream uses something this data plane does not emulate, or that Firehose would refuse."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +57,7 @@ class Processor:
 
 @dataclass(frozen=True)
 class S3Destination:
-    """An S3 destination or the S3 backup of one."""
+    """An S3 destination, or the S3 backup of one."""
 
     bucket: str
     role_arn: str
@@ -58,9 +66,14 @@ class S3Destination:
     error_prefix: str
     compression: str
     file_extension: str
-    time_zone: str
+    time_zone: dt.tzinfo
     kms_key_arn: str | None
     log: LogStream | None
+
+    @property
+    def arn(self) -> str:
+        """The bucket's ARN."""
+        return f"arn:aws:s3:::{self.bucket}"
 
 
 @dataclass(frozen=True)
@@ -69,6 +82,7 @@ class DeliveryStream:
 
     `started` is DeliveryStartTimestamp, seconds since the epoch: "Firehose starts retrieving records from the
     Kinesis data stream starting with this time stamp" (API reference, KinesisStreamSourceDescription).
+    `partition_keys` are those of dynamic partitioning, empty without it; `backup` gets the source records.
     """
 
     name: str
@@ -82,8 +96,7 @@ class DeliveryStream:
     destination: S3Destination
     processor: Processor | None
     backup: S3Destination | None = None
-    dynamic_partitioning: bool = False
-    unsupported: tuple[str, ...] = field(default=())
+    partition_keys: tuple[str, ...] = ()
 
 
 def _buffering(hints: Mapping[str, Any]) -> Buffering:
@@ -98,17 +111,29 @@ def _log(options: Mapping[str, Any]) -> LogStream | None:
     return LogStream(options["LogGroupName"], options["LogStreamName"])
 
 
+def _time_zone(name: str) -> dt.tzinfo:
+    if name == "UTC":
+        return dt.UTC  # needs no time zone database
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError) as error:
+        raise UnsupportedDeliveryStreamError(f"there is no time zone {name!r}") from error
+
+
 def _s3(config: Mapping[str, Any]) -> S3Destination:
     encryption = config.get("EncryptionConfiguration") or {}
+    compression = config.get("CompressionFormat") or "UNCOMPRESSED"
+    if compression not in EXTENSIONS:
+        raise UnsupportedDeliveryStreamError(f"CompressionFormat {compression} is not emulated")
     return S3Destination(
         bucket=config["BucketARN"].removeprefix("arn:aws:s3:::"),
         role_arn=config["RoleARN"],
         buffering=_buffering(config.get("BufferingHints") or {}),
         prefix=config.get("Prefix") or "",
         error_prefix=config.get("ErrorOutputPrefix") or "",
-        compression=config.get("CompressionFormat") or "UNCOMPRESSED",
+        compression=compression,
         file_extension=config.get("FileExtension") or "",
-        time_zone=config.get("CustomTimeZone") or "UTC",
+        time_zone=_time_zone(config.get("CustomTimeZone") or "UTC"),
         kms_key_arn=(encryption.get("KMSEncryptionConfig") or {}).get("AWSKMSKeyARN"),
         log=_log(config.get("CloudWatchLoggingOptions") or {}),
     )
@@ -116,49 +141,80 @@ def _s3(config: Mapping[str, Any]) -> S3Destination:
 
 def _processor(config: Mapping[str, Any], role_arn: str) -> Processor | None:
     processing = config.get("ProcessingConfiguration") or {}
-    if not processing.get("Enabled"):
-        return None
-    for processor in processing.get("Processors") or []:
-        if processor["Type"] != "Lambda":
-            continue
-        given = {p["ParameterName"]: p["ParameterValue"] for p in processor.get("Parameters") or []}
+    processors = (processing.get("Processors") or []) if processing.get("Enabled") else []
+    others = sorted({one["Type"] for one in processors} - {"Lambda"})
+    if others:
+        raise UnsupportedDeliveryStreamError(f"the processor {', '.join(others)} is not emulated")
+    if len(processors) > 1:
+        raise UnsupportedDeliveryStreamError("Firehose takes one Lambda processor")
+    for processor in processors:
+        given = {one["ParameterName"]: one["ParameterValue"] for one in processor.get("Parameters") or []}
         size = float(given.get("BufferSizeInMBs", DEFAULT_PROCESSOR_SIZE_MIB))
+        interval = float(given.get("BufferIntervalInSeconds", DEFAULT_PROCESSOR_INTERVAL_SECONDS))
         return Processor(
             function_arn=given["LambdaArn"],
             role_arn=given.get("RoleArn", role_arn),
-            buffering=Buffering(
-                int(size * MIB),
-                float(given.get("BufferIntervalInSeconds", DEFAULT_PROCESSOR_INTERVAL_SECONDS)),
-            ),
+            buffering=Buffering(int(size * MIB), interval),
             retries=int(given.get("NumberOfRetries", DEFAULT_PROCESSOR_RETRIES)),
         )
     return None
 
 
+def _partition_keys(config: Mapping[str, Any], destination: S3Destination) -> tuple[str, ...]:
+    """The keys of dynamic partitioning, after a look at both prefixes."""
+    dynamic = bool((config.get("DynamicPartitioningConfiguration") or {}).get("Enabled"))
+    try:
+        validate(destination.prefix, destination.error_prefix, dynamic=dynamic)
+    except PrefixError as error:
+        raise UnsupportedDeliveryStreamError(str(error)) from error
+    if dynamic and destination.buffering.size < DYNAMIC_SIZE_MIB * MIB:
+        raise UnsupportedDeliveryStreamError(
+            f"dynamic partitioning needs a buffer of at least {DYNAMIC_SIZE_MIB} MiB"
+        )
+    return tuple(partition_keys(destination.prefix))
+
+
 def parse(description: Mapping[str, Any]) -> DeliveryStream:
     """The `DeliveryStreamDescription` of DescribeDeliveryStream → what delivery has to do.
 
-    Raises UnsupportedDeliveryStreamError for a source or destination that is not emulated.
+    Raises UnsupportedDeliveryStreamError for what is not emulated, its message beginning with the name.
     """
     name = description["DeliveryStreamName"]
+    try:
+        return _parse(name, description)
+    except UnsupportedDeliveryStreamError as error:
+        raise UnsupportedDeliveryStreamError(f"{name}: {error}") from error
+
+
+def _parse(name: str, description: Mapping[str, Any]) -> DeliveryStream:
     source = (description.get("Source") or {}).get("KinesisStreamSourceDescription")
     if source is None:
-        raise UnsupportedDeliveryStreamError(f"{name}: its source is not a Kinesis stream")
+        raise UnsupportedDeliveryStreamError("its source is not a Kinesis stream")
     destinations = description.get("Destinations") or []
     config = destinations[0].get("ExtendedS3DestinationDescription") if destinations else None
     if config is None:
-        raise UnsupportedDeliveryStreamError(f"{name}: its destination is not S3")
+        raise UnsupportedDeliveryStreamError("its destination is not S3")
+    if (config.get("DataFormatConversionConfiguration") or {}).get("Enabled"):
+        raise UnsupportedDeliveryStreamError("record format conversion is not emulated")
+    destination = _s3(config)
+    backup = None
+    if config.get("S3BackupMode") == "Enabled":
+        if not config.get("S3BackupDescription"):
+            raise UnsupportedDeliveryStreamError("S3BackupMode is Enabled without an S3 backup")
+        backup = _s3(config["S3BackupDescription"])
     started = source["DeliveryStartTimestamp"]
-    parts = description["DeliveryStreamARN"].split(":")
+    arn = description["DeliveryStreamARN"]
     return DeliveryStream(
         name=name,
-        arn=description["DeliveryStreamARN"],
+        arn=arn,
         version=str(description.get("VersionId") or "1"),
-        account=parts[4],
-        region=parts[3],
+        account=arn.split(":")[4],
+        region=arn.split(":")[3],
         started=started.timestamp() if hasattr(started, "timestamp") else float(started),
         source_arn=source["KinesisStreamARN"],
         source_role_arn=source["RoleARN"],
-        destination=_s3(config),
+        destination=destination,
         processor=_processor(config, config["RoleARN"]),
+        backup=backup,
+        partition_keys=_partition_keys(config, destination),
     )

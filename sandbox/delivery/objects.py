@@ -10,11 +10,10 @@ from typing import Any, Protocol
 import orjson
 import pybase64
 
-from sandbox.delivery.description import DeliveryStream, S3Destination
-from sandbox.delivery.processor import MESSAGES, Verdict
+from sandbox.delivery.description import EXTENSIONS, DeliveryStream, S3Destination
+from sandbox.delivery.diagnostics import MESSAGES
+from sandbox.delivery.processor import Verdict
 
-# Developer guide, "Configure Amazon S3 object name format": the extension of each compression.
-EXTENSIONS = {"UNCOMPRESSED": "", "GZIP": ".gz"}
 _GZIP_WBITS = 31
 
 
@@ -68,7 +67,8 @@ def put_arguments(destination: S3Destination, key: str, body: bytes) -> dict[str
 def error_line(verdict: Verdict, function_arn: str) -> bytes:
     """One failed record as the developer guide documents it ("Handle failure in data transformation").
 
-    Objects seen in the field spell the last key `lambdaARN`; a reader should accept both.
+    Objects seen in the field spell the last key `lambdaARN`; a reader should accept both. That error objects
+    are compressed as the destination says, and that raw data is always the source record's, is [unverified].
     """
     line = {
         "attemptsMade": verdict.attempts,

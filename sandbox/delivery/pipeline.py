@@ -1,24 +1,25 @@
-"""One delivery stream put together: shards → function → buffers → S3, each step retried until it succeeds."""
+"""One delivery stream put together: shards → function → buffers → S3, each repeated until it succeeds."""
 
 from __future__ import annotations
 
-import datetime as dt
 import logging
+import os
 import threading
 import time
-from collections import deque
+from collections import defaultdict
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from sandbox.delivery import processor as function
-from sandbox.delivery.buffers import DATA, Buffer, Buffers
-from sandbox.delivery.description import DeliveryStream
-from sandbox.delivery.objects import error_line, put_arguments, suffix
-from sandbox.delivery.prefix import evaluate
-from sandbox.delivery.processor import Record
+from sandbox.delivery.buffers import DATA, Lane
+from sandbox.delivery.description import DeliveryStream, S3Destination
+from sandbox.delivery.diagnostics import Diagnostics, error_code
+from sandbox.delivery.objects import error_line
+from sandbox.delivery.outlet import Outlet
+from sandbox.delivery.processor import Record, Verdict
 from sandbox.delivery.progress import ShardProgress, Ticket
 from sandbox.delivery.roles import Roles, Sandbox
 from sandbox.delivery.source import POLL_SECONDS, SHORTEST_POLL_SECONDS, ShardReader, list_shards, parents
@@ -28,27 +29,24 @@ log = logging.getLogger("delivery")
 
 SERVICE_PRINCIPAL = "firehose.amazonaws.com"
 SESSION_NAME = "AWSFirehoseToS3"  # seen in CloudTrail as the session of Firehose's S3 deliveries
+
+# Error output types. The second was seen in the field; the third stands in the developer guide, "Buffer data
+# for dynamic partitioning", with its limit of 500.
 PROCESSING_FAILED = "processing-failed"
+METADATA_EXTRACTION_FAILED = "metadata-extraction-failed"
+ACTIVE_PARTITION_EXCEEDED = "activePartitionExceeded"
+ACTIVE_PARTITIONS = 500
+
 # Reading pauses while this much waits for S3, so that a refused PutObject does not fill the memory.
 MEMORY_LIMIT = 192 * 1024 * 1024
+DEFAULT_RETENTION_HOURS = 24
 _TICK_SECONDS = 0.05
-
-
-@dataclass
-class Counts:
-    """What happened so far, in records except where the name says otherwise."""
-
-    delivered: int = 0
-    dropped: int = 0
-    failed: int = 0
-    objects: int = 0
-    invocations: int = 0
-    retries: int = 0
-    expired: int = 0
+_SHARDS_SECONDS = 5.0
+_QUIET_SECONDS = 60.0
 
 
 @dataclass(eq=False)
-class _Open:
+class _Waiting:
     """The records of one shard that wait for the function."""
 
     ticket: Ticket
@@ -64,219 +62,221 @@ class Pipeline:
 
     def __init__(self, sandbox: Sandbox, stream: DeliveryStream) -> None:
         self.stream = stream
-        self.sandbox = sandbox
-        self.roles = Roles(
-            sandbox, stream.account, SERVICE_PRINCIPAL, SESSION_NAME, stream.arn, external_id=stream.account
-        )
-        self.counts = Counts()
         self.shards: dict[str, ShardProgress] = {}
         self.shards_listed_at = 0.0
-        self.last_error: dict[str, Any] | None = None
-        self._sealed: deque[Buffer] = deque()
-        self._sealed_bytes = 0
-        self._wake = threading.Event()
+        self.dropped = 0
+        self.invocations = 0
+        self._speed = sandbox.speed
+        self._retention_hours = DEFAULT_RETENTION_HOURS
+        self._roles = Roles(
+            sandbox, stream.account, SERVICE_PRINCIPAL, SESSION_NAME, stream.arn, external_id=stream.account
+        )
+        self.diagnostics = Diagnostics(
+            lambda: self.stream,
+            lambda: self._roles.client(self.stream.destination.role_arn, "logs"),
+            _QUIET_SECONDS / self._speed,
+        )
+        self._main = self._outlet(lambda: self.stream.destination)
+        self._backup = self._outlet(lambda: self.stream.backup or self.stream.destination)
         self._stopping = threading.Event()
-        self._lock = threading.Lock()
-        self._buffers = Buffers(lambda: self.stream.destination, sandbox.speed, self._seal)
         self._threads: list[threading.Thread] = []
+        self._lock = threading.Lock()
+
+    def _outlet(self, destination: Callable[[], S3Destination]) -> Outlet:
+        return Outlet(
+            stream=lambda: self.stream,
+            destination=destination,
+            client=lambda: self._roles.client(destination().role_arn, "s3"),
+            diagnostics=self.diagnostics,
+            speed=self._speed,
+            retention=lambda: self._retention_hours * 3600.0,
+        )
 
     def start(self) -> None:
         """Begin to deliver."""
-        self._spawn(self._follow_shards, f"{self.stream.name} shards")
-        self._spawn(self._deliver, f"{self.stream.name} delivery")
+        self._spawn("shards", self._follow_shards)
+        self._spawn("delivery", self._main.run, self._stopping)
+        self._spawn("backup", self._backup.run, self._stopping)
 
     def stop(self) -> None:
         """End; what is buffered is given up, as when a delivery stream is deleted."""
         self._stopping.set()
-        self._wake.set()
         for thread in list(self._threads):
             thread.join(timeout=5)
 
-    def _spawn(self, target: Any, name: str, *arguments: Any) -> None:
-        thread = threading.Thread(target=target, name=name, args=arguments, daemon=True)
+    def _spawn(self, name: str, target: Callable[..., None], *arguments: Any) -> None:
+        def run() -> None:
+            try:
+                target(*arguments)
+            except Exception:
+                log.exception("%s: delivery ends here: this is a defect of the sandbox", self.stream.name)
+                os._exit(1)  # half a pipeline would deliver half the data and look alive
+
+        thread = threading.Thread(target=run, name=f"{self.stream.name} {name}", daemon=True)
         self._threads.append(thread)
         thread.start()
 
-    def _note(self, code: str, error: Exception | None = None) -> None:
-        """Remember a failure: its code and the service's message, which never holds a payload."""
-        message = function.MESSAGES.get(code, "") if error is None else str(error)
-        with self._lock:
-            self.counts.retries += 1
-            self.last_error = {"code": code, "message": message, "at": time.time()}
-        log.warning("%s: %s: %s", self.stream.name, code, message)
+    def _poll_seconds(self) -> float:
+        return max(SHORTEST_POLL_SECONDS, POLL_SECONDS / self._speed)
 
     # Shards
 
     def _kinesis(self) -> Any:
-        return self.roles.client(self.stream.source_role_arn, "kinesis")
+        return self._roles.client(self.stream.source_role_arn, "kinesis")
 
     def _follow_shards(self) -> None:
-        backoff = Backoff(self.sandbox.speed)
+        """Read every shard of the source; a child begins when its parents have been read to their end."""
+        backoff = Backoff(self._speed)
         while not self._stopping.is_set():
             asked_at = time.time()
             try:
                 listed = list_shards(self._kinesis(), self.stream.source_arn)
+                described = self._kinesis().describe_stream(StreamARN=self.stream.source_arn, Limit=1)
             except (ClientError, BotoCoreError) as error:
-                self._note("Kinesis.ListShards", error)
+                self.diagnostics.failed(error_code("Kinesis", error), error)
                 backoff.wait(self._stopping)
                 continue
             backoff.reset()
+            self._retention_hours = described["StreamDescription"]["RetentionPeriodHours"]
             known = {shard["ShardId"] for shard in listed}
             for shard in listed:
                 name = shard["ShardId"]
                 before = [parent for parent in parents(shard) if parent in known]
-                if name not in self.shards and all(
-                    parent in self.shards and self.shards[parent].finished for parent in before
-                ):
+                if name not in self.shards and all(self._finished(parent) for parent in before):
                     self.shards[name] = ShardProgress(name)
-                    self._spawn(self._consume, f"{self.stream.name} {name}", self.shards[name])
-            if all(name in self.shards for name in known):
+                    self._spawn(name, self._consume, self.shards[name])
+            if known <= self.shards.keys():
                 self.shards_listed_at = asked_at
-            self._stopping.wait(max(SHORTEST_POLL_SECONDS, POLL_SECONDS / self.sandbox.speed) * 5)
+            self._stopping.wait(max(SHORTEST_POLL_SECONDS, _SHARDS_SECONDS / self._speed))
+
+    def _finished(self, shard: str) -> bool:
+        return shard in self.shards and self.shards[shard].finished
 
     def _consume(self, shard: ShardProgress) -> None:
         reader = ShardReader(
             client=self._kinesis,
             stream=self.stream,
             progress=shard,
-            backoff=Backoff(self.sandbox.speed),
-            failed=self._note,
+            backoff=Backoff(self._speed),
+            failed=lambda error: self.diagnostics.failed(error_code("Kinesis", error), error),
             stopping=self._stopping,
         )
-        batch: _Open | None = None
+        waiting: _Waiting | None = None
         for records, asked_at, at_end in reader.reads():
             for record in records:
-                batch = self._take(shard, batch, record)
-            if batch and self._due(batch):
-                self._process(shard, batch)
-                batch = None
+                waiting = self._take(shard, waiting, record)
+            if waiting and self._due(waiting):
+                self._process(shard, waiting)
+                waiting = None
             if at_end:
                 shard.caught_up(asked_at)
-                self._stopping.wait(max(SHORTEST_POLL_SECONDS, POLL_SECONDS / self.sandbox.speed))
+                self._stopping.wait(self._poll_seconds())
             while self._held() > MEMORY_LIMIT and not self._stopping.is_set():
                 self._stopping.wait(_TICK_SECONDS)
-        if batch and not self._stopping.is_set():
-            self._process(shard, batch)
+        if waiting and not self._stopping.is_set():
+            self._process(shard, waiting)
         shard.finished = True
+
+    def _held(self) -> int:
+        return self._main.waiting()[1] + self._backup.waiting()[1]
 
     # Function
 
-    def _take(self, shard: ShardProgress, batch: _Open | None, record: Record) -> _Open | None:
-        """Add a record to the shard's batch, which is processed when it is full."""
+    def _take(self, shard: ShardProgress, waiting: _Waiting | None, record: Record) -> _Waiting | None:
+        """Add a record to those that wait for the function; a full batch is processed."""
         fragment = function.fragment(record, shard.shard_id)
-        if batch and batch.payload + len(fragment) + 1 > function.PAYLOAD_LIMIT:
-            self._process(shard, batch)
-            batch = None
-        if batch is None:
+        if waiting and waiting.payload + len(fragment) + 1 > function.PAYLOAD_LIMIT:
+            self._process(shard, waiting)
+            waiting = None
+        if waiting is None:
             now = time.time()
-            batch = _Open(shard.open(now), now)
-        batch.records.append(record)
-        batch.fragments.append(fragment)
-        batch.size += len(record.data)
-        batch.payload += len(fragment) + 1
-        shard.add(batch.ticket, record.sequence, 1)
-        if self.stream.processor is None or batch.size >= self.stream.processor.buffering.size:
-            self._process(shard, batch)
+            waiting = _Waiting(shard.open(now), now)
+        waiting.records.append(record)
+        waiting.fragments.append(fragment)
+        waiting.size += len(record.data)
+        waiting.payload += len(fragment) + 1
+        shard.add(waiting.ticket, record.sequence, 1)
+        if self.stream.processor is None or waiting.size >= self.stream.processor.buffering.size:
+            self._process(shard, waiting)
             return None
-        return batch
+        return waiting
 
-    def _due(self, batch: _Open) -> bool:
+    def _due(self, waiting: _Waiting) -> bool:
         processor = self.stream.processor
         interval = processor.buffering.interval if processor else 0.0
-        return time.time() - batch.opened_at >= interval / self.sandbox.speed
+        return time.time() - waiting.opened_at >= interval / self._speed
 
-    def _process(self, shard: ShardProgress, batch: _Open) -> None:
-        stream, processor = self.stream, self.stream.processor
-        records = batch.records
-        if processor is None:
-            verdicts = [function.Verdict(record, function.OK, record.data) for record in records]
-        else:
-            backoff = Backoff(self.sandbox.speed)
-
-            def failed_attempt(_number: int, code: str) -> None:
-                self._note(code)
-                backoff.wait(self._stopping)
-
-            def new_event() -> bytes:
-                self.counts.invocations += 1
-                return function.event(stream.source_arn, stream.arn, stream.region, batch.fragments)
-
-            verdicts = function.process(
-                lambda: self.roles.client(processor.role_arn, "lambda"),
-                processor,
-                records,
-                new_event,
-                failed_attempt,
-            )
-        good = [verdict for verdict in verdicts if verdict.result == function.OK]
-        bad = [verdict for verdict in verdicts if verdict.result == function.FAILED]
-        if good:
-            oldest = min(verdict.record.arrival for verdict in good)
-            self._buffers.add(DATA, [verdict.data for verdict in good], oldest, shard, batch.ticket)
-        if bad and processor:
-            oldest = min(verdict.record.arrival for verdict in bad)
-            lines = [error_line(verdict, processor.function_arn) for verdict in bad]
-            self._buffers.add((PROCESSING_FAILED, ()), lines, oldest, shard, batch.ticket)
-        with self._lock:
-            self.counts.dropped += len(verdicts) - len(good) - len(bad)
-        shard.release(batch.ticket)
-
-    # S3
-
-    def _seal(self, buffer: Buffer) -> None:
-        with self._lock:
-            self._sealed.append(buffer)
-            self._sealed_bytes += buffer.packed
-        self._wake.set()
-
-    def _held(self) -> int:
-        return self._sealed_bytes + self._buffers.waiting()[1]
-
-    def _deliver(self) -> None:
-        while not self._stopping.is_set():
-            self._buffers.seal_due()
-            while self._sealed and not self._stopping.is_set():
-                self._put(self._sealed[0])
+    def _process(self, shard: ShardProgress, waiting: _Waiting) -> None:
+        if self.stream.backup:
+            data = [record.data for record in waiting.records]
+            oldest = min(record.arrival for record in waiting.records)
+            self._backup.buffers.add(DATA, data, oldest, shard, waiting.ticket)
+        lanes: dict[Lane, list[Verdict]] = defaultdict(list)
+        for verdict in self._verdicts(waiting):
+            lane, judged = self._lane(verdict, lanes.keys())
+            if lane is None:
                 with self._lock:
-                    self._sealed_bytes -= self._sealed.popleft().packed
-                self._buffers.seal_due()
-            self._wake.clear()
-            self._wake.wait(_TICK_SECONDS)
+                    self.dropped += 1
+            else:
+                lanes[lane].append(judged)
+        for lane, verdicts in lanes.items():
+            oldest = min(verdict.record.arrival for verdict in verdicts)
+            rows = [self._error_line(verdict) if lane[0] else verdict.data for verdict in verdicts]
+            self._main.buffers.add(lane, rows, oldest, shard, waiting.ticket)
+        shard.release(waiting.ticket)
 
-    def _put(self, buffer: Buffer) -> None:
-        destination = self.stream.destination
-        moment = dt.datetime.fromtimestamp(buffer.oldest / 1000, ZoneInfo(destination.time_zone))
-        error_type, keys = buffer.lane
-        prefix = evaluate(
-            destination.error_prefix if error_type else destination.prefix,
-            moment,
-            error_type=error_type,
-            partition_keys=dict(keys),
-        )
-        key = prefix + suffix(self.stream, destination, dt.datetime.now(ZoneInfo(destination.time_zone)))
-        arguments = put_arguments(destination, key, buffer.body())
-        backoff = Backoff(self.sandbox.speed)
-        while not self._stopping.is_set():
-            try:
-                self.roles.client(destination.role_arn, "s3").put_object(**arguments)
-            except (ClientError, BotoCoreError) as error:
-                self._note("S3.PutObject", error)
-                backoff.wait(self._stopping)
-                continue
+    def _error_line(self, verdict: Verdict) -> bytes:
+        processor = self.stream.processor
+        return error_line(verdict, processor.function_arn if processor else "")
+
+    def _verdicts(self, waiting: _Waiting) -> Sequence[Verdict]:
+        stream, processor = self.stream, self.stream.processor
+        if processor is None:
+            return [Verdict(record, function.OK, record.data) for record in waiting.records]
+        backoff = Backoff(self._speed)
+
+        def failed_attempt(code: str) -> None:
+            self.diagnostics.failed(code)
+            backoff.wait(self._stopping)
+
+        def new_event() -> bytes:
             with self._lock:
-                self.counts.objects += 1
-                if error_type:
-                    self.counts.failed += buffer.records
-                else:
-                    self.counts.delivered += buffer.records
-            for ticket, shard in buffer.tickets.items():
-                shard.release(ticket)
-            return
+                self.invocations += 1
+            return function.event(stream.source_arn, stream.arn, stream.region, waiting.fragments)
+
+        return function.process(
+            client=lambda: self._roles.client(processor.role_arn, "lambda"),
+            processor=processor,
+            records=waiting.records,
+            new_event=new_event,
+            failed_attempt=failed_attempt,
+        )
+
+    def _lane(self, verdict: Verdict, taken: Any) -> tuple[Lane | None, Verdict]:
+        """Where a record goes: data, one of its partitions, an error type, or nowhere (Dropped)."""
+        if verdict.result == function.DROPPED:
+            return None, verdict
+        if verdict.result == function.FAILED:
+            return (PROCESSING_FAILED, ()), verdict
+        return self._partition(verdict, taken) if self.stream.partition_keys else (DATA, verdict)
+
+    def _partition(self, verdict: Verdict, taken: Any) -> tuple[Lane, Verdict]:
+        """The partition of a record; `taken` are the lanes its batch goes to already."""
+        given = verdict.partition_keys or {}
+        keys = tuple((name, given.get(name) or "") for name in self.stream.partition_keys)
+        if not all(value for _, value in keys):
+            code = "DynamicPartitioning.MetadataExtractionFailed"
+            return (METADATA_EXTRACTION_FAILED, ()), verdict.failed(code)
+        lane: Lane = ("", keys)
+        if lane not in taken:
+            active = self._main.partitions() | {one for one in taken if not one[0]}
+            if lane not in active and len(active) >= ACTIVE_PARTITIONS:
+                code = "DynamicPartitioning.ActivePartitionExceeded"
+                return (ACTIVE_PARTITION_EXCEEDED, ()), verdict.failed(code)
+        return lane, verdict
 
     def status(self) -> dict[str, Any]:
-        """What `delivery.json` says of this delivery stream."""
-        buffered, _, _ = self._buffers.waiting()
-        sealed = sum(buffer.records for buffer in list(self._sealed))
+        """What `delivery.json` says of this delivery stream; counts are records unless named otherwise."""
         shards = list(self.shards.values())
         opened = [moment for moment in (shard.oldest_opened_at() for shard in shards) if moment is not None]
         return {
@@ -287,10 +287,17 @@ class Pipeline:
             "bucket": self.stream.destination.bucket,
             "function": self.stream.processor.function_arn if self.stream.processor else None,
             "read": sum(shard.read for shard in shards),
-            **vars(self.counts),
-            "buffered": buffered + sealed,
+            "delivered": self._main.delivered,
+            "failed": self._main.failed,
+            "dropped": self.dropped,
+            "expired": self._main.expired,
+            "backed_up": self._backup.delivered,
+            "objects": self._main.objects,
+            "invocations": self.invocations,
+            "retries": self.diagnostics.failures,
+            "buffered": self._main.waiting()[0],
             "oldest_buffered_seconds": round(time.time() - min(opened), 3) if opened else 0,
-            "last_error": self.last_error,
+            "last_error": self.diagnostics.last,
             "shards_listed_at": self.shards_listed_at,
             "shards": {
                 shard.shard_id: {
@@ -298,7 +305,7 @@ class Pipeline:
                     "last_read": shard.last_read,
                     "last_delivered": shard.last_delivered,
                     "complete_through": shard.complete_through,
-                    "finished": shard.finished,
+                    "complete": shard.finished and shard.idle,
                 }
                 for shard in shards
             },

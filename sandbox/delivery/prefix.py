@@ -1,6 +1,7 @@
 """Prefix expressions: `!{timestamp:…}`, `!{firehose:…}`, `!{partitionKeyFromLambda:…}`.
 
-Source: developer guide, "Understand custom prefixes for Amazon S3 objects".
+Source: developer guide, "Understand custom prefixes for Amazon S3 objects", with its rules on which
+expression may stand in which prefix.
 """
 
 from __future__ import annotations
@@ -11,14 +12,65 @@ import re
 import string
 from collections.abc import Mapping
 
-from sandbox.delivery.timestamps import format_timestamp
+from sandbox.delivery.timestamps import PatternError, format_timestamp
 
-_EXPRESSION = re.compile(r"!\{([A-Za-z]+):([^}]*)\}")
+_EXPRESSION = re.compile(r"!\{([A-Za-z]+):((?:'[^']*'|[^}'])*)\}")
+_ANYTHING = re.compile(r"!\{[^}]*\}?")
 DEFAULT_FORMAT = "yyyy/MM/dd/HH/"
+RANDOM_CHARACTERS = 11
 
 
-class PrefixError(Exception):
-    """A prefix Firehose would refuse, or that this data plane cannot evaluate."""
+class PrefixError(ValueError):
+    """A prefix that Firehose refuses, or that cannot be evaluated here; the message says why."""
+
+
+def partition_keys(prefix: str) -> list[str]:
+    """The keys the prefix takes from the function's metadata."""
+    return [argument for namespace, argument in _parse(prefix) if namespace == "partitionKeyFromLambda"]
+
+
+def _parse(prefix: str) -> list[tuple[str, str]]:
+    found = [match.groups() for match in _EXPRESSION.finditer(prefix)]
+    rest = _EXPRESSION.sub("", prefix)
+    malformed = _ANYTHING.search(rest)
+    if malformed:
+        raise PrefixError(f"{malformed.group()!r} is no expression: write !{{namespace:value}}")
+    return [(namespace, argument) for namespace, argument in found]
+
+
+def validate(prefix: str, error_prefix: str, *, dynamic: bool) -> None:
+    """Raise PrefixError unless the two prefixes obey the guide's rules; `dynamic` is dynamic partitioning."""
+    expressions, error_expressions = _parse(prefix), _parse(error_prefix)
+    if expressions and not error_prefix:
+        raise PrefixError("Prefix has expressions, so ErrorOutputPrefix must be given")
+    if error_expressions and ("firehose", "error-output-type") not in error_expressions:
+        raise PrefixError("ErrorOutputPrefix has expressions, so it must have !{firehose:error-output-type}")
+    if ("firehose", "error-output-type") in expressions:
+        raise PrefixError("!{firehose:error-output-type} belongs into ErrorOutputPrefix, not into Prefix")
+    for namespace, argument in [*expressions, *error_expressions]:
+        _validate_expression(namespace, argument)
+    keys = partition_keys(prefix)
+    if partition_keys(error_prefix):
+        raise PrefixError("!{partitionKeyFromLambda:…} cannot stand in ErrorOutputPrefix")
+    if keys and not dynamic:
+        raise PrefixError("!{partitionKeyFromLambda:…} needs dynamic partitioning")
+    if dynamic and not keys:
+        raise PrefixError("dynamic partitioning needs !{partitionKeyFromLambda:…} in Prefix")
+
+
+def _validate_expression(namespace: str, argument: str) -> None:
+    if namespace == "timestamp":
+        try:
+            format_timestamp(argument, dt.datetime.now(dt.UTC))
+        except PatternError as error:
+            raise PrefixError(str(error)) from error
+    elif namespace == "partitionKeyFromQuery":
+        raise PrefixError("!{partitionKeyFromQuery:…} needs jq, which is not emulated: use the function")
+    elif namespace == "firehose":
+        if argument not in {"random-string", "error-output-type"}:
+            raise PrefixError(f"!{{firehose:{argument}}} does not exist")
+    elif namespace != "partitionKeyFromLambda":
+        raise PrefixError(f"the namespace {namespace!r} does not exist")
 
 
 def evaluate(
@@ -26,30 +78,35 @@ def evaluate(
     moment: dt.datetime,
     *,
     error_type: str = "",
-    partition_keys: Mapping[str, str] | None = None,
+    keys: Mapping[str, str] | None = None,
 ) -> str:
     """The prefix as it stands before the object's name; `moment` carries the destination's time zone.
 
-    A prefix without a timestamp expression gets `yyyy/MM/dd/HH/` appended; an error prefix that does not name
-    its type gets the type as a folder before that.
+    A prefix without a timestamp expression gets `yyyy/MM/dd/HH/` appended, unless it takes partition keys
+    [unverified]; an error prefix that does not name its type gets the type as a folder before that.
     """
-
-    def value(match: re.Match[str]) -> str:
+    parts: list[str] = []
+    end = 0
+    namespaces = set()
+    named = False
+    for match in _EXPRESSION.finditer(prefix):
         namespace, argument = match.groups()
+        namespaces.add(namespace)
+        parts.append(prefix[end : match.start()])
+        end = match.end()
         if namespace == "timestamp":
-            return format_timestamp(argument, moment)
-        if namespace == "firehose" and argument == "random-string":
-            return "".join(random.choices(string.ascii_letters + string.digits, k=11))  # noqa: S311
-        if namespace == "firehose" and argument == "error-output-type":
-            return error_type
-        if namespace == "partitionKeyFromLambda" and partition_keys is not None:
-            return partition_keys[argument]
-        raise PrefixError(f"the expression {match.group()!r} cannot be evaluated")
-
-    evaluated = _EXPRESSION.sub(value, prefix)
-    names = {match.group(1) for match in _EXPRESSION.finditer(prefix)}
-    if error_type and "firehose:error-output-type" not in prefix:
-        evaluated += f"{error_type}/"
-    if "timestamp" not in names and not (names & {"partitionKeyFromLambda"}):
-        evaluated += format_timestamp(DEFAULT_FORMAT, moment)
-    return evaluated
+            parts.append(format_timestamp(argument, moment))
+        elif argument == "random-string":
+            characters = string.ascii_letters + string.digits
+            parts.append("".join(random.choices(characters, k=RANDOM_CHARACTERS)))  # noqa: S311
+        elif argument == "error-output-type":
+            named = True
+            parts.append(error_type)
+        else:
+            parts.append((keys or {})[argument])
+    parts.append(prefix[end:])
+    if error_type and not named:
+        parts.append(f"{error_type}/")
+    if not namespaces & {"timestamp", "partitionKeyFromLambda"}:
+        parts.append(format_timestamp(DEFAULT_FORMAT, moment))
+    return "".join(parts)

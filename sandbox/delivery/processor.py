@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import orjson
@@ -27,36 +27,6 @@ DROPPED = "Dropped"
 FAILED = "ProcessingFailed"
 _RESULTS = frozenset({OK, DROPPED, FAILED})
 
-# Error codes as the developer guide lists them and as error objects in the field carry them.
-MESSAGES = {
-    "Lambda.FunctionError": "The Lambda function was successfully invoked but it returned an error result.",
-    "Lambda.FunctionTimedOut": (
-        "The Lambda function invocation timed out. Increase the Timeout setting in the Lambda function."
-    ),
-    "Lambda.InvokeAccessDenied": (
-        "Access was denied. Ensure that the access policy allows access to the Lambda function."
-    ),
-    "Lambda.ResourceNotFound": (
-        "The Lambda function does not exist. Use a different function that does exist."
-    ),
-    "Lambda.InvokeLimitExceeded": (
-        "The Lambda invocation limit was exceeded. Increase the concurrent execution limit of the function."
-    ),
-    "Lambda.InternalServerError": "The Lambda service could not be reached or failed.",
-    "Lambda.JsonProcessingException": (
-        "There was an error parsing returned records from the Lambda function. Ensure that the returned "
-        "records follow the status model that is required by Amazon Data Firehose."
-    ),
-    "Lambda.MissingRecordId": (
-        "One or more record Ids were not returned. Ensure that the Lambda function returns all received "
-        "record Ids."
-    ),
-    "Lambda.DuplicatedRecordId": (
-        "Multiple records were returned with the same record ID. Ensure that the Lambda function returns "
-        "unique record IDs for each record."
-    ),
-    "Lambda.ProcessingFailedStatus": "ProcessingFailed status set for record",
-}
 _INVOKE_ERRORS = {
     "AccessDenied": "Lambda.InvokeAccessDenied",
     "AccessDeniedException": "Lambda.InvokeAccessDenied",
@@ -86,6 +56,10 @@ class Verdict:
     error_code: str = ""
     attempts: int = 1
     ended_at: int = 0
+
+    def failed(self, code: str) -> Verdict:
+        """The same record, failed after the function."""
+        return replace(self, result=FAILED, data=b"", error_code=code)
 
 
 def fragment(record: Record, shard_id: str) -> bytes:
@@ -214,15 +188,16 @@ def _attempt(client: Any, processor: Processor, payload: bytes) -> bytes:
 
 
 def process(
+    *,
     client: Callable[[], Any],
     processor: Processor,
     records: Sequence[Record],
     new_event: Callable[[], bytes],
-    failed_attempt: Callable[[int, str], None],
+    failed_attempt: Callable[[str], None],
 ) -> list[Verdict]:
     """Invoke the function on a batch, `retries` more times when it fails, and judge every record.
 
-    `failed_attempt(number, error code)` is told of each failure and does the waiting.
+    `failed_attempt(error code)` is told of each failure and does the waiting.
     """
     attempt = 0
     while True:
@@ -234,7 +209,7 @@ def process(
                 raise _AttemptFailedError("Lambda.InvokeAccessDenied") from error
         except _AttemptFailedError as error:
             if attempt <= processor.retries:
-                failed_attempt(attempt, error.code)
+                failed_attempt(error.code)
                 continue
             now = int(time.time() * 1000)
             return [

@@ -48,7 +48,7 @@ class ShardReader:
         stream: DeliveryStream,
         progress: ShardProgress,
         backoff: Backoff,
-        failed: Callable[[str, Exception], None],
+        failed: Callable[[Exception], None],
         stopping: threading.Event,
     ) -> None:
         self._client = client
@@ -91,7 +91,7 @@ class ShardReader:
             except (ClientError, BotoCoreError) as error:
                 self._iterator = None  # a new one continues after the last record that was read
                 if _code(error) != "ExpiredIteratorException":
-                    self._failed("Kinesis.GetRecords", error)
+                    self._failed(error)
                     self._backoff.wait(self._stopping)
                 yield [], asked_at, False
                 continue

@@ -1,0 +1,134 @@
+"""One S3 destination of a delivery stream: buffers in, objects out, each put repeated until it succeeds.
+
+"If data delivery to your destination fails, the retry duration is as long as the retention of the source
+stream" (developer guide, "Handle data delivery failures", Kinesis source): after that the object is given up.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import logging
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from sandbox.delivery.buffers import Buffer, Buffers
+from sandbox.delivery.description import DeliveryStream, S3Destination
+from sandbox.delivery.diagnostics import Diagnostics, error_code
+from sandbox.delivery.objects import put_arguments, suffix
+from sandbox.delivery.prefix import evaluate, partition_keys
+from sandbox.delivery.waiting import Backoff
+
+log = logging.getLogger("delivery")
+
+_TICK_SECONDS = 0.05
+
+
+@dataclass(eq=False)
+class _Pending:
+    """A sealed buffer on its way, under one key for all attempts: a repeated put replaces, never doubles."""
+
+    buffer: Buffer
+    arguments: dict[str, Any]
+    backoff: Backoff
+    due: float = 0.0
+
+
+@dataclass(eq=False)
+class Outlet:
+    """Delivers the buffers of one destination. `retention` is the source stream's, in seconds."""
+
+    stream: Callable[[], DeliveryStream]
+    destination: Callable[[], S3Destination]
+    client: Callable[[], Any]
+    diagnostics: Diagnostics
+    speed: float
+    retention: Callable[[], float]
+    delivered: int = 0
+    failed: int = 0
+    expired: int = 0
+    objects: int = 0
+    buffers: Buffers = field(init=False)
+    _pending: list[_Pending] = field(default_factory=list)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _wake: threading.Event = field(default_factory=threading.Event)
+
+    def __post_init__(self) -> None:
+        self.buffers = Buffers(self.destination, self.speed, self._seal)
+
+    def _seal(self, buffer: Buffer) -> None:
+        """Name the object: the prefix is evaluated now, with the description as it stands now."""
+        destination = self.destination()
+        error_type, keys = buffer.lane
+        if not error_type and partition_keys(destination.prefix) != [name for name, _ in keys]:
+            destination = buffer.destination  # changed meanwhile: only the old prefix fits these keys
+        oldest = dt.datetime.fromtimestamp(buffer.oldest / 1000, destination.time_zone)
+        prefix = evaluate(
+            destination.error_prefix if error_type else destination.prefix,
+            oldest,
+            error_type=error_type,
+            keys=dict(keys),
+        )
+        now = dt.datetime.now(destination.time_zone)
+        key = prefix + suffix(self.stream(), buffer.destination, now)
+        arguments = put_arguments(buffer.destination, key, buffer.body())
+        with self._lock:
+            self._pending.append(_Pending(buffer, arguments, Backoff(self.speed)))
+        self._wake.set()
+
+    def run(self, stopping: threading.Event) -> None:
+        """Deliver until told to stop."""
+        while not stopping.is_set():
+            self.buffers.seal_due()
+            with self._lock:
+                due = [one for one in self._pending if one.due <= time.monotonic()]
+            for one in due:
+                self._attempt(one)
+                if stopping.is_set():
+                    return
+                self.buffers.seal_due()
+            self._wake.clear()
+            self._wake.wait(_TICK_SECONDS)
+
+    def _attempt(self, pending: _Pending) -> None:
+        try:
+            self.client().put_object(**pending.arguments)
+        except (ClientError, BotoCoreError) as error:
+            self.diagnostics.failed(error_code("S3", error), error)
+            pending.due = time.monotonic() + pending.backoff.next_pause()
+            if time.time() - pending.buffer.oldest / 1000 > self.retention():
+                log.error("%s: an object was given up after the retention", self.stream().name)
+                self._done(pending, expired=True)
+            return
+        self._done(pending, expired=False)
+
+    def _done(self, pending: _Pending, *, expired: bool) -> None:
+        buffer = pending.buffer
+        with self._lock:
+            self._pending.remove(pending)
+            if expired:
+                self.expired += buffer.records
+            elif buffer.lane[0]:
+                self.failed += buffer.records
+            else:
+                self.delivered += buffer.records
+            self.objects += not expired
+        for ticket, shard in buffer.tickets.items():
+            shard.release(ticket)
+
+    def waiting(self) -> tuple[int, int]:
+        """Records and bytes in memory that have not arrived yet."""
+        records, packed = self.buffers.waiting()
+        with self._lock:
+            sealed = [one.buffer for one in self._pending]
+        return records + sum(b.records for b in sealed), packed + sum(b.packed for b in sealed)
+
+    def partitions(self) -> set[Any]:
+        """The active partitions: data that has not arrived yet, by its partition keys."""
+        with self._lock:
+            sealed = {one.buffer.lane for one in self._pending}
+        return {lane for lane in sealed | self.buffers.lanes() if not lane[0]}
