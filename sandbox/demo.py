@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 import time
@@ -63,9 +64,12 @@ def main() -> int:
         producer = boto3.Session(profile_name="producer")
         consumer = boto3.Session(profile_name="consumer")
         put_items(lake, producer)
+        console.rule("2. wait for delivery, compare lake and table")
         agreed = lake_equals_table()
         show_objects(lake, consumer)
         show_schema(lake, consumer)
+        console.print("every attribute has its column now: compare again, column by column")
+        agreed = lake_equals_table() and agreed
         show_queries(lake)
         denied = stranger_is_denied(lake)
     except DemoError as error:
@@ -79,7 +83,7 @@ def main() -> int:
 
 def run(*arguments: str) -> None:
     """Show a command as the user would type it, then run it."""
-    console.print(f"[dim]$ python {' '.join(arguments)}[/dim]")
+    console.print(f"$ python {shlex.join(arguments)}", style="dim", markup=False, highlight=False)
     done = subprocess.run([sys.executable, *arguments], check=False)
     if done.returncode:
         raise DemoError(f"the command above ended with exit code {done.returncode}; its last lines say why")
@@ -103,7 +107,6 @@ def put_items(lake: Lake, producer: boto3.Session) -> None:
 
 def lake_equals_table() -> bool:
     """Wait for delivery, then compare the lake with the table, item by item."""
-    console.rule("2. wait for delivery, compare lake and table")
     console.print("[dim]$ python -m sandbox check[/dim]")
     return subprocess.run([sys.executable, "-m", "sandbox", "check"], check=False).returncode == 0
 
