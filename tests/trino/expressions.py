@@ -1,0 +1,56 @@
+"""Trino's answers to a list of expressions and queries: asked live, and kept for the tests without Java.
+
+`expressions.sql` is the list, `expressions.json` what Trino answered: for each line either
+`{"columns": [[name, type], …], "rows": [[text, …], …]}` in Athena's types and text, or `{"error": name}`.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from tests.trino.client import Client, TrinoError
+from tests.trino.engines import athena_answer
+
+HERE = Path(__file__).parent
+RECORDED = HERE / "expressions.json"
+_WHOLE = ("SELECT", "WITH", "VALUES")
+
+Answer = dict[str, Any]
+
+
+def sections() -> dict[str, list[str]]:
+    """The lines of `expressions.sql` by heading, in order."""
+    found: dict[str, list[str]] = {}
+    for paragraph in (HERE / "expressions.sql").read_text().split("\n\n")[1:]:
+        heading, *lines = paragraph.strip().splitlines()
+        found[heading.removeprefix("-- ")] = lines
+    return found
+
+
+def statement(expression: str) -> str:
+    """The query that asks for one line."""
+    return expression if expression.startswith(_WHOLE) else f"SELECT {expression}"
+
+
+def recorded() -> dict[str, Answer]:
+    """Trino's answer to every line."""
+    answers: dict[str, Answer] = json.loads(RECORDED.read_text())
+    return answers
+
+
+def ask(trino: Client, expression: str, database: str) -> Answer:
+    """What Trino answers now."""
+    try:
+        columns, rows = athena_answer(trino, statement(expression), database)
+    except TrinoError as error:
+        return {"error": error.name}
+    return {"columns": [list(column) for column in columns], "rows": rows}
+
+
+def dump(answers: dict[str, Answer]) -> str:
+    """The text of `expressions.json`: a line an expression."""
+    lines = [
+        f"{json.dumps(line, ensure_ascii=False)}: {json.dumps(answer, ensure_ascii=False)}"
+        for line, answer in answers.items()
+    ]
+    return "{\n" + ",\n".join(lines) + "\n}\n"

@@ -1,0 +1,49 @@
+"""The recorded answers are Trino's, and the sandbox's Athena gives the same."""
+
+import pytest
+
+from tests.trino.client import Client
+from tests.trino.expressions import Answer, ask, recorded, sections, statement
+from tests.trino.lake import AthenaError, Lake
+
+SECTIONS = sections()
+
+
+def test_every_line_has_a_recorded_answer() -> None:
+    """`expressions.json` answers exactly the lines of `expressions.sql`, in their order."""
+    assert list(recorded()) == [line for lines in SECTIONS.values() for line in lines]
+
+
+@pytest.mark.parametrize("section", SECTIONS)
+def test_trino_answers_as_recorded(trino: Client, lake: Lake, section: str) -> None:
+    """The tests without Java hold the sandbox to these answers, so they have to be Trino's own."""
+    answers = recorded()
+    now = {line: ask(trino, line, lake.database) for line in SECTIONS[section]}
+    assert now == {line: answers[line] for line in SECTIONS[section]}
+
+
+@pytest.mark.parametrize("section", SECTIONS)
+def test_the_sandbox_answers_as_trino_does(lake: Lake, section: str) -> None:
+    """Types, text and the names of errors; what the sandbox cannot do it refuses, and never guesses."""
+    answers = recorded()
+    wrong = []
+    for line in SECTIONS[section]:
+        answer = ask_sandbox(lake, line)
+        if answer != answers[line] and "unsupported" not in answer:
+            wrong.append(f"{line}\n  Trino    {answers[line]}\n  sandbox  {answer}")
+    assert not wrong, f"{len(wrong)} of {len(SECTIONS[section])}:\n" + "\n".join(wrong)
+
+
+def ask_sandbox(lake: Lake, line: str) -> Answer:
+    """The sandbox's answer in the form of `expressions.json`."""
+    try:
+        columns, rows = lake.query(statement(line))
+    except AthenaError as error:
+        return refusal(str(error))
+    return {"columns": [list(column) for column in columns], "rows": rows}
+
+
+def refusal(reason: str) -> Answer:
+    """An execution's reason: Athena starts it with the error's name."""
+    name = reason.split(":")[0].strip()
+    return {"unsupported": reason} if "sandbox" in reason else {"error": name}
