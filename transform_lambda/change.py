@@ -6,7 +6,7 @@ DynamoDB"; records as AWS was seen to write them are in tests/unit/transform/.
 
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import lru_cache
 from itertools import chain
@@ -14,9 +14,9 @@ from typing import Any, Final
 
 import orjson
 
-from transform_lambda.canonical import canonical_json, digest, sorted_json
+from transform_lambda.canonical import digest, ordered_json, sorted_json
 from transform_lambda.errors import ChangeShapeError, DepthError, DuplicateNameError, JsonError
-from transform_lambda.flatten import DEFAULT_MAX_DEPTH, Columns, Image, with_columns
+from transform_lambda.flatten import DEFAULT_MAX_DEPTH, Columns, Image, as_sent, with_columns
 
 # "Pattern: 0|([1-9]\d{0,128})" (Kinesis Data Streams API Reference, SequenceNumberRange): up to 129 digits.
 SEQUENCE_DIGITS: Final = 129
@@ -144,11 +144,10 @@ def _table(record: dict[str, Any]) -> str:
 def row_of(change: Change, max_depth: int = DEFAULT_MAX_DEPTH) -> Columns:
     """The row of a change: metadata columns, then the flattened item.
 
-    The members of sets are put in order in place; the change is otherwise left as it is.
-
     :raises RecordError: keys or images are not DynamoDB JSON
     """
-    return _row(change, max_depth)[0]
+    keys, old, new = as_sent([change.keys, change.old_image, change.new_image])
+    return _row(replace(change, keys=keys, old_image=old, new_image=new), max_depth)[0]
 
 
 def row_line(row: Columns) -> bytes:
@@ -181,7 +180,7 @@ def _row(change: Change, max_depth: int) -> tuple[Columns, _Texts]:
     item = old if change.change_type == "REMOVE" else new
     if item is None:
         item = keys
-    keys_text = canonical_json(keys)
+    keys_text = ordered_json(keys)
     if not _KEY_TYPES.issuperset(chain.from_iterable(keys.values())):
         raise ChangeShapeError("a key is not a string, a number or binary")
     row = with_columns(
@@ -203,10 +202,10 @@ def _row(change: Change, max_depth: int) -> tuple[Columns, _Texts]:
     # Flattening has put the sets of the item in order; the other image still has to be.
     old_text = new_text = None
     if old is not None:
-        old_text = sorted_json(old) if item is old else canonical_json(old)
+        old_text = sorted_json(old) if item is old else ordered_json(old)
         row["change_before"] = digest(old_text)
     if new is not None:
-        new_text = sorted_json(new) if item is new else canonical_json(new)
+        new_text = sorted_json(new) if item is new else ordered_json(new)
         row["change_after"] = digest(new_text)
     return row, (keys_text, old_text, new_text)
 

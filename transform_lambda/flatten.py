@@ -142,23 +142,44 @@ def _make_room() -> None:
 def flatten(image: Image, max_depth: int = DEFAULT_MAX_DEPTH) -> tuple[Columns, str | None]:
     """The columns of an item, and the JSON text for `change_rescued` (None when nothing was rescued).
 
-    The members of sets are put in order in place; image is otherwise left as it is.
-
-    :param image: DynamoDB JSON
+    :param image: DynamoDB JSON; binary as base64 text or, as boto3's clients return it, as bytes
     :param max_depth: most names a column may be made of; maps below stay one JSON value
     :raises AttributeValueError: image is not a map of AttributeValues
     :raises DepthError: nested more than MAX_LEVELS deep
     :raises RowTooLargeError: the names of the columns alone outgrow a response
     """
-    row = with_columns(dict.fromkeys(METADATA_COLUMNS), image, max_depth)
+    row = with_columns(dict.fromkeys(METADATA_COLUMNS), as_sent(image), max_depth)
     rescued = row["change_rescued"]
     for name in METADATA_COLUMNS:
         del row[name]
     return row, rescued
 
 
+def as_sent(image: Any) -> Any:
+    """A copy of an item as DynamoDB sends it: what boto3's clients decoded to bytes is base64 text again.
+
+    :raises AttributeValueError: image holds what JSON cannot
+    :raises DepthError: nested deeper than any DynamoDB item
+    """
+    try:
+        return orjson.loads(orjson.dumps(image, default=_base64))
+    except orjson.JSONEncodeError as error:
+        if "Recursion limit" in str(error):
+            raise DepthError("nested deeper than DynamoDB allows") from None
+        raise AttributeValueError("an image holds what JSON cannot") from None
+
+
+def _base64(value: Any) -> str:
+    if isinstance(value, bytes | bytearray):
+        return pybase64.b64encode_as_string(value)
+    raise TypeError
+
+
+# From here on images belong to the functions, which put the members of sets in order in place.
+
+
 def with_columns(metadata: Columns, image: Image, max_depth: int) -> Columns:
-    """A row of metadata (all METADATA_COLUMNS) and the columns of image; otherwise as `flatten`."""
+    """A row of metadata (all METADATA_COLUMNS) and the columns of image; errors as in `flatten`."""
     if type(image) is not dict:
         raise AttributeValueError("an image is not an object")
     row = metadata.copy()

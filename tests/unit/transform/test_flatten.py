@@ -1,0 +1,356 @@
+"""The flattening rule: names, nesting, values, collisions."""
+
+import json
+from decimal import Decimal
+
+import orjson
+import pytest
+
+from tests.unit.transform.records import EVERY_TYPE, EVERY_TYPE_ROW
+from transform_lambda import flatten as flattening
+from transform_lambda.errors import AttributeValueError, DepthError, RowTooLargeError
+from transform_lambda.flatten import MAX_LEVELS, METADATA_COLUMNS, column_name, flatten
+
+
+def columns_of(image, max_depth=32):
+    columns, rescued = flatten(image, max_depth)
+    assert rescued is None
+    return json.loads(orjson.dumps(columns))
+
+
+def rescued_of(image, max_depth=32):
+    columns, rescued = flatten(image, max_depth)
+    return json.loads(orjson.dumps(columns)), json.loads(rescued)
+
+
+def nested(levels, leaf):
+    """leaf under this many maps, each named m."""
+    value = leaf
+    for _ in range(levels):
+        value = {"M": {"m": value}}
+    return value
+
+
+def test_every_type_has_its_column():
+    """All ten AttributeValue types, as DESIGN.md's contract says."""
+    assert columns_of(EVERY_TYPE) == EVERY_TYPE_ROW
+
+
+def test_flattening_leaves_the_item_as_it_is():
+    """Callers may go on using an item they flattened, sets in their own order included."""
+    image = json.loads(json.dumps(EVERY_TYPE))
+    flatten(image)
+    assert json.dumps(image) == json.dumps(EVERY_TYPE)
+
+
+def test_binary_as_boto3_returns_it_is_the_same_item():
+    """boto3's clients decode B and BS to bytes; the lake has the base64 text DynamoDB sent."""
+    image = {"b": {"B": b"\x00\xff"}, "l": {"L": [{"B": bytearray(b"a")}]}, "s": {"BS": [b"b", b"a"]}}
+    assert columns_of(image) == {"b": "AP8=", "l": ["YQ=="], "s": ["YQ==", "Yg=="]}
+
+
+@pytest.mark.parametrize(
+    ("name", "column"),
+    [
+        ("pk", "pk"),
+        ("CustomerId", "customerid"),
+        ("State#Date", "state_date"),
+        ("a.b", "a_b"),
+        ("größe", "gr__e"),
+        ("日付", "__"),
+        ("with space", "with_space"),
+        ("1st", "1st"),
+        ("\u212a", "k"),
+        ("", ""),
+    ],
+)
+def test_column_names_are_lower_case_words(name, column):
+    """Lower-cased; every character outside [a-z0-9_] becomes one underscore."""
+    assert column_name(name) == column
+
+
+def test_maps_nest_with_a_double_underscore():
+    """customer.address.city is the column customer__address__city."""
+    image = {"Customer": {"M": {"Address": {"M": {"City": {"S": "Seoul"}}}}}}
+    assert columns_of(image) == {"customer__address__city": "Seoul"}
+
+
+def test_empty_containers_keep_their_presence():
+    """An empty map is {}, an empty list []."""
+    image = {"m": {"M": {}}, "l": {"L": []}, "n": {"M": {"m": {"M": {}}}}}
+    assert columns_of(image) == {"m": {}, "l": [], "n__m": {}}
+
+
+def test_maps_inside_lists_become_plain_objects_under_their_own_names():
+    """Only maps outside lists make columns."""
+    image = {"l": {"L": [{"M": {"Inner Map": {"M": {"X": {"N": "1"}}}}}]}}
+    assert columns_of(image) == {"l": [{"Inner Map": {"X": 1}}]}
+
+
+@pytest.mark.parametrize(
+    ("depth", "columns"),
+    [
+        (1, {"a": {"B": {"c": 1}}}),
+        (2, {"a__b": {"c": 1}}),
+        (3, {"a__b__c": 1}),
+        (32, {"a__b__c": 1}),
+    ],
+)
+def test_max_depth_bounds_the_names_in_a_column(depth, columns):
+    """Maps below FLATTEN_MAX_DEPTH stay one JSON value, under their own names."""
+    assert columns_of({"a": {"M": {"B": {"M": {"c": {"N": "1"}}}}}}, depth) == columns
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "0",
+        "1",
+        "-1",
+        "1.50",
+        "0.1",
+        "-0",
+        "123456789012345",
+        "0.000000000000001",
+        "1e5",
+        "1E+5",
+        "1000000000000000000000",
+    ],
+)
+def test_ordinary_numbers_are_json_numbers_in_their_own_text(text):
+    """At most 15 significant digits and an ordinary exponent: the text is written as sent."""
+    columns, _ = flatten({"n": {"N": text}})
+    assert orjson.dumps(columns) == b'{"n":%s}' % text.encode()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "1234567890123456",
+        "0.1234567890123456",
+        "12345678901234567890123456789012345678",
+        "1E-130",
+        "9.9999999999999999999999999999999999999E+125",
+        "1e23",
+        "007",
+        "+1",
+        ".5",
+        "5.",
+    ],
+)
+def test_other_numbers_are_json_strings_of_their_digits(text):
+    """What a double does not carry, and what JSON does not call a number, is a string as sent."""
+    assert columns_of({"n": {"N": text}}) == {"n": text}
+
+
+@pytest.mark.parametrize("text", ["9007199254740993", "0.30000000000000004", "1e22", "123456789012345e-22"])
+def test_a_number_read_as_a_double_keeps_every_digit(text):
+    """Whatever form is chosen, reading it as a double and as a decimal gives the same number."""
+    columns, _ = flatten({"n": {"N": text}})
+    value = json.loads(orjson.dumps(columns))["n"]
+    assert Decimal(str(value)) == Decimal(text)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "NaN",
+        "Infinity",
+        "-Infinity",
+        "",
+        " ",
+        "1 ",
+        "1_000",
+        "0x10",
+        "1e",
+        "--1",
+        "1.2.3",
+        "١٢",
+        "1,5",
+        1,
+        1.5,
+        True,
+        None,
+        [],
+        {},
+    ],
+)
+def test_what_is_no_number_is_refused(content):
+    """N holds decimal text, nothing else."""
+    with pytest.raises(AttributeValueError):
+        flatten({"n": {"N": content}})
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"X": "unknown tag"},
+        {"s": "wrong case"},
+        {},
+        {"S": "a", "N": "1"},
+        {"S": 1},
+        {"S": None},
+        {"BOOL": "true"},
+        {"BOOL": 1},
+        {"NULL": False},
+        {"NULL": None},
+        {"B": 1},
+        {"B": "not base64!"},
+        {"B": "AA="},
+        {"B": "A\u00e9=="},
+        {"BS": ["AA==", "?"]},
+        {"BS": "AA=="},
+        {"SS": "abc"},
+        {"SS": {"a": 1}},
+        {"SS": ["a", 1]},
+        {"SS": [["a"]]},
+        {"NS": ["1", "x"]},
+        {"NS": [1]},
+        {"L": {"S": "a"}},
+        {"L": "abc"},
+        {"L": ""},
+        {"L": [1]},
+        {"L": [[]]},
+        {"L": [{"S": 1}]},
+        {"M": []},
+        {"M": [{"S": "a"}]},
+        {"M": "ab"},
+        {"M": 1},
+        {"M": None},
+        {"M": {"a": "b"}},
+        {"M": {"a": {"M": {"b": {"Q": 1}}}}},
+        "text",
+        1,
+        None,
+        [],
+        ["S", "a"],
+    ],
+)
+@pytest.mark.parametrize("depth", [1, 32])
+@pytest.mark.parametrize("within", ["item", "map", "list"])
+def test_what_is_no_attribute_value_is_refused(value, depth, within):
+    """Wrong shapes, wrong types, unknown tags and bad base64, at every place a value can stand."""
+    image = {
+        "item": {"x": value},
+        "map": {"x": {"M": {"y": value}}},
+        "list": {"x": {"L": [{"S": "a"}, {"M": {"y": value}}, value]}},
+    }[within]
+    with pytest.raises(AttributeValueError):
+        flatten(image, depth)
+
+
+@pytest.mark.parametrize(
+    "image",
+    [None, [], "x", 1, [("a", {"S": "b"})], {"a": {"S": object()}}, {"a": {"S": "\ud800"}}, {1: {"S": "a"}}],
+)
+def test_what_is_no_map_is_refused(image):
+    """An item is a JSON object."""
+    with pytest.raises(AttributeValueError):
+        flatten(image)
+
+
+@pytest.mark.parametrize("depth", [1, 2, 31, 32, 1000])
+@pytest.mark.parametrize("container", ["map", "list", "both"])
+def test_every_depth_dynamodb_allows_is_flattened(depth, container):
+    """32 levels, however one counts them, in maps, lists and both by turns."""
+    value = {"S": "leaf"}
+    for level in range(33):
+        as_map = container == "map" or (container == "both" and level % 2)
+        value = {"M": {"m": value}} if as_map else {"L": [value]}
+    [[_, column]] = columns_of({"top": value}, depth).items()
+    assert "leaf" in json.dumps(column)
+
+
+@pytest.mark.parametrize("levels", [MAX_LEVELS, 200, 400])
+@pytest.mark.parametrize("depth", [1, 32, 1000])
+def test_deeper_than_dynamodb_allows_is_refused(levels, depth):
+    """Depth is bounded whatever FLATTEN_MAX_DEPTH says."""
+    with pytest.raises(DepthError):
+        flatten({"top": nested(levels, {"S": "leaf"})}, depth)
+    with pytest.raises(DepthError):
+        flatten({"top": nested(levels, {"L": []})}, depth)
+
+
+def test_exact_owner_of_a_column_keeps_it():
+    """`state` owns its column, `State` is rescued under its own name."""
+    image = {"State": {"S": "upper"}, "state": {"S": "lower"}, "pk": {"S": "a"}}
+    assert rescued_of(image) == ({"state": "lower", "pk": "a"}, {"State": "upper"})
+
+
+def test_attribute_at_the_top_owns_a_column_before_a_nested_one():
+    """`a__b` is the column's own name; the map's `a.b` is rescued under its path."""
+    image = {"a__b": {"S": "top"}, "a": {"M": {"b": {"S": "nested"}, "c": {"S": "free"}}}}
+    assert rescued_of(image) == ({"a__b": "top", "a__c": "free"}, {"a": {"b": "nested"}})
+
+
+def test_exact_path_owns_a_column_before_a_misspelt_one():
+    """Of two nested paths the one that spells the column keeps it."""
+    image = {"A": {"M": {"b": {"S": "other"}}}, "a": {"M": {"b": {"S": "exact"}}}}
+    assert rescued_of(image) == ({"a__b": "exact"}, {"A": {"b": "other"}})
+
+
+def test_without_an_exact_owner_all_are_rescued():
+    """No claimant is the owner, so none can be told from the others: all are rescued."""
+    image = {"State": {"S": "1"}, "STATE": {"S": "2"}}
+    assert rescued_of(image) == ({}, {"State": "1", "STATE": "2"})
+
+
+def test_two_exact_paths_are_both_rescued():
+    """a.b__c and a__b.c spell the same column equally well."""
+    image = {"a": {"M": {"b__c": {"S": "1"}}}, "a__b": {"M": {"c": {"S": "2"}}}}
+    assert rescued_of(image) == ({}, {"a": {"b__c": "1"}, "a__b": {"c": "2"}})
+
+
+@pytest.mark.parametrize("name", METADATA_COLUMNS)
+def test_metadata_always_keeps_its_column(name):
+    """An attribute named like a metadata column is rescued, whatever its case."""
+    image = {name: {"S": "mine"}, name.upper(): {"N": "1"}, "pk": {"S": "a"}}
+    assert rescued_of(image) == ({"pk": "a"}, {name: "mine", name.upper(): 1})
+
+
+def test_nested_paths_claim_metadata_columns_in_vain():
+    """change.id would be change__id, change_.id would be change___id: neither is metadata."""
+    image = {"change": {"M": {"id": {"S": "a"}}}}
+    assert columns_of(image) == {"change__id": "a"}
+
+
+def test_attribute_without_a_name_has_no_column():
+    """DynamoDB allows no empty name; should one come, its value is rescued, not lost."""
+    assert rescued_of({"": {"S": "x"}, "a": {"S": "y"}}) == ({"a": "y"}, {"": "x"})
+
+
+def test_rescued_values_are_plain_json_in_sorted_order():
+    """change_rescued is one text for one item, numbers and sets as everywhere."""
+    image = {
+        "X": {"M": {"b": {"N": "1E-130"}, "a": {"NS": ["3", "2"]}}},
+        "x": {"M": {"a": {"N": "1"}, "b": {"N": "2"}}},
+    }
+    assert flatten(image)[1] == '{"X":{"a":[2,3],"b":"1E-130"}}'
+
+
+def test_collision_below_the_depth_bound_is_none():
+    """Names inside one JSON value do not compete for columns."""
+    image = {"m": {"M": {"State": {"S": "1"}, "state": {"S": "2"}}}}
+    assert columns_of(image, 1) == {"m": {"State": "1", "state": "2"}}
+
+
+def test_item_whose_column_names_outgrow_a_response_is_refused_before_they_are_built():
+    """64 KB of map name times 20,000 attributes is a legal item and more than a gigabyte of names."""
+    image = {"m" * 65_535: {"M": {f"a{n}": {"N": "1"} for n in range(20_000)}}}
+    with pytest.raises(RowTooLargeError):
+        flatten(image)
+    nested_maps = {f"m{n}": {"M": {f"a{k}": {"N": "1"} for k in range(5)}} for n in range(1_000)}
+    with pytest.raises(RowTooLargeError):
+        flatten({"m" * 65_535: {"M": nested_maps}})
+
+
+def test_names_and_numbers_that_are_data_do_not_pile_up():
+    """What is remembered between records is bounded: names and numbers may be data, and long."""
+    for start in range(0, 40_000, 100):
+        image = {f"k{n}": {"M": {f"n{n}": {"N": str(n)}}} for n in range(start, start + 100)}
+        flatten(image | {"x" * 100_000 + str(start): {"N": "1" * 1_000}})
+    names = flattening._NAMES
+    assert len(names) + sum(1 + len(inner) for inner in names.inner.values()) <= flattening._MEMO_ENTRIES
+    assert len(flattening._NUMBERS) <= flattening._MEMO_ENTRIES
+    assert max(map(len, names)) <= flattening._MEMO_TEXT
+    assert max(map(len, flattening._NUMBERS)) <= flattening._MEMO_TEXT
