@@ -130,7 +130,7 @@ def _answers(answer: object) -> dict[str, list[tuple[str, bytes, dict[str, str] 
     """The returned records by id; ValueError for what is outside the status model."""
     if not isinstance(answer, dict):
         raise ValueError("the answer is not an object")
-    returned = answer.get("records") or []
+    returned = [] if answer.get("records") is None else answer["records"]
     if not isinstance(returned, list):
         raise ValueError("records is not a list")
     answers: dict[str, list[tuple[str, bytes, dict[str, str] | None]]] = {}

@@ -1,0 +1,114 @@
+"""`python -m sandbox check`: what it waits for, and how it ends."""
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sandbox import check
+from sandbox.check import CheckError, wait_until_delivered, waiting_for
+from sandbox.comparison import Comparison, Difference
+
+
+def status(complete_through: float = 10.0, **stream: Any) -> dict[str, Any]:
+    """A delivery.json of one stream with one shard."""
+    return {
+        "discovered_at": 10.0,
+        "refused": [],
+        "streams": [
+            {
+                "name": "s",
+                "read": 5,
+                "delivered": 2,
+                "failed": 1,
+                "buffered": 2,
+                "last_error": None,
+                "shards_listed_at": 10.0,
+                "shards": {"0": {"complete_through": complete_through, "complete": False}},
+                **stream,
+            }
+        ],
+    }
+
+
+@pytest.mark.parametrize(
+    ("written", "waiting"),
+    [
+        (status(), None),
+        (None, "looks for delivery streams"),
+        ({**status(), "discovered_at": 1.0}, "looks for delivery streams"),
+        (status(shards_listed_at=1.0), "lists its shards"),
+        (status(complete_through=1.0), "5 records read, 2 delivered, 1 failed, 2 buffered"),
+        (status(shards={"0": {"complete_through": 1.0, "complete": True}}), None),
+    ],
+)
+def test_it_waits_for_everything_written_before_it_began(
+    written: dict[str, Any] | None, waiting: str | None
+) -> None:
+    """Streams found, shards listed, every shard read to its end and delivered since then."""
+    found = waiting_for(written, 5.0)
+    assert (found is None) if waiting is None else (waiting in str(found))
+
+
+def test_a_recent_error_is_part_of_the_progress() -> None:
+    """So that a denied bucket is seen while waiting."""
+    error = {"code": "S3.AccessDenied", "message": "no", "at": time.time()}
+    assert "S3.AccessDenied: no" in str(waiting_for(status(complete_through=1.0, last_error=error), 5.0))
+
+
+def test_a_refused_delivery_stream_ends_the_wait() -> None:
+    """It will never be delivered here."""
+    with pytest.raises(CheckError, match="Snappy"):
+        waiting_for({**status(), "refused": [{"arn": "x", "reason": "s: Snappy"}]}, 5.0)
+
+
+def test_the_timeout_says_what_was_missing_and_what_to_do() -> None:
+    """The last progress and the next step."""
+    with pytest.raises(CheckError, match=r"5 records read.*--timeout"):
+        wait_until_delivered(lambda: status(complete_through=1.0), 5.0, time.monotonic(), lambda _: None)
+
+
+def test_outside_a_sandbox_it_says_how_to_get_into_one(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Exit code 2, one line."""
+    monkeypatch.delenv("SANDBOX_STATE", raising=False)
+    monkeypatch.delenv("AWS_CONFIG_FILE", raising=False)
+    assert check.main([]) == 2
+    assert "python -m sandbox exec" in capsys.readouterr().err
+
+
+def test_the_exported_profiles_are_enough_to_find_the_sandbox(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """`make sandbox` prints only AWS's own two variables."""
+    (tmp_path / "state.json").write_text("{}")
+    monkeypatch.delenv("SANDBOX_STATE", raising=False)
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    assert check.state_folder() == tmp_path
+
+
+@pytest.mark.parametrize(("differing", "code"), [(0, 0), (25, 1)])
+def test_the_exit_code_says_whether_they_agree(
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    differing: int,
+    code: int,
+) -> None:
+    """0 or 1; the figures, and the keys that differ."""
+    state = {"endpoint": "e", "ca_bundle": "c", "region": "r", "accounts": {}, "speed": 1}
+    (tmp_path / "state.json").write_text(json.dumps(state))
+    monkeypatch.setenv("SANDBOX_STATE", str(tmp_path))
+    result = Comparison("t", items=30, differences=[Difference(f"k{n}", "gone") for n in range(differing)])
+    monkeypatch.setattr(check, "check", lambda *_: [result])
+    assert check.main([]) == code
+    text = capsys.readouterr().out
+    assert "items in the table" in text
+    assert ("DIFFER" in text) == bool(differing)
+    assert ("k0  gone" in text, "5 more" in text) == (bool(differing), bool(differing))
+    assert check.main(["--output", "json"]) == code
+    document = json.loads(capsys.readouterr().out)
+    assert (document["agree"], len(document["tables"][0]["differences"])) == (not differing, differing)

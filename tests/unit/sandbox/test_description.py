@@ -1,0 +1,142 @@
+"""DescribeDeliveryStream's answer as delivery understands it, and what it refuses."""
+
+import datetime as dt
+import re
+from typing import Any
+
+import pytest
+
+from sandbox.delivery.description import MIB, Buffering, UnsupportedDeliveryStreamError, parse
+
+ROLE = "arn:aws:iam::111111111111:role/r"
+ERRORS = "errors/!{firehose:error-output-type}/"
+
+
+def described(source: bool = True, processors: list[Any] | None = None, **destination: Any) -> dict[str, Any]:
+    """A DeliveryStreamDescription with the S3 settings given."""
+    config = {"BucketARN": "arn:aws:s3:::lake", "RoleARN": ROLE, **destination}
+    if processors is not None:
+        config["ProcessingConfiguration"] = {"Enabled": True, "Processors": processors}
+    return {
+        "DeliveryStreamName": "name",
+        "DeliveryStreamARN": "arn:aws:firehose:eu-west-1:111111111111:deliverystream/name",
+        "VersionId": "3",
+        "Source": {
+            "KinesisStreamSourceDescription": {
+                "KinesisStreamARN": "arn:stream",
+                "RoleARN": ROLE,
+                "DeliveryStartTimestamp": dt.datetime(2026, 1, 1, tzinfo=dt.UTC),
+            }
+        }
+        if source
+        else {},
+        "Destinations": [{"ExtendedS3DestinationDescription": config}],
+    }
+
+
+def function(**parameters: str) -> dict[str, Any]:
+    """A Lambda processor."""
+    given = {"LambdaArn": "arn:function", **parameters}
+    pairs = [{"ParameterName": name, "ParameterValue": value} for name, value in given.items()]
+    return {"Type": "Lambda", "Parameters": pairs}
+
+
+def test_defaults_are_firehoses() -> None:
+    """5 MiB and 300 s for S3, 1 MiB, 60 s and three retries for the function, UTC, nothing compressed."""
+    stream = parse(described(processors=[function()]))
+    assert stream.destination.buffering == Buffering(5 * MIB, 300.0)
+    assert (stream.destination.compression, stream.destination.time_zone) == ("UNCOMPRESSED", dt.UTC)
+    assert stream.processor is not None
+    assert stream.processor.buffering == Buffering(MIB, 60.0)
+    assert (stream.processor.retries, stream.processor.role_arn) == (3, ROLE)
+    assert (stream.account, stream.region, stream.version) == ("111111111111", "eu-west-1", "3")
+    assert stream.started == 1767225600.0
+
+
+def test_every_setting_is_read_from_the_description() -> None:
+    """Nothing is configured twice."""
+    stream = parse(
+        described(
+            processors=[
+                function(
+                    BufferSizeInMBs="0.2",
+                    BufferIntervalInSeconds="0",
+                    NumberOfRetries="0",
+                    RoleArn="arn:other",
+                )
+            ],
+            Prefix="p/",
+            ErrorOutputPrefix="e/",
+            CompressionFormat="GZIP",
+            FileExtension=".json.gz",
+            CustomTimeZone="Asia/Tokyo",
+            BufferingHints={"SizeInMBs": 1, "IntervalInSeconds": 0},
+            EncryptionConfiguration={"KMSEncryptionConfig": {"AWSKMSKeyARN": "arn:key"}},
+            CloudWatchLoggingOptions={"Enabled": True, "LogGroupName": "g", "LogStreamName": "s"},
+            S3BackupMode="Enabled",
+            S3BackupDescription={"BucketARN": "arn:aws:s3:::backup", "RoleARN": ROLE},
+        )
+    )
+    destination = stream.destination
+    assert destination.buffering == Buffering(MIB, 0.0)
+    assert (destination.prefix, destination.error_prefix) == ("p/", "e/")
+    assert (destination.compression, destination.file_extension) == ("GZIP", ".json.gz")
+    assert (str(destination.time_zone), destination.kms_key_arn) == ("Asia/Tokyo", "arn:key")
+    assert destination.log is not None
+    assert (destination.log.group, destination.log.stream) == ("g", "s")
+    assert stream.processor is not None
+    assert stream.processor.buffering == Buffering(int(0.2 * MIB), 0.0)
+    assert (stream.processor.retries, stream.processor.role_arn) == (0, "arn:other")
+    assert stream.backup is not None
+    assert stream.backup.bucket == "backup"
+
+
+def test_processing_that_is_switched_off_is_no_processing() -> None:
+    """Enabled false keeps the configuration and skips it."""
+    given = described()
+    given["Destinations"][0]["ExtendedS3DestinationDescription"]["ProcessingConfiguration"] = {
+        "Enabled": False,
+        "Processors": [function()],
+    }
+    assert parse(given).processor is None
+
+
+def test_dynamic_partitioning_names_its_keys() -> None:
+    """The keys the prefix takes from the function's metadata."""
+    stream = parse(
+        described(
+            Prefix="data/dt=!{partitionKeyFromLambda:day}/",
+            ErrorOutputPrefix=ERRORS,
+            BufferingHints={"SizeInMBs": 64, "IntervalInSeconds": 60},
+            DynamicPartitioningConfiguration={"Enabled": True},
+        )
+    )
+    assert stream.partition_keys == ("day",)
+
+
+@pytest.mark.parametrize(
+    ("given", "reason"),
+    [
+        (described(source=False), "not a Kinesis stream"),
+        ({**described(), "Destinations": []}, "destination is not S3"),
+        (described(CompressionFormat="Snappy"), "CompressionFormat Snappy"),
+        (described(CustomTimeZone="Mars/Base"), "no time zone"),
+        (described(processors=[{"Type": "MetadataExtraction"}]), "MetadataExtraction"),
+        (described(processors=[function(), function()]), "one Lambda processor"),
+        (described(DataFormatConversionConfiguration={"Enabled": True}), "format conversion"),
+        (described(S3BackupMode="Enabled"), "without an S3 backup"),
+        (described(Prefix="!{timestamp:yyyy}/"), "ErrorOutputPrefix must be given"),
+        (
+            described(
+                Prefix="!{partitionKeyFromLambda:k}/",
+                ErrorOutputPrefix=ERRORS,
+                DynamicPartitioningConfiguration={"Enabled": True},
+            ),
+            "at least 64 MiB",
+        ),
+    ],
+)
+def test_what_is_not_emulated_is_refused_by_name(given: dict[str, Any], reason: str) -> None:
+    """Never ignored: the message begins with the delivery stream's name."""
+    with pytest.raises(UnsupportedDeliveryStreamError, match=f"^name: .*{re.escape(reason)}"):
+        parse(given)

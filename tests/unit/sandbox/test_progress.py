@@ -1,0 +1,54 @@
+"""Checkpoints: a shard is delivered up to the first batch that is not whole."""
+
+import random
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sandbox.delivery.progress import ShardProgress
+
+
+def test_a_batch_counts_when_its_last_part_has_arrived() -> None:
+    """The reader's own part and two buffers."""
+    shard = ShardProgress("s")
+    ticket = shard.open(1.0)
+    shard.add(ticket, "7", 3)
+    shard.share(ticket)
+    shard.share(ticket)
+    shard.release(ticket)
+    shard.release(ticket)
+    assert (shard.last_delivered, shard.idle) == (None, False)
+    shard.release(ticket)
+    assert (shard.last_delivered, shard.idle, shard.read) == ("7", True, 3)
+
+
+def test_an_end_of_shard_waits_for_what_was_under_way() -> None:
+    """complete_through is the moment of the read, once everything read before has arrived."""
+    shard = ShardProgress("s")
+    shard.caught_up(1.0)
+    assert shard.complete_through == 1.0
+    ticket = shard.open(2.0)
+    shard.add(ticket, "1", 1)
+    shard.caught_up(3.0)
+    later = shard.open(4.0)
+    shard.caught_up(5.0)
+    shard.release(later)
+    assert shard.complete_through == 1.0
+    shard.release(ticket)
+    assert shard.complete_through == 5.0
+
+
+@given(st.integers(1, 12), st.randoms())
+def test_whatever_the_order_of_arrival_nothing_counts_too_early(count: int, order: random.Random) -> None:
+    """The delivered sequence never passes a batch that has not arrived."""
+    shard = ShardProgress("s")
+    tickets = [shard.open(float(number)) for number in range(count)]
+    for number, ticket in enumerate(tickets):
+        shard.add(ticket, str(number), 1)
+    arrived: set[int] = set()
+    for number in order.sample(range(count), count):
+        shard.release(tickets[number])
+        arrived.add(number)
+        whole = next((n for n in range(count) if n not in arrived), count)
+        assert shard.last_delivered == (str(whole - 1) if whole else None)
+    assert shard.idle
