@@ -27,7 +27,7 @@ class Configuration:
         :raises ConfigurationError: naming the variable and what it may be
         """
         depth = environment.get("FLATTEN_MAX_DEPTH") or str(DEFAULT_MAX_DEPTH)
-        if not (depth.isascii() and depth.isdigit() and 1 <= int(depth) <= DEFAULT_MAX_DEPTH):
+        if depth not in map(str, range(1, DEFAULT_MAX_DEPTH + 1)):
             raise ConfigurationError(
                 f"FLATTEN_MAX_DEPTH must be a whole number from 1 to {DEFAULT_MAX_DEPTH}: {depth!r}"
             )

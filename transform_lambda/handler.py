@@ -11,7 +11,6 @@ import contextlib
 import json
 import os
 import time
-from collections import Counter
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -20,7 +19,7 @@ import pybase64
 from transform_lambda.batching import ResponseBudget, fits_alone
 from transform_lambda.change import change_sequence, transform
 from transform_lambda.configuration import Configuration
-from transform_lambda.errors import DepthError, EnvelopeError, ResponseFullError, RowTooLargeError
+from transform_lambda.errors import EnvelopeError, ResponseFullError, RowTooLargeError
 
 CONFIGURATION = Configuration.from_environment(os.environ)
 
@@ -36,7 +35,7 @@ class _Summary:
     ok: int = 0
     failed: int = 0
     unanswerable: int = 0
-    reasons: Counter[str] = field(default_factory=Counter)
+    reasons: dict[str, int] = field(default_factory=dict)
     too_large: list[str] = field(default_factory=list)
     milliseconds: float = 0.0
 
@@ -52,7 +51,7 @@ def handler(event: Any, context: Any) -> dict[str, list[dict[str, Any]]]:
     summary = _Summary()
     records = event.get("records") if isinstance(event, dict) else None
     if not isinstance(records, list):
-        summary.reasons["EventShapeError"] += 1
+        summary.reasons["EventShapeError"] = 1
         records = []
     answerable = [record for record in records if _has_id(record)]
     summary.records, summary.unanswerable = len(records), len(records) - len(answerable)
@@ -113,9 +112,9 @@ def _sequence(record: dict[str, Any]) -> Any:
 
 
 def _count(error: Exception, record: dict[str, Any], summary: _Summary) -> None:
-    reason = DepthError if isinstance(error, RecursionError) else type(error)
-    summary.reasons[reason.__name__] += 1
-    if reason is RowTooLargeError and len(summary.too_large) < _NAMED_IN_LOG:
+    reason = type(error).__name__
+    summary.reasons[reason] = summary.reasons.get(reason, 0) + 1
+    if isinstance(error, RowTooLargeError) and len(summary.too_large) < _NAMED_IN_LOG:
         sequence = change_sequence(_sequence(record))  # digits only, so nothing of the payload
         summary.too_large.append(sequence.lstrip("0") if sequence else "unknown")
 

@@ -1,0 +1,105 @@
+"""The response never outgrows what Lambda takes, counted on the response as the runtime serializes it."""
+
+import json
+
+import pytest
+
+from tests.unit.transform.records import change_record, event_of, firehose_event, firehose_record, item_record
+from transform_lambda.batching import RESPONSE_LIMIT_BYTES, ResponseBudget, fits_alone
+from transform_lambda.handler import handler
+
+FAILED = "ProcessingFailed"
+
+
+def size(response):
+    """Bytes of a response in the longer of the runtime's two forms."""
+    text = json.dumps(response)
+    assert len(text.encode()) >= len(json.dumps(response, ensure_ascii=False).encode())
+    return len(text.encode())
+
+
+def row_of_size(length):
+    """A record whose row is about this long."""
+    return item_record({"pk": {"S": "x" * length}})
+
+
+@pytest.mark.parametrize(
+    "ids",
+    [
+        [],
+        ["1"],
+        ["1", "2"],
+        [f"{number:056d}" for number in range(1_000)],
+        ['"\\', "é", "\U0001f600", 7, 1.5],
+    ],
+)
+def test_budget_is_exact(ids):
+    """An answer of just the free bytes is taken and fills the response; one byte more is not."""
+    for spare in (0, 1):
+        budget = ResponseBudget(ids)
+        answers = [{"recordId": record_id, "result": FAILED} for record_id in ids]
+        data = ""
+        if ids:
+            answers[0] = {"recordId": ids[0], "result": "Ok", "data": ""}
+            data = "x" * (RESPONSE_LIMIT_BYTES - size({"records": answers}) + spare)
+            answers[0]["data"] = data
+            assert budget.take(len(data)) is (spare == 0)
+        assert (size({"records": answers}) == RESPONSE_LIMIT_BYTES + spare) or not ids
+
+
+def test_row_fits_alone_up_to_the_last_byte():
+    """The same count for a response of one record."""
+    frame = size({"records": [{"recordId": "é", "result": "Ok", "data": ""}]})
+    assert fits_alone("é", RESPONSE_LIMIT_BYTES - frame)
+    assert not fits_alone("é", RESPONSE_LIMIT_BYTES - frame + 1)
+
+
+def test_what_does_not_fit_fails_and_what_still_fits_is_kept(capsys):
+    """A large record is left for a replay; a small one behind it is not held up."""
+    event = firehose_event(*[row_of_size(900_000)] * 6, change_record("INSERT", {"pk": {"S": "small"}}))
+    response = handler(event, None)
+    assert [answer["result"] for answer in response["records"]] == ["Ok"] * 5 + [FAILED, "Ok"]
+    assert size(response) <= RESPONSE_LIMIT_BYTES
+    line = json.loads(capsys.readouterr().out)
+    assert line["reasons"] == {"ResponseFullError": 1}
+    assert line["too_large"] == []
+
+
+def test_record_that_can_never_fit_is_told_apart(capsys):
+    """No replay helps it: another reason, and its sequence number to find it by."""
+    records = [firehose_record(row_of_size(5_000_000), 0, "0042"), firehose_record(row_of_size(10), 1)]
+    response = handler(event_of(records), None)
+    assert [answer["result"] for answer in response["records"]] == [FAILED, "Ok"]
+    line = json.loads(capsys.readouterr().out)
+    assert line["reasons"] == {"RowTooLargeError": 1}
+    assert line["too_large"] == ["42"]
+
+
+def test_record_whose_column_names_can_never_fit_is_told_apart(capsys):
+    """A small record with a long map name can name gigabytes of columns: refused before they are built."""
+    image = {"m" * 65_000: {"M": {f"a{number}": {"N": "1"} for number in range(20_000)}}}
+    records = [firehose_record(item_record(image), number, None) for number in range(12)]
+    response = handler(event_of([*records, firehose_record(row_of_size(10), 12)]), None)
+    assert [answer["result"] for answer in response["records"]] == [FAILED] * 12 + ["Ok"]
+    line = json.loads(capsys.readouterr().out)
+    assert line["reasons"] == {"RowTooLargeError": 12}
+    assert line["too_large"] == ["unknown"] * 10
+
+
+@pytest.mark.parametrize("length", [1, 1_500, 60_000])
+def test_response_to_the_largest_events_fits(length):
+    """A request of 6 MB of records of any size, all of which grow on the way."""
+    image = {"pk": {"S": "a"}, "m" * 200: {"M": {f"attribute{n}": {"N": "1"} for n in range(length // 50)}}}
+    record = firehose_record(item_record(image))
+    event = event_of([record] * (RESPONSE_LIMIT_BYTES // len(json.dumps(record))))
+    response = handler(event, None)
+    assert len(response["records"]) == len(event["records"])
+    assert size(response) <= RESPONSE_LIMIT_BYTES
+    assert any(answer["result"] == "Ok" for answer in response["records"])
+
+
+def test_least_response_is_shorter_than_its_event():
+    """All records failed, with the shortest records Firehose can send: the response is still the shorter."""
+    event = event_of([{"recordId": "", "approximateArrivalTimestamp": 1_649_930_049_000, "data": ""}] * 1_000)
+    response = handler(event, None)
+    assert size(response) < len(json.dumps(event, separators=(",", ":")))

@@ -1,0 +1,226 @@
+"""The change record: what is read from it, and the metadata columns of its row."""
+
+import json
+
+import pytest
+
+from tests.unit.transform.records import EVENT_ID, EVERY_TYPE, SEQUENCE, change_record, compact
+from transform_lambda.change import (
+    SEQUENCE_DIGITS,
+    Change,
+    change_actor,
+    change_sequence,
+    change_time,
+    read_change,
+    row_line,
+    row_of,
+    transform,
+)
+from transform_lambda.errors import ChangeShapeError
+
+TTL_IDENTITY = {"type": "Service", "principalId": "dynamodb.amazonaws.com"}
+
+
+@pytest.mark.parametrize(
+    ("value", "precision", "text"),
+    [
+        (1_649_930_048, None, "2022-04-14T09:54:08.000000Z"),
+        (1_649_930_048_474, None, "2022-04-14T09:54:08.474000Z"),
+        (1_649_930_048_474_123, None, "2022-04-14T09:54:08.474123Z"),
+        (1_649_930_048_474, "MILLISECOND", "2022-04-14T09:54:08.474000Z"),
+        (1_649_930_048_474_123, "MICROSECOND", "2022-04-14T09:54:08.474123Z"),
+        (1_649_930_048_000_000, "MICROSECOND", "2022-04-14T09:54:08.000000Z"),
+        (1_649_930_048, "SECOND", "2022-04-14T09:54:08.000000Z"),
+        (1_649_930_048.0, None, "2022-04-14T09:54:08.000000Z"),
+        (1_649_930_048.474, None, "2022-04-14T09:54:08.474000Z"),
+        (1_649_930_048_474.0, "MILLISECOND", "2022-04-14T09:54:08.474000Z"),
+        (1_649_930_048_474, "A_NEW_PRECISION", "2022-04-14T09:54:08.474000Z"),
+        (1_649_930_048_474, 7, "2022-04-14T09:54:08.474000Z"),
+        (0, None, "1970-01-01T00:00:00.000000Z"),
+        (99_999_999_999, None, "5138-11-16T09:46:39.000000Z"),
+        (100_000_000_000, None, "1973-03-03T09:46:40.000000Z"),
+        (99_999_999_999_999, None, "5138-11-16T09:46:39.999000Z"),
+        (100_000_000_000_000, None, "1973-03-03T09:46:40.000000Z"),
+        (100, "MILLISECOND", "1970-01-01T00:00:00.100000Z"),
+        (253_402_300_799_999_999, "MICROSECOND", "9999-12-31T23:59:59.999999Z"),
+    ],
+)
+def test_every_precision_becomes_one_text(value, precision, text):
+    """The precision field decides the unit, without it the magnitude: seconds, milliseconds, microseconds."""
+    assert change_time(value, precision) == text
+
+
+@pytest.mark.parametrize(
+    "value",
+    [None, "1649930048", True, [], {}, -1, -0.5, 253_402_300_800_000_000, 10**30, 1e300, float("nan")],
+)
+def test_what_is_no_time_is_refused(value):
+    """A change without a usable time cannot be ordered."""
+    with pytest.raises(ChangeShapeError):
+        change_time(value)
+
+
+def test_sequence_numbers_order_as_text():
+    """Padded to the 129 digits Kinesis documents, so that text order is stream order."""
+    numbers = ["0", "9", "10", SEQUENCE, "1" + "0" * 128]
+    padded = [change_sequence(number) for number in numbers]
+    assert padded == sorted(padded)
+    assert {len(number) for number in padded} == {SEQUENCE_DIGITS}
+    assert [int(number) for number in padded] == [int(number) for number in numbers]
+
+
+@pytest.mark.parametrize("sequence", [None, "", "12a", "-1", "1" * 130, "\u0661", "1\n", 12, ["1"], {}])
+def test_without_a_sequence_number_the_column_is_null(sequence):
+    """Absent or not Kinesis's pattern: null, since the row is worth more than its place among equals."""
+    assert change_sequence(sequence) is None
+
+
+@pytest.mark.parametrize(
+    ("identity", "actor"),
+    [
+        (TTL_IDENTITY, "ttl"),
+        ({"Type": "Service", "PrincipalId": "dynamodb.amazonaws.com"}, "ttl"),
+        ({"type": "Service", "PrincipalId": "dynamodb.amazonaws.com"}, "ttl"),
+        ({"type": "Service", "principalId": "replication.dynamodb.amazonaws.com"}, "user"),
+        ({"type": "User", "principalId": "dynamodb.amazonaws.com"}, "user"),
+        ({}, "user"),
+        (None, "user"),
+        ("dynamodb.amazonaws.com", "user"),
+    ],
+)
+def test_time_to_live_is_an_actor_of_its_own(identity, actor):
+    """Both spellings of userIdentity mark a deletion by TTL; anything else is a user."""
+    assert change_actor(identity) == actor
+
+
+def metadata_of(record, sequence=SEQUENCE):
+    return json.loads(transform(compact(record), sequence))
+
+
+def test_row_says_what_changed():
+    """change_id, change_type, change_time, change_sequence, change_actor, change_key, change_table."""
+    row = metadata_of(change_record("INSERT", {"pk": {"S": "a"}}))
+    assert row == {
+        "change_id": EVENT_ID,
+        "change_type": "INSERT",
+        "change_time": "2022-04-14T09:54:08.474123Z",
+        "change_sequence": SEQUENCE.zfill(129),
+        "change_actor": "user",
+        "change_key": '{"pk":{"S":"a"}}',
+        "change_before": None,
+        "change_after": "53e3b8defa2c2079",
+        "change_table": "orders",
+        "change_rescued": None,
+        "pk": "a",
+    }
+
+
+@pytest.mark.parametrize(("change_type", "shown"), [("INSERT", "new"), ("MODIFY", "new"), ("REMOVE", "old")])
+def test_row_shows_the_item(change_type, shown):
+    """NewImage for INSERT and MODIFY, the last state for REMOVE."""
+    images = {"INSERT": ("new",), "MODIFY": ("new", "old"), "REMOVE": ("old",)}[change_type]
+    record = change_record(change_type, **{name: {"pk": {"S": "a"}, "v": {"S": name}} for name in images})
+    assert metadata_of(record)["v"] == shown
+
+
+@pytest.mark.parametrize("change_type", ["INSERT", "MODIFY", "REMOVE"])
+@pytest.mark.parametrize("images", [{}, {"change": {"NewImage": None, "OldImage": None}}])
+def test_without_an_image_the_row_shows_the_keys(change_type, images):
+    """A stream that carries keys only still gives a row."""
+    row = metadata_of(change_record(change_type, **images))
+    assert row["pk"] == "a"
+    assert row["change_before"] is row["change_after"] is None
+
+
+def test_digests_form_a_chain():
+    """change_before is the change_after of the change before, whatever the order of names and sets."""
+    first = metadata_of(change_record("INSERT", EVERY_TYPE))
+    shuffled = dict(reversed(EVERY_TYPE.items())) | {"h_strings": {"SS": ["a", "b"]}}
+    second = metadata_of(change_record("MODIFY", {"pk": {"S": "a"}}, shuffled))
+    third = metadata_of(change_record("REMOVE", None, {"pk": {"S": "a"}}))
+    assert first["change_after"] == second["change_before"] != second["change_after"]
+    assert second["change_after"] == third["change_before"]
+    assert first["change_before"] is None
+    assert third["change_after"] is None
+
+
+def test_key_is_canonical_dynamodb_json():
+    """Sorted, compact and exact: one text for one item, whatever its types."""
+    record = change_record("INSERT", keys={"z": {"N": "1.0"}, "a b": {"B": "AA=="}})
+    assert metadata_of(record)["change_key"] == '{"a b":{"B":"AA=="},"z":{"N":"1.0"}}'
+
+
+def test_table_of_a_dynamodb_streams_record_is_in_its_arn():
+    """DynamoDB Streams names the table only in eventSourceARN."""
+    arn = "arn:aws:dynamodb:us-east-1:111111111111:table/orders/stream/2026-11-20T00:00:00.000"
+    assert metadata_of(change_record(tableName=None, eventSourceARN=arn))["change_table"] == "orders"
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        None,
+        [],
+        "text",
+        1,
+        {},
+        change_record("PUT"),
+        change_record("insert"),
+        change_record(None),
+        change_record(["INSERT"]),
+        change_record("SNAPSHOT"),
+        change_record(eventID=None),
+        change_record(eventID=""),
+        change_record(eventID=1),
+        change_record(tableName=""),
+        change_record(tableName=None),
+        change_record(tableName=["orders"]),
+        change_record(dynamodb=None),
+        change_record(dynamodb=[]),
+        change_record(change={"Keys": None}),
+        change_record(change={"Keys": {}}),
+        change_record(change={"Keys": []}),
+        change_record(change={"ApproximateCreationDateTime": None}),
+        change_record(keys={"pk": {"M": {}}}),
+        change_record(keys={"pk": {"BOOL": True}}),
+    ],
+)
+def test_what_is_no_change_record_is_refused(record):
+    """JSON, but not DynamoDB's."""
+    with pytest.raises(ChangeShapeError):
+        transform(compact(record))
+
+
+def test_snapshot_of_an_item_is_a_row_like_any_other():
+    """A backfill builds the Change itself and gets the same columns."""
+    change = Change(
+        change_id="backfill-1",
+        change_type="SNAPSHOT",
+        change_time=change_time(1_649_930_048),
+        change_sequence=None,
+        change_actor="user",
+        change_table="orders",
+        keys={"pk": {"B": b"\x00"}},
+        old_image=None,
+        new_image={"pk": {"B": b"\x00"}, "tags": {"SS": ["b", "a"]}},
+    )
+    row = json.loads(row_line(row_of(change)))
+    assert (row["change_type"], row["pk"], row["tags"]) == ("SNAPSHOT", "AA==", ["a", "b"])
+    assert row["change_key"] == '{"pk":{"B":"AA=="}}'
+    assert change.new_image == {"pk": {"B": b"\x00"}, "tags": {"SS": ["b", "a"]}}
+
+
+def test_change_is_typed():
+    """What read_change gives is what row_of takes."""
+    change = read_change(change_record("MODIFY", {"pk": {"S": "a"}}, {"pk": {"S": "a"}}), SEQUENCE)
+    assert change == Change(
+        change_id=EVENT_ID,
+        change_type="MODIFY",
+        change_time="2022-04-14T09:54:08.474123Z",
+        change_sequence=SEQUENCE.zfill(129),
+        change_actor="user",
+        change_table="orders",
+        keys={"pk": {"S": "a"}},
+        old_image={"pk": {"S": "a"}},
+        new_image={"pk": {"S": "a"}},
+    )

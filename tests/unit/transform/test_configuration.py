@@ -1,0 +1,39 @@
+"""Settings come from the environment, once."""
+
+import dataclasses
+
+import pytest
+
+from transform_lambda.configuration import Configuration, ConfigurationError
+
+
+def test_nothing_set_is_the_templates_default():
+    """The function is importable and works with no environment variable."""
+    assert Configuration.from_environment({}) == Configuration(flatten_max_depth=32, log_level="INFO")
+    assert Configuration.from_environment({"FLATTEN_MAX_DEPTH": "", "LOG_LEVEL": ""}) == Configuration()
+
+
+def test_settings_are_read():
+    """Both variables, and no other."""
+    environment = {"FLATTEN_MAX_DEPTH": "3", "LOG_LEVEL": "WARNING", "AWS_REGION": "us-east-1"}
+    assert Configuration.from_environment(environment) == Configuration(3, "WARNING")
+
+
+@pytest.mark.parametrize("value", ["0", "33", "-1", "1.5", "x", " 1", "٣", "1" * 5_000])
+def test_bad_depth_names_its_variable(value):
+    """What to change stands in the message."""
+    with pytest.raises(ConfigurationError, match="FLATTEN_MAX_DEPTH must be a whole number from 1 to 32"):
+        Configuration.from_environment({"FLATTEN_MAX_DEPTH": value})
+
+
+@pytest.mark.parametrize("value", ["info", "TRACE", "1"])
+def test_bad_log_level_names_its_variable(value):
+    """What to change stands in the message."""
+    with pytest.raises(ConfigurationError, match="LOG_LEVEL must be one of DEBUG, INFO, WARNING, ERROR"):
+        Configuration.from_environment({"LOG_LEVEL": value})
+
+
+def test_configuration_is_frozen():
+    """Read once; nobody changes it later."""
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        Configuration().log_level = "DEBUG"

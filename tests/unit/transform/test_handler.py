@@ -1,0 +1,238 @@
+"""Firehose's envelope: one answer a record, in order, whatever the records are."""
+
+import base64
+import json
+from types import SimpleNamespace
+
+import pytest
+
+from tests.unit.transform.records import (
+    change_record,
+    event_of,
+    firehose_event,
+    firehose_record,
+    item_record,
+    results,
+    row_of,
+)
+from transform_lambda import handler as module
+from transform_lambda.configuration import Configuration
+from transform_lambda.handler import handler
+
+GOOD = change_record("INSERT", {"pk": {"S": "a"}})
+
+
+def logged(capsys):
+    """The one summary line of one invocation."""
+    [line] = capsys.readouterr().out.splitlines()
+    return json.loads(line)
+
+
+def test_every_record_is_answered_once_and_in_order():
+    """Firehose matches answers by recordId: none missing, none twice."""
+    payloads = [GOOD, b"not json", GOOD, b"", change_record("PUT"), GOOD]
+    event = firehose_event(*payloads)
+    answers = handler(event, None)["records"]
+    assert [answer["recordId"] for answer in answers] == [record["recordId"] for record in event["records"]]
+    failed = "ProcessingFailed"
+    assert [answer["result"] for answer in answers] == ["Ok", failed, "Ok", failed, failed, "Ok"]
+
+
+def test_answer_has_the_documented_shape():
+    """recordId, result and, for a row, data in base64."""
+    good, bad = handler(firehose_event(GOOD, b"?"), None)["records"]
+    assert set(good) == {"recordId", "result", "data"}
+    assert set(bad) == {"recordId", "result"}
+    assert base64.b64decode(good["data"], validate=True).endswith(b"}\n")
+
+
+def test_neighbours_of_a_bad_record_are_the_same_rows():
+    """A bad record costs itself only."""
+    alone = handler(firehose_event(GOOD), None)["records"][0]["data"]
+    answers = handler(firehose_event(b"\xff", GOOD, b"[" * 5_000, GOOD, change_record()), None)["records"]
+    assert answers[1]["data"] == answers[3]["data"] == alone
+
+
+def test_sequence_number_comes_from_the_kinesis_metadata():
+    """With a Kinesis source Firehose sends it beside the data; without one the column is null."""
+    for sequence, column in (("7", "7".zfill(129)), (None, None)):
+        [answer] = handler(event_of([firehose_record(GOOD, 0, sequence)]), None)["records"]
+        assert json.loads(base64.b64decode(answer["data"]))["change_sequence"] == column
+
+
+@pytest.mark.parametrize(
+    "metadata", [None, {}, [], "x", {"sequenceNumber": None}, {"sequenceNumber": {"deep": 1}}]
+)
+def test_unusable_kinesis_metadata_is_as_good_as_none(metadata):
+    """The row does not depend on the envelope's extras."""
+    record = firehose_record(GOOD) | {"kinesisRecordMetadata": metadata}
+    [answer] = handler(event_of([record]), None)["records"]
+    assert answer["result"] == "Ok"
+
+
+@pytest.mark.parametrize("data", [None, 1, "", "?", "AA", "e30=\n", "é", ["e30="], {"a": 1}, "e30==="])
+def test_data_that_is_no_base64_text_fails(data):
+    """The envelope's data is standard base64, all of it."""
+    [answer] = handler(event_of([{"recordId": "1", "data": data}]), None)["records"]
+    assert answer == {"recordId": "1", "result": "ProcessingFailed"}
+
+
+def test_record_without_data_fails():
+    """There is nothing to transform, but there is an id to answer."""
+    assert handler(event_of([{"recordId": "1"}]), None)["records"] == [
+        {"recordId": "1", "result": "ProcessingFailed"}
+    ]
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        None,
+        [],
+        "x",
+        1,
+        {},
+        {"records": None},
+        {"records": {}},
+        {"records": "x"},
+        {"Records": []},
+        {"key1": "v"},
+    ],
+)
+def test_event_without_records_is_answered_empty(event, capsys):
+    """Firehose always sends records; for anything else there is no id to answer, and the log says so."""
+    assert handler(event, None) == {"records": []}
+    assert logged(capsys)["reasons"] == {"EventShapeError": 1}
+
+
+def test_record_without_an_id_is_counted_and_its_neighbours_answered(capsys):
+    """What has no id cannot be answered; Firehose never sends it."""
+    deep = []
+    for _ in range(100_000):
+        deep = [deep]
+    odd = [None, 1, "x", [], {}, {"recordId": None}, {"recordId": deep}, {"recordId": 10**5_000}]
+    answers = handler(event_of([*odd, firehose_record(GOOD, 3), *odd]), None)["records"]
+    assert [answer["recordId"] for answer in answers] == [f"{3:056d}"]
+    assert logged(capsys) | {"milliseconds": 0} == {
+        "level": "WARNING",
+        "message": "transformed",
+        "request_id": None,
+        "records": 17,
+        "ok": 1,
+        "failed": 0,
+        "unanswerable": 16,
+        "reasons": {},
+        "too_large": [],
+        "milliseconds": 0,
+    }
+
+
+@pytest.mark.parametrize("record_id", [0, 7, -1, 1.5, "", 'quote"d', "é", "\ud800", "x" * 10_000])
+def test_odd_ids_come_back_as_they_came(record_id):
+    """Whatever scalar stands as the id is what the answer carries."""
+    [answer] = handler(event_of([{"recordId": record_id, "data": "?"}]), None)["records"]
+    assert answer == {"recordId": record_id, "result": "ProcessingFailed"}
+
+
+def test_repeated_ids_are_answered_as_often():
+    """One answer a record, even if two records share an id."""
+    answers = handler(event_of([firehose_record(GOOD, 1), firehose_record(b"", 1)]), None)["records"]
+    assert [answer["result"] for answer in answers] == ["Ok", "ProcessingFailed"]
+
+
+def test_invocation_writes_one_summary_line(capsys):
+    """Counts, and reasons by class: what an operator alarms on."""
+    context = SimpleNamespace(aws_request_id="8476a536-e9f4-11e8-9739-2dfe598c3fcd")
+    handler(firehose_event(GOOD, b"", b"{}", b"{", GOOD), context)
+    line = logged(capsys)
+    assert line.pop("milliseconds") >= 0
+    assert line == {
+        "level": "WARNING",
+        "message": "transformed",
+        "request_id": "8476a536-e9f4-11e8-9739-2dfe598c3fcd",
+        "records": 5,
+        "ok": 2,
+        "failed": 3,
+        "unanswerable": 0,
+        "reasons": {"JsonError": 2, "ChangeShapeError": 1},
+        "too_large": [],
+    }
+
+
+@pytest.mark.parametrize("context", [None, object(), SimpleNamespace(aws_request_id=object())])
+def test_log_never_costs_a_batch(context):
+    """A line that cannot be written is left out, the answer stays."""
+    assert len(handler(firehose_event(GOOD), context)["records"]) == 1
+
+
+def test_closed_output_never_costs_a_batch(monkeypatch):
+    """The same when nothing can be written at all."""
+
+    def closed(*args, **kwargs):
+        raise BrokenPipeError
+
+    monkeypatch.setattr(module, "print", closed, raising=False)
+    assert len(handler(firehose_event(GOOD), None)["records"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("log_level", "payload", "lines"),
+    [
+        ("DEBUG", GOOD, 1),
+        ("INFO", GOOD, 1),
+        ("INFO", b"", 1),
+        ("WARNING", GOOD, 0),
+        ("WARNING", b"", 1),
+        ("ERROR", b"", 0),
+    ],
+)
+def test_log_level_says_what_is_written(monkeypatch, capsys, log_level, payload, lines):
+    """A clean invocation is INFO, one with a failed record WARNING."""
+    monkeypatch.setattr(module, "CONFIGURATION", Configuration(log_level=log_level))
+    handler(firehose_event(payload), None)
+    assert len(capsys.readouterr().out.splitlines()) == lines
+
+
+def test_log_never_carries_a_payload_a_name_or_a_key(capsys):
+    """Canaries in every place of good and bad records: none comes out."""
+    canary = "CANARY"
+    event = firehose_event(
+        item_record({canary: {"S": canary}, "pk": {"S": canary}}),
+        item_record({canary: {canary: canary}}),
+        item_record({"n": {"N": canary}}),
+        item_record({"b": {"B": canary + "!"}}),
+        change_record(canary),
+        change_record(tableName=canary, eventID=canary, keys={canary: {"M": {}}}),
+        change_record(change={"ApproximateCreationDateTime": canary}),
+        canary.encode(),
+        f'{{"{canary}":1,"{canary}":2}}'.encode(),
+    )
+    event["records"].append(
+        {"recordId": canary, "data": canary + "!", "kinesisRecordMetadata": {canary: canary}}
+    )
+    event["invocationId"] = event["deliveryStreamArn"] = canary
+    handler(event, None)
+    captured = capsys.readouterr()
+    assert canary not in captured.out + captured.err
+    assert captured.err == ""
+
+
+def test_depth_setting_reaches_the_rows(monkeypatch):
+    """FLATTEN_MAX_DEPTH bounds the columns."""
+    payload = item_record({"a": {"M": {"b": {"M": {"c": {"N": "1"}}}}}})
+    assert row_of(payload)["a__b__c"] == 1
+    monkeypatch.setattr(module, "CONFIGURATION", Configuration(flatten_max_depth=2))
+    assert row_of(payload)["a__b"] == {"c": 1}
+
+
+def test_error_nobody_thought_of_is_one_failed_record(monkeypatch, capsys):
+    """Never an exception: Firehose would retry the batch and then fail all of it."""
+
+    def broken(*args):
+        raise ZeroDivisionError("CANARY")
+
+    monkeypatch.setattr(module, "transform", broken)
+    assert results(GOOD, GOOD) == ["ProcessingFailed"] * 2
+    line = capsys.readouterr().out
+    assert json.loads(line)["reasons"] == {"ZeroDivisionError": 2}
+    assert "CANARY" not in line

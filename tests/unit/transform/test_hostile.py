@@ -1,0 +1,215 @@
+"""Hostile payloads: each is one failed record, and its neighbours are delivered."""
+
+import json
+
+import pytest
+
+from tests.unit.transform.records import change_record, compact, firehose_event, item_record, results, row_of
+from transform_lambda.handler import handler
+
+GOOD = change_record("INSERT", {"pk": {"S": "a"}})
+FAILED = "ProcessingFailed"
+DEEP = 200_000
+
+
+def with_image(text: bytes, change_type: str = "INSERT") -> bytes:
+    """A payload whose item is this JSON text, as it is."""
+    return compact(item_record({"placeholder": {"S": ""}}, change_type)).replace(
+        b'{"placeholder":{"S":""}}', text
+    )
+
+
+def verdict(payload, capsys):
+    """The reason a payload fails for, with good neighbours on both sides."""
+    assert results(GOOD, payload, GOOD) == ["Ok", FAILED, "Ok"]
+    [reason] = json.loads(capsys.readouterr().out)["reasons"]
+    return reason
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        b"[" * DEEP,
+        b"[" * DEEP + b"]" * DEEP,
+        b'{"a":' * DEEP + b"1" + b"}" * DEEP,
+        with_image(b'{"a":' + b'{"M":{"a":' * DEEP + b'{"S":""}' + b"}}" * DEEP + b"}"),
+        with_image(b'{"a":' + b'{"L":[' * DEEP + b"]}" * DEEP + b"}"),
+    ],
+)
+def test_depth_beyond_the_parser_is_not_json(payload, capsys):
+    """200,000 levels neither crash nor overflow: the parser stops at its own bound."""
+    assert verdict(payload, capsys) == "JsonError"
+
+
+@pytest.mark.parametrize("levels", [70, 130, 500])
+@pytest.mark.parametrize("change_type", ["INSERT", "REMOVE"])
+def test_depth_beyond_dynamodb_is_refused(levels, change_type, capsys):
+    """Deeper than an item can be, but within what the parser takes."""
+    maps = b'{"a":' + b'{"M":{"a":' * levels + b'{"S":""}' + b"}}" * levels + b"}"
+    lists = b'{"a":' + b'{"L":[' * levels + b"]}" * levels + b"}"
+    assert verdict(with_image(maps, change_type), capsys) == "DepthError"
+    assert verdict(with_image(lists, change_type), capsys) == "DepthError"
+
+
+@pytest.mark.parametrize("levels", [70, 130, 500])
+def test_depth_in_the_other_image_is_refused(levels, capsys):
+    """The old image of a MODIFY has no columns, but a digest."""
+    old = b'{"a":' + b'{"L":[' * levels + b"]}" * levels + b"}"
+    payload = compact(change_record("MODIFY", {"a": {"S": ""}}, {"old": {"S": ""}}))
+    assert verdict(payload.replace(b'{"old":{"S":""}}', old), capsys) == "DepthError"
+
+
+@pytest.mark.parametrize("levels", [300, 1_000])
+def test_depth_beside_the_images_is_refused(levels, capsys):
+    """In a member nobody reads."""
+    payload = compact(change_record(extra="deep")).replace(b'"deep"', b"[" * levels + b"]" * levels)
+    assert verdict(payload, capsys) == "DepthError"
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        b"",
+        b" ",
+        b"\x00",
+        b"{",
+        b"{}{}",
+        b"{},",
+        b"'{}'",
+        b"\xef\xbb\xbf{}",
+        "{}".encode("utf-16"),
+        b'{"eventID":NaN}',
+        b'{"eventID":Infinity}',
+        b'{"eventID":-Infinity}',
+        b'{"eventID":1e999}',
+        b'{"eventID":01}',
+        b'{"eventID":"\x01"}',
+        b'{"eventID":"\xff"}',
+        b'{"eventID":"\xed\xa0\x80"}',
+        b'{"eventID":"\\ud800"}',
+        b'{"eventID":"\\udc00\\ud800"}',
+        b'{"eventID":"\\x"}',
+        with_image(b'{"a":{"S":"\xc3"}}'),
+        with_image(b'{"a":{"S":"\\ud83d"}}'),
+        with_image(b'{"\\ud83d":{"S":"a"}}'),
+        with_image(b'{"a":{"N":NaN}}'),
+    ],
+)
+def test_what_is_not_one_json_document_in_utf8_fails(payload, capsys):
+    """NaN, lone surrogates, bad UTF-8, control characters, a second document."""
+    assert verdict(payload, capsys) == "JsonError"
+
+
+@pytest.mark.parametrize("payload", [b"null", b"[]", b"{}", b'""', b"0", b"true", b'{"dynamodb":{}}'])
+def test_json_that_is_no_change_record_fails(payload, capsys):
+    """Somebody else's record on the stream."""
+    assert verdict(payload, capsys) == "ChangeShapeError"
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        {"a": {"X": "?"}},
+        {"a": {"S": 1}},
+        {"a": {"N": "NaN"}},
+        {"a": {"B": "?"}},
+        {"a": {"NS": ["1", "?"]}},
+        {"a": {"M": {"b": {"L": [{"T": 1}]}}}},
+        {"a": "text"},
+        {"a": {}},
+        [],
+        "text",
+        0,
+        False,
+        [["a", {"S": "b"}]],
+    ],
+)
+@pytest.mark.parametrize("change_type", ["INSERT", "MODIFY", "REMOVE"])
+def test_image_that_is_no_item_fails(image, change_type, capsys):
+    """Unknown tags, wrong types, bad numbers and base64, shapes that are no maps."""
+    assert verdict(item_record(image, change_type), capsys) == "AttributeValueError"
+
+
+@pytest.mark.parametrize("old", [{"a": {"X": "?"}}, {"a": {"S": 1}}, {"a": {"SS": "x"}}, {"a": {}}, [], 0])
+def test_old_image_that_is_no_item_fails(old, capsys):
+    """The old image of a MODIFY gives only a digest, but a digest of an item."""
+    assert verdict(change_record("MODIFY", {"a": {"S": ""}}, old), capsys) == "AttributeValueError"
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        compact(GOOD).replace(b'"eventName":', b'"eventName":"REMOVE","eventName":'),
+        compact(GOOD)[:-1] + b',"eventID":"again"}',
+        compact(GOOD).replace(b'"NewImage":', b'"NewImage":{},"NewImage":'),
+        compact(GOOD).replace(b'"Keys":', b'"Keys":{"pk":{"S":"b"}},"Keys":'),
+        with_image(b'{"pk":{"S":"a"},"pk":{"S":"b"}}'),
+        with_image(b'{"pk":{"S":"a"},"\\u0070k":{"S":"b"}}'),
+        with_image(b'{"pk":{"S":"a","S":"b"}}'),
+        with_image(b'{"m":{"M":{"a":{"N":"1"},"a":{"N":"1"}}}}'),
+        with_image(b'{"l":{"L":[{"M":{"a":{"N":"1"},"a":{"N":"2"}}}]}}'),
+        with_image(b'{"pk":{"S":"a"} , "pk" :{"S":"b"}}'),
+        with_image(b'{"pk":{"S":"\\u0022:"},"a":{"N":"1"},"a":{"N":"2"}}'),
+        with_image(b'{"pk":{"S":"\\u0022\\u0022"},"":{"N":"1"},"":{"N":"2"}}'),
+        # What is dropped is as long as what 1e9 grows by when it is written back.
+        compact(GOOD)[:-1] + b',"a":"","a":"","x":1e9}',
+        compact(GOOD)[:-1] + b',"a":0,"a":0,"x":1e5}',
+    ],
+)
+def test_name_that_occurs_twice_fails(payload, capsys):
+    """Readers disagree about which value counts, so neither is delivered."""
+    assert verdict(payload, capsys) == "DuplicateNameError"
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        json.dumps(GOOD).encode(),
+        json.dumps(GOOD, indent=2).encode(),
+        compact(GOOD).replace(b":", b" :"),
+        b" \n" + compact(GOOD) + b"\t ",
+        compact(item_record({"pk": {"S": 'quote " and \\" and \\u0022 and :'}})),
+        with_image(b'{"pk":{"S":"\\u0022\\u0022"},"q":{"S":"\\""}}'),
+        json.dumps(item_record({"é\U0001f600": {"S": "日本 \x7f \u2028 /"}})).encode(),
+        with_image(b'{"pk":{"S":"\\/\\u002f\\u0061"}}'),
+        compact(change_record(extra=[1.5, 1e9, 10**18, True, None, {"a": {"b": "."}}])),
+        compact(GOOD)[:-1] + b',"x":1E5,"y":-0,"z":100000000000000000000}',
+    ],
+)
+def test_every_spelling_of_the_same_json_is_the_same_record(payload):
+    """Blanks, escapes and number spellings are no duplicates."""
+    assert results(payload) == ["Ok"]
+
+
+def test_spelling_does_not_change_the_row():
+    """The same record, spaced and escaped, gives the same bytes."""
+    record = item_record({"é": {"S": 'ü "'}, "n": {"N": "1.50"}})
+    spaced = json.dumps(record, indent=1).encode()
+    one, other = handler(firehose_event(record, spaced), None)["records"]
+    assert one["data"] == other["data"]
+
+
+def test_name_of_a_megabyte_is_a_column_of_a_megabyte():
+    """Long names are no error of the record; what can take such a column is the reader's matter."""
+    name = "K" * 1_000_000
+    assert row_of(item_record({name: {"S": "v"}, "pk": {"S": "a"}}))[name.lower()] == "v"
+
+
+def test_text_of_a_megabyte_is_a_row():
+    """Firehose's own limit of a record."""
+    text = "é" * 500_000
+    assert row_of(item_record({"pk": {"S": text}}))["pk"] == text
+
+
+def test_number_of_a_megabyte_is_text():
+    """No parser is asked to make a number of it."""
+    digits = "9" * 1_000_000
+    assert row_of(item_record({"n": {"N": digits}}))["n"] == digits
+
+
+def test_hundred_thousand_attributes_are_columns():
+    """Wide items cost their own time only."""
+    image = {f"a{number}": {"N": str(number)} for number in range(100_000)}
+    row = row_of(item_record(image))
+    assert row["a99999"] == 99_999
+    assert len(row) == 100_010

@@ -1,0 +1,56 @@
+"""The function runs on every Python the project names, with nothing set and nothing but its own wheels."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[3]
+SOURCES = sorted((ROOT / "transform_lambda").glob("*.py"))
+
+
+@pytest.mark.parametrize("version", [(3, 11), (3, 12), (3, 13), (3, 14)])
+@pytest.mark.parametrize("source", SOURCES, ids=lambda path: path.name)
+def test_sources_are_valid_python_of_every_runtime(source, version):
+    """Python 3.11 to 3.14; older grammar is what a newer parser can check."""
+    ast.parse(source.read_text(), feature_version=version)
+
+
+def test_import_needs_no_environment_and_no_boto3():
+    """The zip carries no boto3, and importing it would cost most of a cold start."""
+    program = (
+        "import sys, transform_lambda.handler as h; "
+        "heavy = {'boto3', 'botocore', 'asyncio', 'pandas', 'numpy'} & set(sys.modules); "
+        "assert not heavy, heavy; "
+        "assert h.handler({'records': []}, None) == {'records': []}"
+    )
+    subprocess.run([sys.executable, "-c", program], cwd=ROOT, env={}, check=True, capture_output=True)
+
+
+def test_bad_setting_stops_the_function_when_it_starts():
+    """At deployment, not at the first record."""
+    done = subprocess.run(
+        [sys.executable, "-c", "import transform_lambda.handler"],
+        cwd=ROOT,
+        env={"FLATTEN_MAX_DEPTH": "deep"},
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 1
+    assert "FLATTEN_MAX_DEPTH must be a whole number from 1 to 32: 'deep'" in done.stderr
+
+
+def test_imports_point_inwards_only():
+    """transform_lambda imports nothing of the project but itself, and nothing but its own wheels."""
+    allowed = {"transform_lambda", "orjson", "pybase64"} | set(sys.stdlib_module_names)
+    for source in SOURCES:
+        for node in ast.walk(ast.parse(source.read_text())):
+            names = []
+            if isinstance(node, ast.Import):
+                names = [alias.name for alias in node.names]
+            elif isinstance(node, ast.ImportFrom):
+                names = [node.module]
+            assert {name.split(".")[0] for name in names} <= allowed, source.name
