@@ -104,7 +104,15 @@ def _download(home: Path) -> Path:
     repository = home.with_name(f".{home.name}.maven")
     shutil.rmtree(staging, ignore_errors=True)
     print(f"downloading Trino {VERSION} (260 MB, once) into {home}", file=sys.stderr, flush=True)
-    command = ["mvn", "--batch-mode", "--quiet", "--strict-checksums", "--file", str(HERE / "pom.xml")]
+    command = [
+        "mvn",
+        "--batch-mode",
+        "--quiet",
+        "-Dstyle.color=never",
+        "--strict-checksums",
+        "--file",
+        str(HERE / "pom.xml"),
+    ]
     command += [f"-Dassembly.directory={staging}", f"-Dmaven.repo.local={repository}", "package"]
     try:
         done = subprocess.run(
@@ -120,7 +128,8 @@ def _download(home: Path) -> Path:
             f"downloading Trino took more than {_DOWNLOAD_SECONDS} s. Next: run it again, it goes on"
         ) from None
     if done.returncode:
-        reason = next((line for line in done.stdout.splitlines() if "ERROR" in line), "no reason given")
+        said = [line.split("[ERROR]")[-1].strip() for line in done.stdout.splitlines() if "[ERROR]" in line]
+        reason = next((line for line in said if "Could not" in line), said[0] if said else "no reason given")
         raise LeftOutError(f"Maven could not download Trino: {reason[:300]}. Next: check the network")
     shutil.rmtree(staging / "build", ignore_errors=True)
     (staging / "plugin" / f"trino-hive-{VERSION}").replace(staging / "plugin" / "hive")

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from typing import Any
 
 CATALOG = "awsdatacatalog"  # Athena's name for the Glue catalog; views name it
+# No PARAMETRIC_DATETIME among the capabilities: like Athena's, the client sees timestamps in milliseconds.
 _HEADERS = {
     "X-Trino-User": "analyst",
     "X-Trino-Catalog": CATALOG,
     "X-Trino-Time-Zone": "UTC",  # Athena's session time zone
-    "X-Trino-Client-Capabilities": "PARAMETRIC_DATETIME",  # else every timestamp is sent in milliseconds
 }
 
 

@@ -12,6 +12,8 @@ from typing import Any
 from tests.trino.client import Client
 from tests.trino.lake import Lake, TextRow
 
+_OTHER_NAMES = {"real": "float"}  # Athena user guide, "Data types": float in DDL, real in SQL
+
 Columns = list[tuple[str, str]]
 
 
@@ -65,9 +67,9 @@ def _difference(rows: list[TextRow], other_rows: list[TextRow]) -> str:
 
 
 def base_type(kind: str) -> str:
-    """A Trino type as ColumnInfo names it: no length, precision or member types."""
-    head, _, rest = kind.partition("(")
-    return head + (" with time zone" if rest.endswith("with time zone") else "")
+    """A Trino type as ColumnInfo names it: no length, precision or member types, and REAL is `float`."""
+    head, _, rest = kind.lower().partition("(")
+    return _OTHER_NAMES.get(head, head) + (" with time zone" if rest.endswith("with time zone") else "")
 
 
 def athena_text(kind: str, value: Any) -> str | None:

@@ -15,7 +15,7 @@ TextRow = list[str | None]
 
 
 class AthenaError(Exception):
-    """A failed execution's StateChangeReason."""
+    """A failed execution's StateChangeReason, or the refusal of a statement that does not parse."""
 
 
 class Lake:
@@ -74,11 +74,14 @@ class Lake:
 
     def query(self, sql: str, database: str = "") -> tuple[list[tuple[str, str]], list[TextRow]]:
         """Athena's answer: (name, type) of every column, and the rows. Raises `AthenaError`."""
-        started = self._athena.start_query_execution(
-            QueryString=sql,
-            QueryExecutionContext={"Catalog": "AwsDataCatalog", "Database": database or self.database},
-            WorkGroup=self._workgroup,
-        )["QueryExecutionId"]
+        try:
+            started = self._athena.start_query_execution(
+                QueryString=sql,
+                QueryExecutionContext={"Catalog": "AwsDataCatalog", "Database": database or self.database},
+                WorkGroup=self._workgroup,
+            )["QueryExecutionId"]
+        except self._athena.exceptions.InvalidRequestException as error:  # what does not parse is not run
+            raise AthenaError(f"SYNTAX_ERROR: {error.response['Error']['Message']}") from error
         deadline = time.monotonic() + _QUERY_SECONDS
         while True:
             status = self._athena.get_query_execution(QueryExecutionId=started)["QueryExecution"]["Status"]

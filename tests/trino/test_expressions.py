@@ -45,5 +45,5 @@ def ask_sandbox(lake: Lake, line: str) -> Answer:
 
 def refusal(reason: str) -> Answer:
     """An execution's reason: Athena starts it with the error's name."""
-    name = reason.split(":")[0].strip()
+    name = reason.split(":", maxsplit=1)[0].strip()
     return {"unsupported": reason} if "sandbox" in reason else {"error": name}
