@@ -42,10 +42,11 @@ DEFAULT_MAX_DEPTH: Final = 32
 # More than a Lambda response holds (6,291,456 bytes of base64, batching.py) is refused before it is built.
 MAX_COLUMN_NAME_BYTES: Final = 6_291_456 // 4 * 3
 
-# Digits that a double holds and any reader gives back: at most 15 significant ones (DBL_DIG), times a
-# power of ten that is itself exact as a double (10^22 is the largest, so up to 22 is "ordinary").
+# Digits that a double holds and any reader gives back: at most 15 significant ones (DBL_DIG), none beyond
+# the 15th place before the point (RFC 7493, section 2.2: integers up to 2^53 - 1) and none beyond the 22nd
+# after it (10^22 is the largest power of ten a double holds).
 _MAX_DIGITS: Final = 15
-_MAX_EXPONENT: Final = 22
+_MAX_PLACES: Final = 22
 _JSON_NUMBER: Final = re.compile(r"-?(0|[1-9][0-9]*)(?:\.([0-9]+))?(?:[eE]([+-]?[0-9]{1,4}))?").fullmatch
 _ANY_NUMBER: Final = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?").fullmatch
 # What most numbers look like; short enough, they need no counting.
@@ -76,9 +77,8 @@ def number(text: Any) -> Any:
     digits = (whole + fraction).lstrip("0")
     significant = digits.rstrip("0")
     power = int(exponent or 0) - len(fraction) + len(digits) - len(significant)
-    if len(significant) > _MAX_DIGITS or (significant and abs(power) > _MAX_EXPONENT):
-        return text
-    return orjson.Fragment(text)
+    ordinary = len(significant) <= _MAX_DIGITS and -_MAX_PLACES <= power <= _MAX_DIGITS - len(significant)
+    return orjson.Fragment(text) if ordinary or not significant else text
 
 
 # What reading something as an AttributeValue raises when it is none.

@@ -1,0 +1,33 @@
+"""Rows byte for byte: each folder of golden/ holds a change record and the line it becomes."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.unit.transform.records import SEQUENCE, line_of
+from transform_lambda.flatten import METADATA_COLUMNS
+
+CASES = sorted((Path(__file__).parent / "golden").iterdir())
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_record_becomes_its_golden_line(case):
+    """All types, change types and precisions, TTL, numbers, collisions: the bytes that land in the lake."""
+    record = json.loads((case / "record.json").read_text())
+    assert line_of(record) == (case / "row.jsonl").read_bytes()
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_golden_lines_keep_the_contract_of_the_row(case):
+    """One line, one level, lower-case names; the sequence padded; the digests 16 hex digits."""
+    line = (case / "row.jsonl").read_bytes()
+    assert line.endswith(b"}\n")
+    assert line.count(b"\n") == 1
+    row = json.loads(line)
+    assert {name for name in row if name.startswith("change_")} == set(METADATA_COLUMNS)
+    assert all(set(name) <= set("abcdefghijklmnopqrstuvwxyz0123456789_") for name in row)
+    assert row["change_sequence"] == SEQUENCE.zfill(129)
+    assert list(row) == sorted(row)
+    for digest in (row["change_before"], row["change_after"]):
+        assert digest is None or (len(digest) == 16 and int(digest, 16) >= 0)
