@@ -4,56 +4,47 @@ import asyncio
 import os
 import sys
 from importlib import import_module
-from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
 
 from sandbox import accounts
-from sandbox.emulator import (
-    alarm_resource,
-    bucket_resource,
-    change_records,
-    closed_shards,
-    delivery_streams,
-    function_resource,
-    glue_tables,
-    glue_versions,
-    inspection,
-    named_query_resource,
-    policies,
-    resource_arns,
-    security_configuration_resource,
-    stream_resource,
-    streams,
-    table_resource,
-)
+from sandbox.emulator import inspection, lambda_runtime
 from sandbox.processes import exit_with_parent
 
+# Every module with an `install()`, in this order; each refuses to run on a MiniStack that has moved.
+INSTALLED = (
+    "sandbox.emulator.policies",
+    "sandbox.emulator.resource_arns",
+    "sandbox.emulator.streams",
+    "sandbox.emulator.closed_shards",
+    "sandbox.emulator.delivery_streams",
+    "sandbox.emulator.glue_tables",
+    "sandbox.emulator.glue_versions",
+    "sandbox.emulator.change_records",
+    "sandbox.emulator.table_resource",
+    "sandbox.emulator.stream_resource",
+    "sandbox.emulator.function_resource",
+    "sandbox.emulator.bucket_resource",
+    "sandbox.emulator.named_query_resource",
+    "sandbox.emulator.alarm_resource",
+    "sandbox.emulator.security_configuration_resource",
+    "sandbox.athena",
+    "sandbox.crawler",
+)
 
-def install_seams(speed: float) -> None:
-    """Patch MiniStack, every seam in its own module; each refuses to run on a MiniStack that has moved."""
-    policies.install()
-    resource_arns.install()
-    streams.install()
-    closed_shards.install()
-    delivery_streams.install()
-    glue_tables.install()
-    glue_versions.install()
-    change_records.install(speed)
-    table_resource.install()
-    stream_resource.install()
-    function_resource.install()
-    bucket_resource.install()
-    named_query_resource.install()
-    alarm_resource.install()
-    security_configuration_resource.install()
-    for name in ("sandbox.athena", "sandbox.crawler"):
-        if find_spec(name) and hasattr(module := import_module(name), "install"):
-            module.install()
+
+def _ignore_abandoned_connections(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """A client that leaves without saying goodbye in TLS is no error of the emulator's."""
+    if not isinstance(context.get("exception"), TimeoutError):
+        loop.default_exception_handler(context)
 
 
 def main(descriptor: int) -> None:
     """Serve until the parent is gone."""
     exit_with_parent()
-    install_seams(float(os.environ.get("SANDBOX_SPEED", "1")))
+    for name in INSTALLED:
+        import_module(name).install()
+    lambda_runtime.install(Path(os.environ["SANDBOX_STATE"]) / "lambda-runtime")
     from hypercorn.asyncio import serve  # noqa: PLC0415  after the seams: what they patch is not yet in use
     from hypercorn.config import Config  # noqa: PLC0415
     from ministack import app  # noqa: PLC0415
@@ -63,8 +54,14 @@ def main(descriptor: int) -> None:
     config.bind = [f"fd://{descriptor}"]
     config.certfile, config.keyfile = tls.resolve_tls_material()
     config.keep_alive_timeout = 75
+    config.graceful_timeout = 0.5  # whoever still waits for an answer goes down as well
     config.loglevel = app.LOG_LEVEL
-    asyncio.run(serve(inspection.with_inspection(app.app, accounts.REGION), config))
+
+    async def run() -> None:
+        asyncio.get_running_loop().set_exception_handler(_ignore_abandoned_connections)
+        await serve(inspection.with_inspection(app.app, accounts.REGION), config)
+
+    asyncio.run(run())
 
 
 if __name__ == "__main__":

@@ -22,6 +22,7 @@ where the item is stored, so no operation can be forgotten.
 import contextvars
 import hashlib
 import json
+import os
 import threading
 import time
 import uuid
@@ -167,8 +168,9 @@ def _expire_forever(period: float) -> None:
             app._MAIN_LOOP.call_soon_threadsafe(expire_items, time.time())
 
 
-def install(speed: float = 1.0) -> None:
-    """Emit AWS's change record for every stored or removed item, and expire items at `speed`."""
+def install() -> None:
+    """Emit AWS's change record for every stored or removed item, and expire items at the sandbox's speed."""
+    speed = float(os.environ.get("SANDBOX_SPEED", "1"))
     REAPER.check()
     store, remove, execute = SET_ITEM.check(), REMOVE_ITEM.check(), PARTIQL_TRANSACTION.check()
 
