@@ -14,6 +14,7 @@ import sys
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import boto3
@@ -160,14 +161,13 @@ def stranger_is_denied(lake: Lake) -> bool:
     denied = True
     for who in ("stranger", "producer"):
         client = boto3.Session(profile_name=who).client("s3")
-        calls = (
-            ("s3:ListBucket", lambda c=client: c.list_objects_v2(Bucket=lake.bucket)),
-            (
-                "s3:PutObject",
-                lambda c=client: c.put_object(Bucket=lake.bucket, Key="data/dt=2026-01-01/x", Body=b"x"),
+        calls = {
+            "s3:ListBucket": partial(client.list_objects_v2, Bucket=lake.bucket),
+            "s3:PutObject": partial(
+                client.put_object, Bucket=lake.bucket, Key="data/dt=2026-01-01/x", Body=b"x"
             ),
-        )
-        for action, call in calls:
+        }
+        for action, call in calls.items():
             try:
                 call()
             except ClientError as error:
