@@ -12,7 +12,7 @@ import shlex
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -161,7 +161,7 @@ def stranger_is_denied(lake: Lake) -> bool:
     denied = True
     for who in ("stranger", "producer"):
         client = boto3.Session(profile_name=who).client("s3")
-        calls = {
+        calls: dict[str, Callable[[], object]] = {
             "s3:ListBucket": partial(client.list_objects_v2, Bucket=lake.bucket),
             "s3:PutObject": partial(
                 client.put_object, Bucket=lake.bucket, Key="data/dt=2026-01-01/x", Body=b"x"
