@@ -12,7 +12,7 @@ from ministack.core.responses import error_response_json, get_account_id, get_re
 from ministack.core.router import extract_access_key_id
 from ministack.services import athena
 
-from sandbox.athena import executions, results, translate
+from sandbox.athena import executions, results, statements
 from sandbox.athena.access import Caller
 from sandbox.athena.errors import QueryError
 from sandbox.athena.executions import Execution
@@ -105,8 +105,11 @@ def start_query_execution(request: dict[str, Any], caller: Caller) -> dict[str, 
         if marker and execution.record.get("_token") == marker:
             return {"QueryExecutionId": execution.record["QueryExecutionId"]}
     try:
-        kind, extension = "DML", ".csv"
-        translate.parse(sql)
+        kind = statements.kind_of(sql)
+        if parameters := request.get("ExecutionParameters"):
+            running = statements.with_parameters(sql, [str(value) for value in parameters])
+        else:
+            running = sql
     except QueryError as error:
         raise RequestError(str(error), athena_code="MALFORMED_QUERY") from None
     asked = request.get("QueryExecutionContext") or {}
@@ -114,8 +117,12 @@ def start_query_execution(request: dict[str, Any], caller: Caller) -> dict[str, 
         "Database": asked.get("Database") or "default",
         "Catalog": asked.get("Catalog") or "AwsDataCatalog",
     }
-    record = executions.new_record(sql, kind, name, context, location, encryption, extension)
-    record["_token"] = marker
+    record = executions.new_record(
+        sql, kind, workgroup=name, context=context, output=location, encryption=encryption
+    )
+    record["_token"], record["_running"] = marker, running
+    if parameters:
+        record["ExecutionParameters"] = parameters
     cutoff = (workgroup.get("Configuration") or {}).get("BytesScannedCutoffPerQuery")
     execution = Execution(record, caller, _encryption_headers(encryption), int(cutoff) if cutoff else None)
     athena._executions[record["QueryExecutionId"]] = execution

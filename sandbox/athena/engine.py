@@ -1,6 +1,7 @@
 """DuckDB as Athena's engine: one in-process database, a cursor a query, nothing reachable but the tables given."""
 
 import datetime as dt
+import re
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -9,17 +10,20 @@ import duckdb
 import pyarrow as pa
 from sqlglot import exp
 
-from sandbox.athena import results, tables, translate
+from sandbox.athena import dialect, pruning, results, tables, udfs, views
+from sandbox.athena import trino_types as t
 from sandbox.athena.errors import CancelledError, QueryError, UnsupportedError
 from sandbox.athena.ports import Catalog, GlueTable, Store
 from sandbox.athena.projection import Partition, is_projected, projected_partitions
+from sandbox.athena.query import TableSource, Translation, Translator
 
 MEMORY_LIMIT = "256MB"
 THREADS = 2
 _SETTINGS = (
     "SET GLOBAL TimeZone = 'UTC'",
     "SET GLOBAL default_null_order = 'nulls_last'",  # Trino's default for ASC and for DESC
-    "SET GLOBAL integer_division = true",
+    "SET GLOBAL ieee_floating_point_ops = true",  # 1e0 / 0 is Infinity
+    "SET GLOBAL error_on_division_by_zero = false",  # integers and decimals check for themselves
     "SET GLOBAL autoinstall_known_extensions = false",
     "SET GLOBAL autoload_known_extensions = false",
     "SET GLOBAL enable_external_access = false",  # last: what follows can reach neither disk nor network
@@ -31,6 +35,7 @@ class Database:
 
     def __init__(self) -> None:
         self._root = duckdb.connect(":memory:", config={"memory_limit": MEMORY_LIMIT, "threads": THREADS})
+        udfs.install(self._root)
         for setting in _SETTINGS:
             self._root.execute(setting)
         self.cache = tables.ColumnCache()
@@ -63,18 +68,20 @@ class Query:
         *,
         database: str = "default",
         scan_limit: int | None = None,
+        default_location: str = "",
         now: Callable[[], dt.datetime] = lambda: dt.datetime.now(dt.UTC),
-        engine: Database | None = None,
     ) -> None:
         self.catalog = catalog
         self.store = store
-        self.database = database
+        self.database = database.lower()
         self.scan_limit = scan_limit
+        self.default_location = default_location.rstrip("/")
         self.now = now().astimezone(dt.UTC)
-        self.engine = engine or shared_database()
+        self.engine = shared_database()
         self.cursor = self.engine.cursor()
         self.scanned_bytes = 0
         self._cancelled: str | None = None
+        self._tables: dict[str, tuple[tables.Table, TableSource]] = {}
 
     def cancel(self, reason: str) -> None:
         """Stop the query; `run` then raises `CancelledError` with this reason."""
@@ -88,116 +95,140 @@ class Query:
 
     def run(self, sql: str) -> results.Result:
         """The statement's result. Raises `QueryError`, `CancelledError`."""
-        statement = translate.parse(sql)
+        from sandbox.athena import statements  # noqa: PLC0415  DDL and SHOW run queries in their turn
+
         try:
-            if isinstance(statement, exp.Query):
-                return self._select(statement)
-            raise UnsupportedError(f"the statement {type(statement).__name__}")
+            return statements.run(self, sql)
         finally:
             self.cursor.close()
 
-    def _select(self, statement: exp.Expression) -> results.Result:
-        translate.name_outputs(statement)
-        references = translate.table_references(statement)
-        hidden = sorted({i.name for i in statement.find_all(exp.Identifier)} & set(tables.HIDDEN_COLUMNS))
-        names = {self._register(reference, hidden): reference for reference in references}
-        by_id = {id(reference): name for name, reference in names.items()}
-        translate.replace_tables(references, lambda table: exp.to_table(by_id[id(table)]))
-        arrow, types = self._execute(translate.to_duckdb(statement))
-        kinds = [athena_type(kind) for kind in types]
-        shown = translate.output_names(list(arrow.column_names))
-        columns = [results.column_of(name, kind) for name, kind in zip(shown, kinds, strict=True)]
-        return results.Result(columns, results.text_rows(arrow), self.scanned_bytes)
+    def select(self, statement: exp.Expression) -> results.Result:
+        """The result of a parsed SELECT, as texts."""
+        translation, arrow = self.select_arrow(statement)
+        kinds = zip(translation.names, translation.types, strict=True)
+        columns = [results.column_of(name, kind.athena()) for name, kind in kinds]
+        rows = results.text_rows(arrow, translation.types)
+        return results.Result(columns, rows, self.scanned_bytes)
 
-    def _register(self, reference: exp.Table, hidden: list[str]) -> str:
-        table = self._table(reference)
-        partitions = self._partitions(table.definition, table)
-        found = tables.list_partition_objects(self.store, partitions, table.location)
-        self.scanned_bytes += sum(stored.size for stored, _ in found)
-        if self.scan_limit is not None and self.scanned_bytes > self.scan_limit:
-            raise CancelledError("Query cancelled! : Bytes scanned limit was exceeded")
-        data = tables.scan(
-            table, found, list(table.columns), hidden, self.store, self.engine.cache, self.check
-        )
-        name = f"table_{id(reference):x}"
-        self.cursor.register(name, data)
-        return name
+    def select_arrow(self, statement: exp.Expression) -> tuple[Translation, pa.Table]:
+        """The result of a parsed SELECT: its columns' names and types, and the values."""
+        translation = self.analyse(statement)
+        for name, (table, source) in self._tables.items():
+            self._load(name, table, source)
+        self._set_clock()
+        return translation, self._execute(translation.sql)
 
-    def _table(self, reference: exp.Table) -> tables.Table:
-        database = (reference.db or self.database).lower()
-        name = reference.name.lower()
-        where = translate.position(reference)
+    def analyse(self, statement: exp.Expression) -> Translation:
+        """The statement translated, nothing read yet. Raises `QueryError` as Trino's analyzer does."""
+        views.expand(statement, self._definition, self.database)
+        try:
+            return Translator(self._source).translate(statement)
+        except RecursionError:
+            raise QueryError(
+                "STACK_OVERFLOW", "statement is too large (stack overflow during analysis)"
+            ) from None
+        except (AssertionError, AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+            raise UnsupportedError(f"this form of query ({type(error).__name__} in its analysis)") from error
+
+    # -- tables -------------------------------------------------------------------------------------------------
+
+    def _source(self, reference: exp.Table) -> TableSource:
+        """What the translator is to know of a table; one source a mention, so that each is pruned on its own."""
+        definition = self._definition(reference)
+        table = tables.Table((reference.db or self.database).lower(), definition)
+        columns = {name: t.from_hive(kind.text) for name, kind in table.all_columns().items()}
+        source = TableSource(f"table_{len(self._tables)}", columns)
+        self._tables[source.relation] = (table, source)
+        return source
+
+    def _definition(self, reference: exp.Table) -> GlueTable:
+        catalog = (reference.catalog or "awsdatacatalog").lower()
+        where = dialect.position(reference)
+        if catalog != "awsdatacatalog":
+            raise QueryError("CATALOG_NOT_FOUND", f"{where}Catalog '{catalog}' not found")
+        database, name = (reference.db or self.database).lower(), reference.name.lower()
+        if not isinstance(reference.this, exp.Identifier):
+            raise UnsupportedError("a table function")
         definition = self.catalog.table(database, name)
         if definition is None:
             if self.catalog.database(database) is None:
-                raise QueryError("SCHEMA_NOT_FOUND", f"{where}: Schema '{database}' does not exist")
+                raise QueryError("SCHEMA_NOT_FOUND", f"{where}Schema '{database}' does not exist")
             raise QueryError(
-                "TABLE_NOT_FOUND", f"{where}: Table 'awsdatacatalog.{database}.{name}' does not exist"
+                "TABLE_NOT_FOUND", f"{where}Table 'awsdatacatalog.{database}.{name}' does not exist"
             )
-        return tables.Table(database, definition)
+        return definition
 
-    def _partitions(self, definition: GlueTable, table: tables.Table) -> list[Partition]:
+    def _load(self, name: str, table: tables.Table, source: TableSource) -> None:
+        keep = pruning.partition_filter(self.cursor, table, source.where)
+        found = tables.list_partition_objects(self.store, self.partitions(table, keep), table.location)
+        paths = pruning.path_filter(self.cursor, source.where)
+        found = [(stored, partition) for stored, partition in found if paths(stored.path)]
+        self.scanned_bytes += sum(stored.size for stored, _ in found)
+        if self.scan_limit is not None and self.scanned_bytes > self.scan_limit:
+            raise CancelledError("Query cancelled! : Bytes scanned limit was exceeded")
+        columns = [column for column in table.columns if column in source.uses]
+        hidden = [column for column in dialect.PSEUDOCOLUMNS if column in source.uses]
+        data = tables.scan(table, found, columns, hidden, self.store, self.engine.cache, self.check)
+        self.cursor.register(name, data)
+
+    def partitions(self, table: tables.Table, keep: Callable[[dict[str, str]], bool]) -> list[Partition]:
+        """The table's partitions that `keep` accepts."""
         if not table.partition_columns:
             return [Partition((), table.location)]
-        if is_projected(definition):
-            return list(projected_partitions(definition, lambda _: True, self.now.replace(tzinfo=None)))
-        return [
-            Partition(
-                tuple(zip(table.partition_columns, map(str, registered["Values"]), strict=True)),
-                str((registered.get("StorageDescriptor") or {}).get("Location") or ""),
-            )
-            for registered in self.catalog.partitions(table.database, table.name)
-        ]
+        if is_projected(table.definition):
+            return list(projected_partitions(table.definition, keep, self.now.replace(tzinfo=None)))
+        found = []
+        for registered in self.catalog.partitions(table.database, table.name):
+            values = dict(zip(table.partition_columns, map(str, registered["Values"]), strict=True))
+            if keep(values):
+                location = str((registered.get("StorageDescriptor") or {}).get("Location") or "")
+                found.append(Partition(tuple(values.items()), location))
+        return found
 
-    def _execute(self, sql: str) -> tuple[pa.Table, list[Any]]:
+    # -- DuckDB -------------------------------------------------------------------------------------------------
+
+    def _set_clock(self) -> None:
+        """One `now()` a query, in whole milliseconds as Trino has it."""
+        micros = int(self.now.timestamp() * 1_000) * 1_000
+        self.cursor.execute(f"CREATE OR REPLACE TEMP MACRO trino_now() AS make_timestamptz({micros})")
+        self.cursor.execute(
+            f"CREATE OR REPLACE TEMP MACRO trino_today() AS DATE '{self.now.date().isoformat()}'"
+        )
+
+    def _execute(self, sql: str) -> pa.Table:
         self.check()
         try:
-            relation = self.cursor.sql(sql)
-            types = list(relation.types)
-            arrow = relation.to_arrow_table()
+            return self.cursor.sql(sql).to_arrow_table()
         except duckdb.InterruptException:
             raise CancelledError(self._cancelled or "Query was cancelled") from None
         except duckdb.Error as error:
             raise engine_error(error) from None
-        return arrow, types
 
 
-def engine_error(error: duckdb.Error) -> QueryError:
-    """DuckDB's complaint as a query's failure: its first line, which names no data."""
-    return QueryError("GENERIC_USER_ERROR", str(error).split("\n", 1)[0])
-
-
-_TYPES = {
-    "VARCHAR": "varchar",
-    "BOOLEAN": "boolean",
-    "BIGINT": "bigint",
-    "INTEGER": "integer",
-    "DOUBLE": "double",
-}
-_TYPES |= {
-    "HUGEINT": "bigint",
-    "FLOAT": "float",
-    "SMALLINT": "smallint",
-    "TINYINT": "tinyint",
-    "DATE": "date",
-}
-_TYPES |= {
-    "TIMESTAMP": "timestamp",
-    "TIMESTAMP WITH TIME ZONE": "timestamp with time zone",
-    "BLOB": "varbinary",
-}
-_TYPES |= {"JSON": "json", "UBIGINT": "bigint", "UINTEGER": "bigint", '"NULL"': "unknown", "TIME": "time"}
-
-
-def athena_type(kind: Any) -> str:
-    """A DuckDB type as Athena's result metadata names it."""
-    text = str(kind)
-    if text in _TYPES:
-        return _TYPES[text]
-    if text.startswith("DECIMAL"):
-        return text.lower()
-    if text.endswith("]"):
-        return "array"
-    return {"STRUCT": "row", "MAP": "map", "INTERVAL": "interval day to second"}.get(
-        text.split("(")[0], "varchar"
-    )
+def engine_error(error: Any) -> QueryError:
+    """DuckDB's complaint as the query's failure, in Trino's words where the two mean the same."""
+    text = str(error)
+    if match := re.search(r"TRINO\[([A-Z_]+): (.*?)\](?:\s*$|\n)", text, re.DOTALL):
+        return QueryError(match.group(1), match.group(2))
+    first = text.split("\n", 1)[0]
+    if match := re.search(r'column "?([^"]+)"? must appear in the GROUP BY clause', text):
+        name = match.group(1)
+        message = f"'{name}' must be an aggregate expression or appear in GROUP BY clause"
+        return QueryError("EXPRESSION_NOT_AGGREGATE", message)
+    if match := re.search(
+        r"(WHERE|GROUP BY|JOIN) clause cannot contain (?:aggregates|window functions)", text
+    ):
+        message = (
+            f"{match.group(1)} clause cannot contain aggregations, window functions or grouping operations"
+        )
+        return QueryError("EXPRESSION_NOT_SCALAR", message)
+    if "aggregate function calls cannot be nested" in text or "cannot contain aggregate" in text:
+        return QueryError("NESTED_AGGREGATION", first.split(": ", 1)[-1])
+    if isinstance(error, duckdb.OutOfMemoryException):
+        message = f"Query exceeded the sandbox's memory limit of {MEMORY_LIMIT}"
+        return QueryError("EXCEEDED_MEMORY_LIMIT", message)
+    if isinstance(error, duckdb.OutOfRangeException) or "out of range for the destination type" in text:
+        return QueryError("NUMERIC_VALUE_OUT_OF_RANGE", first.split(": ", 1)[-1])
+    if "More than one row returned by a subquery" in text:
+        return QueryError("SUBQUERY_MULTIPLE_ROWS", "Scalar sub-query has returned multiple rows")
+    return QueryError("NOT_SUPPORTED", f"the sandbox's Athena could not run this: {first}")

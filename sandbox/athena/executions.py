@@ -16,6 +16,7 @@ from sandbox.athena.access import Caller
 from sandbox.athena.emulated import EmulatedCatalog, EmulatedStore
 from sandbox.athena.engine import Query
 from sandbox.athena.errors import AccessDeniedError, CancelledError, QueryError
+from sandbox.athena.statements import Kind
 
 logger = logging.getLogger("athena")
 
@@ -47,24 +48,18 @@ class Execution:
         return self  # MiniStack copies its state when it persists; an execution is not persisted
 
 
-def new_record(  # noqa: PLR0913
-    sql: str,
-    statement_type: str,
-    workgroup: str,
-    context: dict[str, str],
-    output: str,
-    encryption: dict[str, str],
-    extension: str,
+def new_record(
+    sql: str, kind: Kind, *, workgroup: str, context: dict[str, str], output: str, encryption: dict[str, str]
 ) -> dict[str, Any]:
-    """A QueryExecution in state QUEUED; its result will be `<output>/<id>.<extension>`."""
+    """A QueryExecution in state QUEUED; its result will be `<output>/<id><extension>`."""
     identifier = str(uuid.uuid4())
-    configuration: dict[str, Any] = {"OutputLocation": f"{output.rstrip('/')}/{identifier}{extension}"}
+    configuration: dict[str, Any] = {"OutputLocation": f"{output.rstrip('/')}/{identifier}{kind.extension}"}
     if encryption:
         configuration["EncryptionConfiguration"] = encryption
     return {
         "QueryExecutionId": identifier,
         "Query": sql,
-        "StatementType": statement_type,
+        "StatementType": kind.type,
         "ResultConfiguration": configuration,
         "ResultReuseConfiguration": {"ResultReuseByAgeConfiguration": {"Enabled": False}},
         "QueryExecutionContext": context,
@@ -75,7 +70,7 @@ def new_record(  # noqa: PLR0913
             "SelectedEngineVersion": "AUTO",
             "EffectiveEngineVersion": "Athena engine version 3",
         },
-        "SubstatementType": "",
+        "SubstatementType": kind.substatement,
     }
 
 
@@ -110,19 +105,21 @@ def _run(execution: Execution) -> None:
             store,
             database=record["QueryExecutionContext"]["Database"],
             scan_limit=execution.scan_limit,
+            default_location=record["ResultConfiguration"]["OutputLocation"].rsplit("/", 1)[0],
         )
     queued = started - record["Status"]["SubmissionDateTime"]
     state, reason, error = "SUCCEEDED", "", None
     try:
-        result = execution.query.run(record["Query"])
+        result = execution.query.run(record["_running"])
         _write(execution, result, store)
         execution.result = result
     except CancelledError as cancelled:
         state, reason = "CANCELLED", str(cancelled)
     except QueryError as failure:
         state, reason, error = "FAILED", str(failure), failure
-    except Exception as failure:  # noqa: BLE001  a query must end, whatever broke
-        logger.exception("query %s: the engine broke", record["QueryExecutionId"])
+    except Exception as failure:  # a query must end, whatever broke
+        logger.error("query %s: %s in the engine", record["QueryExecutionId"], type(failure).__name__)
+        logger.debug("where it broke", exc_info=True)
         state, reason = "FAILED", f"GENERIC_INTERNAL_ERROR: {type(failure).__name__} in the sandbox's Athena"
     elapsed = round((time.time() - started) * 1_000)
     with execution.lock:

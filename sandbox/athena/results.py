@@ -5,7 +5,6 @@ Text forms: Athena user guide, "Working with query results"; values print as Tri
 in double quotes and NULL is nothing at all, which tells it from an empty text.
 """
 
-import datetime as dt
 import json
 import math
 import re
@@ -13,8 +12,11 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pyarrow as pa
+
+from sandbox.athena.trino_types import Type
 
 Row = list[str | None]
 
@@ -98,48 +100,73 @@ def java_double(value: float, digits: int = 17) -> str:
     return f"{sign}{all_digits[0]}.{all_digits[1:] or '0'}E{exponent}"
 
 
-def _java_float(value: float) -> str:
+def sql_double(value: float, *, real: bool = False) -> str:
+    """A double as CAST to varchar shows it: 1.0E0, 1.25E-1, NaN."""
+    text = java_float(value) if real else java_double(value)
+    if not text[-1].isdigit():
+        return text
+    number = Decimal(text)
+    if number == 0:
+        return "-0E0" if text[0] == "-" else "0E0"
+    digits = "".join(map(str, number.as_tuple().digits)).rstrip("0") or "0"
+    return f"{'-' if number < 0 else ''}{digits[0]}.{digits[1:] or '0'}E{number.adjusted()}"
+
+
+def java_float(value: float) -> str:
     import numpy as np  # noqa: PLC0415  only for REAL columns
 
     return java_double(float(str(np.float32(value))))
 
 
-def _timestamp(value: Any) -> str:
-    return value.strftime("%Y-%m-%d %H:%M:%S.") + f"{value.microsecond // 1000:03d}"
-
-
-def _binary(value: bytes) -> str:
-    return " ".join(f"{byte:02x}" for byte in value)
-
-
-def formatter(kind: pa.DataType) -> Callable[[Any], str]:
-    """How one value of an Arrow type prints."""
-    if pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_integer(kind):
-        return str
-    if pa.types.is_boolean(kind):
+def formatter(kind: Type) -> Callable[[Any], str]:  # noqa: PLR0911  one return a kind
+    """How one value of a type prints."""
+    if kind.base == "boolean":
         return lambda value: "true" if value else "false"
-    if pa.types.is_float32(kind):
-        return _java_float
-    if pa.types.is_floating(kind):
+    if kind.base == "real":
+        return java_float
+    if kind.base == "double":
         return java_double
-    if pa.types.is_decimal(kind):
+    if kind.base == "decimal":
         return lambda value: format(value, "f")
-    if pa.types.is_timestamp(kind):
-        return (lambda value: _timestamp(value.astimezone(dt.UTC)) + " UTC") if kind.tz else _timestamp
-    if pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
-        return _binary
-    if pa.types.is_list(kind) or pa.types.is_large_list(kind):
-        inner = nullable(formatter(kind.value_type))
+    if kind.base == "timestamp":
+        return timestamp_text
+    if kind.base == "timestamptz":
+        zone = ZoneInfo(kind.zone)
+        return lambda value: f"{timestamp_text(value.astimezone(zone))} {kind.zone}"
+    if kind.base == "varbinary":
+        return lambda value: " ".join(f"{byte:02x}" for byte in value)
+    if kind.base in ("interval_day", "interval_year"):
+        return (
+            interval_text
+            if kind.base == "interval_day"
+            else lambda value: f"{value[0] // 12}-{value[0] % 12}"
+        )
+    if kind.base == "array":
+        inner = nullable(formatter(kind.args[0]))
         return lambda value: "[" + ", ".join(inner(item) for item in value) + "]"
-    if pa.types.is_struct(kind):
-        fields = [
-            (kind.field(i).name, nullable(formatter(kind.field(i).type))) for i in range(kind.num_fields)
-        ]
-        return lambda value: "{" + ", ".join(f"{n}={f(value[n])}" for n, f in fields) + "}"
-    if pa.types.is_map(kind):
-        key, item = formatter(kind.key_type), nullable(formatter(kind.item_type))
+    if kind.base == "row":
+        shown = [name or f"field{i}" for i, name in enumerate(kind.names)]
+        fields = list(zip(shown, kind.field_names(), map(nullable, map(formatter, kind.args)), strict=True))
+        return lambda value: "{" + ", ".join(f"{name}={show(value[own])}" for name, own, show in fields) + "}"
+    if kind.base == "map":
+        key, item = formatter(kind.args[0]), nullable(formatter(kind.args[1]))
         return lambda value: "{" + ", ".join(f"{key(k)}={item(v)}" for k, v in value) + "}"
     return str
+
+
+def timestamp_text(value: Any) -> str:
+    """`2026-11-20 10:11:12.123`."""
+    return f"{value:%Y-%m-%d %H:%M:%S}.{value.microsecond // 1000:03d}"
+
+
+def interval_text(value: Any) -> str:
+    """`1 02:03:04.005`, of Arrow's months, days and nanoseconds."""
+    millis = value[1] * 86_400_000 + value[2] // 1_000_000
+    sign, millis = ("-", -millis) if millis < 0 else ("", millis)
+    days, rest = divmod(millis, 86_400_000)
+    hours, rest = divmod(rest, 3_600_000)
+    minutes, rest = divmod(rest, 60_000)
+    return f"{sign}{days} {hours:02d}:{minutes:02d}:{rest // 1000:02d}.{rest % 1000:03d}"
 
 
 def nullable(inner: Callable[[Any], str]) -> Callable[[Any], str]:
@@ -147,17 +174,25 @@ def nullable(inner: Callable[[Any], str]) -> Callable[[Any], str]:
     return lambda value: "null" if value is None else inner(value)
 
 
-def text_rows(table: pa.Table) -> list[Row]:
+def json_value(kind: Type) -> Callable[[Any], Any]:
+    """How one value of a type is written into a JSON object."""
+    if kind.is_text or kind.base in ("boolean", "json") or kind.is_integer or kind.base == "double":
+        return lambda value: value
+    if kind.base == "array":
+        inner = json_value(kind.args[0])
+        return lambda value: [None if item is None else inner(item) for item in value]
+    return formatter(kind)
+
+
+def text_rows(table: pa.Table, types: list[Type]) -> list[Row]:
     """Every row as texts, NULL as None."""
     columns = []
-    for column in table.columns:
-        if pa.types.is_string(column.type):
+    for column, kind in zip(table.columns, types, strict=True):
+        if kind.is_text or kind.base == "json":
             columns.append(column.to_pylist())
         else:
-            show = formatter(column.type)
+            show = formatter(kind)
             columns.append([None if value is None else show(value) for value in column.to_pylist()])
-    if not columns:
-        return []
     return [list(row) for row in zip(*columns, strict=True)]
 
 

@@ -5,6 +5,7 @@ so that a second query over the same lake reads no JSON at all.
 """
 
 import gzip
+import io
 import threading
 import zlib
 from collections import OrderedDict
@@ -13,6 +14,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from sandbox.athena.errors import QueryError, UnsupportedError
 from sandbox.athena.hive_types import HiveType, parse_type
@@ -21,6 +23,7 @@ from sandbox.athena.ports import GlueTable, Store, StoredObject
 from sandbox.athena.projection import Partition
 
 JSON_SERDES = ("org.openx.data.jsonserde.JsonSerDe", "org.apache.hive.hcatalog.data.JsonSerDe")
+PARQUET_SERDE = "org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe"
 HIDDEN_COLUMNS = {
     "$path": pa.string(),
     "$file_size": pa.int64(),
@@ -144,6 +147,8 @@ def read_object(
     table: Table, stored: StoredObject, columns: list[str], store: Store, cache: ColumnCache
 ) -> tuple[int, dict[str, pa.Array]]:
     """The object's number of rows, and these data columns of it."""
+    if table.serde == PARQUET_SERDE:
+        return _read_parquet(table, stored, columns, store)
     if table.serde not in JSON_SERDES:
         raise UnsupportedError(f"the SerDe {table.serde or '(none)'}")
     reading = (
@@ -162,6 +167,30 @@ def read_object(
         )
         cache.put(key, rows, known)
     return rows, {name: known[name] for name in columns}
+
+
+def _read_parquet(
+    table: Table, stored: StoredObject, columns: list[str], store: Store
+) -> tuple[int, dict[str, pa.Array]]:
+    """The same of a Parquet object: columns by name, absent ones NULL."""
+    try:
+        data = pq.read_table(io.BytesIO(store.read(stored)))
+    except (pa.ArrowInvalid, OSError):
+        raise QueryError("HIVE_BAD_DATA", f"Not valid Parquet file: {stored.path}") from None
+    found: dict[str, pa.Array] = {}
+    names = [name.lower() for name in data.column_names]
+    for name in columns:
+        kind = table.columns[name].arrow
+        if name not in names:
+            found[name] = pa.nulls(data.num_rows, kind)
+            continue
+        try:
+            column = data.column(names.index(name)).cast(kind).combine_chunks()
+        except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+            message = f"Malformed Parquet file. Field {name}'s type in the file is incompatible with {table.columns[name].text}"
+            raise QueryError("HIVE_BAD_DATA", message) from None
+        found[name] = column if isinstance(column, pa.Array) else pa.concat_arrays(column.chunks)
+    return data.num_rows, found
 
 
 def _lines(body: bytes, key: str) -> list[bytes]:
