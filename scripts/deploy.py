@@ -138,9 +138,10 @@ def main(arguments: Sequence[str], out: Output) -> int:
         out,
         name=parameters.get(BUCKET) or None,
     )
-    filled = frozenset((CATALOG_KEY, TRANSFORM_KEY, BUCKET))
-    templates.check_values(template, plan.values, kept=filled | set(plan.kept))
-    _package(given.arch, plan, found, bucket.name, out)
+    asked = [key for key in (CATALOG_KEY, TRANSFORM_KEY) if key in template.parameters and key not in values]
+    filled = {*asked, BUCKET} if asked else set()
+    templates.check_values(template, plan.values, kept=frozenset(filled | set(plan.kept)))
+    _package(given.arch, plan, found, out, asked=asked, bucket=bucket.name)
     return _deploy(plan, bucket, tags, given, out)
 
 
@@ -206,13 +207,19 @@ def _check_accounts(plan: Plan) -> None:
         )
 
 
-def _package(arch: str | None, plan: Plan, found: Mapping[str, Any] | None, bucket: str, out: Output) -> None:
+def _package(
+    arch: str | None,
+    plan: Plan,
+    found: Mapping[str, Any] | None,
+    out: Output,
+    *,
+    asked: Sequence[str],
+    bucket: str,
+) -> None:
     """Build the zips the template asks for; what they are called goes into the plan's parameters."""
     from scripts import package  # noqa: PLC0415  loaded when there is something to build
     from scripts.artifacts import key_of  # noqa: PLC0415
 
-    asked = [name for name in (CATALOG_KEY, TRANSFORM_KEY) if name in plan.template.parameters]
-    asked = [name for name in asked if name not in plan.values]
     current = {p["ParameterKey"]: p["ParameterValue"] for p in (found or {}).get("Parameters", [])}
     named = plan.values.get(ARCHITECTURE) or current.get(ARCHITECTURE) or package.DEFAULT_ARCHITECTURE
     arch = arch or named
