@@ -81,23 +81,20 @@ def sections(text: str) -> dict[str, str]:
 def entries(section: str) -> list[Entry]:
     """The members of a section's text, two blanks deep, in order."""
     found: list[Entry] = []
-    banner, waiting, apart = "", "", False
+    banner, waiting = "", ""
     for line in section.splitlines(keepends=True):
         if _BANNER.fullmatch(line):
-            banner, waiting, apart = line, "", False
-        elif not line.strip():
-            waiting, apart = waiting + line if waiting or not found else "", True
-        elif line.startswith("  #"):
+            banner, waiting = line, ""
+        elif not line.strip() or line.startswith("  #"):
             waiting += line
         elif re.match(r"  \w", line):
             key = line.strip().split(":")[0]
-            found.append(Entry(key, waiting.lstrip("\n") + line, banner, apart))
-            waiting, apart = "", False
-        else:  # deeper: the entry goes on, and so did the blank lines before it
-            blank = "\n" if apart else ""
+            found.append(Entry(key, waiting.lstrip("\n") + line, banner, waiting.startswith("\n")))
+            waiting = ""
+        else:  # deeper: the member goes on
             last = found.pop()
-            found.append(Entry(last.key, last.text + blank + waiting + line, last.banner, last.apart))
-            waiting, apart = "", False
+            found.append(Entry(last.key, last.text + waiting + line, last.banner, last.apart))
+            waiting = ""
     return found
 
 
@@ -141,8 +138,10 @@ def _said(member: Entry) -> Any:
 def single_account(consumer: str, producer: str) -> str:
     """The two templates as one.
 
-    Raises CommandError when they contradict each other, or when a resource would stand in it twice.
+    Raises CommandError when they contradict each other, or when a resource would stand in it twice, and
+    yaml.YAMLError when one of them is not YAML.
     """
+    parse(consumer), parse(producer)
     first, second = sections(wired(producer)), sections(wired(consumer))
     twice = {e.key for e in entries(first["Resources"])} & {e.key for e in entries(second["Resources"])}
     if twice:
@@ -171,7 +170,7 @@ def wired(text: str) -> str:
 
 
 def _check_references(text: str) -> None:
-    left = [name for name in WIRED if re.search(rf"(!Ref |\$\{{){name}\b", text)]
+    left = [name for name in WIRED if re.search(rf'(Ref:? "?|\$\{{){name}\b', text)]
     if left:
         raise CommandError(
             f"single-account.yaml would still refer to {', '.join(left)}",

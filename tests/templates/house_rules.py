@@ -345,7 +345,7 @@ def roles_have_one_actor(house: House) -> Iterator[str]:
 
 
 def outputs_are_a_contract(house: House) -> Iterator[str]:
-    """An output is described, and exported for add-on stacks under the stack's name; commands are for people."""
+    """An output is described and exported under the stack's name; a command is for people."""
     for name, output in house.members("Outputs").items():
         if len(str(output.get("Description", ""))) < 10:
             yield f"{name} has no Description"

@@ -1,0 +1,51 @@
+"""The shipped templates as they would be launched: default values, and the second stack fed by the first."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from tests.templates.resolver import Stack, shipped_template
+
+PRODUCER, CONSUMER = "111111111111", "222222222222"
+
+# What a launch has to give, because there is no default that could be right.
+ARTIFACTS = {
+    "ArtifactBucketName": "artifacts",
+    "CatalogArtifactKey": "catalog.zip",
+    "TransformArtifactKey": "t.zip",
+}
+
+
+def consumer(**parameters: Any) -> Stack:
+    """The consumer stack, launched by its defaults but for `parameters`."""
+    return _launched("consumer", "ddb-lake-consumer", CONSUMER, {"ProducerAccountId": PRODUCER, **parameters})
+
+
+def producer(lake: Stack | None = None, **parameters: Any) -> Stack:
+    """The producer stack, fed with the outputs of a consumer stack as `scripts.deploy --outputs-of` does."""
+    outputs = (lake or consumer()).outputs
+    filled = {name: outputs[name] for name in shipped_template("producer")["Parameters"] if name in outputs}
+    return _launched("producer", "ddb-lake-producer", PRODUCER, {**filled, **parameters})
+
+
+def single_account(**parameters: Any) -> Stack:
+    """Both in one account."""
+    return _launched("single-account", "ddb-lake", PRODUCER, parameters)
+
+
+def _launched(kind: str, name: str, account: str, parameters: Mapping[str, Any]) -> Stack:
+    template = shipped_template(kind)
+    given = {key: value for key, value in ARTIFACTS.items() if key in template["Parameters"]}
+    return Stack(template, name=name, account=account, parameters={**given, **parameters})
+
+
+def broken_rules(stack: Stack) -> list[str]:
+    """The template's Rules that its parameters break: CloudFormation refuses such a launch."""
+    broken = []
+    for name, rule in stack.template.get("Rules", {}).items():
+        if "RuleCondition" in rule and not stack.value(rule["RuleCondition"]):
+            continue
+        if not all(stack.value(assertion["Assert"]) for assertion in rule["Assertions"]):
+            broken.append(name)
+    return broken

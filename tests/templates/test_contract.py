@@ -1,0 +1,399 @@
+"""What the parts rely on across files: the stacks, the functions, glue/ and athena/."""
+
+import base64
+import fnmatch
+import importlib
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from catalog_lambda.handler import Settings
+from scripts import template as scripts_template
+from scripts.single_account import digest, shipped_queries
+from tests.templates import launches
+from tests.templates.resolver import Stack, shipped_template
+from transform_lambda.configuration import Configuration
+from transform_lambda.flatten import METADATA_COLUMNS
+from transform_lambda.handler import handler
+
+ROOT = Path(__file__).resolve().parents[2]
+
+# What the producer stack takes from the consumer stack, by name.
+HANDED_OVER = {"ConsumerAccountId", "LakeBucketName", "LakeKeyArn", "DeliveryRoleName", "DeliveryStreamName"}
+# Outputs that people's commands, scripts and the sandbox ask for.
+ASKED_FOR = {
+    "consumer": {
+        *HANDED_OVER,
+        "CatalogFunctionLogGroupName",
+        "CatalogFunctionName",
+        "ChangesTableName",
+        "CrawlNowCommand",
+        "CrawlerName",
+        "DatabaseName",
+        "ResultsBucketName",
+        "WorkgroupName",
+    },
+    "producer": {
+        "DeliveryLogGroupName",
+        "DeliveryRoleArn",
+        "DeliveryStreamArn",
+        "DeliveryStreamName",
+        "DisableStreamingCommand",
+        "EnableStreamingCommand",
+        "ProducerAccountId",
+        "ProducerKeyArn",
+        "SourceStreamArn",
+        "SourceStreamName",
+        "SourceTableName",
+        "TransformFunctionLogGroupName",
+        "TransformFunctionName",
+        "TransformFunctionRoleArn",
+    },
+}
+
+
+def glue(name: str) -> Any:
+    """A file of glue/."""
+    return yaml.safe_load((ROOT / "glue" / f"{name}.yaml").read_text(encoding="utf-8"))
+
+
+# The stacks
+
+
+def test_exactly_the_handed_over_names_meet() -> None:
+    """`scripts.deploy` fills the producer's parameters by name, so no other output may be called like one."""
+    outputs = set(shipped_template("consumer")["Outputs"])
+    assert outputs & set(shipped_template("producer")["Parameters"]) == HANDED_OVER
+
+
+def test_consumer_outputs_are_legal_producer_parameters() -> None:
+    """What one stack says, the other one takes."""
+    read = scripts_template.read(scripts_template.shipped("producer"))
+    lake = launches.consumer()
+    values = {name: lake.outputs[name] for name in HANDED_OVER} | launches.ARTIFACTS
+    scripts_template.check_values(read, {name: values[name] for name in values if name in read.parameters})
+
+
+@pytest.mark.parametrize(
+    ("kind", "required"),
+    [
+        ("consumer", {"ProducerAccountId", "ArtifactBucketName", "CatalogArtifactKey"}),
+        (
+            "producer",
+            {
+                "ConsumerAccountId",
+                "LakeBucketName",
+                "LakeKeyArn",
+                "ArtifactBucketName",
+                "TransformArtifactKey",
+            },
+        ),
+        ("single-account", {"ArtifactBucketName", "CatalogArtifactKey", "TransformArtifactKey"}),
+    ],
+)
+def test_launch_asks_only_for_what_nobody_can_guess(kind: str, required: set[str]) -> None:
+    """Every other parameter has a default that launches."""
+    parameters = shipped_template(kind)["Parameters"]
+    assert {name for name, body in parameters.items() if "Default" not in body} == required
+
+
+@pytest.mark.parametrize("kind", ["consumer", "producer"])
+def test_outputs_are_what_is_asked_for(kind: str) -> None:
+    """An output that goes, or takes another name, breaks someone's command."""
+    assert set(shipped_template(kind)["Outputs"]) == ASKED_FOR[kind]
+    assert ASKED_FOR[kind] <= set(shipped_template("single-account")["Outputs"])
+
+
+def test_stacks_resolve_by_their_defaults() -> None:
+    """Nothing in a default launch refers to what is not there."""
+    for stack in (launches.consumer(), launches.producer(), launches.single_account()):
+        assert stack.resources
+        assert all(stack.outputs.values())
+        assert launches.broken_rules(stack) == []
+
+
+def test_bucket_name_is_known_before_the_bucket() -> None:
+    """The key's policy names the bucket, which needs the key first."""
+    lake = launches.consumer()
+    bucket = lake.resource("LakeBucket").arn
+    statements = {s["Sid"]: s for s in lake.resource("LakeKey").properties["KeyPolicy"]["Statement"]}
+    contexts = statements["DeliveryRoleEncryptsObjects"]["Condition"]["ArnLike"][
+        "kms:EncryptionContext:aws:s3:arn"
+    ]
+    assert contexts[0] == bucket
+    assert all(context.startswith(f"{bucket}/") for context in contexts[1:])
+
+
+def test_bucket_name_is_new_at_every_launch_and_legal() -> None:
+    """A lake that was kept is never in the way of the next, and 63 characters are enough for any name."""
+    names = {
+        Stack(
+            shipped_template("consumer"),
+            name=name,
+            account=launches.CONSUMER,
+            parameters={"ProducerAccountId": launches.PRODUCER, **CATALOG},
+        )
+        .resource(bucket)
+        .name
+        for name in ("one", "Two", "t" * 128)
+        for bucket in ("LakeBucket", "ResultsBucket")
+    }
+    assert len(names) == 6
+    assert all(len(name) <= 63 and name == name.lower() for name in names)
+
+
+CATALOG = {name: launches.ARTIFACTS[name] for name in ("ArtifactBucketName", "CatalogArtifactKey")}
+
+
+# The way of an object
+
+
+def objects(stream: str) -> list[str]:
+    """Keys that a Firehose stream writes: <prefix><stream>-<version>-<time>-<uuid> (Firehose guide)."""
+    made = f"{stream}-1-2026-11-20-10-00-00-00000000-0000-4000-8000-000000000000.gz"
+    return [
+        f"data/dt=2026-11-20/{made}",
+        f"errors/processing-failed/dt=2026-11-20/{made}",
+        f"errors/format-conversion-failed/dt=2026-11-20/{made}",
+    ]
+
+
+@pytest.mark.parametrize("stream", ["ddb-lake", "other.stream_2"])
+def test_both_sides_admit_what_the_stream_writes(stream: str) -> None:
+    """Prefixes, role and bucket policy speak of the same keys, whatever the stream is called."""
+    lake = launches.consumer(DeliveryStreamName=stream)
+    source = launches.producer(lake)
+    destination = source.resource("DeliveryStream").properties["ExtendedS3DestinationConfiguration"]
+    assert destination["Prefix"] == "data/dt=!{timestamp:yyyy-MM-dd}/"
+    assert (
+        destination["ErrorOutputPrefix"] == "errors/!{firehose:error-output-type}/dt=!{timestamp:yyyy-MM-dd}/"
+    )
+    policies = (
+        lake.resource("LakeBucketPolicy").properties["PolicyDocument"],
+        source.resource("DeliveryRole").properties["Policies"][0]["PolicyDocument"],
+    )
+    for policy in policies:
+        (writes,) = (
+            s for s in policy["Statement"] if "s3:PutObject" in s["Action"] and s["Effect"] == "Allow"
+        )
+        for key in objects(stream):
+            arn = f"arn:aws:s3:::{lake.outputs['LakeBucketName']}/{key}"
+            assert any(fnmatch.fnmatchcase(arn, pattern) for pattern in writes["Resource"]), arn
+        for key in objects("someone-else"):
+            arn = f"arn:aws:s3:::{lake.outputs['LakeBucketName']}/{key}"
+            assert not any(fnmatch.fnmatchcase(arn, pattern) for pattern in writes["Resource"]), arn
+
+
+def test_role_is_the_one_the_lake_admits() -> None:
+    """The one name both accounts must know, and the stream whose trust it carries."""
+    lake = launches.consumer(DeliveryRoleName="another-role")
+    source = launches.producer(lake)
+    role = source.resource("DeliveryRole")
+    policy = lake.resource("LakeBucketPolicy").properties["PolicyDocument"]
+    admitted = {
+        s["Condition"]["ArnEquals"]["aws:PrincipalArn"] for s in policy["Statement"] if s["Effect"] == "Allow"
+    }
+    assert admitted == {role.arn}
+    condition = role.properties["AssumeRolePolicyDocument"]["Statement"][0]["Condition"]
+    assert condition["ArnEqualsIfExists"]["aws:SourceArn"] == source.resource("DeliveryStream").arn
+    assert condition["StringEquals"]["sts:ExternalId"] == launches.PRODUCER
+
+
+def test_streaming_starts_only_when_the_delivery_stream_listens() -> None:
+    """Firehose reads from LATEST: the table is made after it, and an adopted one is switched on by hand."""
+    assert shipped_template("producer")["Resources"]["SourceTable"]["DependsOn"] == "DeliveryStream"
+    table = launches.producer().resource("SourceTable").properties
+    assert table["KinesisStreamSpecification"]["ApproximateCreationDateTimePrecision"] == "MICROSECOND"
+
+
+def test_functions_can_run_before_they_are_called() -> None:
+    """Each function's own policy stands before what calls it."""
+    assert (
+        shipped_template("producer")["Resources"]["DeliveryStream"]["DependsOn"] == "TransformFunctionPolicy"
+    )
+    assert (
+        shipped_template("consumer")["Resources"]["DeclaredColumns"]["DependsOn"] == "CatalogFunctionPolicy"
+    )
+
+
+# The table, as glue/ has it
+
+
+def test_table_is_the_one_glue_describes() -> None:
+    """glue/changes.yaml and the template say the same, down to the comments."""
+    lake, wanted = launches.consumer(), glue("changes")
+    bucket = lake.outputs["LakeBucketName"]
+    table = lake.resource("ChangesTable").properties["TableInput"]
+    storage = table["StorageDescriptor"]
+
+    def columns(rows: list[dict[str, str]]) -> list[dict[str, str]]:
+        return [{key.capitalize(): value for key, value in row.items()} for row in rows]
+
+    assert table["Name"] == wanted["name"] == lake.outputs["ChangesTableName"]
+    assert table["TableType"] == wanted["table_type"]
+    assert table["PartitionKeys"] == columns(wanted["partition_keys"])
+    template = f"s3://{bucket}/{wanted['location_template']}"
+    assert table["Parameters"] == {**wanted["parameters"], "storage.location.template": template}
+    assert storage["Columns"] == columns(wanted["columns"])
+    assert storage["Location"] == f"s3://{bucket}/{wanted['location']}"
+    assert storage["InputFormat"] == wanted["input_format"]
+    assert storage["OutputFormat"] == wanted["output_format"]
+    assert storage["SerdeInfo"]["SerializationLibrary"] == wanted["serde"]["library"]
+    assert storage["SerdeInfo"]["Parameters"] == wanted["serde"]["parameters"]
+
+
+def test_metadata_columns_are_what_the_function_writes() -> None:
+    """In its order, all of them text."""
+    columns = glue("changes")["columns"]
+    assert tuple(column["name"] for column in columns) == METADATA_COLUMNS
+    assert {column["type"] for column in columns} == {"string"}
+
+
+def test_location_is_where_the_stream_writes() -> None:
+    """A row's day is in its key, where projection looks for it."""
+    prefix = (
+        launches.producer()
+        .resource("DeliveryStream")
+        .properties["ExtendedS3DestinationConfiguration"]["Prefix"]
+    )
+    assert prefix == glue("changes")["location_template"].replace("${dt}", "!{timestamp:yyyy-MM-dd}")
+
+
+def test_crawler_is_set_as_glue_describes() -> None:
+    """glue/crawler.yaml and the template say the same."""
+    lake, wanted = launches.consumer(), glue("crawler")
+    crawler = lake.resource("Crawler").properties
+    assert crawler["Targets"] == {
+        "S3Targets": [{"Path": f"s3://{lake.outputs['LakeBucketName']}/{wanted['path']}"}]
+    }
+    assert crawler["TablePrefix"] == wanted["table_prefix"]
+    assert crawler["SchemaChangePolicy"] == wanted["schema_change_policy"]
+    assert crawler["RecrawlPolicy"] == wanted["recrawl_policy"]
+    assert json.loads(crawler["Configuration"]) == wanted["configuration"]
+
+
+def test_crawler_reads_the_rows_and_no_error() -> None:
+    """The table and the crawler look at one folder, and the errors are not in it."""
+    assert glue("crawler")["path"] == glue("changes")["location"]
+    assert not "errors/".startswith(glue("crawler")["path"])
+
+
+def test_digest_follows_the_table() -> None:
+    """A changed table calls the catalog function, which puts back the columns the change has dropped."""
+    resources = shipped_template("consumer")["Resources"]
+    table = resources["ChangesTable"]["Properties"]
+    written = resources["DeclaredColumns"]["Properties"]["TableDefinition"]
+    scripts_view = scripts_template.parse(scripts_template.shipped("consumer").read_text(encoding="utf-8"))
+    assert written == digest(scripts_view["Resources"]["ChangesTable"]["Properties"])
+    changed = {**table, "TableInput": {**table["TableInput"], "Description": "another"}}
+    assert digest(changed) != digest(table)
+
+
+def test_named_queries_are_the_files() -> None:
+    """Every athena/queries/*.sql is a named query of the lake, word for word, and there is no other."""
+    lake = launches.consumer()
+    named = {q.properties["Name"]: q.properties for q in lake.of_type("AWS::Athena::NamedQuery")}
+    assert {name: q["QueryString"].rstrip() for name, q in named.items()} == {
+        name: sql.rstrip() for name, sql in shipped_queries().items()
+    }
+    for name, query in named.items():
+        assert query["Database"] == lake.outputs["DatabaseName"], name
+        assert query["WorkGroup"] == lake.outputs["WorkgroupName"], name
+        assert len(query["Description"]) > 20, name
+
+
+# The functions
+
+
+def test_entry_points_are_there() -> None:
+    """The templates' handlers are functions of the packages that the zips hold."""
+    stack = launches.single_account()
+    for logical_id in ("TransformFunction", "CatalogFunction"):
+        module, _, name = stack.resource(logical_id).properties["Handler"].rpartition(".")
+        assert callable(getattr(importlib.import_module(module), name))
+
+
+@pytest.mark.parametrize("depth", [1, 32])
+def test_transform_function_reads_its_settings(depth: int) -> None:
+    """The template's variables are the function's, over the whole range the parameter admits."""
+    stack = launches.producer(FlattenMaxDepth=depth)
+    bounds = shipped_template("producer")["Parameters"]["FlattenMaxDepth"]
+    variables = stack.resource("TransformFunction").properties["Environment"]["Variables"]
+    assert Configuration.from_environment(variables) == Configuration(depth, "INFO")
+    assert bounds["MinValue"] <= depth <= bounds["MaxValue"]
+
+
+def test_catalog_function_reads_its_settings() -> None:
+    """By the environment when the crawler has finished, by the custom resource's properties in a launch."""
+    lake = launches.consumer()
+    variables = lake.resource("CatalogFunction").properties["Environment"]["Variables"]
+    properties = lake.resource("DeclaredColumns").properties
+    expected = Settings("ddb_lake", "changes", "crawled_", lake.outputs["CrawlerName"])
+    assert Settings.read(variables, {}) == expected
+    assert Settings.read({}, properties) == expected
+    assert properties["ServiceToken"] == lake.resource("CatalogFunction").arn
+
+
+def test_catalog_function_hears_of_its_crawler() -> None:
+    """The rule lets exactly the event through that the function answers."""
+    lake = launches.consumer()
+    pattern = lake.resource("CrawlerSucceededRule").properties["EventPattern"]
+    assert pattern == {
+        "source": ["aws.glue"],
+        "detail-type": ["Glue Crawler State Change"],
+        "detail": {"crawlerName": [lake.outputs["CrawlerName"]], "state": ["Succeeded"]},
+    }
+
+
+def test_custom_resource_cannot_hang() -> None:
+    """The function answers before its own timeout, and CloudFormation waits little longer."""
+    lake = launches.consumer()
+    timeout = lake.resource("CatalogFunction").properties["Timeout"]
+    assert timeout < lake.resource("DeclaredColumns").properties["ServiceTimeout"] <= 120
+
+
+def test_failed_records_are_counted_from_the_summary(capsys: pytest.CaptureFixture[str]) -> None:
+    """The metric filter asks for fields that the function's log line has."""
+    handler({"records": [{"recordId": "1", "data": base64.b64encode(b"{}").decode()}]}, None)
+    line = json.loads(capsys.readouterr().out.splitlines()[-1])
+    metric = launches.producer().resource("TransformFunctionFailedRecords").properties
+    assert metric["FilterPattern"] == '{ $.message = "transformed" && $.failed > 0 }'
+    assert metric["MetricTransformations"][0]["MetricValue"] == "$.failed"
+    assert (line["message"], line["failed"]) == ("transformed", 1)
+    alarm = launches.producer().resource("TransformFunctionFailedRecordsAlarm").properties
+    for name in ("MetricNamespace", "MetricName"):
+        assert metric["MetricTransformations"][0][name] == alarm[name.replace("MetricNamespace", "Namespace")]
+
+
+# Quotas of the services
+
+
+def test_policies_are_within_their_quotas() -> None:
+    """IAM, S3 and KMS refuse longer documents, with names as long as they may be as well."""
+    lake = launches.consumer(DeliveryRoleName="r" * 64, DeliveryStreamName="s" * 64, DatabaseName="d" * 128)
+    source = launches.producer(lake, CreateInterfaceEndpoints="true")
+    longest = {
+        "AWS::IAM::Role": ("AssumeRolePolicyDocument", 2_048),
+        "AWS::S3::BucketPolicy": ("PolicyDocument", 20 * 1_024),
+        "AWS::KMS::Key": ("KeyPolicy", 32 * 1_024),
+        "AWS::EC2::VPCEndpoint": ("PolicyDocument", 20_480),
+    }
+    for stack in (lake, source):
+        for kind, (name, most) in longest.items():
+            for resource in stack.of_type(kind):
+                assert _length(resource.properties[name]) <= most, resource.logical_id
+        for role in stack.of_type("AWS::IAM::Role"):
+            own = [policy["PolicyDocument"] for policy in role.properties.get("Policies", [])]
+            others = [
+                p.properties["PolicyDocument"]
+                for p in stack.of_type("AWS::IAM::Policy")
+                if role.name in p.properties["Roles"]
+            ]
+            assert sum(map(_length, own + others)) <= 10_240, role.logical_id
+
+
+def _length(document: Any) -> int:
+    return len(json.dumps(document, separators=(",", ":")))

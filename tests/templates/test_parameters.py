@@ -1,0 +1,350 @@
+"""What the parameters admit, which of them cannot go together, and what each choice makes."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from scripts import template as scripts_template
+from scripts.package import DEFAULT_ARCHITECTURE, DEFAULT_PYTHON
+from tests.templates import launches
+from tests.templates.resolver import ResolveError, shipped_template
+
+ROOT = Path(__file__).resolve().parents[2]
+
+ADMITTED = [
+    ("producer", "PartitionKeyName", "State#Date"),
+    ("producer", "PartitionKeyName", "a key with blanks, ünïcödé and 🔑"),
+    ("producer", "PartitionKeyName", "k" * 255),
+    ("producer", "SortKeyName", ""),
+    ("producer", "TtlAttributeName", "expires.at"),
+    ("producer", "TableName", "abc"),
+    ("producer", "VpcCidr", "192.168.255.192/26"),
+    ("producer", "SubnetIds", "subnet-0a1b2c3d,subnet-0a1b2c3d4e5f67890"),
+    ("producer", "RouteTableIds", "rtb-0a1b2c3d"),
+    ("producer", "LakeKeyArn", "arn:aws-us-gov:kms:us-gov-west-1:123456789012:key/mrk-0123456789abcdef"),
+    ("consumer", "ProducerAccountId", "000000000001"),
+    ("consumer", "CrawlerSchedule", "cron(0/30 * * * ? *)"),
+    ("consumer", "CrawlerSchedule", ""),
+    ("consumer", "ItemColumns", "customer__address__city"),
+    ("consumer", "ItemColumns", ""),
+    ("consumer", "AlarmTopicArn", "arn:aws:sns:eu-central-1:123456789012:on-call"),
+    ("consumer", "CatalogArtifactKey", "functions/catalog-0f3a.zip"),
+]
+REFUSED = [
+    ("producer", "PartitionKeyName", ""),
+    ("producer", "PartitionKeyName", "k" * 256),
+    ("producer", "TableName", "ab"),
+    ("producer", "TableName", "a/b"),
+    ("producer", "VpcCidr", "10.42.0.0/28"),
+    ("producer", "VpcCidr", "10.42.0.256/24"),
+    ("producer", "VpcId", "vpc-XYZ"),
+    ("producer", "SubnetIds", "subnet-0a1b2c3d"),
+    ("producer", "SubnetIds", "subnet-0a1b2c3d, subnet-0a1b2c3e"),
+    ("producer", "LakeKeyArn", "arn:aws:kms:us-east-1:123456789012:alias/lake"),
+    ("producer", "LakeBucketName", "s3://bucket"),
+    ("producer", "TransformArtifactKey", "/leading"),
+    ("consumer", "ProducerAccountId", "1111-1111-1111"),
+    ("consumer", "ProducerAccountId", "11111111111"),
+    ("consumer", "DeliveryRoleName", "service-role/firehose"),
+    ("consumer", "CrawlerSchedule", "rate(1 day)"),
+    ("consumer", "ItemColumns", "Title"),
+    ("consumer", "DatabaseName", "my-lake"),
+    ("consumer", "AlarmTopicArn", "on-call"),
+]
+# Parameters that contradict each other → the rule that says so before anything is made.
+CONTRADICTIONS = [
+    ("producer", {"ExistingTableName": "orders", "TableName": "orders-2"}, "AdoptedTableIsLeftAlone"),
+    ("producer", {"ExistingTableName": "orders", "SortKeyName": "sk"}, "AdoptedTableIsLeftAlone"),
+    ("producer", {"ExistingTableName": "orders", "TtlAttributeName": "ttl"}, "AdoptedTableIsLeftAlone"),
+    (
+        "producer",
+        {"ExistingTableName": "orders", "TableDeletionProtection": "true"},
+        "AdoptedTableIsLeftAlone",
+    ),
+    ("producer", {"SortKeyName": "pk"}, "KeysAreTwoAttributes"),
+    ("producer", {"VpcId": "vpc-0a1b2c3d"}, "VpcHasItsSubnets"),
+    ("producer", {"SubnetIds": "subnet-0a1b2c3d,subnet-0a1b2c3e"}, "SubnetsHaveTheirVpc"),
+    ("producer", {"RouteTableIds": "rtb-0a1b2c3d"}, "SubnetsHaveTheirVpc"),
+    ("consumer", {"DatabaseName": "default"}, "DatabaseIsNew"),
+    ("consumer", {"WorkgroupName": "primary"}, "WorkgroupIsNew"),
+]
+OWN_VPC = {"VpcId": "vpc-0a1b2c3d", "SubnetIds": "subnet-0a1b2c3d,subnet-0a1b2c3e"}
+
+
+@pytest.mark.parametrize(("kind", "name", "value"), ADMITTED)
+def test_legal_value_is_admitted(kind: str, name: str, value: str) -> None:
+    """A pattern is no reason not to launch."""
+    assert re.fullmatch(shipped_template(kind)["Parameters"][name]["AllowedPattern"], value)
+
+
+@pytest.mark.parametrize(("kind", "name", "value"), REFUSED)
+def test_illegal_value_is_refused(kind: str, name: str, value: str) -> None:
+    """What would fail half-way through a launch does not begin one."""
+    assert not re.fullmatch(shipped_template(kind)["Parameters"][name]["AllowedPattern"], value)
+
+
+def test_every_pattern_is_read_alike_by_java_and_python() -> None:
+    """CloudFormation reads them as Java does: no construct in which the two differ."""
+    for kind in ("consumer", "producer"):
+        for name, parameter in shipped_template(kind)["Parameters"].items():
+            pattern = parameter.get("AllowedPattern", "")
+            assert not re.search(r"\(\?P|\\[AZzGbBdDwWsSpPQE]|&&|\[\[|(?<!\[)\^|\$", pattern), name
+
+
+@pytest.mark.parametrize(("kind", "parameters", "rule"), CONTRADICTIONS)
+def test_contradiction_is_refused(kind: str, parameters: dict[str, str], rule: str) -> None:
+    """Two parameters that cannot go together meet in Rules, not in a rollback."""
+    launch = {"producer": launches.producer, "consumer": launches.consumer}[kind]
+    assert launches.broken_rules(launch(**parameters)) == [rule]
+    assert launches.broken_rules(launches.single_account(**parameters)) == [rule]
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {},
+        {"ExistingTableName": "orders"},
+        {"TableName": "orders", "SortKeyName": "State#Date", "TtlAttributeName": "ttl"},
+        OWN_VPC,
+        {**OWN_VPC, "RouteTableIds": "rtb-0a1b2c3d"},
+    ],
+)
+def test_combination_that_works_breaks_no_rule(parameters: dict[str, str]) -> None:
+    """The rules refuse contradictions and nothing else."""
+    assert launches.broken_rules(launches.producer(**parameters)) == []
+
+
+def test_every_rule_has_a_contradiction() -> None:
+    """A rule nobody has seen refuse is no rule."""
+    rules = {name for kind in ("consumer", "producer") for name in shipped_template(kind)["Rules"]}
+    assert rules == {rule for _, _, rule in CONTRADICTIONS}
+
+
+# The table
+
+
+def test_table_has_the_keys_that_were_asked_for() -> None:
+    """Attribute names as DynamoDB allows them reach the table as they are."""
+    table = launches.producer(PartitionKeyName="State#Date", SortKeyName="n", SortKeyType="N").resource(
+        "SourceTable"
+    )
+    assert table.properties["KeySchema"] == [
+        {"AttributeName": "State#Date", "KeyType": "HASH"},
+        {"AttributeName": "n", "KeyType": "RANGE"},
+    ]
+    assert table.properties["AttributeDefinitions"] == [
+        {"AttributeName": "State#Date", "AttributeType": "S"},
+        {"AttributeName": "n", "AttributeType": "N"},
+    ]
+
+
+def test_table_by_default_has_one_key_and_no_time_to_live() -> None:
+    """What was not asked for is not there, the name included."""
+    table = launches.producer().resource("SourceTable").properties
+    assert table["KeySchema"] == [{"AttributeName": "pk", "KeyType": "HASH"}]
+    assert {"TimeToLiveSpecification", "TableName"}.isdisjoint(table)
+
+
+def test_adopted_table_is_not_touched() -> None:
+    """No resource of the stack is or changes the table; the documented command starts its stream."""
+    stack = launches.producer(ExistingTableName="orders")
+    assert stack.of_type("AWS::DynamoDB::Table") == []
+    stream = stack.outputs["SourceStreamArn"]
+    assert stack.outputs["SourceTableName"] == "orders"
+    assert stack.outputs["EnableStreamingCommand"] == (
+        f"aws dynamodb enable-kinesis-streaming-destination --region us-east-1 --table-name orders "
+        f"--stream-arn {stream} "
+        "--enable-kinesis-streaming-configuration ApproximateCreationDateTimePrecision=MICROSECOND"
+    )
+
+
+def test_new_table_needs_no_command() -> None:
+    """Its stream is on when the stack is complete; switching it off before removal is the same for both."""
+    outputs = launches.producer().outputs
+    assert "EnableStreamingCommand" not in outputs
+    assert outputs["DisableStreamingCommand"] == (
+        "aws dynamodb disable-kinesis-streaming-destination --region us-east-1 "
+        f"--table-name {outputs['SourceTableName']} --stream-arn {outputs['SourceStreamArn']}"
+    )
+
+
+@pytest.mark.parametrize("name", ["SourceTableReplicationFailedAlarm", "SourceTableReplicationLateAlarm"])
+def test_replication_is_watched_on_either_table(name: str) -> None:
+    """The alarms ask for the table that is streamed, new or adopted."""
+    for stack in (launches.producer(), launches.producer(ExistingTableName="orders")):
+        (query,) = stack.resource(name).properties["Metrics"]
+        assert query["Expression"].endswith(f"WHERE TableName = '{stack.outputs['SourceTableName']}'")
+
+
+# The stream
+
+
+@pytest.mark.parametrize(("shards", "mode"), [(0, "ON_DEMAND"), (1, "PROVISIONED"), (500, "PROVISIONED")])
+def test_stream_has_the_shards_that_were_asked_for(shards: int, mode: str) -> None:
+    """Zero is on-demand, which takes no count."""
+    stream = launches.producer(ShardCount=shards).resource("SourceStream").properties
+    assert stream["StreamModeDetails"] == {"StreamMode": mode}
+    assert stream.get("ShardCount") == (str(shards) if shards else None)
+
+
+# The network
+
+
+def test_function_stands_in_two_private_subnets() -> None:
+    """In two zones, with a route table that has no route of its own but the gateway endpoints."""
+    stack = launches.producer()
+    function = stack.resource("TransformFunction").properties["VpcConfig"]
+    subnets = [stack.resource(name) for name in ("PrivateSubnetA", "PrivateSubnetB")]
+    assert function["SubnetIds"] == [subnet.name for subnet in subnets]
+    assert len({subnet.properties["AvailabilityZone"] for subnet in subnets}) == 2
+    assert len({subnet.properties["CidrBlock"] for subnet in subnets}) == 2
+    table = stack.resource("PrivateRouteTable").name
+    associations = [stack.resource(f"{s.logical_id}Routes").properties for s in subnets]
+    assert associations == [{"RouteTableId": table, "SubnetId": subnet.name} for subnet in subnets]
+    for name in ("S3Endpoint", "DynamoDbEndpoint"):
+        assert stack.resource(name).properties["RouteTableIds"] == [table]
+
+
+def test_function_reaches_nothing_by_default() -> None:
+    """The shipped function calls nothing, so its one security group leads nowhere."""
+    stack = launches.producer()
+    (group,) = stack.of_type("AWS::EC2::SecurityGroup")
+    assert stack.resource("TransformFunction").properties["VpcConfig"]["SecurityGroupIds"] == [group.name]
+    assert [rule["CidrIp"] for rule in group.properties["SecurityGroupEgress"]] == ["127.0.0.1/32"]
+    assert "SecurityGroupIngress" not in group.properties
+
+
+def test_ways_out_are_opened_one_by_one() -> None:
+    """Each prefix list opens HTTPS to its service."""
+    stack = launches.producer(S3PrefixListId="pl-0a1b2c3d", DynamoDbPrefixListId="pl-0a1b2c3e")
+    _, *opened = stack.resource("FunctionSecurityGroup").properties["SecurityGroupEgress"]
+    assert [(rule["DestinationPrefixListId"], rule["FromPort"], rule["ToPort"]) for rule in opened] == [
+        ("pl-0a1b2c3d", 443, 443),
+        ("pl-0a1b2c3e", 443, 443),
+    ]
+
+
+def test_existing_network_is_used_and_not_changed() -> None:
+    """No subnet, route table or gateway endpoint is made in somebody's VPC, unless its tables are named."""
+    stack = launches.producer(**OWN_VPC)
+    kinds = {resource.type for resource in stack.resources.values()}
+    assert {kind for kind in kinds if kind.startswith("AWS::EC2::")} == {"AWS::EC2::SecurityGroup"}
+    assert stack.resource("FunctionSecurityGroup").properties["VpcId"] == "vpc-0a1b2c3d"
+    subnets = stack.resource("TransformFunction").properties["VpcConfig"]["SubnetIds"]
+    assert subnets == ["subnet-0a1b2c3d", "subnet-0a1b2c3e"]
+    named = launches.producer(**OWN_VPC, RouteTableIds="rtb-0a1b2c3d,rtb-0a1b2c3e")
+    for name in ("S3Endpoint", "DynamoDbEndpoint"):
+        assert named.resource(name).properties["RouteTableIds"] == ["rtb-0a1b2c3d", "rtb-0a1b2c3e"]
+
+
+def interface_endpoints(**parameters: Any) -> list[dict[str, Any]]:
+    """The properties of the interface endpoints of a launch."""
+    stack = launches.producer(**parameters)
+    made = [endpoint.properties for endpoint in stack.of_type("AWS::EC2::VPCEndpoint")]
+    return [properties for properties in made if properties["VpcEndpointType"] == "Interface"]
+
+
+def test_interface_endpoints_are_made_on_request() -> None:
+    """They cost by the hour: none by default, four services with a policy each when asked for."""
+    assert interface_endpoints() == []
+    endpoints = interface_endpoints(CreateInterfaceEndpoints="true")
+    assert [endpoint["ServiceName"].rpartition(".")[2] for endpoint in endpoints] == [
+        "kinesis-streams",
+        "kinesis-firehose",
+        "kms",
+        "logs",
+    ]
+    assert all(endpoint["PolicyDocument"]["Statement"] for endpoint in endpoints)
+    assert {endpoint["PrivateDnsEnabled"] for endpoint in endpoints} == {True}
+
+
+def test_price_of_the_interface_endpoints_is_the_one_described() -> None:
+    """Endpoints, times zones, times 730 hours, times the hourly price that the description names."""
+    endpoints = interface_endpoints(CreateInterfaceEndpoints="true")
+    zones = len(endpoints[0]["SubnetIds"])
+    month = len(endpoints) * zones * 730 * 0.01
+    words = shipped_template("producer")["Parameters"]["CreateInterfaceEndpoints"]["Description"]
+    assert f"{len(endpoints)} endpoints in {zones} zones are about {month:.0f} USD a month" in words
+
+
+def test_function_reaches_its_interface_endpoints_and_nobody_else_does() -> None:
+    """A second group leads from the function to the endpoints, whose group admits the function's alone."""
+    stack = launches.producer(CreateInterfaceEndpoints="true")
+    function, access, endpoint = (
+        stack.resource(name)
+        for name in ("FunctionSecurityGroup", "EndpointAccessSecurityGroup", "EndpointSecurityGroup")
+    )
+    groups = stack.resource("TransformFunction").properties["VpcConfig"]["SecurityGroupIds"]
+    assert groups == [function.name, access.name]
+    (way_out,) = access.properties["SecurityGroupEgress"]
+    (way_in,) = endpoint.properties["SecurityGroupIngress"]
+    assert way_out["DestinationSecurityGroupId"] == endpoint.name
+    assert way_in["SourceSecurityGroupId"] == function.name
+    assert {way_out["ToPort"], way_in["ToPort"]} == {443}
+    for made in interface_endpoints(CreateInterfaceEndpoints="true"):
+        assert made["SecurityGroupIds"] == [endpoint.name]
+
+
+# The lake
+
+
+def test_crawler_runs_when_asked() -> None:
+    """A schedule by default, none when it is switched off; the crawler is there in either case."""
+    assert launches.consumer().resource("Crawler").properties["Schedule"] == {
+        "ScheduleExpression": "cron(15 3 * * ? *)"
+    }
+    assert "Schedule" not in launches.consumer(CrawlerSchedule="").resource("Crawler").properties
+
+
+def test_access_is_logged_on_request() -> None:
+    """Both buckets, each under a prefix of its own."""
+    assert "LoggingConfiguration" not in launches.consumer().resource("LakeBucket").properties
+    stack = launches.consumer(AccessLogBucketName="my-logs")
+    logged = [bucket.properties["LoggingConfiguration"] for bucket in stack.of_type("AWS::S3::Bucket")]
+    assert {log["DestinationBucketName"] for log in logged} == {"my-logs"}
+    assert len({log["LogFilePrefix"] for log in logged}) == 2
+
+
+@pytest.mark.parametrize("megabytes", [10, 100_000, 7_000_000])
+def test_scan_limit_is_in_bytes(megabytes: int) -> None:
+    """Athena takes bytes, 10,000,000 at least."""
+    workgroup = launches.consumer(QueryScanLimitMB=megabytes).resource("Workgroup").properties
+    limit = int(workgroup["WorkGroupConfiguration"]["BytesScannedCutoffPerQuery"])
+    assert limit == megabytes * 1_000_000 >= 10_000_000
+
+
+@pytest.mark.parametrize("launch", [launches.consumer, launches.producer])
+def test_alarms_ring_at_the_topic(launch: Any) -> None:
+    """Every alarm of the stack does, when there is a topic."""
+    topic = "arn:aws:sns:us-east-1:111111111111:on-call"
+    for stack, actions in ((launch(), None), (launch(AlarmTopicArn=topic), [topic])):
+        alarms = stack.of_type("AWS::CloudWatch::Alarm")
+        assert alarms
+        assert all(alarm.properties.get("AlarmActions") == actions for alarm in alarms)
+
+
+def test_unknown_parameter_is_an_error_here() -> None:
+    """These tests cannot pass by setting what the template does not have."""
+    with pytest.raises(ResolveError, match="no parameter Nonsense"):
+        launches.producer(Nonsense="x")
+
+
+# taskcat
+
+
+def test_taskcat_launches_what_there_is() -> None:
+    """Its tests name templates and parameters that exist, with values that nothing refuses."""
+    project = yaml.safe_load((ROOT / ".taskcat.yml").read_text(encoding="utf-8"))
+    zips = f"transform-{DEFAULT_PYTHON}-{DEFAULT_ARCHITECTURE}.zip", "catalog.zip"
+    common = {**project["project"]["parameters"], "ArtifactBucketName": "autobucket"}
+    keys = {common[name] for name in ("TransformArtifactKey", "CatalogArtifactKey")}
+    assert keys == {f"{project['project']['name']}/build/{name}" for name in zips}
+    for test in project["tests"].values():
+        read = scripts_template.read(ROOT / test["template"])
+        given = {**common, **test["parameters"]}
+        scripts_template.check_names(read, given)
+        scripts_template.check_values(read, given)
+        assert launches.broken_rules(launches.single_account(**given)) == []
