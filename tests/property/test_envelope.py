@@ -1,0 +1,136 @@
+"""What holds for the answer to any event whatsoever."""
+
+import base64
+import json
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.property.strategies import items
+from tests.unit.transform.records import (
+    change_record,
+    compact,
+    event_of,
+    firehose_event,
+    firehose_record,
+    item_record,
+)
+from transform_lambda.batching import RESPONSE_LIMIT_BYTES
+from transform_lambda.handler import handler
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
+    max_leaves=12,
+)
+good = st.builds(item_record, items, st.sampled_from(["INSERT", "MODIFY", "REMOVE"])).map(compact)
+garbage = st.binary(max_size=60) | json_values.map(lambda value: json.dumps(value).encode())
+
+
+@st.composite
+def damaged(draw):
+    """A good payload with some of its bytes replaced, dropped or doubled."""
+    payload = bytearray(draw(good))
+    for _ in range(draw(st.integers(1, 3))):
+        at = draw(st.integers(0, len(payload) - 1))
+        payload[at : at + draw(st.integers(0, 3))] = draw(
+            st.binary(max_size=3) | st.just(payload[at : at + 9])
+        )
+    return bytes(payload)
+
+
+@st.composite
+def odd_members(draw):
+    """A change record with one of its members replaced by any JSON, or gone."""
+    record = change_record("MODIFY", draw(items), draw(items))
+    part = draw(st.sampled_from([record, record["dynamodb"]]))
+    name = draw(st.sampled_from(sorted(part)))
+    if draw(st.booleans()):
+        part[name] = draw(json_values)
+    else:
+        del part[name]
+    return json.dumps(record).encode()
+
+
+def size(response):
+    """Bytes as the runtime serializes them."""
+    return len(json.dumps(response))
+
+
+def check(event, response):
+    """What Firehose asks of an answer."""
+    assert list(response) == ["records"]
+    assert [answer["recordId"] for answer in response["records"]] == [
+        record["recordId"] for record in event["records"]
+    ]
+    for answer in response["records"]:
+        if answer["result"] == "Ok":
+            line = base64.b64decode(answer["data"], validate=True)
+            assert line.endswith(b"}\n")
+            assert json.loads(line)["change_id"]
+        else:
+            assert answer == {"recordId": answer["recordId"], "result": "ProcessingFailed"}
+    assert size(response) <= RESPONSE_LIMIT_BYTES
+
+
+@given(st.lists(st.one_of(good, garbage, damaged(), odd_members()), max_size=8))
+def test_every_record_is_answered_in_order_whatever_it_holds(payloads):
+    """Good, damaged, foreign and random payloads in any mix."""
+    event = firehose_event(*payloads)
+    check(event, handler(event, None))
+
+
+@given(
+    st.lists(good, min_size=1, max_size=4),
+    st.lists(garbage | damaged() | odd_members(), max_size=4),
+    st.randoms(),
+)
+def test_bad_neighbours_are_harmless(goods, bads, random):
+    """A good record becomes the same row in any company."""
+    alone = {payload: handler(firehose_event(payload), None)["records"][0]["data"] for payload in goods}
+    payloads = goods + bads
+    random.shuffle(payloads)
+    answers = handler(firehose_event(*payloads), None)["records"]
+    for payload, answer in zip(payloads, answers, strict=True):
+        if payload in alone:
+            assert answer["data"] == alone[payload]
+
+
+@given(json_values)
+def test_no_event_raises(event):
+    """Any JSON at all is answered with records."""
+    assert isinstance(handler(event, None)["records"], list)
+
+
+@given(
+    st.lists(
+        st.dictionaries(st.sampled_from(["recordId", "data", "kinesisRecordMetadata"]), json_values)
+        | json_values
+    )
+)
+def test_no_records_raise(records):
+    """Every record with a text for an id is answered, in order, whatever else it is."""
+    answers = handler({"records": records}, None)["records"]
+    ids = [record["recordId"] for record in records if isinstance(record, dict) and "recordId" in record]
+    texts = [record_id for record_id in ids if isinstance(record_id, str)]
+    assert [answer["recordId"] for answer in answers if isinstance(answer["recordId"], str)] == texts
+
+
+@settings(max_examples=15)
+@given(
+    st.lists(
+        st.tuples(st.sampled_from([1, 1_000, 100_000, 900_000, 4_700_000, 6_000_000]), st.text(max_size=3)),
+        max_size=12,
+    ),
+    st.sampled_from(["x", "é", '"', "\x01"]),
+)
+def test_response_never_outgrows_lambda(records, character):
+    """Rows of any size, growing or shrinking on the way, under ids of any characters."""
+    event = event_of(
+        [
+            firehose_record(item_record({"pk": {"S": character * (length // len(character.encode()))}}))
+            | {"recordId": record_id}
+            for length, record_id in records
+        ]
+    )
+    check(event, handler(event, None))
