@@ -7,6 +7,7 @@ Fixtures
   `python -m sandbox exec` would give a command.
 - `two_accounts.session("consumer").client("s3")` is a client of an account.
 
+The tests of one layout run on one worker (`--dist loadgroup`), so that each layout is launched once.
 They are shared by every test of a worker: use names and keys of your own (`unique`), change no stack, and
 count only what you wrote. A test that must change a stack or a policy brings up its own `Sandbox`.
 """
@@ -19,6 +20,16 @@ import pytest
 from sandbox.lifecycle import Sandbox, plan_stacks
 
 SPEED = 20.0
+LAYOUTS = ("two_accounts", "one_account")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep the tests that share a layout together."""
+    for item in items:
+        for layout in LAYOUTS:
+            if layout in getattr(item, "fixturenames", ()):
+                item.add_marker(pytest.mark.xdist_group(layout))
 
 
 @pytest.fixture

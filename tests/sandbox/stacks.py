@@ -1,0 +1,62 @@
+"""Small stacks for the emulator's own tests, through the CloudFormation API."""
+
+import json
+import time
+from typing import Any
+
+from sandbox.lifecycle import Sandbox
+
+Template = dict[str, Any]
+
+
+class Stacks:
+    """Stacks of one account."""
+
+    def __init__(self, sandbox: Sandbox, profile: str) -> None:
+        self.client = sandbox.session(profile).client("cloudformation")
+
+    def create(self, name: str, resources: Template, outputs: Template | None = None) -> Template:
+        """Create a stack and wait; the description of the stack, whatever became of it."""
+        self.client.create_stack(StackName=name, **self._arguments(resources, outputs))
+        return self._settled(name)
+
+    def update(self, name: str, resources: Template, outputs: Template | None = None) -> Template:
+        """Update a stack and wait."""
+        self.client.update_stack(StackName=name, **self._arguments(resources, outputs))
+        return self._settled(name)
+
+    def delete(self, name: str) -> Template:
+        """Delete a stack and wait; its id still answers when it is gone."""
+        stack_id = self.client.describe_stacks(StackName=name)["Stacks"][0]["StackId"]
+        self.client.delete_stack(StackName=name)
+        return self._settled(stack_id)
+
+    def reasons(self, name: str) -> str:
+        """Why resources of the stack failed."""
+        events = self.client.describe_stack_events(StackName=name)["StackEvents"]
+        return " | ".join(
+            f"{event['LogicalResourceId']}: {event.get('ResourceStatusReason')}"
+            for event in events
+            if event["ResourceStatus"].endswith("FAILED")
+        )
+
+    def physical_id(self, name: str, logical_id: str) -> str:
+        """A resource's physical id."""
+        resource = self.client.describe_stack_resource(StackName=name, LogicalResourceId=logical_id)
+        return str(resource["StackResourceDetail"]["PhysicalResourceId"])
+
+    @staticmethod
+    def _arguments(resources: Template, outputs: Template | None) -> Template:
+        body: Template = {"Resources": resources}
+        if outputs:
+            body["Outputs"] = {key: {"Value": value} for key, value in outputs.items()}
+        return {"TemplateBody": json.dumps(body), "Capabilities": ["CAPABILITY_NAMED_IAM"]}
+
+    def _settled(self, name: str) -> Template:
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline:
+            stack: Template = self.client.describe_stacks(StackName=name)["Stacks"][0]
+            if not stack["StackStatus"].endswith("IN_PROGRESS"):
+                return stack
+            time.sleep(0.05)
+        raise AssertionError(f"stack {name} is still {stack['StackStatus']}")

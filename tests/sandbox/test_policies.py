@@ -1,0 +1,229 @@
+"""The shipped policies in motion, decided by the emulator as IAM decides them."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+
+from sandbox import accounts
+from sandbox.emulator.policies import trust_for
+from sandbox.lifecycle import Sandbox, plan_stacks
+
+Client = Any
+ADMINISTRATOR = {
+    "Version": "2012-10-17",
+    "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}],
+}
+
+
+def refusal(call: Callable[[], Any]) -> str:
+    """The error code of a call, or an empty string."""
+    try:
+        call()
+    except ClientError as error:
+        return str(error.response["Error"]["Code"])
+    return ""
+
+
+def role_session(
+    sandbox: Sandbox, profile: str, arn: str, *, service: str = "", external_id: str = ""
+) -> Client:
+    """An S3 client of a role's session; `service` assumes it as AWS would."""
+    session = sandbox.session(profile)
+    sts = session.client("sts")
+    if service:
+        accounts.as_service(
+            sts, service, f"arn:aws:firehose:us-east-1:{accounts.PRODUCER}:deliverystream/ddb-lake"
+        )
+    more = {"ExternalId": external_id} if external_id else {}
+    given = sts.assume_role(RoleArn=arn, RoleSessionName="test", **more)["Credentials"]
+    return boto3.Session(
+        aws_access_key_id=given["AccessKeyId"],
+        aws_secret_access_key=given["SecretAccessKey"],
+        aws_session_token=given["SessionToken"],
+        region_name=session.region_name,
+    ).client("s3", endpoint_url=sandbox.endpoint, verify=str(sandbox.profiles.authority))
+
+
+def administrator(sandbox: Sandbox, profile: str, name: str) -> Client:
+    """An S3 client of a role of that account that may do everything."""
+    iam = sandbox.session(profile).client("iam")
+    root = f"arn:aws:iam::{accounts.PROFILES[profile]}:root"
+    trust = {
+        "Version": "2012-10-17",
+        "Statement": [{"Effect": "Allow", "Principal": {"AWS": root}, "Action": "sts:AssumeRole"}],
+    }
+    role = iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(trust))["Role"]
+    iam.put_role_policy(RoleName=name, PolicyName="all", PolicyDocument=json.dumps(ADMINISTRATOR))
+    return role_session(sandbox, profile, role["Arn"])
+
+
+def in_plain_text(client: Client) -> Client:
+    """The same client as seen by an endpoint that it reached without TLS."""
+
+    def mark(request: Any, **_: Any) -> None:
+        request.headers["x-forwarded-proto"] = "http"
+
+    client.meta.events.register("before-sign", mark)
+    return client
+
+
+@pytest.mark.sandbox
+def test_the_delivery_role_gets_in_and_nobody_else() -> None:
+    """Identity by identity and call by call, as the shipped templates have it.
+
+    One sandbox of its own: what gets in here must not lie in a lake that others count.
+    """
+    with Sandbox() as sandbox:
+        sandbox.launch(plan_stacks(single_account=False))
+        bucket = sandbox.outputs["LakeBucketName"]
+        role = sandbox.outputs["DeliveryRoleArn"]
+        firehose: dict[str, str] = {"service": "firehose.amazonaws.com", "external_id": accounts.PRODUCER}
+
+        def put(client: Client, key: str, **more: Any) -> Callable[[], Any]:
+            return lambda: client.put_object(
+                Bucket=bucket, Key=key, Body=b"{}", ACL="bucket-owner-full-control", **more
+            )
+
+        delivery = role_session(sandbox, "producer", role, **firehose)
+        plain = in_plain_text(role_session(sandbox, "producer", role, **firehose))
+        data, errors = "data/dt=2026-01-01/ddb-lake-1", "errors/x/dt=2026-01-01/ddb-lake-1"
+        own_key = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": sandbox.outputs["LakeKeyArn"]}
+        foreign_key = {**own_key, "SSEKMSKeyId": "arn:aws:kms:us-east-1:111111111111:key/0"}
+        refused = {
+            "rows": put(delivery, data),
+            "errors": put(delivery, errors),
+            "rows under the lake's key": put(delivery, data, **own_key),
+            "read back": lambda: delivery.get_object(Bucket=bucket, Key=data),
+            "list": lambda: delivery.list_objects_v2(Bucket=bucket),
+            "consumer root reads": lambda: (
+                sandbox.session("consumer").client("s3").get_object(Bucket=bucket, Key=data)
+            ),
+            "consumer administrator reads": lambda: administrator(sandbox, "consumer", "admin").get_object(
+                Bucket=bucket, Key=data
+            ),
+        }
+        assert {name: code for name, call in refused.items() if (code := refusal(call))} == {}
+
+        outsiders = {
+            "producer administrator": administrator(sandbox, "producer", "admin"),
+            "stranger's role of the same name": administrator(sandbox, "stranger", "ddb-lake-delivery"),
+            "producer root": sandbox.session("producer").client("s3"),
+            "stranger root": sandbox.session("stranger").client("s3"),
+        }
+        allowed = {
+            "another prefix": put(delivery, "other/ddb-lake-1"),
+            "another stream's name": put(delivery, "data/dt=2026-01-01/other-1"),
+            "another key": put(delivery, data, **foreign_key),
+            "in plain text": put(plain, data),
+            "delete": lambda: delivery.delete_object(Bucket=bucket, Key=data),
+            "write the policy": lambda: delivery.put_bucket_policy(Bucket=bucket, Policy="{}"),
+            **{f"{name} writes": put(client, data) for name, client in outsiders.items()},
+            **{
+                f"{name} reads": lambda client=client: client.get_object(Bucket=bucket, Key=data)
+                for name, client in outsiders.items()
+            },
+            "consumer root with another key": put(
+                sandbox.session("consumer").client("s3"), data, **foreign_key
+            ),
+            "role without its external id": lambda: role_session(
+                sandbox, "producer", role, service="firehose.amazonaws.com"
+            ),
+            "role for another service": lambda: role_session(
+                sandbox, "producer", role, service="glue.amazonaws.com", external_id=accounts.PRODUCER
+            ),
+            "role for the account's root": lambda: role_session(
+                sandbox, "producer", role, external_id=accounts.PRODUCER
+            ),
+            "role for a stranger who says it is Firehose": lambda: role_session(
+                sandbox, "stranger", role, **firehose
+            ),
+        }
+        codes = {name: refusal(call) for name, call in allowed.items()}
+        assert {name: code for name, code in codes.items() if code != "AccessDenied"} == {}
+
+
+@pytest.mark.sandbox
+def test_root_is_bound_by_its_own_buckets_deny(emulator: Sandbox, unique: str) -> None:
+    """A Deny holds for the root user too, who can still take the policy away."""
+    s3 = emulator.session("producer").client("s3")
+    s3.create_bucket(Bucket=unique)
+    deny = {
+        "Version": "2012-10-17",
+        "Statement": [
+            {
+                "Effect": "Deny",
+                "Principal": "*",
+                "Action": "s3:PutObject",
+                "Resource": f"arn:aws:s3:::{unique}/*",
+            }
+        ],
+    }
+    s3.put_bucket_policy(Bucket=unique, Policy=json.dumps(deny))
+    assert refusal(lambda: s3.put_object(Bucket=unique, Key="k", Body=b"")) == "AccessDenied"
+
+    s3.delete_bucket_policy(Bucket=unique)
+    assert refusal(lambda: s3.put_object(Bucket=unique, Key="k", Body=b"")) == ""
+
+
+CONDITIONS: list[tuple[dict[str, dict[str, str]], bool]] = [
+    ({"ArnEquals": {"aws:PrincipalArn": "arn:aws:iam::111111111111:role/{name}"}}, True),
+    ({"ArnEquals": {"aws:PrincipalArn": "arn:aws:iam::111111111111:role/other"}}, False),
+    ({"StringEquals": {"aws:ResourceAccount": "111111111111"}}, True),
+    ({"StringEquals": {"aws:ResourceAccount": "222222222222"}}, False),
+    ({"StringEquals": {"aws:PrincipalAccount": "111111111111"}}, True),
+    ({"Bool": {"aws:SecureTransport": "true"}}, True),
+    ({"Bool": {"aws:SecureTransport": "false"}}, False),
+    ({"StringEquals": {"s3:x-amz-acl": "bucket-owner-full-control"}}, True),
+    ({"StringEquals": {"s3:x-amz-acl": "private"}}, False),
+    ({"StringEquals": {"s3:x-amz-server-side-encryption-aws-kms-key-id": "k1"}}, True),
+    ({"StringEquals": {"s3:x-amz-server-side-encryption-aws-kms-key-id": "k2"}}, False),
+]
+
+
+@pytest.mark.sandbox
+def test_identity_policies_see_the_keys_aws_sends(emulator: Sandbox, unique: str) -> None:
+    """A role's grant under one condition after the other, asked with a request that is the same each time."""
+    session = emulator.session("producer")
+    session.client("s3").create_bucket(Bucket=unique)
+    client, iam = administrator(emulator, "producer", unique), session.client("iam")
+
+    def may_put(condition: dict[str, dict[str, str]]) -> bool:
+        grant = {
+            "Effect": "Allow",
+            "Action": "s3:PutObject",
+            "Resource": f"arn:aws:s3:::{unique}/*",
+            "Condition": json.loads(json.dumps(condition).replace("{name}", unique)),
+        }
+        document = json.dumps({"Version": "2012-10-17", "Statement": [grant]})
+        iam.put_role_policy(RoleName=unique, PolicyName="all", PolicyDocument=document)
+        code = refusal(
+            lambda: client.put_object(
+                Bucket=unique,
+                Key="k",
+                Body=b"",
+                ACL="bucket-owner-full-control",
+                ServerSideEncryption="aws:kms",
+                SSEKMSKeyId="k1",
+            )
+        )
+        assert code in {"", "AccessDenied"}
+        return not code
+
+    assert [(condition, may_put(condition)) for condition, _ in CONDITIONS] == CONDITIONS
+
+
+def test_a_trust_policy_is_read_for_one_caller() -> None:
+    """A service sees the statements that name it, everybody else those that do not."""
+    service = {"Effect": "Allow", "Principal": {"Service": ["a.amazonaws.com", "b.amazonaws.com"]}}
+    account = {"Effect": "Allow", "Principal": {"AWS": "111111111111"}}
+    document = {"Statement": [service, account]}
+
+    assert trust_for(document, "b.amazonaws.com")["Statement"] == [
+        {**service, "Principal": {"Service": "b.amazonaws.com"}}
+    ]
+    assert trust_for(document, "c.amazonaws.com")["Statement"] == []
+    assert trust_for(json.dumps(document), "")["Statement"] == [account]
