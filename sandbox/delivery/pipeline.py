@@ -22,8 +22,8 @@ from sandbox.delivery.outlet import Outlet
 from sandbox.delivery.processor import Record, Verdict
 from sandbox.delivery.progress import ShardProgress, Ticket
 from sandbox.delivery.roles import Roles, Sandbox
-from sandbox.delivery.source import POLL_SECONDS, SHORTEST_POLL_SECONDS, ShardReader, list_shards, parents
-from sandbox.delivery.waiting import Backoff
+from sandbox.delivery.source import ShardReader, list_shards, parents
+from sandbox.delivery.waiting import SHORTEST_POLL_SECONDS, Backoff, PollPause
 
 log = logging.getLogger("delivery")
 
@@ -116,9 +116,6 @@ class Pipeline:
         self._threads.append(thread)
         thread.start()
 
-    def _poll_seconds(self) -> float:
-        return max(SHORTEST_POLL_SECONDS, POLL_SECONDS / self._speed)
-
     # Shards
 
     def _kinesis(self) -> Any:
@@ -162,6 +159,7 @@ class Pipeline:
             stopping=self._stopping,
         )
         waiting: _Waiting | None = None
+        pause = PollPause(self._speed)
         for records, asked_at, at_end in reader.reads():
             for record in records:
                 waiting = self._take(shard, waiting, record)
@@ -170,7 +168,7 @@ class Pipeline:
                 waiting = None
             if at_end:
                 shard.caught_up(asked_at)
-                self._stopping.wait(self._poll_seconds())
+                self._stopping.wait(pause.after(len(records)))
             while self._held() > MEMORY_LIMIT and not self._stopping.is_set():
                 self._stopping.wait(_TICK_SECONDS)
         if waiting and not self._stopping.is_set():

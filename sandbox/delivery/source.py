@@ -16,9 +16,6 @@ from sandbox.delivery.waiting import Backoff
 
 # Kinesis quotas: GetRecords answers at most 10,000 records or 10 MB.
 READ_LIMIT = 10_000
-# Firehose calls GetRecords once a second for each shard (developer guide, "Amazon Data Firehose quotas").
-POLL_SECONDS = 1.0
-SHORTEST_POLL_SECONDS = 0.1
 
 
 def list_shards(client: Any, stream_arn: str) -> list[dict[str, Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import io
 import json
@@ -67,7 +68,8 @@ class Pipeline:
     denied: tuple[str, ...] = ()
     destination: dict[str, Any] = field(default_factory=dict)
     processor: dict[str, str] = field(default_factory=dict)
-    bucket_statements: list[dict[str, Any]] | None = None
+    timeout: int = 10
+    before_delivery_stream: Callable[[Pipeline], None] | None = None
 
     def client(self, service: str, profile: str = "producer") -> Any:
         return self.sandbox.session(profile).client(service)
@@ -116,15 +118,27 @@ class Pipeline:
                 Handler="function.handler",
                 Role=self.role_arn,
                 Code={"ZipFile": zipped(self.function)},
-                Timeout=10,
+                Timeout=self.timeout,
             )
+        if self.before_delivery_stream:
+            self.before_delivery_stream(self)
+        self.create_delivery_stream()
+        return self
+
+    def create_delivery_stream(self) -> None:
+        """Create the delivery stream alone."""
         self.client("firehose").create_delivery_stream(
             DeliveryStreamName=self.name,
             DeliveryStreamType="KinesisStreamAsSource",
             KinesisStreamSourceConfiguration={"KinesisStreamARN": self.stream_arn, "RoleARN": self.role_arn},
             ExtendedS3DestinationConfiguration=self.configuration(),
         )
-        return self
+
+    def remove(self) -> None:
+        """Delete the delivery stream, so that delivery has no more work with it."""
+        client = self.client("firehose")
+        with contextlib.suppress(client.exceptions.ResourceNotFoundException):
+            client.delete_delivery_stream(DeliveryStreamName=self.name)
 
     def trust(self) -> dict[str, Any]:
         """The role's trust policy, as AWS documents it for Firehose."""
@@ -172,8 +186,7 @@ class Pipeline:
             "Action": ["s3:PutObject", "s3:PutObjectAcl"],
             "Resource": f"arn:aws:s3:::{self.name}/*",
         }
-        given = statements if statements is not None else self.bucket_statements
-        policy = {"Version": "2012-10-17", "Statement": [admitted] if given is None else given}
+        policy = {"Version": "2012-10-17", "Statement": [admitted] if statements is None else statements}
         s3 = self.client("s3", "consumer")
         if policy["Statement"]:
             s3.put_bucket_policy(Bucket=self.name, Policy=json.dumps(policy))
@@ -219,7 +232,7 @@ class Pipeline:
 
     def write(self, *data: str) -> None:
         """Put records into the stream, each under a partition key of its own."""
-        records = [{"Data": one.encode(), "PartitionKey": f"{one}-{n}"} for n, one in enumerate(data)]
+        records = [{"Data": one.encode(), "PartitionKey": f"{one[:32]}-{n}"} for n, one in enumerate(data)]
         for start in range(0, len(records), 500):
             answer = self.client("kinesis").put_records(
                 StreamName=self.name, Records=records[start : start + 500]

@@ -1,14 +1,24 @@
 """Delivery over the emulator's public APIs: what arrives, where, and what happens when a part refuses."""
 
-from collections.abc import Iterator
+import json
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
+from sandbox import accounts
+from sandbox.delivery import status
 from sandbox.lifecycle import Sandbox
-from tests.sandbox.conftest import SPEED
-from tests.sandbox.pipelines import Pipeline, wait_until
+from tests.sandbox.pipelines import FUNCTION, Pipeline, wait_until
 
 pytestmark = pytest.mark.sandbox
+
+
+# Waits are what these tests are made of; sizes and counts stay as they are.
+SPEED = 60.0
+
+New = Callable[..., Pipeline]
 
 
 @pytest.fixture(scope="session")
@@ -19,11 +29,375 @@ def delivering() -> Iterator[Sandbox]:
         yield sandbox
 
 
-def test_what_the_function_answers_decides_where_a_record_goes(delivering: Sandbox, unique: str) -> None:
+@pytest.fixture
+def new(delivering: Sandbox, unique: str) -> Iterator[New]:
+    """Makes this test's pipeline; it is no longer delivered afterwards."""
+    made: list[Pipeline] = []
+
+    def make(**settings: Any) -> Pipeline:
+        made.append(Pipeline(delivering, unique, **settings))
+        return made[-1].make()
+
+    yield make
+    for pipeline in made:
+        pipeline.remove()
+
+
+def until(pipeline: Pipeline, name: str, value: int) -> None:
+    """Wait until delivery has counted this much."""
+    wait_until(lambda: pipeline.status().get(name) == value, f"{name} {value}: {pipeline.status()}")
+
+
+def until_error(pipeline: Pipeline, code: str) -> dict[str, Any]:
+    """Wait until delivery has met this error; the error."""
+
+    def met() -> Any:
+        error = pipeline.status().get("last_error")
+        return error and error["code"] == code and error
+
+    error: dict[str, Any] = wait_until(met, f"{code}: {pipeline.status()}")
+    return error
+
+
+def error_lines(pipeline: Pipeline) -> list[dict[str, Any]]:
+    """The lines of the error objects."""
+    return [json.loads(line) for line in pipeline.lines("errors/")]
+
+
+def test_what_the_function_answers_decides_where_a_record_goes(new: New, unique: str) -> None:
     """Ok goes to the data prefix, ProcessingFailed to the error prefix, Dropped nowhere."""
-    pipeline = Pipeline(delivering, unique).make()
+    pipeline = new()
+    before = int(time.time() * 1000)
     pipeline.write("one", "two", "fail me", "drop me")
-    wait_until(lambda: pipeline.status().get("delivered") == 2, "two delivered records")
-    wait_until(lambda: pipeline.status()["failed"] == 1, "one failed record")
+    until(pipeline, "delivered", 2)
+    until(pipeline, "failed", 1)
+    until(pipeline, "dropped", 1)
     assert pipeline.lines("data/") == ["ONE", "TWO"]
-    print(pipeline.objects())
+    assert {key.split("/")[0] for key in pipeline.objects()} == {"data", "errors"}
+    (line,) = error_lines(pipeline)
+    assert before <= line.pop("arrivalTimestamp") <= line.pop("attemptEndingTimestamp")
+    assert line == {
+        "attemptsMade": 1,
+        "errorCode": "Lambda.ProcessingFailedStatus",
+        "errorMessage": "ProcessingFailed status set for record",
+        "rawData": "ZmFpbCBtZQ==",
+        "lambdaArn": pipeline.function_arn,
+    }
+
+
+def test_objects_stand_under_the_evaluated_prefix(new: New, unique: str) -> None:
+    """Day of arrival in the prefix, stream and version in the name, compression in the extension."""
+    pipeline = new()
+    pipeline.write("one", "fail me")
+    until(pipeline, "delivered", 1)
+    until(pipeline, "failed", 1)
+    day = time.strftime("%Y-%m-%d", time.gmtime())
+    data, errors = sorted(pipeline.objects())
+    assert data.startswith(f"data/dt={day}/{unique}-1-{day}-")
+    assert errors.startswith(f"errors/processing-failed/dt={day}/{unique}-1-{day}-")
+    assert data.endswith(".gz")
+    head = pipeline.client("s3", "consumer").head_object(Bucket=unique, Key=data)
+    assert head["ContentType"] == "application/octet-stream"
+
+
+@pytest.mark.parametrize(
+    ("action", "code"),
+    [
+        ("kinesis:ListShards", "Kinesis.AccessDenied"),
+        ("kinesis:GetShardIterator", "Kinesis.AccessDenied"),
+        ("kinesis:GetRecords", "Kinesis.AccessDenied"),
+        ("s3:PutObject", "S3.AccessDenied"),
+    ],
+)
+def test_a_missing_permission_of_the_role_stops_delivery_until_it_is_given(
+    new: New, unique: str, action: str, code: str
+) -> None:
+    """Data moves with the delivery role's permissions alone, is retried, and nothing is lost."""
+    pipeline = new(denied=(action,))
+    pipeline.write("one", "two")
+    error = until_error(pipeline, code)
+    assert action.split(":")[1] in error["message"]
+    assert pipeline.objects() == {}
+    pipeline.permit(denied=())
+    until(pipeline, "delivered", 2)
+    assert pipeline.lines() == ["ONE", "TWO"]
+
+
+def test_a_bucket_policy_taken_away_is_retried_and_loses_nothing(new: New, unique: str) -> None:
+    """Delivery across accounts needs the bucket owner's consent at every single put."""
+    pipeline = new()
+    pipeline.write("one")
+    until(pipeline, "delivered", 1)
+    pipeline.admit([])
+    pipeline.write("two", "fail me")
+    until_error(pipeline, "S3.AccessDenied")
+    retries = pipeline.status()["retries"]
+    wait_until(lambda: pipeline.status()["retries"] > retries, "another attempt")
+    assert pipeline.lines() == ["ONE"]
+    assert pipeline.status()["buffered"] == 2
+    pipeline.admit()
+    until(pipeline, "delivered", 2)
+    until(pipeline, "failed", 1)
+    assert pipeline.lines() == ["ONE", "TWO"]
+
+
+def test_a_function_that_may_not_be_invoked_sends_the_batch_to_the_error_prefix(
+    new: New, unique: str
+) -> None:
+    """After NumberOfRetries; the records are there to be replayed."""
+    pipeline = new(denied=("lambda:InvokeFunction",))
+    pipeline.write("one", "two")
+    until(pipeline, "failed", 2)
+    assert [(line["errorCode"], line["attemptsMade"]) for line in error_lines(pipeline)] == [
+        ("Lambda.InvokeAccessDenied", 2)
+    ] * 2
+    assert sorted(line["rawData"] for line in error_lines(pipeline)) == ["b25l", "dHdv"]
+
+
+def test_a_function_that_raises_is_repeated_and_then_given_up(new: New, unique: str) -> None:
+    """NumberOfRetries more attempts, then every record of the batch failed with its attempts."""
+    source = "def handler(event, context):\n    raise ValueError('boom')\n"
+    pipeline = new(function=source, processor={"NumberOfRetries": "2"})
+    pipeline.write("one")
+    until(pipeline, "failed", 1)
+    (line,) = error_lines(pipeline)
+    assert (line["errorCode"], line["attemptsMade"]) == ("Lambda.FunctionError", 3)
+    assert pipeline.status()["invocations"] == 3
+
+
+def test_a_function_that_times_out_is_told_apart(new: New, unique: str) -> None:
+    """Lambda.FunctionTimedOut, so that its Timeout is looked at."""
+    source = "import time\n\ndef handler(event, context):\n    time.sleep(30)\n"
+    pipeline = new(function=source, timeout=1, processor={"NumberOfRetries": "0"})
+    pipeline.write("one")
+    until(pipeline, "failed", 1)
+    (line,) = error_lines(pipeline)
+    assert (line["errorCode"], line["attemptsMade"]) == ("Lambda.FunctionTimedOut", 1)
+
+
+def test_a_stray_answer_fails_its_records_only(new: New, unique: str) -> None:
+    """A record that is not answered is MissingRecordId; the others are delivered."""
+    source = FUNCTION.replace('return {"records": records}', 'return {"records": records[1:]}')
+    pipeline = new(function=source)
+    pipeline.write("one", "two", "three")
+    until(pipeline, "delivered", 2)
+    until(pipeline, "failed", 1)
+    assert [line["errorCode"] for line in error_lines(pipeline)] == ["Lambda.MissingRecordId"]
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        {"StringEquals": {"sts:ExternalId": accounts.STRANGER}},
+        {"ArnEquals": {"aws:SourceArn": "arn:aws:firehose:us-east-1:111111111111:deliverystream/another"}},
+    ],
+)
+def test_a_trust_policy_that_means_someone_else_stops_delivery(
+    new: New, unique: str, condition: dict[str, Any]
+) -> None:
+    """The role is assumed as Firehose does it: with the account as external id, for this delivery stream."""
+    pipeline = new(trust_condition=condition)
+    pipeline.write("one")
+    until_error(pipeline, "Kinesis.AssumeRoleAccessDenied")
+    assert pipeline.objects() == {}
+    pipeline.trust_condition = {
+        "StringEquals": {"sts:ExternalId": accounts.PRODUCER},
+        "ArnEquals": {"aws:SourceArn": pipeline.arn},
+    }
+    pipeline.client("iam").update_assume_role_policy(
+        RoleName=unique, PolicyDocument=json.dumps(pipeline.trust())
+    )
+    until(pipeline, "delivered", 1)
+
+
+def test_only_what_is_written_after_the_delivery_stream_arrives(new: New, unique: str) -> None:
+    """Firehose reads its source from its own beginning on."""
+    pipeline = new(before_delivery_stream=lambda made: made.write("too early"))
+    pipeline.write("one")
+    until(pipeline, "delivered", 1)
+    assert pipeline.lines() == ["ONE"]
+
+
+def test_resharding_loses_nothing_and_reads_parents_first(new: New, unique: str) -> None:
+    """What stands in a closed shard is delivered before its children are read."""
+    pipeline = new(shards=1, denied=("kinesis:GetRecords",))
+    pipeline.write(*(f"a{n}" for n in range(20)))
+    kinesis = pipeline.client("kinesis")
+    kinesis.update_shard_count(StreamName=unique, TargetShardCount=3, ScalingType="UNIFORM_SCALING")
+    pipeline.write(*(f"b{n}" for n in range(20)))
+    (first, second) = [
+        shard
+        for shard in kinesis.list_shards(StreamName=unique)["Shards"]
+        if "EndingSequenceNumber" not in shard["SequenceNumberRange"]
+    ][:2]
+    kinesis.merge_shards(
+        StreamName=unique, ShardToMerge=first["ShardId"], AdjacentShardToMerge=second["ShardId"]
+    )
+    pipeline.write(*(f"c{n}" for n in range(20)))
+    until_error(pipeline, "Kinesis.AccessDenied")
+    assert set(pipeline.status()["shards"]) == {"shardId-000000000000"}
+    pipeline.permit(denied=())
+    until(pipeline, "delivered", 60)
+    expected = sorted(f"{generation}{n}" for generation in "ABC" for n in range(20))
+    assert pipeline.lines() == expected
+    complete = {name for name, shard in pipeline.status()["shards"].items() if shard["complete"]}
+    assert {"shardId-000000000000", first["ShardId"], second["ShardId"]} <= complete
+
+
+def test_a_full_buffer_does_not_wait_for_its_interval(new: New, unique: str) -> None:
+    """Size or interval, whichever comes first; the size is never scaled."""
+    pipeline = new(
+        destination={
+            "BufferingHints": {"SizeInMBs": 1, "IntervalInSeconds": 900},
+            "CompressionFormat": "UNCOMPRESSED",
+        },
+        processor={"BufferSizeInMBs": "0.2", "BufferIntervalInSeconds": "4"},
+    )
+    pipeline.write(*(f"{n:03d}" + "x" * 99_997 for n in range(13)))
+    wait_until(lambda: pipeline.status().get("objects") == 1, "one object")
+    ((key, body),) = pipeline.objects().items()
+    assert 1024 * 1024 <= len(body) < 13 * 100_001
+    assert not key.endswith(".gz")
+
+
+def test_an_updated_description_is_followed(new: New, unique: str) -> None:
+    """A new prefix and version, without a restart."""
+    pipeline = new()
+    pipeline.write("one")
+    until(pipeline, "delivered", 1)
+    firehose = pipeline.client("firehose")
+    described = firehose.describe_delivery_stream(DeliveryStreamName=unique)["DeliveryStreamDescription"]
+    firehose.update_destination(
+        DeliveryStreamName=unique,
+        CurrentDeliveryStreamVersionId=described["VersionId"],
+        DestinationId=described["Destinations"][0]["DestinationId"],
+        ExtendedS3DestinationUpdate={
+            "Prefix": "moved/!{timestamp:yyyy}/",
+            "FileExtension": ".jsonl.gz",
+            "CustomTimeZone": "Asia/Tokyo",
+        },
+    )
+    time.sleep(1.5)  # delivery looks again
+    pipeline.write("two")
+    until(pipeline, "delivered", 2)
+    (key,) = pipeline.objects("moved/")
+    assert f"/{unique}-2-" in key
+    assert key.endswith(".jsonl.gz")
+
+
+def test_delivery_errors_reach_the_named_log_stream(new: New, unique: str) -> None:
+    """With the delivery role's permission, in the documented shape, without a payload."""
+    pipeline = new(denied=("s3:PutObject",))
+    pipeline.write("secret-payload")
+    until_error(pipeline, "S3.AccessDenied")
+
+    def written() -> Any:
+        found = pipeline.client("logs").get_log_events(logGroupName=unique, logStreamName="delivery")
+        return found["events"]
+
+    (event, *_) = wait_until(written, "a log event")
+    assert "secret-payload" not in event["message"]
+    message = json.loads(event["message"])
+    assert message.pop("message")
+    assert message == {
+        "deliveryStreamARN": pipeline.arn,
+        "destination": f"arn:aws:s3:::{unique}",
+        "deliveryStreamVersionId": 1,
+        "errorCode": "S3.AccessDenied",
+    }
+
+
+PARTITIONING = """
+import base64
+
+def handler(event, context):
+    records = []
+    for record in event["records"]:
+        day, _, text = base64.b64decode(record["data"]).decode().partition(" ")
+        data = base64.b64encode((text + "\\n").encode()).decode()
+        metadata = {"partitionKeys": {"day": day}}
+        records.append({"recordId": record["recordId"], "result": "Ok", "data": data, "metadata": metadata})
+    return {"records": records}
+"""
+
+
+def test_dynamic_partitioning_follows_the_functions_keys(new: New, unique: str) -> None:
+    """Each partition an object; a record without its key goes to metadata-extraction-failed."""
+    pipeline = new(
+        function=PARTITIONING,
+        destination={
+            "Prefix": "data/dt=!{partitionKeyFromLambda:day}/",
+            "BufferingHints": {"SizeInMBs": 64, "IntervalInSeconds": 10},
+            "DynamicPartitioningConfiguration": {"Enabled": True},
+        },
+    )
+    pipeline.write("2026-01-01 a", "2026-01-02 b", "2026-01-01 c", " d")
+    until(pipeline, "delivered", 3)
+    until(pipeline, "failed", 1)
+    found = {key.rsplit("/", 1)[0]: body for key, body in pipeline.objects("data/").items()}
+    assert {name: sorted(body.decode().split()) for name, body in found.items()} == {
+        "data/dt=2026-01-01": ["a", "c"],
+        "data/dt=2026-01-02": ["b"],
+    }
+    (line,) = error_lines(pipeline)
+    assert line["errorCode"] == "DynamicPartitioning.MetadataExtractionFailed"
+    assert all(key.startswith("errors/metadata-extraction-failed/") for key in pipeline.objects("errors/"))
+
+
+def test_the_backup_keeps_source_records_whatever_becomes_of_them(new: New, unique: str) -> None:
+    """S3BackupMode Enabled: raw, under its own prefix, failed and dropped ones too."""
+    role = f"arn:aws:iam::{accounts.PRODUCER}:role/{unique}"
+    pipeline = new(
+        destination={
+            "S3BackupMode": "Enabled",
+            "S3BackupConfiguration": {
+                "RoleARN": role,
+                "BucketARN": f"arn:aws:s3:::{unique}",
+                "Prefix": "source/",
+                "BufferingHints": {"SizeInMBs": 1, "IntervalInSeconds": 60},
+            },
+        },
+    )
+    pipeline.write("one;", "drop me;", "fail me;")
+    until(pipeline, "backed_up", 3)
+    until(pipeline, "delivered", 1)
+    (body,) = pipeline.objects("source/").values()
+    assert sorted(body.decode().split(";")) == ["", "drop me", "fail me", "one"]
+
+
+def test_what_is_not_emulated_is_refused_in_the_status(new: New, unique: str) -> None:
+    """The name and the reason stand where `sandbox check` finds them."""
+    pipeline = new(destination={"CompressionFormat": "Snappy"})
+
+    def refused() -> list[str]:
+        written = status.read(pipeline.sandbox.folder) or {"refused": []}
+        return [one["reason"] for one in written["refused"] if one["arn"] == pipeline.arn]
+
+    assert wait_until(refused, "a refusal") == [f"{unique}: CompressionFormat Snappy is not emulated"]
+    pipeline.remove()
+    wait_until(lambda: not refused(), "the end of the refusal")
+
+
+def test_records_go_round_the_delivery_stream_only_once(new: New, unique: str) -> None:
+    """Direct puts are refused; one record in the source stream is one line in the lake."""
+    pipeline = new()
+    firehose = pipeline.client("firehose")
+    with pytest.raises(firehose.exceptions.InvalidArgumentException):
+        firehose.put_record(DeliveryStreamName=unique, Record={"Data": b"past the stream"})
+    pipeline.client("kinesis").put_record(StreamName=unique, Data=b"one", PartitionKey="k")
+    until(pipeline, "delivered", 1)
+    assert pipeline.lines("") == ["ONE"]
+
+
+def test_a_deleted_delivery_stream_is_no_longer_delivered(new: New, unique: str) -> None:
+    """Made again under its name, it begins anew."""
+    pipeline = new()
+    pipeline.write("one")
+    until(pipeline, "delivered", 1)
+    pipeline.remove()
+    wait_until(lambda: not pipeline.status(), "its status is gone")
+    pipeline.write("nobody reads this")
+    pipeline.create_delivery_stream()
+    pipeline.write("two")
+    until(pipeline, "delivered", 1)
+    assert pipeline.lines() == ["ONE", "TWO"]
