@@ -10,8 +10,8 @@ from typing import Any
 def install() -> None:
     """Answer the query operations of MiniStack's Athena service with this engine.
 
-    The seam: `ministack.services.athena.handle_request(method, path, headers, body, query_params)`, looked up by
-    name at every request. Raises RuntimeError when MiniStack has moved it.
+    The seam: `ministack.services.athena.handle_request(method, path, headers, body, query_params)`, looked up
+    by name at every request. Raises RuntimeError when MiniStack has moved it.
     """
     from ministack.services import athena  # noqa: PLC0415  only the emulator process loads MiniStack
 

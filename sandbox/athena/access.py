@@ -1,8 +1,8 @@
 """A query runs with the permissions of whoever started it.
 
-Source: Athena user guide, "Access to databases and tables in the AWS Glue Data Catalog" and "Control access to
-Amazon S3 from Athena": the caller needs the Glue actions on catalog, database and table, and the S3 actions on the
-data and on the result location. The emulator's own evaluator decides, so sandbox and API calls give one verdict.
+Source: Athena user guide, "Access to databases and tables in the AWS Glue Data Catalog" and "Control access
+to Amazon S3 from Athena": the caller needs the Glue actions on catalog, database and table, and the S3 actions
+on the data and on the result location. The emulator's own evaluator decides: one verdict for every call.
 """
 
 from dataclasses import dataclass
@@ -71,8 +71,9 @@ class Caller:
             if not self.may(action, resource):
                 raise AccessDeniedError(
                     "",
-                    f"Insufficient permissions to execute the query. User: {self.arn} is not authorized to perform: "
-                    f"{action} on resource: {resource} because no identity-based policy allows the {action} action",
+                    f"Insufficient permissions to execute the query. User: {self.arn} is not authorized to "
+                    f"perform: {action} on resource: {resource} because no identity-based policy allows the "
+                    f"{action} action",
                 )
 
     @property

@@ -62,7 +62,7 @@ def _output(request: dict[str, Any], workgroup: dict[str, Any]) -> tuple[str, di
     configuration = workgroup.get("Configuration") or {}
     own = configuration.get("ResultConfiguration") or {}
     asked = request.get("ResultConfiguration") or {}
-    enforced = configuration.get("EnforceWorkGroupConfiguration", True)
+    enforced = configuration.get("EnforceWorkGroupConfiguration", workgroup.get("Name") != "primary")
     chosen = own if enforced and own.get("OutputLocation") else {**own, **asked}
     location = chosen.get("OutputLocation")
     if not location:
@@ -114,7 +114,7 @@ def start_query_execution(request: dict[str, Any], caller: Caller) -> dict[str, 
         raise RequestError(str(error), athena_code="MALFORMED_QUERY") from None
     asked = request.get("QueryExecutionContext") or {}
     context = {
-        "Database": asked.get("Database") or "default",
+        "Database": str(asked.get("Database") or "default").strip("`"),
         "Catalog": asked.get("Catalog") or "AwsDataCatalog",
     }
     record = executions.new_record(
@@ -206,7 +206,27 @@ def batch_get_query_execution(request: dict[str, Any], _: Caller) -> dict[str, A
     }
 
 
+def get_work_group(request: dict[str, Any], _: Caller) -> dict[str, Any]:
+    """GetWorkGroup, with the settings AWS always states; a created workgroup enforces them unless told not to."""
+    name = str(request.get("WorkGroup") or "")
+    found = athena._workgroups.get(name)
+    if found is None:
+        raise RequestError(f"WorkGroup is not found. WorkGroup: {name}")
+    configuration = {
+        "ResultConfiguration": {},
+        "EnforceWorkGroupConfiguration": name != "primary",
+        "PublishCloudWatchMetricsEnabled": name != "primary",
+        "RequesterPaysEnabled": False,
+        "EnableMinimumEncryptionConfiguration": False,
+        **(found.get("Configuration") or {}),
+    }
+    engine = {"SelectedEngineVersion": "AUTO", "EffectiveEngineVersion": "Athena engine version 3"}
+    configuration["EngineVersion"] = {**engine, **(configuration.get("EngineVersion") or {})}
+    return {"WorkGroup": {**found, "Configuration": configuration}}
+
+
 OPERATIONS = {
+    "GetWorkGroup": get_work_group,
     "StartQueryExecution": start_query_execution,
     "GetQueryExecution": get_query_execution,
     "GetQueryResults": get_query_results,

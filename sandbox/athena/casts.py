@@ -1,7 +1,7 @@
 """CAST and TRY_CAST with Trino's rules, written in DuckDB's words.
 
 What differs: DuckDB reads '1.5' as an integer, 'yes' as a boolean, '1e3' as a bigint and rounds halves to even;
-Trino does none of it (Trino documentation, "Conversion functions"; recorded in tests/sql/functions).
+Trino does none of it (Trino documentation, "Conversion functions"; its answers: tests/sql/functions).
 """
 
 from sandbox.athena.errors import QueryError, UnsupportedError
@@ -29,7 +29,7 @@ _TEXT_PATTERNS = {
 
 
 def failure(code: str, message_sql: str) -> str:
-    """An expression that fails the query with this error when it is evaluated; NULL-typed, so it fits anywhere."""
+    """An expression that fails the query with this error when evaluated; NULL-typed, so it fits anywhere."""
     return f"error({literal(f'TRINO[{code}: ')} || {message_sql} || ']')"
 
 
@@ -146,7 +146,7 @@ def _to_number(text: str, source: Type, target: Type, *, safe: bool) -> str:
     if target.is_integer and source.base in ("double", "real"):
         rounded = f"round({text})"  # half away from zero; DuckDB's own conversion rounds halves to even
     converted = f"TRY_CAST({rounded} AS {target.duckdb()})"
-    widening = source.is_integer and target.base in ("bigint", "double", "real") or target.base == "double"
+    widening = (source.is_integer and target.base in ("bigint", "double", "real")) or target.base == "double"
     if widening:
         return f"CAST({text} AS {target.duckdb()})"
     if safe:
@@ -214,7 +214,7 @@ def to_json(text: str, source: Type) -> str:  # noqa: PLR0911  one return a kind
         item = f"coalesce({to_json('x', source.args[0])}, 'null')"
         return f"('[' || array_to_string(list_transform({text}, lambda x: {item}), ',') || ']')"
     if source.base == "map":
-        key = f"trino_json_quote(CAST(e.key AS VARCHAR))"
+        key = "trino_json_quote(CAST(e.key AS VARCHAR))"
         item = f"({key} || ':' || coalesce({to_json('e.value', source.args[1])}, 'null'))"
         entries = f"list_sort(list_transform(map_entries({text}), lambda e: {item}))"
         return f"('{{' || array_to_string({entries}, ',') || '}}')"

@@ -160,7 +160,6 @@ def _partition_values(text: str, definition: dict[str, Any]) -> list[str]:
         key.strip('`" ').lower(): (quoted if quoted is not None else plain)
         for key, quoted, plain in re.findall(r"([`\"\w]+)\s*=\s*(?:'([^']*)'|([\w-]+))", text)
     }
-    given = {key: value for key, value in given.items()}
     keys = [str(key["Name"]).lower() for key in definition.get("PartitionKeys") or []]
     if set(given) != set(keys):
         raise QueryError(

@@ -1,4 +1,4 @@
-"""Athena's SQL parsed: functions stay as they were written, so that the sandbox decides what each one means."""
+"""Athena's SQL parsed: functions stay as written, so that the sandbox decides what each one means."""
 
 from typing import Any, ClassVar
 

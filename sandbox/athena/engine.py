@@ -1,4 +1,4 @@
-"""DuckDB as Athena's engine: one in-process database, a cursor a query, nothing reachable but the tables given."""
+"""DuckDB as Athena's engine: one in-process database, a cursor a query, and only the tables given reachable."""
 
 import datetime as dt
 import re

@@ -153,20 +153,24 @@ def _write(execution: Execution, result: results.Result, store: EmulatedStore) -
     location = execution.record["ResultConfiguration"]["OutputLocation"]
     parts = urlsplit(location)
     key = parts.path.lstrip("/")
-    body = results.to_text(result.rows) if result.text else results.to_csv(result.columns, result.rows)
+    objects = {f"{key}.metadata": results.to_metadata(result.columns)}
+    if result.update_count is not None:
+        objects[f"{key}-manifest.csv"] = "".join(f"{path}\n" for path in result.manifest).encode()
+        execution.record["Statistics"]["DataManifestLocation"] = f"{location}-manifest.csv"
+    elif result.text:
+        objects[key] = results.to_text(result.rows)
+    else:
+        objects[key] = results.to_csv(result.columns, result.rows)
     kind = "text/plain" if result.text else "application/octet-stream"
     try:
-        store.put(parts.netloc, key, body, {"content-type": kind, **execution.result_encryption})
-        metadata = results.to_metadata(result.columns)
-        store.put(
-            parts.netloc, f"{key}.metadata", metadata, {"content-type": kind, **execution.result_encryption}
-        )
+        for name, body in objects.items():
+            store.put(parts.netloc, name, body, {"content-type": kind, **execution.result_encryption})
     except AccessDeniedError:
         raise AccessDeniedError(
             "",
-            f"Access denied when writing output to url: {location} . Please ensure you are allowed to access the "
-            "S3 bucket. If you are encrypting query results with KMS key, please ensure you are allowed to access "
-            "your KMS key",
+            f"Access denied when writing output to url: {location} . Please ensure you are allowed to access "
+            "the S3 bucket. If you are encrypting query results with KMS key, please ensure you are allowed to "
+            "access your KMS key",
         ) from None
 
 

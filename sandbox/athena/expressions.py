@@ -148,7 +148,7 @@ def _comparison(self: Renderer, node: exp.Binary) -> Sql:
 def compare(self: Renderer, left: Sql, right: Sql, operator: str, node: Any) -> str:
     """A comparison of two values in their common type."""
     kind = t.common(left.type, right.type)
-    if kind is None or kind.base in ("json", "map") and operator in ("<", "<=", ">", ">="):
+    if kind is None or (kind.base in ("json", "map") and operator in ("<", "<=", ">", ">=")):
         raise QueryError(
             "TYPE_MISMATCH", f"{position(node)}Cannot apply operator: {left.type} {operator} {right.type}"
         )

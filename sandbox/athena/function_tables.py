@@ -1,6 +1,6 @@
 """Trino's functions by signature, and how DuckDB spells each (empty: alike).
 
-After ` ~ ` stands what goes around an aggregate's OVER and FILTER. `{zone}` is the zone of a `timestamptz` argument.
+After ` ~ ` stands what goes around an aggregate's OVER and FILTER.
 Source of the signatures: Trino documentation, "Functions and operators".
 """
 

@@ -1,7 +1,7 @@
 """What each function call means: its signature decides the type, its template the DuckDB spelling.
 
-A function that is in no table here is refused by name, so the sandbox never guesses. Trino's answers for every
-group are recorded in tests/sql/functions.
+A function that is in no table here is refused by name, so the sandbox never guesses. Trino's answers for
+every group are recorded in tests/sql/functions.
 """
 
 import re
@@ -75,7 +75,7 @@ def call_node(renderer: "Renderer", node: exp.Anonymous) -> "Sql":
     return call(renderer, name, values, node, distinct=distinct, order=order)
 
 
-def call(  # noqa: PLR0913
+def call(
     renderer: "Renderer",
     name: str,
     values: list["Sql"],
@@ -124,10 +124,8 @@ def _overload(renderer: "Renderer", name: str, values: list["Sql"], node: Any) -
             for index, argument in enumerate(texts):
                 text = text.replace(f"{{{index}}}", argument)
             zones = [v.type.zone for v in values if v.type.base == "timestamptz"]
-            if zones:
-                text = text.replace("{zone}", literal(zones[0]))
-                if result.base == "timestamptz":
-                    result = Type("timestamptz", zone=zones[0])
+            if zones and result.base == "timestamptz":
+                result = Type("timestamptz", zone=zones[0])
             return _sql(text, result, wrap=wrap or "{}")
     raise QueryError(
         "FUNCTION_NOT_FOUND",
@@ -152,7 +150,7 @@ def attempt(renderer: "Renderer", node: Any) -> "Sql":
 # -- arithmetic --------------------------------------------------------------------------------------------------
 
 
-def arithmetic(  # noqa: PLR0911, PLR0913  one return a kind of operands
+def arithmetic(  # noqa: PLR0911  one return a kind of operands
     left: str, left_type: Type, operator: str, right: str, right_type: Type, *, safe: bool
 ) -> tuple[str, Type] | None:
     """`left operator right` with Trino's result type, or None where it has no such operator."""
@@ -185,9 +183,7 @@ def arithmetic(  # noqa: PLR0911, PLR0913  one return a kind of operands
     return f"({left} {operator} {right})", kind
 
 
-def _decimals(  # noqa: PLR0913
-    left: str, one: Type, operator: str, right: str, two: Type, *, safe: bool
-) -> tuple[str, Type]:
+def _decimals(left: str, one: Type, operator: str, right: str, two: Type, *, safe: bool) -> tuple[str, Type]:
     """Exact arithmetic; precision and scale as Trino's documentation, "Decimal functions and operators"."""
     (p1, s1), (p2, s2) = one.args, two.args
     if operator in "+-":
@@ -795,12 +791,72 @@ _HIGHER: dict[str, Callable[["Renderer", list[Any], Any], "Sql"]] = {
 }
 
 _KNOWN_BUT_MISSING = frozenset(
-    """approx_set bing_tile classify combinations convex_hull_agg cosine_similarity features from_big_endian_64
-    from_ieee754_64 geometric_mean hmac_sha256 json_query json_value json_exists kurtosis learn_classifier listagg
-    map_zip_with merge multimap_agg multimap_from_entries ngrams normal_cdf numeric_histogram parse_data_size
-    parse_presto_data_size qdigest_agg rand random reduce_agg regr_intercept regr_slope shuffle skewness soundex
-    st_geometryfromtext tdigest_agg uuid value_at_quantile word_stem xxhash64 timezone_hour timezone_minute
-    approx_most_frequent checksum bitwise_and_agg bitwise_or_agg bitwise_xor_agg max_n min_n format human_readable_seconds
-    grouping luhn_check murmur3 spooky_hash_v2_32 to_big_endian_64 to_ieee754_64 wilson_interval_lower date_parse_n
-    array_histogram width_bucket inverse_normal_cdf beta_cdf t_pdf t_cdf""".split()
+    [
+        "approx_set",
+        "bing_tile",
+        "classify",
+        "combinations",
+        "convex_hull_agg",
+        "cosine_similarity",
+        "features",
+        "from_big_endian_64",
+        "from_ieee754_64",
+        "geometric_mean",
+        "hmac_sha256",
+        "json_query",
+        "json_value",
+        "json_exists",
+        "kurtosis",
+        "learn_classifier",
+        "listagg",
+        "map_zip_with",
+        "merge",
+        "multimap_agg",
+        "multimap_from_entries",
+        "ngrams",
+        "normal_cdf",
+        "numeric_histogram",
+        "parse_data_size",
+        "parse_presto_data_size",
+        "qdigest_agg",
+        "rand",
+        "random",
+        "reduce_agg",
+        "regr_intercept",
+        "regr_slope",
+        "shuffle",
+        "skewness",
+        "soundex",
+        "st_geometryfromtext",
+        "tdigest_agg",
+        "uuid",
+        "value_at_quantile",
+        "word_stem",
+        "xxhash64",
+        "timezone_hour",
+        "timezone_minute",
+        "approx_most_frequent",
+        "checksum",
+        "bitwise_and_agg",
+        "bitwise_or_agg",
+        "bitwise_xor_agg",
+        "max_n",
+        "min_n",
+        "format",
+        "human_readable_seconds",
+        "grouping",
+        "luhn_check",
+        "murmur3",
+        "spooky_hash_v2_32",
+        "to_big_endian_64",
+        "to_ieee754_64",
+        "wilson_interval_lower",
+        "date_parse_n",
+        "array_histogram",
+        "width_bucket",
+        "inverse_normal_cdf",
+        "beta_cdf",
+        "t_pdf",
+        "t_cdf",
+    ]
 )

@@ -1,7 +1,8 @@
 """Glue's column types: their text, the Arrow type that carries them, and how a JSON value becomes one.
 
 Rules of the conversions: Trino, `OpenXJsonDeserializer` ("Type Mapping" in its README) for what is read, and
-facts/aws.md for what fails: a value a typed column cannot hold is HIVE_BAD_DATA, whatever `ignore.malformed.json`.
+what the AWS knowledge base says of drift for what fails: a value that its column cannot hold is HIVE_BAD_DATA,
+whatever `ignore.malformed.json` says.
 """
 
 import base64
@@ -81,7 +82,7 @@ def _simple(name: str, arguments: list[int]) -> HiveType:
         arrow, bits = _INTEGERS[name]
         return HiveType(name, arrow, _whole(name, bits))
     if name == "decimal":
-        precision, scale = (arguments + [0])[:2] if arguments else (10, 0)
+        precision, scale = [*arguments, 0][:2] if arguments else (10, 0)
         return HiveType(
             f"decimal({precision},{scale})", pa.decimal128(precision, scale), _decimal(precision, scale)
         )

@@ -1,7 +1,7 @@
 """Trino's JSON functions on JSON text: canonical form, paths, scalars; numbers keep their digits.
 
-Source: Trino documentation, "JSON functions and operators". `json_parse` sorts object keys and drops white space;
-a number stays the text it was (Trino keeps a decimal's digits; exponents print as they came).
+Source: Trino documentation, "JSON functions and operators". `json_parse` sorts object keys and drops white
+space; whole numbers keep their digits, others become doubles, and only json_extract_scalar shows the text.
 """
 
 import json

@@ -1,13 +1,14 @@
 """The lenient JSON of `org.openx.data.jsonserde.JsonSerDe`, as Trino reads it.
 
-Source: Trino, lib/trino-hive-formats, package `line.openxjson` (its README states the rules). Athena names the
-same SerDe ("OpenX JSON SerDe", Athena user guide); that engine 3 runs this reader of it is [unverified].
+Source: Trino, lib/trino-hive-formats, package `line.openxjson` (its README states the rules). Athena names
+the same SerDe ("OpenX JSON SerDe", Athena user guide); that engine 3 runs this reader of it is [unverified].
 
-A line that is not an object or array, or does not parse while `ignore.malformed.json` is true, is a row of NULLs.
-Text after the closing bracket is ignored: two objects on one line are one row.
+A line that is not an object or array, or does not parse while `ignore.malformed.json` is true, is a row of
+NULLs. Text after the closing bracket is ignored: two objects on one line are one row.
 """
 
 import json
+import re
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -19,6 +20,8 @@ _WHITESPACE = " \t\n\r"
 _LITERAL_END = frozenset(" \r\n\t\f{}[]/\\:,=;#")
 _ESCAPES = {"t": "\t", "b": "\b", "n": "\n", "r": "\r", "f": "\f", "a": "\a", "v": "\t"}
 _OCTAL = frozenset("012345678")  # the reader's own check lets 8 pass and then fails to parse it
+# numbers that BigDecimal prints as they came: no exponent, no leading zeros, not tiny
+_PLAIN = re.compile(r"-?(?:[1-9][0-9]*(?:\.[0-9]+)?|0\.0{0,5}[1-9][0-9]*)|0")
 MAX_DEPTH = 300  # DynamoDB nests 32 levels; deeper lines than this are read as malformed
 
 
@@ -74,19 +77,19 @@ class _Reader:
     def value(self, depth: int) -> Any:
         if depth > MAX_DEPTH:
             raise InvalidJsonError("too deep")
-        token = self._token()
-        if token == "":
+        first = self._next()
+        if first == "":
             raise InvalidJsonError("end of input")
-        if token == "{":
+        if first == "{":
             return self._object(depth)
-        if token == "[":
+        if first == "[":
             return self._array(depth)
-        if token in "'\"":
-            return self._quoted(token)
+        if first in "'\"":
+            return self._quoted(first)
         self.at -= 1
         return self._literal()
 
-    def _token(self) -> str:
+    def _next(self) -> str:
         text = self.text
         while self.at < len(text):
             char = text[self.at]
@@ -111,21 +114,21 @@ class _Reader:
 
     def _object(self, depth: int) -> dict[str, Any]:
         found: dict[str, Any] = {}
-        if self._token() == "}":
+        if self._next() == "}":
             return found
         self.at -= 1
         while True:
             name = self.value(depth + 1)
             if not isinstance(name, str):
                 raise InvalidJsonError("a field name is not a string")
-            separator = self._token()
+            separator = self._next()
             if separator not in (":", "="):
                 raise InvalidJsonError("expected ':'")
             if separator == "=" and self.text[self.at : self.at + 1] == ">":
                 self.at += 1
             found.pop(name, None)
             found[str(name)] = self.value(depth + 1)
-            end = self._token()
+            end = self._next()
             if end == "}":
                 return found
             if end not in (",", ";"):
@@ -135,21 +138,21 @@ class _Reader:
         found: list[Any] = []
         trailing = False
         while True:
-            token = self._token()
-            if token == "":
+            mark = self._next()
+            if mark == "":
                 raise InvalidJsonError("unterminated array")
-            if token == "]":
+            if mark == "]":
                 return [*found, None] if trailing else found
-            if token in ",;":
+            if mark in ",;":
                 found.append(None)
                 trailing = True
                 continue
             self.at -= 1
             found.append(self.value(depth + 1))
-            token = self._token()
-            if token == "]":
+            mark = self._next()
+            if mark == "]":
                 return found
-            if token not in (",", ";"):
+            if mark not in (",", ";"):
                 raise InvalidJsonError("unterminated array")
             trailing = True
 
@@ -209,7 +212,9 @@ def text_of(value: Any) -> str | None:
 
 
 def canonical(literal: str) -> str:
-    """An unquoted value as the SerDe prints it: numbers through BigDecimal, so 38 digits stay, `1e5` is `1E+5`."""
+    """An unquoted value as the SerDe prints it: numbers through BigDecimal: 38 digits stay, `1e5` is `1E+5`."""
+    if _PLAIN.fullmatch(literal):
+        return str(literal)
     lowered = literal.lower()
     if lowered in ("true", "false"):
         return lowered

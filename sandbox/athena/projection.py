@@ -1,6 +1,7 @@
 """Partition projection: which folders a table has, computed from its properties and not from the catalog.
 
-Source: Athena user guide, "Partition projection with Amazon Athena", "Supported types for partition projection".
+Source: Athena user guide, "Partition projection with Amazon Athena" and "Supported types for partition
+projection".
 """
 
 import datetime as dt
@@ -111,7 +112,7 @@ def _bound(text: str, directive: str, now: dt.datetime) -> dt.datetime:
         sign, amount, unit = match.groups()
         return now if not amount else _shift(now, int(amount) * (-1 if sign == "-" else 1), unit.upper())
     try:
-        return dt.datetime.strptime(text, directive)  # noqa: DTZ007  partition folders are UTC by name
+        return dt.datetime.strptime(text, directive)
     except ValueError:
         raise _invalid(f"'{text}' does not fit the projection's date format") from None
 

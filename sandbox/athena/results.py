@@ -75,7 +75,7 @@ def column_of(name: str, kind: str) -> Column:
     """A column with the precision and scale Athena reports for its type."""
     if match := re.fullmatch(r"decimal\((\d+),\s*(\d+)\)", kind):
         return Column(name, "decimal", int(match.group(1)), int(match.group(2)))
-    base = kind.split("(")[0]
+    base = kind.split("(", maxsplit=1)[0]
     return Column(name, base, _PRECISION.get(base, 0), 0)
 
 

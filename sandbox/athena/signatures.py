@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 
 from sandbox.athena.trino_types import BIGINT, DOUBLE, Type, common
 
@@ -50,7 +50,7 @@ def _pattern(text: str) -> tuple[Pattern, str]:
     return Pattern(match.group(1), tuple(args)), rest
 
 
-@lru_cache(maxsize=None)
+@cache
 def signature(text: str, template: str) -> Signature:
     """`name(type, type...) result` and its template; a name with no template is spelt alike in DuckDB."""
     name, rest = text.split("(", 1)

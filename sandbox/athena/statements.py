@@ -47,7 +47,7 @@ _FORMS = (
     _form(rf"CREATE\s+(OR\s+REPLACE\s+)?VIEW\s+{_NAME}\s+AS\s+(.*?)", "DDL", "CREATE_VIEW", ddl.create_view),
     _form(rf"DROP\s+VIEW\s+(IF\s+EXISTS\s+)?{_NAME}", "DDL", "DROP_VIEW", ddl.drop_view),
     _form(rf"DROP\s+TABLE\s+(IF\s+EXISTS\s+)?{_NAME}", "DDL", "DROP_TABLE", ddl.drop_table),
-    _form(rf"(CREATE\s+EXTERNAL\s+TABLE\s.*)", "DDL", "CREATE_TABLE", ddl.create_external_table),
+    _form(r"(CREATE\s+EXTERNAL\s+TABLE\s.*)", "DDL", "CREATE_TABLE", ddl.create_external_table),
     _form(
         rf"CREATE\s+TABLE\s+(IF\s+NOT\s+EXISTS\s+)?{_NAME}\s*(?:WITH\s*\((.*?)\)\s*)?AS\s+(.*?)(\s+WITH\s+NO\s+DATA)?",
         "DDL",

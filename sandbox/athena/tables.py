@@ -1,7 +1,7 @@
 """From a Glue table's objects to columns: which objects, their lines, and each column's Arrow array.
 
-An object is parsed once a column: parsed columns stay in a cache bounded in bytes, keyed by the object's ETag,
-so that a second query over the same lake reads no JSON at all.
+An object is parsed once a column: parsed columns stay in a cache bounded in bytes, keyed by the object's
+ETag, so that a second query over the same lake reads no JSON at all.
 """
 
 import gzip
@@ -162,9 +162,9 @@ def read_object(
     if missing or rows < 0:
         lines = _lines(store.read(stored), stored.key)
         rows = len(lines)
-        known.update(
-            parse_lines(lines, {name: table.columns[name] for name in missing}, table.ignores_malformed)
-        )
+        if missing:  # COUNT(*) reads no JSON: every line is a row, a malformed one a row of NULLs
+            wanted = {name: table.columns[name] for name in missing}
+            known.update(parse_lines(lines, wanted, table.ignores_malformed))
         cache.put(key, rows, known)
     return rows, {name: known[name] for name in columns}
 
@@ -257,7 +257,7 @@ def _array(values: list[Any], hive: HiveType) -> pa.Array:
         ) from None
 
 
-def scan(  # noqa: PLR0913
+def scan(
     table: Table,
     found: list[tuple[StoredObject, Partition]],
     columns: list[str],

@@ -16,7 +16,7 @@ from duckdb import sqltypes as d
 from sandbox.athena import json_values
 from sandbox.athena.results import java_double, sql_double
 
-_EPOCH = dt.datetime(1970, 1, 1)  # noqa: DTZ001  wall-clock arithmetic, zones are applied elsewhere
+_EPOCH = dt.datetime(1970, 1, 1)
 
 MACROS = (
     # the rank approx_percentile answers while its digest still holds every value by itself
@@ -126,7 +126,7 @@ def format_datetime(micros: int, pattern: str, zone: str) -> str:
     return "".join(out)
 
 
-def _joda_part(moment: dt.datetime, letter: str, width: int, zone: str) -> str:  # noqa: PLR0911, PLR0912
+def _joda_part(moment: dt.datetime, letter: str, width: int, zone: str) -> str:  # noqa: PLR0911
     if letter in "yYx":
         year = moment.isocalendar()[0] if letter == "x" else moment.year
         return f"{year % 100:02d}" if width == 2 else str(year).zfill(width)
@@ -248,7 +248,7 @@ def date_parse(text: str, pattern: str) -> int:
 
 def _strptime(text: str, pattern: str) -> int:
     try:
-        moment = dt.datetime.strptime(text, pattern)  # noqa: DTZ007  wall-clock by definition
+        moment = dt.datetime.strptime(text, pattern)
     except ValueError:
         raise fail("INVALID_FUNCTION_ARGUMENT", f'Invalid format: "{text}"') from None
     if moment.tzinfo is not None:
