@@ -53,9 +53,7 @@ def options() -> argparse.ArgumentParser:
     what.add_argument("sql", metavar="SQL", nargs="?", help="one SQL statement")
     what.add_argument("--named", metavar="NAME", help="a named query of the workgroup")
     what.add_argument("--file", metavar="FILE", type=Path, help="a file that holds one SQL statement")
-    made.add_argument(
-        "--workgroup", metavar="NAME", default="ddb-lake-consumer", help="default: ddb-lake-consumer"
-    )
+    made.add_argument("--workgroup", metavar="NAME", default="ddb-lake", help="default: ddb-lake")
     made.add_argument("--database", metavar="NAME", help="default: the named query's own, else ddb_lake")
     made.add_argument(
         "--parameter",
@@ -161,20 +159,29 @@ def execute(here: boto3.Session, given: argparse.Namespace, athena: Any, sql: st
     read as Athena's text, since a data frame makes one of an empty text, the text `NaN` and null.
     """
     import awswrangler as wr  # noqa: PLC0415  a second of imports that no other verb needs
+    from botocore.exceptions import ClientError  # noqa: PLC0415
 
     if given.endpoint_url:
         wr.config.athena_endpoint_url = given.endpoint_url
         wr.config.s3_endpoint_url = given.endpoint_url
-    query_id = str(
-        wr.athena.start_query_execution(
-            sql,
-            database=database,
-            workgroup=given.workgroup,
-            params=given.parameters or None,
-            paramstyle="qmark",
-            boto3_session=here,
+    try:
+        query_id = str(
+            wr.athena.start_query_execution(
+                sql,
+                database=database,
+                workgroup=given.workgroup,
+                params=given.parameters or None,
+                paramstyle="qmark",
+                boto3_session=here,
+            )
         )
-    )
+    except ClientError as error:
+        if error.response.get("Error", {}).get("Code") != "InvalidRequestException":
+            raise
+        reason = error.response["Error"].get("Message", "Athena gave no reason")
+        raise CommandError(
+            f"the query was refused: {reason}", next_step(reason, database, here, given.endpoint_url)
+        ) from None
     try:
         done = wr.athena.wait_query(
             query_id, boto3_session=here, athena_query_wait_polling_delay=POLL_SECONDS
