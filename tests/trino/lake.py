@@ -9,6 +9,7 @@ from sandbox.lifecycle import Sandbox
 
 # What glue:GetTable answers and glue:CreateTable takes (Glue API reference, TableInput).
 _TABLE_INPUT = ("Name", "TableType", "Parameters", "PartitionKeys", "StorageDescriptor")
+_VIEW_INPUT = (*_TABLE_INPUT, "ViewOriginalText", "ViewExpandedText")
 _QUERY_SECONDS = 120.0
 
 TextRow = list[str | None]
@@ -71,6 +72,18 @@ class Lake:
         }
         self.glue.create_table(DatabaseName=database or self.database, TableInput=made)
         return root
+
+    def share_views(self, database: str = "") -> None:
+        """Let Trino read the views Athena made: it asks for a view's owner, which Athena does not keep.
+
+        Seen on AWS: trinodb/trino issue 18573, "Run-as identity must be set for a run-as definer view".
+        """
+        database = database or self.database
+        for page in self.glue.get_paginator("get_tables").paginate(DatabaseName=database):
+            for table in page["TableList"]:
+                if table.get("TableType") == "VIRTUAL_VIEW" and not table.get("Owner"):
+                    view = {name: table[name] for name in _VIEW_INPUT} | {"Owner": "analyst"}
+                    self.glue.update_table(DatabaseName=database, TableInput=view)
 
     def query(self, sql: str, database: str = "") -> tuple[list[tuple[str, str]], list[TextRow]]:
         """Athena's answer: (name, type) of every column, and the rows. Raises `AthenaError`."""

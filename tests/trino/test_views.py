@@ -1,0 +1,81 @@
+"""Views that the sandbox's Athena creates are views to Trino."""
+
+import pytest
+
+from tests.trino.client import Client
+from tests.trino.engines import Both
+from tests.trino.lake import Lake
+from tests.trino.rows import item_lines
+
+DAY = "2026-11-19"
+
+COLUMNS = {
+    "change_id": "varchar",
+    "n": "decimal(38,10)",
+    "b": "bigint",
+    "d": "double",
+    "at": "timestamp(3) with time zone",
+    "day": "date",
+    "flag": "boolean",
+    "words": "array(varchar)",
+    "j": "json",
+    "k": "map(varchar, varchar)",
+    "r": "row(a bigint, b varchar)",
+    "total": "decimal(38,2)",
+    "at_local": "timestamp(3)",
+}
+SQL = """
+SELECT
+  change_id,
+  try_cast(n AS decimal(38, 10)) AS n,
+  try_cast(n AS bigint) AS b,
+  try_cast(n AS double) AS "d",
+  from_iso8601_timestamp(change_time) AS at,
+  CAST(from_iso8601_timestamp(change_time) AS date) AS day,
+  n IS NOT NULL AS flag,
+  CAST(json_parse(words) AS array(varchar)) AS words,
+  json_parse(words) AS j,
+  CAST(MAP(ARRAY['pk'], ARRAY[pk]) AS map(varchar, varchar)) AS k,
+  CAST(ROW(1, pk) AS row(a bigint, b varchar)) AS r,
+  sum(try_cast(n AS decimal(10, 2))) OVER () AS total,
+  CAST(from_iso8601_timestamp(change_time) AS timestamp) AS at_local
+FROM viewed
+WHERE change_type IN ('INSERT', 'MODIFY', 'REMOVE')
+"""
+
+
+@pytest.fixture(scope="module")
+def viewed(lake: Lake) -> Lake:
+    """A table `viewed` and a view `typed` on it, created through the sandbox's Athena."""
+    root = lake.declare("viewed", ["pk", "n", "words"], first_day=DAY)
+    items = [
+        {"pk": {"S": "one"}, "n": {"N": "1.25"}, "words": {"L": [{"S": "a"}, {"S": "b"}]}},
+        {"pk": {"S": "text"}, "n": {"S": "not a number"}, "words": {"L": []}},
+        {"pk": {"S": "none"}},
+    ]
+    lake.put([b"garbage", *item_lines(*items)], DAY, root=root)
+    lake.query(f"CREATE OR REPLACE VIEW typed AS {SQL}")
+    lake.query("CREATE OR REPLACE VIEW typed_numbers AS SELECT change_id, n FROM typed WHERE n IS NOT NULL")
+    lake.share_views()
+    return lake
+
+
+def test_a_view_has_its_types_in_both_engines(trino: Client, viewed: Lake) -> None:
+    """The column types the sandbox wrote down for a view are Trino's, or Trino would call it stale."""
+    columns = trino.execute("DESCRIBE typed", viewed.database)
+    assert {row[0]: row[1] for row in columns.rows} == COLUMNS
+
+
+def test_a_view_answers_alike_in_both_engines(both: Both, viewed: Lake) -> None:
+    """Typed columns, NULL where a value does not fit its type, and no row for a foreign line."""
+    rows = both.ask("SELECT * FROM typed ORDER BY change_id")
+    assert [row[1:4] for row in rows] == [
+        ["1.2500000000", None, "1.25"],
+        [None, None, None],
+        [None, None, None],
+    ]
+
+
+def test_a_view_of_a_view_answers_alike(both: Both, viewed: Lake) -> None:
+    """Views stack, and a predicate goes through them."""
+    assert both.ask("SELECT n FROM typed_numbers WHERE n > 1") == [["1.2500000000"]]
