@@ -1,0 +1,66 @@
+"""The house rules (templates/guard/*.guard) on a template, by CloudFormation Guard in process."""
+
+from __future__ import annotations
+
+import json
+import re
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import cfn_guard_rs
+
+RULES = Path(__file__).resolve().parents[2] / "templates" / "guard"
+
+
+_RULE = re.compile(r"^rule (?P<name>\w+)[^{]*\{\n.*?^\}\n", re.MULTILINE | re.DOTALL)
+
+
+@lru_cache(maxsize=1)
+def _files() -> dict[str, str]:
+    return {path.name: path.read_text(encoding="utf-8") for path in sorted(RULES.glob("*.guard"))}
+
+
+@lru_cache(maxsize=1)
+def rules() -> dict[str, str]:
+    """Rule → what Guard has to be given to run it alone: the file's ``let`` lines and the rule itself."""
+    found: dict[str, str] = {}
+    for name, text in _files().items():
+        shared = _RULE.sub("", text)
+        for match in _RULE.finditer(text):
+            if match["name"] in found:
+                raise ValueError(f"{name}: the rule {match['name']} is there twice")
+            found[match["name"]] = shared + match[0]
+    return found
+
+
+def status(rule: str, template: dict[str, Any]) -> str:
+    """PASS, FAIL or SKIP (the template has nothing the rule speaks about)."""
+    try:
+        report = cfn_guard_rs.run_checks(template, rules()[rule])
+    except json.JSONDecodeError:
+        # cfn-guard-rs 0.3.3 cuts the beginning off a report of many kilobytes, which only a failure writes.
+        return "FAIL"
+    if report.not_compliant:
+        return "FAIL"
+    return "PASS" if report.compliant else "SKIP"
+
+
+def statuses(template: dict[str, Any]) -> dict[str, str]:
+    """Rule → PASS, FAIL or SKIP, of every rule."""
+    found: dict[str, str] = {}
+    for text in _files().values():
+        try:
+            report = cfn_guard_rs.run_checks(template, text)
+        except json.JSONDecodeError:
+            found |= {match["name"]: status(match["name"], template) for match in _RULE.finditer(text)}
+            continue
+        found |= dict.fromkeys(report.not_applicable, "SKIP")
+        found |= dict.fromkeys(report.compliant, "PASS")
+        found |= {clause.Rule.name: "FAIL" for clause in report.not_compliant}
+    return found
+
+
+def broken(template: dict[str, Any]) -> set[str]:
+    """The names of the rules that the template breaks."""
+    return {rule for rule, found in statuses(template).items() if found == "FAIL"}
