@@ -125,6 +125,7 @@ class Sandbox:
     outputs: dict[str, str] = field(default_factory=dict)
     stacks: dict[str, dict[str, Any]] = field(default_factory=dict)
     children: list[Child] = field(default_factory=list)
+    sessions: dict[str, boto3.Session] = field(default_factory=dict, repr=False)
 
     def __enter__(self) -> "Sandbox":
         if self.speed <= 0:
@@ -267,8 +268,10 @@ class Sandbox:
         }
 
     def session(self, profile: str) -> boto3.Session:
-        """A boto3 session of `producer`, `consumer` or `stranger`."""
-        return self.profiles.session(profile)
+        """The boto3 session of `producer`, `consumer` or `stranger`, made once: loading models takes time."""
+        if profile not in self.sessions:
+            self.sessions[profile] = self.profiles.session(profile)
+        return self.sessions[profile]
 
     def write_state(self) -> None:
         """Write `state.json` in one step, so that no reader sees half of it."""

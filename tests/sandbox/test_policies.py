@@ -4,7 +4,6 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-import boto3
 import pytest
 from botocore.exceptions import ClientError
 
@@ -40,12 +39,12 @@ def role_session(
         )
     more = {"ExternalId": external_id} if external_id else {}
     given = sts.assume_role(RoleArn=arn, RoleSessionName="test", **more)["Credentials"]
-    return boto3.Session(
+    return session.client(
+        "s3",
         aws_access_key_id=given["AccessKeyId"],
         aws_secret_access_key=given["SecretAccessKey"],
         aws_session_token=given["SessionToken"],
-        region_name=session.region_name,
-    ).client("s3", endpoint_url=sandbox.endpoint, verify=str(sandbox.profiles.authority))
+    )
 
 
 def administrator(sandbox: Sandbox, profile: str, name: str) -> Client:
