@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+import botocore.loaders
 import botocore.session
 from botocore.config import Config
 from botocore.credentials import RefreshableCredentials
@@ -30,6 +31,9 @@ _CLIENT_CONFIG = Config(
     s3={"addressing_style": "path"},
     parameter_validation=False,
 )
+
+# One for all sessions: reading a service's model takes longer than most calls to the service.
+_MODELS = botocore.loaders.create_loader()
 
 
 @dataclass(frozen=True)
@@ -71,7 +75,13 @@ class Sandbox:
         profile = next(name for name, number in self.accounts.items() if number == account)
         credentials = configparser.ConfigParser()
         credentials.read(self.folder / "credentials")
-        return boto3.Session(**dict(credentials[profile]), region_name=self.region)  # type: ignore[arg-type]
+        core = botocore.session.get_session()
+        core.register_component("data_loader", _MODELS)
+        return boto3.Session(
+            **dict(credentials[profile]),
+            region_name=self.region,
+            botocore_session=core,
+        )
 
 
 @dataclass
@@ -124,5 +134,6 @@ class Roles:
             method="sts-assume-role",
         )
         core = botocore.session.get_session()
+        core.register_component("data_loader", _MODELS)
         core._credentials = credentials  # type: ignore[attr-defined]
         return boto3.Session(botocore_session=core, region_name=self.sandbox.region)

@@ -35,6 +35,8 @@ def handler(event, context):
     return {"records": records}
 """
 
+_CLIENTS: dict[tuple[str, str, str], Any] = {}
+
 
 def wait_until(condition: Callable[[], Any], what: str, seconds: float = 30.0) -> Any:
     """The first truthy answer of the condition."""
@@ -72,7 +74,11 @@ class Pipeline:
     before_delivery_stream: Callable[[Pipeline], None] | None = None
 
     def client(self, service: str, profile: str = "producer") -> Any:
-        return self.sandbox.session(profile).client(service)
+        """A client of an account, made once for all tests: making one takes longer than its calls."""
+        key = (self.sandbox.endpoint, profile, service)
+        if key not in _CLIENTS:
+            _CLIENTS[key] = self.sandbox.session(profile).client(service)
+        return _CLIENTS[key]
 
     @property
     def role_arn(self) -> str:
