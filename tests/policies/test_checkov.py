@@ -1,0 +1,83 @@
+"""checkov beside the house rules: no finding, unless its reason stands next to the resource."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.policies import toolbox
+from tests.templates.resolver import TEMPLATES
+
+FAULTY = """
+Resources:
+  Bucket:
+    Type: AWS::S3::Bucket
+    Properties:
+      PublicAccessBlockConfiguration: {BlockPublicAcls: false}
+"""
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """One run over the shipped templates and one that has faults on purpose."""
+    try:
+        program = toolbox.install_checkov()
+    except toolbox.ToolMissingError as missing:
+        if toolbox.in_ci():
+            pytest.fail(str(missing), pytrace=False)
+        pytest.skip(f"checkov is left out: {missing}")
+    faulty = tmp_path_factory.mktemp("checkov") / "faulty.yaml"
+    faulty.write_text(FAULTY, encoding="utf-8")
+    templates = sorted(path for path in TEMPLATES.rglob("*.yaml") if "guard" not in path.parts)
+    command = [
+        str(program),
+        "--framework",
+        "cloudformation",
+        "--skip-download",
+        "--output",
+        "json",
+        "--quiet",
+    ]
+    done = subprocess.run(
+        [*command, *(part for path in [*templates, faulty] for part in ("-f", str(path)))],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=240,
+    )
+    assert done.stdout, done.stderr
+    found: dict[str, Any] = json.loads(done.stdout)["results"]
+    return found
+
+
+def told(checks: list[dict[str, Any]], *, faulty: bool) -> list[str]:
+    return [
+        f"{Path(check['file_path']).name}: {check['resource']} {check['check_id']} {check['check_name']}"
+        for check in checks
+        if (Path(check["file_path"]).name == "faulty.yaml") == faulty
+    ]
+
+
+@pytest.mark.xdist_group("checkov")
+def test_checkov_finds_nothing_that_has_no_reason(report: dict[str, Any]) -> None:
+    """A finding is put right, or overruled by `# checkov:skip=ID:reason` inside the resource."""
+    assert told(report["failed_checks"], faulty=False) == []
+
+
+@pytest.mark.xdist_group("checkov")
+def test_checkov_finds_the_faults_put_before_it(report: dict[str, Any]) -> None:
+    """It is looking: a bucket that may be public is found."""
+    assert any("CKV_AWS_53" in line for line in told(report["failed_checks"], faulty=True))
+
+
+def test_every_overruled_check_has_a_reason_beside_the_resource() -> None:
+    """A skip without a sentence is a skip nobody can question later."""
+    for path in TEMPLATES.rglob("*.yaml"):
+        for line in path.read_text(encoding="utf-8").splitlines():
+            if "checkov:skip" in line:
+                reason = line.split("checkov:skip=", 1)[1].partition(":")[2]
+                assert len(reason) > 20, f"{path.name}: {line.strip()}"
