@@ -148,6 +148,25 @@ def test_bucket_name_is_new_at_every_launch_and_legal() -> None:
 CATALOG = {name: launches.ARTIFACTS[name] for name in ("ArtifactBucketName", "CatalogArtifactKey")}
 
 
+@pytest.mark.parametrize("launch", [launches.consumer, launches.producer, launches.single_account])
+def test_key_admits_the_stacks_own_log_groups(launch: Any) -> None:
+    """The logs service may use a key for exactly the groups that are encrypted with it."""
+    stack = launch()
+    for key in stack.of_type("AWS::KMS::Key"):
+        (logs,) = (s for s in key.properties["KeyPolicy"]["Statement"] if "logs." in str(s["Principal"]))
+        ((_, condition),) = logs["Condition"].items()
+        admitted = condition["kms:EncryptionContext:aws:logs:arn"]
+        groups = [
+            group.arn.removesuffix(":*")
+            for group in stack.of_type("AWS::Logs::LogGroup")
+            if group.properties["KmsKeyId"] == key.arn
+        ]
+        assert len(groups) == len(admitted)
+        for group in groups:
+            assert any(fnmatch.fnmatchcase(group, pattern) for pattern in admitted), group
+        assert not any(fnmatch.fnmatchcase(f"{group}-2", pattern) for group in groups for pattern in admitted)
+
+
 # The way of an object
 
 
@@ -360,7 +379,7 @@ def test_failed_records_are_counted_from_the_summary(capsys: pytest.CaptureFixtu
     handler({"records": [{"recordId": "1", "data": base64.b64encode(b"{}").decode()}]}, None)
     line = json.loads(capsys.readouterr().out.splitlines()[-1])
     metric = launches.producer().resource("TransformFunctionFailedRecords").properties
-    assert metric["FilterPattern"] == '{ $.message = "transformed" && $.failed > 0 }'
+    assert metric["FilterPattern"] == '{ ($.message = "transformed") && ($.failed > 0) }'
     assert metric["MetricTransformations"][0]["MetricValue"] == "$.failed"
     assert (line["message"], line["failed"]) == ("transformed", 1)
     alarm = launches.producer().resource("TransformFunctionFailedRecordsAlarm").properties
