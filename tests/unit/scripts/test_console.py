@@ -1,0 +1,192 @@
+"""What every verb shares: options, exit codes, where words go."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+from botocore import exceptions as aws
+
+from scripts import console, put_items
+from scripts.__main__ import verbs
+from scripts.console import CommandError, Output, explained
+from tests.unit.scripts.conftest import Ran
+from tests.unit.scripts.edge import refused
+
+ROOT = Path(console.__file__).parents[1]
+LAKE_VERBS = ["deploy", "package", "put_items", "query", "remove"]
+
+
+def module(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run `python -m scripts…` as a user does, in a terminal 100 columns wide."""
+    return subprocess.run(
+        [sys.executable, "-m", *arguments],
+        cwd=ROOT,
+        env={**os.environ, "COLUMNS": "100"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_the_verbs_are_listed_with_what_they_do() -> None:
+    """`python -m scripts` names every module that runs; a verb that does not exist is exit code 2."""
+    assert set(LAKE_VERBS) <= set(verbs())
+    assert all(verbs().values())
+    listed = module("scripts")
+    assert listed.returncode == 0
+    for verb, what in verbs().items():
+        assert f"{verb} " in listed.stdout
+        assert what in listed.stdout
+    assert module("scripts", "deply").returncode == 2
+
+
+@pytest.mark.parametrize("verb", LAKE_VERBS)
+def test_every_verb_has_help_and_the_common_options(verb: str) -> None:
+    """The same four everywhere, the file that stands alone included; help answers without boto3's import."""
+    done = module(f"scripts.{verb}", "--help")
+    assert done.returncode == 0
+    for option in ("--profile PROFILE", "--region REGION", "--endpoint-url URL", "--output {text,"):
+        assert option in done.stdout
+    assert f"usage: python -m scripts.{verb}" in done.stdout
+
+
+@pytest.mark.parametrize("verb", ["deploy", "package", "put_items", "query", "remove"])
+def test_help_and_wrong_options_answer_at_once(verb: str) -> None:
+    """The slow packages are imported by the work that needs them, not by the command line."""
+    code = (
+        "import runpy, sys\n"
+        f"sys.argv = ['x', '--no-such-option']\n"
+        "try:\n"
+        f"    runpy.run_module('scripts.{verb}', run_name='__main__')\n"
+        "except SystemExit as end:\n"
+        "    slow = {'boto3', 'awswrangler', 'pandas', 'rich'} & set(sys.modules)\n"
+        "    sys.exit(f'{end.code} {sorted(slow)}')\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.stderr.splitlines()[-1] == "2 []"
+
+
+@pytest.mark.parametrize("verb", ["deploy", "put_items", "remove"])
+def test_only_query_waits_for_pandas(verb: str) -> None:
+    """Import time is every deployment's and every put's: awswrangler and pandas stay out of it."""
+    code = f"import sys, scripts.{verb}; sys.exit(bool({{'awswrangler', 'pandas'}} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
+
+
+def raising(error: BaseException) -> Callable[[Sequence[str], Output], int]:
+    """A verb that ends so."""
+
+    def verb(_: Sequence[str], __: Output) -> int:
+        raise error
+
+    return verb
+
+
+NO_FILE = FileNotFoundError(2, "No such file or directory", "items.json")
+
+
+@pytest.mark.parametrize(
+    ("error", "message", "next_step"),
+    [
+        (CommandError("it broke", "Mend it."), "it broke", "Mend it."),
+        (
+            refused("AccessDenied", "no s3:PutObject", "PutObject"),
+            "PutObject was refused: AccessDenied",
+            "granted",
+        ),
+        (refused("ExpiredToken"), "ExpiredToken", "sign in again"),
+        (refused("InvalidClientTokenId"), "InvalidClientTokenId", "get-caller-identity"),
+        (refused("Novelty", "odd"), "Novelty: odd", "Correct what the message names"),
+        (aws.ProfileNotFound(profile="nobody"), "nobody", "list-profiles"),
+        (aws.NoCredentialsError(), "Unable to locate credentials", "--profile"),
+        (aws.EndpointConnectionError(endpoint_url="https://x"), "https://x", "--endpoint-url"),
+        (aws.NoRegionError(), "region", "Correct what the message names"),
+        (NO_FILE, "items.json: No such file", "Check the path"),
+        (
+            PermissionError(13, "Permission denied", "items.json"),
+            "items.json: Permission denied",
+            "permissions",
+        ),
+    ],
+)
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_what_goes_wrong_is_told_with_the_next_step(
+    *, error: Exception, message: str, next_step: str, form: str, run_verb: Callable[..., Ran]
+) -> None:
+    """On stderr always; with --output json as the one document on stdout, too."""
+    done = run_verb(raising(error), "--output", form)
+    assert done.code == 1
+    first, second = done.err.splitlines()
+    assert message in first.removeprefix("error: ")
+    assert next_step in second.removeprefix("next: ")
+    if form == "json":
+        assert json.loads(done.out)["error"]["next"] == second.removeprefix("next: ")
+    else:
+        assert done.out == ""
+
+
+def test_a_defect_of_ours_is_not_dressed_up() -> None:
+    """What nobody foresaw keeps its traceback."""
+    assert explained(ZeroDivisionError()) is None
+    with pytest.raises(ZeroDivisionError):
+        console.run(raising(ZeroDivisionError()), [])
+    assert put_items.explained(ZeroDivisionError()) is None
+
+
+def test_an_interrupt_is_exit_code_130(run_verb: Callable[..., Ran]) -> None:
+    """As shells have it for SIGINT."""
+    assert run_verb(raising(KeyboardInterrupt())).code == 130
+
+
+def test_a_command_without_arguments_runs(run_verb: Callable[..., Ran]) -> None:
+    """No option at all is no mistake of its own."""
+    assert run_verb(lambda given, _: len(given)).code == 0
+
+
+def test_the_asked_form_is_known_before_the_options_are_right(run_verb: Callable[..., Ran]) -> None:
+    """A wrong option is answered in JSON when JSON was asked for, in either spelling."""
+    for spelling in (["--output", "json"], ["--output=json"]):
+        done = run_verb(lambda given, _: console.parser("x", "y").parse_args(given) and 0, *spelling, "--odd")
+        assert done.code == 2
+        assert json.loads(done.out)["error"]["next"] == "See `python -m scripts.x --help`."
+
+
+def test_tables_and_progress_never_reach_stdout(capsys: pytest.CaptureFixture[str]) -> None:
+    """stdout carries the answer alone; brackets in names are no markup."""
+    out = Output("json")
+    out.say("[red] goes on")
+    out.table("title", ("a", "b"), [("[bold]x", "y")])
+    out.answer({"a": 1})
+    said = capsys.readouterr()
+    assert json.loads(said.out) == {"a": 1}
+    assert "[red] goes on" in said.err
+    assert "[bold]x" in said.err
+
+
+def test_a_reader_that_goes_away_ends_it_quietly() -> None:
+    """`… | head` closes the pipe; no traceback follows."""
+    code = (
+        "from scripts import console\n"
+        "import sys\n"
+        "def verb(given, out):\n"
+        "    for _ in range(100000):\n"
+        "        console.page('x' * 100)\n"
+        "    return 0\n"
+        "sys.exit(console.run(verb, []))\n"
+    )
+    writer = subprocess.Popen(
+        [sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert writer.stdout is not None
+    assert writer.stderr is not None
+    writer.stdout.readline()
+    writer.stdout.close()
+    assert writer.stderr.read() == ""
+    writer.stderr.close()
+    assert writer.wait(timeout=60) == 1

@@ -1,0 +1,198 @@
+"""The verbs over a real wire: a private emulator with CloudFormation, S3 and DynamoDB."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+
+from scripts import deploy, package, put_items, remove
+from tests.unit.scripts.conftest import Ran
+
+pytestmark = [pytest.mark.xdist_group("scripts-emulator")]
+
+TEMPLATE = """
+Parameters:
+  Shards: {Type: Number, Default: 1}
+  ArtifactBucketName: {Type: String}
+  CatalogArtifactKey: {Type: String}
+Resources:
+  Table:
+    Type: AWS::DynamoDB::Table
+    Properties:
+      BillingMode: PAY_PER_REQUEST
+      AttributeDefinitions:
+        - {AttributeName: year, AttributeType: N}
+        - {AttributeName: title, AttributeType: S}
+      KeySchema: [{AttributeName: year, KeyType: HASH}, {AttributeName: title, KeyType: RANGE}]
+  Stream: {Type: AWS::Kinesis::Stream, Properties: {ShardCount: !Ref Shards}}
+Outputs:
+  TableName: {Value: !Ref Table}
+  Zip: {Value: !Sub "${ArtifactBucketName}/${CatalogArtifactKey}"}
+"""
+
+
+EU_WEST_1: Any = {"CreateBucketConfiguration": {"LocationConstraint": "eu-west-1"}}
+
+
+@pytest.fixture(scope="session")
+def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A fresh emulator that knows account ids, on a port of its own."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    environment = {**os.environ, "AUTH": "true", "GATEWAY_PORT": str(port), "BIND_HOST": "127.0.0.1"}
+    log = tmp_path_factory.mktemp("emulator") / "log"
+    with log.open("wb") as file:
+        emulator = subprocess.Popen(
+            [sys.executable, "-m", "ministack"], env=environment, stdout=file, stderr=file
+        )
+    url = f"http://localhost:{port}"
+    try:
+        for _ in range(300):
+            try:
+                urllib.request.urlopen(f"{url}/_ministack/health", timeout=1).close()  # noqa: S310  our own
+                break
+            except OSError:
+                assert emulator.poll() is None, log.read_text()
+                time.sleep(0.1)
+        yield url
+    finally:
+        emulator.terminate()
+        emulator.wait()
+
+
+@pytest.fixture
+def profile(endpoint: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A profile of an account of its own for every test, in the files a user would have."""
+    account = str(abs(hash(str(tmp_path))))[:12].rjust(12, "7")
+    (tmp_path / "config").write_text(
+        f"[profile here]\nregion=eu-west-1\nendpoint_url={endpoint}\ns3=\n  addressing_style=path\n"
+    )
+    (tmp_path / "credentials").write_text(f"[here]\naws_access_key_id={account}\naws_secret_access_key=x\n")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "credentials"))
+    return "here"
+
+
+@pytest.fixture
+def launch(
+    profile: str, tmp_path: Path, run_verb: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., Ran]:
+    """Deploy a template from its text as the stack `lake`."""
+    monkeypatch.setattr(package, "BUILD", tmp_path / "build")
+
+    def run(template: str, *arguments: str) -> Ran:
+        path = tmp_path / "t.yaml"
+        path.write_text(template)
+        given = ["single-account", "--stack-name", "lake", "--template", str(path), "--profile", profile]
+        return run_verb(deploy.main, *given, "--output", "json", *arguments)
+
+    return run
+
+
+def test_a_stack_is_launched_changed_left_alone_and_removed(
+    launch: Callable[..., Ran], profile: str, run_verb: Callable[..., Ran]
+) -> None:
+    """Create, no change, dry run, update, remove: events, outputs, and the zip where the template says."""
+    first = launch(TEMPLATE, "--yes")
+    assert first.code == 0, first.err
+    assert "CREATE_COMPLETE              Table AWS::DynamoDB::Table" in first.err
+    made = json.loads(first.out)
+    bucket, _, key = made["outputs"]["Zip"].partition("/")
+    account = made["account"]
+    s3 = boto3.Session(profile_name=profile).client("s3")
+    assert bucket == f"ddb-lake-artifacts-{account}-eu-west-1"
+    assert s3.get_object(Bucket=bucket, Key=key)["Body"].read() == package.build_catalog().path.read_bytes()
+    assert s3.get_bucket_versioning(Bucket=bucket)["Status"] == "Enabled"
+
+    again = launch(TEMPLATE, "--yes")
+    assert (again.code, "nothing to do" in again.err) == (0, True), again.err
+    assert json.loads(again.out)["outputs"] == made["outputs"]
+
+    dry = launch(TEMPLATE, "--parameter", "Shards=2", "--dry-run")
+    assert [change["resource"] for change in json.loads(dry.out)["changes"]] == ["Stream"]
+    assert launch(TEMPLATE).code == 0, "the dry run has changed something"
+
+    large = launch(TEMPLATE + "#" * 51_200, "--parameter", "Shards=2", "--yes")
+    assert large.code == 0, large.err
+    assert json.loads(large.out)["status"] == "UPDATE_COMPLETE"
+    stack = (
+        boto3.Session(profile_name=profile)
+        .client("cloudformation")
+        .describe_stacks(StackName="lake")["Stacks"][0]
+    )
+    assert {p["ParameterKey"]: p["ParameterValue"] for p in stack["Parameters"]}["Shards"] == "2"
+
+    gone = run_verb(remove.main, "lake", "--profile", profile, "--yes", "--output", "json")
+    assert gone.code == 0, gone.err
+    assert json.loads(gone.out)["status"] == "DELETE_COMPLETE"
+
+
+def test_a_failed_launch_names_the_resource_and_the_way_out(
+    launch: Callable[..., Ran], profile: str, run_verb: Callable[..., Ran]
+) -> None:
+    """The reason first; then ROLLBACK_COMPLETE is refused with the command that leads on, and it does."""
+    boto3.Session(profile_name=profile).client("s3").create_bucket(Bucket="taken", **EU_WEST_1)
+    broken = TEMPLATE.replace(
+        "Outputs:", "  Bucket: {Type: AWS::S3::Bucket, Properties: {BucketName: taken}}\nOutputs:"
+    )
+    failed = launch(broken, "--yes")
+    assert failed.code == 1
+    error = json.loads(failed.out)["error"]
+    assert "ended in ROLLBACK_COMPLETE" in error["message"]
+    assert "taken" in error["message"]
+    stuck = launch(TEMPLATE, "--yes")
+    assert stuck.code == 1
+    assert "python -m scripts.remove lake --profile here" in json.loads(stuck.out)["error"]["next"]
+    assert run_verb(remove.main, "lake", "--profile", profile, "--yes").code == 0
+    assert launch(TEMPLATE, "--yes").code == 0
+
+
+def test_a_files_items_are_in_the_table_digit_by_digit(
+    launch: Callable[..., Ran], profile: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """All ten types, 38 digits and many versions of one key come back as the file has them."""
+    made = launch(TEMPLATE, "--yes")
+    assert made.code == 0, made.err
+    table = json.loads(made.out)["outputs"]["TableName"]
+    films: list[dict[str, Any]] = [
+        {"year": {"N": "1999"}, "title": {"S": f"film {n % 40}"}, "take": {"N": str(n)}} for n in range(120)
+    ]
+    exact = {
+        "year": {"N": "2026"},
+        "title": {"S": "exact"},
+        "pi": {"N": "3.1415926535897932384626433832795028842"},
+        "b": {"B": "AAH+/w=="},
+        "z": {"NULL": True},
+        "t": {"BOOL": False},
+        "l": {"L": [{"M": {"é": {"N": "1E-130"}}}]},
+        "ss": {"SS": ["a", "ü"]},
+        "ns": {"NS": ["1", "2.5"]},
+        "bs": {"BS": ["AA==", "AQ=="]},
+    }
+    path = tmp_path / "films.json"
+    path.write_text("\n".join(json.dumps({"Item": film}) for film in [*films, exact]))
+    assert put_items.run([table, "--file", str(path), "--profile", profile, "--output", "json"]) == 0
+    assert json.loads(capsys.readouterr().out)["written"] == 121
+    client = boto3.Session(profile_name=profile).client("dynamodb")
+    items = {item["title"]["S"]: item for item in client.scan(TableName=table)["Items"]}
+    assert len(items) == 41
+    assert {items[f"film {n}"]["take"]["N"] for n in range(40)} == {str(n) for n in range(80, 120)}
+    assert items["exact"]["pi"] == exact["pi"]
+    assert items["exact"]["b"] == {"B": b"\x00\x01\xfe\xff"}
+    ((tiny,),) = (element["M"].values() for element in items["exact"]["l"]["L"])
+    assert Decimal(tiny["N"]) == Decimal("1E-130")
+    assert put_items.run([table, "--profile", profile]) == 0
+    assert client.scan(TableName=table)["Count"] == 41, "the sample item is still there"

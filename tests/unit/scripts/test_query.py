@@ -1,0 +1,308 @@
+"""query: what is asked of Athena, that the answer is exactly Athena's, and what is said of a failure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import awswrangler as wr
+import pytest
+
+from scripts import query
+from scripts.query import next_step, quoted, value
+from tests.unit.scripts.conftest import Ran
+from tests.unit.scripts.edge import Pages, refused
+
+COLUMNS = [("city", "varchar"), ("n", "bigint"), ("price", "decimal"), ("ratio", "double"), ("ok", "boolean")]
+ROWS: list[list[str | None]] = [
+    ["NaN", "1", "19.99", "0.5", "true"],
+    ["", "9007199254740993", "3.1415926535897932384626433832795028842", "NaN", "false"],
+    [None, None, None, None, None],
+]
+
+
+class Athena:
+    """A workgroup with two named queries, and one finished query."""
+
+    def __init__(self) -> None:
+        self.meta = SimpleNamespace(region_name="eu-west-1")
+        self.started: dict[str, Any] = {}
+        self.stopped: list[str] = []
+        self.columns, self.rows, self.statement = COLUMNS, ROWS, "DML"
+        self.output = "s3://results/"
+        self.failure: Exception | None = None
+        self.tables = ["changes", "crawled_data"]
+
+    def get_work_group(self, WorkGroup: str) -> dict[str, Any]:
+        """The lake's workgroup is the only one."""
+        if WorkGroup != "ddb-lake":
+            raise refused("InvalidRequestException", f"WorkGroup {WorkGroup} is not found")
+        return {"WorkGroup": {"Configuration": {"ResultConfiguration": {"OutputLocation": self.output}}}}
+
+    def list_work_groups(self) -> dict[str, Any]:
+        """Their names."""
+        return {"WorkGroups": [{"Name": "primary"}, {"Name": "ddb-lake"}]}
+
+    def batch_get_named_query(self, NamedQueryIds: list[str]) -> dict[str, Any]:
+        """At most 50 at once."""
+        assert len(NamedQueryIds) <= 50
+        return {
+            "NamedQueries": [
+                {"Name": i, "QueryString": f"SELECT '{i}'", "Database": "own"} for i in NamedQueryIds
+            ]
+        }
+
+    def get_tables(self, **_: Any) -> dict[str, Any]:
+        """Glue's."""
+        return {"TableList": [{"Name": name} for name in self.tables]}
+
+    def stop_query_execution(self, QueryExecutionId: str) -> None:
+        """Stopped."""
+        self.stopped.append(QueryExecutionId)
+
+    def get_paginator(self, name: str) -> Pages:
+        """Named queries, 60 of them; results, the header first and two rows a page."""
+        if name == "list_named_queries":
+            return Pages(
+                lambda **_: [{"NamedQueryIds": [f"q{n}" for n in range(60)]}, {"NamedQueryIds": ["last"]}]
+            )
+
+        def results(**_: Any) -> list[dict[str, Any]]:
+            header = [[name for name, _ in self.columns]] if self.statement == "DML" else []
+            rows = [
+                {"Data": [{} if c is None else {"VarCharValue": c} for c in row]}
+                for row in [*header, *self.rows]
+            ]
+            info = {"ColumnInfo": [{"Name": name, "Type": kind} for name, kind in self.columns]}
+            pages = [rows[start : start + 2] for start in range(0, len(rows), 2)] or [[]]
+            return [{"ResultSet": {"Rows": page, "ResultSetMetadata": info}} for page in pages]
+
+        return Pages(results)
+
+
+@pytest.fixture
+def athena(monkeypatch: pytest.MonkeyPatch) -> Athena:
+    """Athena's edge: the client, and awswrangler's start and wait."""
+    made = Athena()
+    monkeypatch.setattr(query, "session", lambda *_: SimpleNamespace())
+    monkeypatch.setattr(query, "client", lambda *_: made)
+
+    def start(sql: str, **request: Any) -> str:
+        made.started = {"sql": sql, **request}
+        return "id-1"
+
+    def wait(_: str, **__: Any) -> dict[str, Any]:
+        if made.failure:
+            raise made.failure
+        statistics = {"DataScannedInBytes": 12345, "TotalExecutionTimeInMillis": 1500}
+        return {"StatementType": made.statement, "Statistics": statistics}
+
+    monkeypatch.setattr(wr.athena, "start_query_execution", start)
+    monkeypatch.setattr(wr.athena, "wait_query", wait)
+    return made
+
+
+def test_json_tells_null_empty_and_nan_apart(athena: Athena, run_verb: Callable[..., Ran]) -> None:
+    """Numbers that JSON readers keep are numbers; what they would round is Athena's text."""
+    done = run_verb(query.main, "SELECT 1", "--output", "json")
+    assert done.code == 0, done.err
+    document = json.loads(done.out)
+    assert document["rows"] == [
+        {"city": "NaN", "n": 1, "price": 19.99, "ratio": 0.5, "ok": True},
+        {
+            "city": "",
+            "n": "9007199254740993",
+            "price": "3.1415926535897932384626433832795028842",
+            "ratio": "NaN",
+            "ok": False,
+        },
+        {"city": None, "n": None, "price": None, "ratio": None, "ok": None},
+    ]
+    assert document["columns"][0] == {"name": "city", "type": "varchar"}
+    assert (document["bytes_scanned"], document["seconds"]) == (12345, 1.5)
+    assert "12,345 bytes scanned, 1.5 s" in done.err
+
+
+def test_csv_is_athenas_own(athena: Athena, run_verb: Callable[..., Ran]) -> None:
+    """Every value quoted; null is nothing between two commas, and an empty text is "" ."""
+    athena.columns, athena.rows = [("a", "varchar"), ("b", "varchar")], [['say "x",\ny', ""], [None, "1"]]
+    assert run_verb(query.main, "SELECT 1", "--output", "csv").out == '"a","b"\n"say ""x"",\ny",""\n,"1"\n'
+
+
+def test_a_table_is_short_and_harmless(athena: Athena, run_verb: Callable[..., Ran]) -> None:
+    """100 rows and 60 characters a cell; control characters of the data never reach the terminal."""
+    athena.columns = [("a", "varchar")]
+    athena.rows = [["\x1b[2Jboo" + "x" * 100]] + [[f"row {n}"] for n in range(120)]
+    done = run_verb(query.main, "SELECT 1")
+    assert "\x1b" not in done.out
+    assert "\\x1b[2Jboo" + "x" * 52 + "…" in done.out
+    assert "row 98" in done.out
+    assert "row 99" not in done.out
+    assert "… and 21 rows more: --output csv has them all" in done.err
+
+
+def test_many_columns_stand_below_one_another(athena: Athena, run_verb: Callable[..., Ran]) -> None:
+    """A table of `SELECT *` would have no room for its values."""
+    athena.columns = [(f"column{n}", "varchar") for n in range(12)]
+    athena.rows = [[f"value{n}" for n in range(12)]] * 11
+    done = run_verb(query.main, "SELECT *")
+    assert "column11  value11" in done.out
+    assert "row 10" in done.out
+    assert "… and 1 row more" in done.err
+
+
+def test_a_statement_without_header_loses_no_row(athena: Athena, run_verb: Callable[..., Ran]) -> None:
+    """SHOW and DESCRIBE answer without repeating their column names."""
+    athena.statement, athena.columns, athena.rows = "UTILITY", [("tab_name", "string")], [["changes"]]
+    assert json.loads(run_verb(query.main, "SHOW TABLES", "--output", "json").out)["rows"] == [
+        {"tab_name": "changes"}
+    ]
+
+
+def test_columns_of_one_name_are_all_in_the_json(athena: Athena, run_verb: Callable[..., Ran]) -> None:
+    """`SELECT a, a` is legal SQL."""
+    athena.columns, athena.rows = [("a", "varchar"), ("a", "varchar")], [["1", "2"]]
+    assert json.loads(run_verb(query.main, "SELECT 1", "--output", "json").out)["rows"] == [
+        {"a": "1", "a_2": "2"}
+    ]
+
+
+def test_results_go_where_the_workgroup_says(athena: Athena, run_verb: Callable[..., Ran]) -> None:
+    """No location and no CTAS of ours; parameters in order, texts quoted, literals as they are."""
+    sql = "SELECT * FROM changes WHERE city = ? LIMIT ?"
+    done = run_verb(query.main, sql, "--parameter", "l'Aquila", "--literal", "10", "--database", "d")
+    assert done.code == 0
+    started = athena.started
+    assert (started["sql"], started["database"], started["workgroup"]) == (sql, "d", "ddb-lake")
+    assert (started["params"], started["paramstyle"]) == (["'l''Aquila'", "10"], "qmark")
+    assert not {"s3_output", "ctas_approach"} & set(started)
+
+
+def test_a_named_query_is_found_beyond_the_first_page(athena: Athena, run_verb: Callable[..., Ran]) -> None:
+    """It brings its own database; --database comes first."""
+    assert run_verb(query.main, "--named", "last").code == 0
+    assert (athena.started["sql"], athena.started["database"]) == ("SELECT 'last'", "own")
+    run_verb(query.main, "--named", "last", "--database", "d")
+    assert athena.started["database"] == "d"
+
+
+def test_a_files_sql_is_run(athena: Athena, run_verb: Callable[..., Ran], tmp_path: Path) -> None:
+    """One statement a file."""
+    path = tmp_path / "q.sql"
+    path.write_text("SELECT 'é'\n")
+    assert run_verb(query.main, "--file", str(path)).code == 0
+    assert athena.started["sql"] == "SELECT 'é'\n"
+    assert athena.started["database"] == "ddb_lake"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "why"),
+    [
+        ([], 2, "SQL --named --file is required"),
+        (["SELECT 1", "--named", "q1"], 2, "not allowed with argument"),
+        (["  "], 2, "there is no SQL to run"),
+        (["SELECT ?", "--parameter", "x" * 1023], 2, "a parameter has 1,025 characters"),
+        (["--file", "nowhere.sql"], 1, "nowhere.sql: No such file"),
+        (["SELECT 1", "--workgroup", "lake"], 1, "there is no workgroup lake in Region eu-west-1"),
+        (["--named", "q61"], 1, "has no named query q61"),
+    ],
+)
+def test_wrong_input_is_refused_before_a_query_starts(
+    *, athena: Athena, run_verb: Callable[..., Ran], arguments: list[str], code: int, why: str
+) -> None:
+    """With the next step, which names what there is."""
+    done = run_verb(query.main, *arguments)
+    assert (done.code, why in done.err, athena.started) == (code, True, {})
+    if "--workgroup" in arguments:
+        assert "ddb-lake" in done.err.splitlines()[1]
+
+
+def test_a_workgroup_without_a_place_for_results_is_refused(
+    athena: Athena, run_verb: Callable[..., Ran]
+) -> None:
+    """awswrangler would make a bucket for them."""
+    athena.output = ""
+    done = run_verb(query.main, "SELECT 1")
+    assert (done.code, "has no place for results" in done.err, athena.started) == (1, True, {})
+
+
+@pytest.mark.parametrize(
+    ("reason", "next_"),
+    [
+        (
+            "TABLE_NOT_FOUND: line 1:15: Table 'awsdatacatalog.d.x' does not exist",
+            "ddb_lake has: changes, crawled_data",
+        ),
+        ("SCHEMA_NOT_FOUND: line 1:15: Schema 'x' does not exist", "Correct --database"),
+        ("COLUMN_NOT_FOUND: line 1:8: Column 'x' cannot be resolved", "SHOW COLUMNS IN changes"),
+        ("TYPE_MISMATCH: line 1:8: Cannot apply operator: varchar < integer", "try_cast"),
+        ("INVALID_PARAMETER_USAGE: Incorrect number of parameters: expected 1 but found 0", "for every `?`"),
+        ("SYNTAX_ERROR: line 1:1: mismatched input 'SELEC'", "Correct the SQL"),
+        ("Access denied when writing output", "may read the lake's bucket"),
+        ("HIVE_CURSOR_ERROR: odd", "Correct what it names"),
+    ],
+)
+def test_a_failed_query_has_athenas_reason_and_a_next_step(
+    *, athena: Athena, run_verb: Callable[..., Ran], reason: str, next_: str
+) -> None:
+    """Exit code 1 and the query's id for whoever looks it up."""
+    athena.failure = wr.exceptions.QueryFailed(reason)
+    done = run_verb(query.main, "SELECT 1", "--output", "json")
+    assert done.code == 1
+    error = json.loads(done.out)["error"]
+    assert error["message"] == f"the query failed: {reason}"
+    assert next_ in error["next"]
+    assert error["query"] == "id-1"
+
+
+def test_an_empty_database_is_called_so(athena: Athena) -> None:
+    """No table to suggest."""
+    athena.tables = []
+    reason = "TABLE_NOT_FOUND: line 1:15: Table 'awsdatacatalog.d.x' does not exist"
+    assert "database d is empty or not there" in next_step(reason, "d", SimpleNamespace(), None)  # type: ignore[arg-type]
+
+
+def test_an_interrupt_stops_the_query(athena: Athena, run_verb: Callable[..., Ran]) -> None:
+    """What nobody waits for is not paid for."""
+    athena.failure = KeyboardInterrupt()  # type: ignore[assignment]
+    assert run_verb(query.main, "SELECT 1").code == 130
+    assert athena.stopped == ["id-1"]
+
+
+def test_a_cancelled_query_names_the_scan_limit(athena: Athena, run_verb: Callable[..., Ran]) -> None:
+    """The workgroup's limit cancels."""
+    athena.failure = wr.exceptions.QueryCancelled("Bytes scanned limit was exceeded")
+    done = run_verb(query.main, "SELECT 1")
+    assert (done.code, "narrow it by `dt`" in done.err) == (1, True)
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "made"),
+    [
+        ("1", "varchar", "1"),
+        ("-5", "integer", -5),
+        ("9007199254740992", "bigint", 2**53),
+        ("9007199254740993", "bigint", "9007199254740993"),
+        ("1.0E10", "double", 10**10),
+        ("0.1", "real", 0.1),
+        ("1.7976931348623157E308", "double", 1.7976931348623157e308),
+        ("Infinity", "double", "Infinity"),
+        ("0.1234567890123456", "decimal", "0.1234567890123456"),
+        ("2026-11-20", "date", "2026-11-20"),
+        ("[1, 2]", "array", "[1, 2]"),
+    ],
+)
+def test_a_number_is_a_json_number_only_when_every_reader_keeps_it(
+    text: str, kind: str, made: object
+) -> None:
+    """RFC 7493: 15 digits, integers to 2**53; a double is what it prints."""
+    assert value(text, kind) == made
+    assert type(value(text, kind)) is type(made)
+
+
+def test_a_quoted_text_is_one_literal() -> None:
+    """A quote in it is doubled, so that it ends nothing."""
+    assert quoted("it's; DROP") == "'it''s; DROP'"

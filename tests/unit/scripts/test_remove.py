@@ -1,0 +1,150 @@
+"""remove: what goes, what stays, and that nothing goes unasked."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from scripts import remove
+from tests.unit.scripts.conftest import Ran
+from tests.unit.scripts.edge import Pages
+from tests.unit.scripts.test_deploy import Account, Terminal
+
+TEMPLATE = """
+Resources:
+  Bucket: {Type: AWS::S3::Bucket, DeletionPolicy: Retain}
+  Key: {Type: AWS::KMS::Key, DeletionPolicy: RetainExceptOnCreate}
+  Role: {Type: AWS::IAM::Role}
+  Unmade: {Type: AWS::SNS::Topic}
+"""
+RESOURCES = [
+    ("Bucket", "AWS::S3::Bucket", "lake-1", "CREATE_COMPLETE"),
+    ("Key", "AWS::KMS::Key", "key-1", "CREATE_COMPLETE"),
+    ("Role", "AWS::IAM::Role", "role-1", "CREATE_COMPLETE"),
+    ("Unmade", "AWS::SNS::Topic", "", "CREATE_FAILED"),
+]
+
+
+class Removable(Account):
+    """An account with one stack that ends as told."""
+
+    def __init__(self, status: str = "CREATE_COMPLETE", end: str = "DELETE_COMPLETE") -> None:
+        super().__init__()
+        self.stacks["lake"] = self.stacks["id"] = {"StackStatus": status, "StackId": "id", "Parameters": []}
+        self._end = end
+
+    def get_template(self, **_: Any) -> dict[str, Any]:
+        """As launched."""
+        return {"TemplateBody": TEMPLATE}
+
+    def delete_stack(self, StackName: str) -> None:
+        """On its way."""
+        self.calls.append("delete_stack")
+        found = self.stacks.pop(StackName)
+        self.stacks["id"] = found | {"StackStatus": self._end}
+
+    def get_paginator(self, name: str) -> Pages:
+        """The resources; the events of the deletion."""
+        if name == "list_stack_resources":
+            keys = ("LogicalResourceId", "ResourceType", "PhysicalResourceId", "ResourceStatus")
+            rows = [dict(zip(keys, row, strict=True)) for row in RESOURCES]
+            return Pages(
+                lambda **_: [{"StackResourceSummaries": rows[:2]}, {"StackResourceSummaries": rows[2:]}]
+            )
+        common = {"Timestamp": datetime(2026, 11, 20, tzinfo=UTC), "StackId": "id"}
+        role = {"EventId": "2", "LogicalResourceId": "Role", "ResourceType": "AWS::IAM::Role", **common}
+        role |= {"PhysicalResourceId": "role-1", "ResourceStatus": "DELETE_COMPLETE"}
+        if self._end == "DELETE_FAILED":
+            role |= {"ResourceStatus": "DELETE_FAILED", "ResourceStatusReason": "has attached policies"}
+        own = {
+            "EventId": "3",
+            "LogicalResourceId": "lake",
+            "ResourceType": "AWS::CloudFormation::Stack",
+            **common,
+        }
+        own |= {"PhysicalResourceId": "id", "ResourceStatus": self._end}
+        return Pages(lambda **_: [{"StackEvents": [own, role]}] if "delete_stack" in self.calls else [])
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, run_verb: Callable[..., Ran]) -> Callable[..., Ran]:
+    """Run `remove` against an account."""
+
+    def command(account: Removable, *arguments: str) -> Ran:
+        monkeypatch.setattr(remove, "session", lambda *_: type("Here", (), {"region_name": "eu-west-1"}))
+        monkeypatch.setattr(remove, "client", lambda *_: account)
+        return run_verb(remove.main, *arguments)
+
+    return command
+
+
+def test_what_stays_is_named_with_the_command_that_deletes_it(run: Callable[..., Ran]) -> None:
+    """Account and Region first; retained resources listed for people and machines."""
+    account = Removable()
+    done = run(account, "lake", "--yes", "--output", "json")
+    assert done.code == 0, done.err
+    assert done.err.startswith(
+        "account 222222222222, Region eu-west-1: delete stack lake (CREATE_COMPLETE)\n"
+    )
+    assert "aws s3 rb s3://lake-1" in done.err
+    assert "aws kms schedule-key-deletion --key-id key-1" in done.err
+    document = json.loads(done.out)
+    assert document["status"] == "DELETE_COMPLETE"
+    assert [stays["name"] for stays in document["stays"]] == ["lake-1", "key-1"]
+
+
+def test_after_a_failed_first_launch_only_what_is_always_retained_stays(run: Callable[..., Ran]) -> None:
+    """RetainExceptOnCreate does not hold what the launch that failed has made."""
+    done = run(Removable("ROLLBACK_COMPLETE"), "lake", "--dry-run", "--output", "json")
+    assert [stays["name"] for stays in json.loads(done.out)["stays"]] == ["lake-1"]
+
+
+def test_a_dry_run_deletes_nothing(run: Callable[..., Ran]) -> None:
+    """It shows the same table."""
+    account = Removable()
+    done = run(account, "lake", "--dry-run")
+    assert (done.code, account.calls) == (0, [])
+    assert "goes" in done.err
+
+
+@pytest.mark.parametrize(
+    ("stdin", "goes"),
+    [
+        (Terminal("lake\n"), True),
+        (Terminal("y\n"), False),
+        (Terminal(""), False),
+        (io.StringIO("lake\n"), False),
+    ],
+    ids=["name", "y", "closed", "nobody"],
+)
+def test_a_deletion_is_confirmed_by_the_stacks_name(
+    run: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch, stdin: io.StringIO, goes: bool
+) -> None:
+    """Typed at a terminal, or --yes; a deletion is never implied."""
+    monkeypatch.setattr("sys.stdin", stdin)
+    account = Removable()
+    done = run(account, "lake")
+    assert (done.code == 0, "delete_stack" in account.calls) == (goes, goes)
+
+
+def test_a_resource_that_cannot_go_is_named(run: Callable[..., Ran]) -> None:
+    """The first failure's reason, and what to do."""
+    done = run(Removable(end="DELETE_FAILED"), "lake", "--yes")
+    assert done.code == 1
+    assert "ended in DELETE_FAILED: Role (AWS::IAM::Role): has attached policies" in done.err
+    assert "remove the stack again" in done.err
+
+
+def test_what_cannot_be_removed_is_refused(run: Callable[..., Ran]) -> None:
+    """A stack that is not there, or protected."""
+    missing = run(Removable(), "lak", "--yes")
+    assert (missing.code, "there is no stack lak in account 222222222222" in missing.err) == (1, True)
+    account = Removable()
+    account.stacks["lake"]["EnableTerminationProtection"] = True
+    protected = run(account, "lake", "--yes")
+    assert (protected.code, "update-termination-protection" in protected.err, account.calls) == (1, True, [])
