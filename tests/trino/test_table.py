@@ -26,16 +26,21 @@ NUMBERS = [
     "1234567890123456",
     "12345678901234567890123456789012345678",
     "-99999999999999999999999999999999999999",
+    "0.000001",
+    "1E-7",
     "0.12345678901234567890123456789012345678",
     "1E-130",
     "9.9999999999999999999999999999999999999E+125",
 ]
+
+RESPELT = {"0.0000001": "1E-7", "-0.00000025": "-2.5E-7"}
 
 
 @pytest.fixture(scope="module")
 def attributes(lake: Lake) -> Lake:
     """A table `attributes` with one object of items whose attributes cover every type."""
     items = [{"pk": {"S": f"n-{text}"}, "n": {"N": text}, "ns": {"NS": [text]}} for text in NUMBERS]
+    items += [{"pk": {"S": f"r-{text}"}, "n": {"N": text}} for text in RESPELT]
     items += [
         {
             "pk": {"S": "nested"},
@@ -67,6 +72,14 @@ def test_numbers_keep_every_digit(both: Both, attributes: Lake, number: str) -> 
     assert text == number
     (member,) = json.loads(members, parse_int=Decimal, parse_float=Decimal)
     assert Decimal(member) == Decimal(number)
+
+
+@pytest.mark.parametrize(("sent", "read"), RESPELT.items())
+def test_some_numbers_are_spelt_anew(both: Both, attributes: Lake, sent: str, read: str) -> None:
+    """A bare number reads as BigDecimal prints it: the same value in another spelling."""
+    assert both.ask(f"SELECT n, CAST(n AS double) = {sent}e0 FROM attributes WHERE pk = 'r-{sent}'") == [
+        [read, "true"]
+    ]
 
 
 def test_nested_values_read_as_their_json_text(both: Both, attributes: Lake) -> None:
