@@ -1,0 +1,171 @@
+"""`python -m sandbox check`, the deployed crawler and the catalog function, in the one-account layout."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from sandbox.lifecycle import Sandbox, plan_stacks
+from sandbox.processes import REPOSITORY
+from tests.sandbox.pipelines import wait_until
+
+pytestmark = pytest.mark.sandbox
+
+EVERY_TYPE = {
+    "text": "a 'quoted' \"text\"\nwith lines",
+    "whole": 42,
+    "fraction": Decimal("3.25"),
+    "long": Decimal("12345678901234567890123456789012345678"),
+    "yes": True,
+    "nothing": None,
+    "bytes": b"\x00\xff",
+    "texts": {"b", "a"},
+    "numbers": {3, 1, 2},
+    "blobs": {b"x", b"y"},
+    "list": [1, "two", {"three": [3]}],
+    "map": {"inner": {"deep": "x", "empty": {}}, "other": [None]},
+    "State": "upper",
+    "state": "lower",
+}
+
+
+@pytest.fixture(scope="module")
+def deployed() -> Iterator[Sandbox]:
+    """The single-account stack in a sandbox of its own: these tests change table, stream and catalog."""
+    with Sandbox(speed=60.0) as sandbox:
+        sandbox.start_delivery()
+        sandbox.launch(plan_stacks(single_account=True, consumer_parameters=["ItemColumns=pk,whole,text"]))
+        yield sandbox
+
+
+def check(sandbox: Sandbox, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """The command as a user runs it."""
+    command = [sys.executable, "-m", "sandbox", "check", "--timeout", "60", *arguments]
+    return subprocess.run(
+        command, cwd=REPOSITORY, env=sandbox.environment(), capture_output=True, text=True, check=False
+    )
+
+
+def differences(sandbox: Sandbox) -> dict[str, str]:
+    """What check lists: the key's text → what differs."""
+    done = check(sandbox, "--output", "json")
+    assert done.returncode in {0, 1}, done.stderr
+    (table,) = json.loads(done.stdout)["tables"]
+    assert (done.returncode == 1) == bool(table["differences"])
+    return {json.loads(one["key"])["pk"]["S"]: one["what"] for one in table["differences"]}
+
+
+def test_check_finds_every_kind_of_difference_by_its_key(deployed: Sandbox) -> None:
+    """Agreement over all types; then a lost insert, a lost update, a lost delete, and a gap that healed."""
+    producer = deployed.session("producer")
+    name = deployed.outputs["SourceTableName"]
+    table, client = producer.resource("dynamodb").Table(name), producer.client("dynamodb")
+    with table.batch_writer() as batch:
+        for number in range(40):
+            batch.put_item({"pk": f"check-{number}", **EVERY_TYPE, "whole": number})
+    table.update_item(
+        Key={"pk": "check-0"}, UpdateExpression="SET whole = :n REMOVE #t", **_names(":n", 7, "#t", "text")
+    )
+    table.delete_item(Key={"pk": "check-1"})
+    done = check(deployed)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "lake and table agree, key by key" in done.stdout
+
+    stream = {"TableName": name, "StreamArn": deployed.outputs["SourceStreamArn"]}
+    client.disable_kinesis_streaming_destination(**stream)
+    wait_until(lambda: _destination(client, name) == "DISABLED", "the stream is off")
+    table.put_item(Item={"pk": "lost-insert"})
+    table.put_item(Item={"pk": "check-2", "whole": -1})
+    table.put_item(Item={"pk": "check-3", "whole": -2})
+    table.delete_item(Key={"pk": "check-4"})
+    client.enable_kinesis_streaming_destination(
+        **stream,
+        EnableKinesisStreamingConfiguration={"ApproximateCreationDateTimePrecision": "MICROSECOND"},
+    )
+    wait_until(lambda: _destination(client, name) == "ACTIVE", "the stream is on")
+    table.put_item(Item={"pk": "check-3", "whole": -3})
+    found = differences(deployed)
+    assert found.pop("lost-insert") == "is in the table, not in the lake"
+    assert "is not the item's state" in found.pop("check-2")
+    assert "has a gap" in found.pop("check-3")
+    assert found.pop("check-4") == "is in the lake, not in the table"
+    assert found == {}
+    done = check(deployed)
+    assert done.returncode == 1
+    assert done.stdout.count("  differs: ") == 4
+
+
+def _names(value: str, number: int, name: str, attribute: str) -> dict[str, Any]:
+    return {
+        "ExpressionAttributeValues": {value: number},
+        "ExpressionAttributeNames": {name: attribute},
+    }
+
+
+def _destination(client: Any, table: str) -> str:
+    found = client.describe_kinesis_streaming_destination(TableName=table)["KinesisDataStreamDestinations"]
+    return str(found[0]["DestinationStatus"])
+
+
+def test_a_crawl_declares_new_attributes_and_they_can_be_queried(deployed: Sandbox, unique: str) -> None:
+    """The deployed crawler, its role, its rule and the catalog function: nobody names the column."""
+    session = deployed.session("producer")
+    glue = session.client("glue")
+    name, crawler = deployed.outputs["SourceTableName"], deployed.outputs["CrawlerName"]
+    table = session.resource("dynamodb").Table(name)
+    table.put_item(Item={"pk": unique, unique: {"inner": 1}})
+    database = deployed.outputs["DatabaseName"]
+
+    def definition() -> dict[str, Any]:
+        found: dict[str, Any] = glue.get_table(DatabaseName=database, Name="changes")["Table"]
+        return found
+
+    def columns() -> list[dict[str, str]]:
+        found: list[dict[str, str]] = definition()["StorageDescriptor"]["Columns"]
+        return found
+
+    before, column = definition(), {"Name": f"{unique}__inner", "Type": "string"}
+    assert column not in columns()
+    assert check(deployed).returncode in {0, 1}  # delivered, whatever another test left different
+    glue.start_crawler(Name=crawler)
+
+    def ended() -> Any:
+        found = glue.get_crawler(Name=crawler)["Crawler"]
+        return found["State"] == "READY" and found.get("LastCrawl")
+
+    last = wait_until(ended, "the crawler's end", 60)
+    assert last["Status"] == "SUCCEEDED", last
+    crawled = glue.get_table(DatabaseName=database, Name="crawled_data")["Table"]
+    assert {"Name": f"{unique}__inner", "Type": "bigint"} in crawled["StorageDescriptor"]["Columns"]
+    wait_until(lambda: column in columns(), "the column is declared", 60)
+    after = definition()
+    known = before["StorageDescriptor"]["Columns"]
+    assert after["StorageDescriptor"]["Columns"][: len(known)] == known
+    assert {one["Type"] for one in columns()} == {"string"}
+    assert after["Parameters"] == before["Parameters"]
+    assert after["PartitionKeys"] == before["PartitionKeys"]
+
+    rows = _query(deployed, f"SELECT \"{unique}__inner\" FROM changes WHERE pk = '{unique}'")  # noqa: S608
+    assert rows == [["1"]]
+
+
+def _query(sandbox: Sandbox, sql: str) -> list[list[str | None]]:
+    """The rows of an Athena query."""
+    athena = sandbox.session("producer").client("athena")
+    started = athena.start_query_execution(
+        QueryString=sql,
+        WorkGroup=sandbox.outputs["WorkgroupName"],
+        QueryExecutionContext={"Database": sandbox.outputs["DatabaseName"]},
+    )["QueryExecutionId"]
+
+    def state() -> Any:
+        found = athena.get_query_execution(QueryExecutionId=started)["QueryExecution"]["Status"]
+        return found if found["State"] in {"SUCCEEDED", "FAILED"} else None
+
+    assert wait_until(state, "the query's end")["State"] == "SUCCEEDED"
+    rows = athena.get_query_results(QueryExecutionId=started)["ResultSet"]["Rows"][1:]
+    return [[datum.get("VarCharValue") for datum in row["Data"]] for row in rows]
