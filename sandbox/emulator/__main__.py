@@ -21,6 +21,7 @@ INSTALLED = (
     "sandbox.emulator.glue_tables",
     "sandbox.emulator.glue_versions",
     "sandbox.emulator.change_records",
+    "sandbox.emulator.resource_names",
     "sandbox.emulator.table_resource",
     "sandbox.emulator.stream_resource",
     "sandbox.emulator.function_resource",
@@ -28,6 +29,7 @@ INSTALLED = (
     "sandbox.emulator.named_query_resource",
     "sandbox.emulator.alarm_resource",
     "sandbox.emulator.security_configuration_resource",
+    "sandbox.emulator.endpoint_description",
     "sandbox.athena",
     "sandbox.crawler",
 )

@@ -1,8 +1,9 @@
 """AWS::Lambda::Function with its key and its network, and refused when its code or its role cannot serve.
 
 AWS facts
-- `KmsKeyArn` and `VpcConfig` are settings of the function (CloudFormation template reference,
-  "AWS::Lambda::Function"). Nothing in the sandbox runs in a network: they are kept and answered.
+- `KmsKeyArn`, `VpcConfig` and `ReservedConcurrentExecutions` are settings of the function (CloudFormation
+  template reference, "AWS::Lambda::Function"). Nothing in the sandbox runs in a network: the second is kept and
+  answered.
 - A function whose zip is not in the bucket, or whose role does not trust lambda.amazonaws.com, is not made
   (Lambda API reference, "CreateFunction": "Error occurred while GetObject. S3 Error Code: NoSuchKey", "The
   role defined for the function cannot be assumed by Lambda").
@@ -47,6 +48,8 @@ def _keep_settings(name: str, properties: Properties) -> None:
     config = lambda_svc._functions[name]["config"]
     config["KMSKeyArn"] = properties.get("KmsKeyArn", "")
     config["VpcConfig"] = lambda_svc._vpc_config_with_id(properties.get("VpcConfig"))
+    reserved = properties.get("ReservedConcurrentExecutions")
+    lambda_svc._functions[name]["concurrency"] = None if reserved is None else int(reserved)
 
 
 def install() -> None:

@@ -6,6 +6,7 @@ AWS fact: `StreamEncryption` switches server-side encryption on and changes its 
 
 from typing import Any
 
+from sandbox.emulator.resource_names import generated_name
 from sandbox.emulator.resource_types import Properties, call, handler_seam, replace_handler
 
 KIND = "AWS::Kinesis::Stream"
@@ -28,7 +29,8 @@ def install() -> None:
     create, update = CREATE.check(), UPDATE.check()
 
     def create_stream(logical_id: str, properties: Properties, stack_name: str) -> Any:
-        made = create(logical_id, properties, stack_name)
+        name = {"Name": generated_name(stack_name, logical_id, 128)}
+        made = create(logical_id, {**name, **properties}, stack_name)
         if properties.get("StreamEncryption"):
             _encrypt(made[0], properties["StreamEncryption"])
         return made

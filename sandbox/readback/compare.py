@@ -1,5 +1,6 @@
 """Compare a template's properties with what a service answers."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +13,16 @@ class Difference:
     path: str
     wanted: Any
     found: Any
+
+
+@dataclass(frozen=True)
+class Dropped:
+    """One property of one resource that its service does not answer as the template has it."""
+
+    kind: str
+    logical_id: str
+    path: str
+    answer: str
 
 
 def _plain(value: Any) -> Any:
@@ -57,3 +68,16 @@ def differences(wanted: Any, found: Any, path: str = "") -> Iterator[Difference]
         yield from differences(wanted, found[0], path)
     elif _plain(wanted) != _plain(found):
         yield Difference(path, wanted, found)
+
+
+def dropped(kind: str, logical_id: str, wanted: Any, found: Any) -> list[Dropped]:
+    """The differences, without list positions and values: those change with every launch."""
+    return [
+        Dropped(
+            kind,
+            logical_id,
+            re.sub(r"\[\d+\]", "[]", one.path),
+            "nothing" if one.found in (None, "", [], {}) else "another value",
+        )
+        for one in differences(wanted, found)
+    ]

@@ -4,6 +4,8 @@ A reader gets a boto3 session of the account, the physical id and the resolved p
 properties it finds. Where API and CloudFormation use one word, the answer stands as it is.
 """
 
+import base64
+import hashlib
 import json
 from collections.abc import Callable
 from typing import Any
@@ -189,16 +191,19 @@ def iam_policy(session: boto3.Session, _: str, properties: Properties) -> Proper
 
 
 def lambda_function(session: boto3.Session, name: str, properties: Properties) -> Properties:
-    """AWS::Lambda::Function; the code's place is not told by the API, its size is compared by what runs."""
+    """AWS::Lambda::Function; the API does not tell where the code came from, its digest does."""
     client = session.client("lambda")
     answer = client.get_function(FunctionName=name)
     found: Properties = dict(answer["Configuration"])
+    code = properties["Code"]
+    packed = session.client("s3").get_object(Bucket=code["S3Bucket"], Key=code["S3Key"])["Body"].read()
+    same_code = base64.b64encode(hashlib.sha256(packed).digest()).decode() == found["CodeSha256"]
     return {
         **found,
         "FunctionName": found["FunctionName"],
         "KmsKeyArn": found.get("KMSKeyArn"),
         "ReservedConcurrentExecutions": answer.get("Concurrency", {}).get("ReservedConcurrentExecutions"),
-        "Code": properties.get("Code"),
+        "Code": code if same_code else None,
         "Tags": _tags(answer.get("Tags")),
     }
 
@@ -262,6 +267,7 @@ def events_rule(session: boto3.Session, rule: str, _: Properties) -> Properties:
         "ScheduleExpression": found.get("ScheduleExpression"),
         "State": found.get("State"),
         "Targets": events.list_targets_by_rule(Rule=name)["Targets"],
+        "Tags": events.list_tags_for_resource(ResourceARN=found["Arn"])["Tags"],
     }
 
 
@@ -461,6 +467,16 @@ def security_configuration(session: boto3.Session, name: str, _: Properties) -> 
     }
 
 
+def declared_columns(session: boto3.Session, _: str, properties: Properties) -> Properties:
+    """Custom::DeclaredColumns; what it made are columns of the table, the rest is how it was asked."""
+    found = session.client("glue").get_table(
+        DatabaseName=properties["DatabaseName"], Name=properties["TableName"]
+    )["Table"]
+    columns = [column["Name"] for column in found["StorageDescriptor"]["Columns"]]
+    wanted = [name for name in properties.get("ItemColumns", []) if name]
+    return {**properties, "ItemColumns": [name for name in wanted if name in columns] or [""]}
+
+
 READERS: dict[str, Reader] = {
     "AWS::Athena::NamedQuery": athena_named_query,
     "AWS::Athena::WorkGroup": athena_workgroup,
@@ -490,4 +506,5 @@ READERS: dict[str, Reader] = {
     "AWS::Logs::MetricFilter": metric_filter,
     "AWS::S3::Bucket": bucket,
     "AWS::S3::BucketPolicy": bucket_policy,
+    "Custom::DeclaredColumns": declared_columns,
 }

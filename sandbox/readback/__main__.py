@@ -1,0 +1,91 @@
+"""`python -m sandbox.readback [--check]`: launch the templates, read all back, write what was dropped."""
+
+import argparse
+import json
+import ssl
+import sys
+import urllib.request
+from collections.abc import Sequence
+from typing import Any
+
+from sandbox import accounts
+from sandbox.emulator.inspection import PATH
+from sandbox.errors import SandboxError
+from sandbox.lifecycle import Sandbox, plan_stacks
+from sandbox.processes import REPOSITORY
+from sandbox.readback import report
+from sandbox.readback.compare import Dropped, dropped
+from sandbox.readback.readers import READERS
+
+DOCUMENT = REPOSITORY / "docs" / "sandbox.md"
+# Every optional part of the templates, so that each resource type and property is seen.
+PRODUCER_PARAMETERS = (
+    "CreateInterfaceEndpoints=true",
+    "SortKeyName=sk",
+    "TtlAttributeName=until",
+    "FunctionReservedConcurrency=5",
+)
+LOG_BUCKET = "ddb-lake-readback-access-logs"
+CONSUMER_PARAMETERS = (f"AccessLogBucketName={LOG_BUCKET}", "ItemColumns=title,info__rating")
+
+
+def resources(sandbox: Sandbox, profile: str, stack: str) -> list[dict[str, Any]]:
+    """The resources of a stack as CloudFormation resolved them."""
+    trust = ssl.create_default_context(cafile=str(sandbox.profiles.authority))
+    address = f"{sandbox.endpoint}{PATH}{accounts.PROFILES[profile]}/{stack}"
+    with urllib.request.urlopen(address, context=trust) as answer:  # noqa: S310  an https address of our own
+        found: list[dict[str, Any]] = json.load(answer)
+    return found
+
+
+def read_back(sandbox: Sandbox) -> list[Dropped]:
+    """What the services do not answer as the templates of the sandbox's stacks say."""
+    found: list[Dropped] = []
+    for stack in sandbox.stacks.values():
+        session = sandbox.session(stack["profile"])
+        for resource in resources(sandbox, stack["profile"], stack["stack"]):
+            kind = resource["Type"]
+            if kind not in READERS:
+                raise SandboxError(
+                    f"{kind} is deployed and nobody reads it back: add it to readback/readers.py"
+                )
+            answer = READERS[kind](session, resource["PhysicalId"], resource["Properties"])
+            found += dropped(kind, resource["LogicalId"], resource["Properties"], answer)
+    return found
+
+
+def observe() -> list[Dropped]:
+    """Launch the shipped templates with every option, and read them back."""
+    with Sandbox() as sandbox:
+        sandbox.session("consumer").client("s3").create_bucket(Bucket=LOG_BUCKET)
+        sandbox.launch(
+            plan_stacks(
+                single_account=False,
+                producer_parameters=PRODUCER_PARAMETERS,
+                consumer_parameters=CONSUMER_PARAMETERS,
+            )
+        )
+        return read_back(sandbox)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Write the document, or with --check only say whether it is current."""
+    parser = argparse.ArgumentParser(prog="python -m sandbox.readback", description=__doc__)
+    parser.add_argument("--check", action="store_true", help="change nothing, exit 1 when the list is stale")
+    options = parser.parse_args(arguments)
+    try:
+        before = DOCUMENT.read_text()
+        after = report.insert(before, report.render(observe()))
+    except SandboxError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    if options.check:
+        print("current" if after == before else "stale: run python -m sandbox.readback")
+        return int(after != before)
+    DOCUMENT.write_text(after)
+    print(f"wrote {DOCUMENT.relative_to(REPOSITORY)}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
