@@ -4,7 +4,7 @@ VENV := .venv
 PY := $(VENV)/bin/python
 PACKAGES := transform_lambda catalog_lambda scripts sandbox benchmarks
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test lint unit sandbox package templates bench lock clean
+.PHONY: help venv demo test lint unit test-policies test-athena access sandbox package templates bench lock clean
 
 help:  ## list every target
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -31,7 +31,16 @@ lint: venv
 	@$(VENV)/bin/cfn-lint templates/*.yaml
 
 unit: venv
-	@$(PY) -m pytest -n 2 --dist loadgroup tests
+	@$(PY) -m pytest -n 2 --dist loadgroup --ignore tests/policies tests
+
+test-policies: venv  ## prove who gets in: access ledger, mutation, second opinion, house rules (needs Node)
+	@$(PY) -m pytest -n 2 --dist loadgroup tests/policies
+
+test-athena: venv  ## every table, view and query on a real Trino server (needs Java and Maven)
+	@$(PY) -m tests.trino
+
+access: venv  ## print who may do what, and the statement that decides
+	@$(PY) -m tests.policies.access
 
 sandbox: venv  ## serve the two accounts until Ctrl-C, with every README command working against them
 	@$(PY) -m sandbox serve
