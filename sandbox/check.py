@@ -30,6 +30,7 @@ AGREE, DIFFER, IMPOSSIBLE = 0, 1, 2
 _POLL_SECONDS = 0.2
 _PROGRESS_SECONDS = 2.0
 _LISTED_KEYS = 20
+_SILENT_SECONDS = 30.0  # delivery writes its status several times a second
 
 
 class CheckError(SandboxError):
@@ -67,6 +68,8 @@ def state_folder() -> Path:
 def waiting_for(written: dict[str, Any] | None, since: float) -> str | None:
     """What delivery has yet to do with everything written before `since`, or None when all is delivered."""
     if written is None or written["discovered_at"] < since:
+        if written and time.time() - written["written_at"] > _SILENT_SECONDS:
+            raise CheckError("delivery has ended: delivery.log in the state folder says why")
         return "delivery looks for delivery streams"
     if written["refused"]:
         reasons = "; ".join(one["reason"] for one in written["refused"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -91,6 +92,7 @@ def _declared(glue: Any, database: str, buckets: set[str]) -> Iterator[tuple[str
 
 
 def _workgroup(athena: Any) -> str:
-    """The workgroup the stack made; it enforces where results go. Without one, `primary`."""
-    groups = [group["Name"] for group in athena.list_work_groups()["WorkGroups"]]
-    return next((name for name in groups if name != "primary"), "primary")
+    """WORKGROUP_NAME, or the workgroup a stack made: it says where results go. Without one, `primary`."""
+    groups: list[str] = [group["Name"] for group in athena.list_work_groups()["WorkGroups"]]
+    named = os.environ.get("WORKGROUP_NAME", "")
+    return named if named in groups else next((name for name in groups if name != "primary"), "primary")

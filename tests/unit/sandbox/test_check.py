@@ -15,6 +15,7 @@ from sandbox.comparison import Comparison, Difference
 def status(complete_through: float = 10.0, **stream: Any) -> dict[str, Any]:
     """A delivery.json of one stream with one shard."""
     return {
+        "written_at": time.time(),
         "discovered_at": 10.0,
         "refused": [],
         "streams": [
@@ -62,6 +63,12 @@ def test_a_refused_delivery_stream_ends_the_wait() -> None:
     """It will never be delivered here."""
     with pytest.raises(CheckError, match="Snappy"):
         waiting_for({**status(), "refused": [{"arn": "x", "reason": "s: Snappy"}]}, 5.0)
+
+
+def test_a_delivery_that_is_gone_ends_the_wait() -> None:
+    """Its status has not been written for half a minute."""
+    with pytest.raises(CheckError, match=r"delivery has ended: delivery\.log"):
+        waiting_for({**status(), "discovered_at": 1.0, "written_at": time.time() - 60}, 5.0)
 
 
 def test_the_timeout_says_what_was_missing_and_what_to_do() -> None:
