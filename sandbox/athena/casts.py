@@ -17,14 +17,16 @@ _SHOWN = {
 _SHOWN |= {"real": "REAL", "boolean": "BOOLEAN"}
 _ANY_SPACE = r"[\x00-\x20]*"
 _NUMBER = r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?"
+_CLOCK = r"[0-9]{1,2}:[0-9]{1,2}(?::[0-9]{1,2}(?:\.[0-9]{1,12})?)?"
+_ZONE = r" ?(?:[A-Za-z][A-Za-z_/]+|[+-][0-9]{2}:[0-9]{2})"
 _TEXT_PATTERNS = {
     "integer": r"[+-]?[0-9]+",
     "double": rf"{_ANY_SPACE}(?:{_NUMBER}[dDfF]?|[+-]?(?:NaN|Infinity)){_ANY_SPACE}",
     "decimal": _NUMBER,
     "boolean": r"(?i:t|true|1|f|false|0)",
     "date": r" *[+-]?[0-9]+-[0-9]{1,2}-[0-9]{1,2} *",
-    "timestamp": r"[+-]?[0-9]+-[0-9]{1,2}-[0-9]{1,2}(?: [0-9]{1,2}:[0-9]{1,2}(?::[0-9]{1,2}(?:\.[0-9]{1,12})?)?)?",
-    "time": r"[0-9]{1,2}:[0-9]{1,2}(?::[0-9]{1,2}(?:\.[0-9]{1,12})?)?",
+    "timestamp": rf"[+-]?[0-9]+-[0-9]{{1,2}}-[0-9]{{1,2}}(?: {_CLOCK}(?:{_ZONE})?)?",
+    "time": _CLOCK,
 }
 
 
@@ -66,6 +68,8 @@ def _from_text(text: str, target: Type, *, safe: bool) -> str:
     if kind == "double":
         value = f"regexp_replace(trim({text}, {_whitespace()}), '[dDfF]$', '')"
         value = f"replace(replace({value}, 'Infinity', 'inf'), 'NaN', 'nan')"
+    if kind == "timestamp":  # a zone is read and left aside
+        value = f"regexp_replace({text}, {literal(_ZONE + '$')}, '')"
     converted = f"TRY_CAST({value} AS {target.duckdb()})"
     if kind == "timestamp":
         converted = f"date_trunc('millisecond', {converted} + INTERVAL 500 MICROSECOND)"
@@ -94,12 +98,12 @@ def to_text(text: str, source: Type) -> str:
         return f"trino_double_text({text})"
     if source.base == "real":
         return f"trino_real_text({text})"
-    if source.base == "timestamp":
-        return f"strftime({text}, '%Y-%m-%d %H:%M:%S.%g')"
-    if source.base == "timestamptz":
-        return (
-            f"(strftime({local_time(text, source)}, '%Y-%m-%d %H:%M:%S.%g') || {literal(' ' + source.zone)})"
-        )
+    if source.base in ("timestamp", "timestamptz"):
+        local = text if source.base == "timestamp" else local_time(text, source)
+        shown = f"strftime({local}, '%Y-%m-%d %H:%M:%S.%g')"
+        if source.length is not None:
+            shown = f"left({shown}, {19 + (source.length + 1 if source.length else 0)})"
+        return shown if source.base == "timestamp" else f"({shown} || {literal(' ' + source.zone)})"
     if source.base in ("array", "map", "row", "varbinary", "interval_day", "interval_year"):
         raise QueryError("TYPE_MISMATCH", f"Cannot cast {source} to varchar")
     return f"CAST({text} AS VARCHAR)"

@@ -113,9 +113,9 @@ class Query:
     def select_arrow(self, statement: exp.Expression) -> tuple[Translation, pa.Table]:
         """The result of a parsed SELECT: its columns' names and types, and the values."""
         translation = self.analyse(statement)
+        self._set_clock()
         for name, (table, source) in self._tables.items():
             self._load(name, table, source)
-        self._set_clock()
         return translation, self._execute(translation.sql)
 
     def analyse(self, statement: exp.Expression) -> Translation:
@@ -159,10 +159,10 @@ class Query:
         return definition
 
     def _load(self, name: str, table: tables.Table, source: TableSource) -> None:
-        keep = pruning.partition_filter(self.cursor, table, source.where)
-        found = tables.list_partition_objects(self.store, self.partitions(table, keep), table.location)
-        paths = pruning.path_filter(self.cursor, source.where)
-        found = [(stored, partition) for stored, partition in found if paths(stored.path)]
+        partitions = pruning.kept_partitions(self.cursor, table, source.where, self.partitions(table))
+        found = tables.list_partition_objects(self.store, partitions, table.location)
+        paths = pruning.kept_paths(self.cursor, source.where, [stored.path for stored, _ in found])
+        found = [(stored, partition) for stored, partition in found if stored.path in paths]
         self.scanned_bytes += sum(stored.size for stored, _ in found)
         if self.scan_limit is not None and self.scanned_bytes > self.scan_limit:
             raise CancelledError("Query cancelled! : Bytes scanned limit was exceeded")
@@ -171,18 +171,17 @@ class Query:
         data = tables.scan(table, found, columns, hidden, self.store, self.engine.cache, self.check)
         self.cursor.register(name, data)
 
-    def partitions(self, table: tables.Table, keep: Callable[[dict[str, str]], bool]) -> list[Partition]:
-        """The table's partitions that `keep` accepts."""
+    def partitions(self, table: tables.Table) -> list[Partition]:
+        """Every partition of the table."""
         if not table.partition_columns:
             return [Partition((), table.location)]
         if is_projected(table.definition):
-            return list(projected_partitions(table.definition, keep, self.now.replace(tzinfo=None)))
+            return projected_partitions(table.definition, self.now.replace(tzinfo=None))
         found = []
         for registered in self.catalog.partitions(table.database, table.name):
-            values = dict(zip(table.partition_columns, map(str, registered["Values"]), strict=True))
-            if keep(values):
-                location = str((registered.get("StorageDescriptor") or {}).get("Location") or "")
-                found.append(Partition(tuple(values.items()), location))
+            values = zip(table.partition_columns, map(str, registered["Values"]), strict=True)
+            location = str((registered.get("StorageDescriptor") or {}).get("Location") or "")
+            found.append(Partition(tuple(values), location))
         return found
 
     # -- DuckDB -------------------------------------------------------------------------------------------------

@@ -44,6 +44,7 @@ class Renderer:
     resolve: Resolver
     subquery: Callable[[exp.Expression], tuple[str, list[Type]]]
     safe: bool = False
+    windows: dict[str, exp.Window] = field(default_factory=dict)  # those a WINDOW clause names
     variables: dict[str, Type] = field(default_factory=dict)
 
     def render(self, node: Any) -> Sql:
@@ -141,8 +142,23 @@ def _field(value: Sql, name: exp.Identifier) -> Sql:
 
 
 def _comparison(self: Renderer, node: exp.Binary) -> Sql:
-    left, right = self.render(node.this), self.render(node.expression)
-    return Sql(compare(self, left, right, _COMPARISONS[type(node)], node), t.BOOLEAN)
+    left = self.render(node.this)
+    if isinstance(node.expression, exp.All | exp.Any):
+        return _quantified(self, left, node)
+    return Sql(compare(self, left, self.render(node.expression), _COMPARISONS[type(node)], node), t.BOOLEAN)
+
+
+def _quantified(self: Renderer, left: Sql, node: exp.Binary) -> Sql:
+    inner: Any = node.expression
+    word = "ALL" if isinstance(inner, exp.All) else "ANY"
+    text, types = self.subquery(inner.this)
+    operator = _COMPARISONS[type(node)]
+    kind = t.common(left.type, types[0])
+    if kind is None or kind.base != types[0].base:
+        raise QueryError(
+            "TYPE_MISMATCH", f"{position(node)}Cannot apply operator: {left.type} {operator} {types[0]}"
+        )
+    return Sql(f"({self.as_type(left, kind)} {operator} {word} ({text}))", t.BOOLEAN)
 
 
 def compare(self: Renderer, left: Sql, right: Sql, operator: str, node: Any) -> str:
@@ -294,7 +310,7 @@ def _cast(self: Renderer, node: exp.Cast) -> Sql:
     safe = isinstance(node, exp.TryCast) or self.safe
     value = self.render(node.this)
     target = t.from_sql(node.to)
-    if target.base in ("timestamp", "timestamptz") and value.constant is not None and not safe:
+    if target.base == "timestamptz" and value.constant is not None:
         zoned = functions.zoned_literal(value.constant)
         if zoned is not None:
             return Sql(*zoned)
@@ -374,6 +390,12 @@ def _window(self: Renderer, node: exp.Window) -> Sql:
         inner = inner.this
     if isinstance(inner, exp.Filter):
         raise QueryError("NOT_SUPPORTED", f"{position(node)}FILTER is not yet supported for window functions")
+    if alias := node.args.get("alias"):
+        if alias.name not in self.windows:
+            raise QueryError(
+                "INVALID_WINDOW_REFERENCE", f"{position(node)}Cannot resolve WINDOW name {alias.name}"
+            )
+        node = self.windows[alias.name]
     function = self.core(inner)
     if nulls:
         if not function.text.endswith(")"):
@@ -468,7 +490,7 @@ _READ: dict[type, frozenset[str]] = {
     exp.AtTimeZone: _OPERANDS | {"zone"},
     exp.Interval: _OPERANDS | {"unit"},
     exp.Array: _OPERANDS | {"bracket_notation"},
-    exp.Window: _OPERANDS | {"partition_by", "order", "spec", "over"},
+    exp.Window: _OPERANDS | {"partition_by", "order", "spec", "over", "alias"},
     exp.GroupConcat: _OPERANDS | {"separator"},
     exp.Trim: _OPERANDS | {"position"},
     exp.Substring: _OPERANDS | {"start", "length"},

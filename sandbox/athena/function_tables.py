@@ -8,7 +8,7 @@ SCALARS: dict[str, str] = {
     # text
     "length(varchar) bigint": "",
     "length(varbinary) bigint": "octet_length({0})",
-    "upper(varchar) varchar": "",
+    "upper(varchar) varchar": "trino_upper({0})",
     "lower(varchar) varchar": "",
     "trim(varchar) varchar": r"trim({0}, ' ' || chr(9) || chr(10) || chr(11) || chr(12) || chr(13))",
     "ltrim(varchar) varchar": r"ltrim({0}, ' ' || chr(9) || chr(10) || chr(11) || chr(12) || chr(13))",
@@ -66,6 +66,7 @@ SCALARS: dict[str, str] = {
     "ceil(double) double": "",
     "floor(double) double": "",
     "truncate(double) double": "trunc({0})",
+    "truncate(double, bigint) double": "trunc({0} * pow(10, {1})) / pow(10, {1})",
     "sign(double) double": "CAST(sign({0}) AS DOUBLE)",
     "sqrt(double) double": "",
     "cbrt(double) double": "trino_cbrt({0})",

@@ -105,6 +105,10 @@ def call(
 
 def _overload(renderer: "Renderer", name: str, values: list["Sql"], node: Any) -> "Sql":
     candidates = _OVERLOADS.get(name)
+    if name in _TEXT_OR_JSON and values and values[0].type.base == "unknown":
+        raise QueryError(
+            "AMBIGUOUS_FUNCTION_CALL", f"{position(node)}Could not choose a best candidate for {name}"
+        )
     if name in ("min", "max", "min_by", "max_by") and len(values) == candidates_arity(name) + 1:
         raise UnsupportedError(f"{name} of several values")
     if candidates is None:
@@ -142,9 +146,12 @@ def attempt(renderer: "Renderer", node: Any) -> "Sql":
     """TRY(expression): NULL where the expression would fail."""
     was, renderer.safe = renderer.safe, True
     try:
-        return renderer.render(node)
+        value = renderer.render(node)
     finally:
         renderer.safe = was
+    if "trino_" in value.text and "error(" not in value.text:  # what Python refuses, DuckDB's TRY makes NULL
+        value.text = f"TRY({value.text})"
+    return value
 
 
 # -- arithmetic --------------------------------------------------------------------------------------------------
@@ -248,7 +255,10 @@ def zoned_literal(text: str) -> tuple[str, Type] | None:
     if not match:
         return None
     zone = match.group(2)
-    kind = Type("timestamptz", zone=zone if zone.upper() not in ("UTC", "Z", "+00:00") else "UTC")
+    fraction = text.split(".")[1] if "." in text else ""
+    digits = len(fraction) - len(fraction.lstrip("0123456789"))
+    utc = zone.upper() in ("UTC", "Z", "+00:00")
+    kind = Type("timestamptz", zone="UTC" if utc else zone, length=digits if digits < 3 else None)
     if zone[0] in "+-":
         return f"CAST({literal(text)} AS TIMESTAMPTZ)", kind
     local = casts.cast(literal(match.group(1)), t.VARCHAR, t.TIMESTAMP, safe=False)
@@ -307,7 +317,11 @@ def _concat(renderer: "Renderer", values: list["Sql"], node: Any) -> "Sql":
             for part in parts[1:]:
                 joined = f"list_concat({joined}, {part})"
             return _sql(f"(CASE WHEN {any_null} THEN NULL ELSE {joined} END)", t.array(element))
-    if values and all(value.type.base in ("varchar", "char", "unknown") for value in values):
+    if values and all(value.type.base in ("varchar", "unknown") for value in values):
+        if any(
+            value.type.base == "unknown" for value in values
+        ):  # Trino takes NULL for an array's element here
+            return _sql("CAST(NULL AS VARCHAR[])", t.array(t.VARCHAR))
         if len(values) < 2:
             raise QueryError("INVALID_FUNCTION_ARGUMENT", "There must be two or more concatenation arguments")
         return _sql("(" + " || ".join(f"CAST({v.text} AS VARCHAR)" for v in values) + ")", t.VARCHAR)
@@ -546,7 +560,10 @@ def _date_add(renderer: "Renderer", values: list["Sql"], node: Any) -> "Sql":
     local = _local(renderer, value, node, "date_add")
     factor = 3 if _unit(unit) == "quarter" else 1
     name = "months" if factor == 3 else f"{_unit(unit)}s"
-    return _back(f"({local} + to_{name}(CAST({amount.text} * {factor} AS INTEGER)))", value.type)
+    moved = f"({local} + to_{name}(CAST({amount.text} * {factor} AS INTEGER)))"
+    if value.type.length == 0 and name == "milliseconds":  # a type without fractions of a second rounds them
+        moved = f"date_trunc('second', {moved} + INTERVAL 500 MILLISECOND)"
+    return _back(moved, value.type)
 
 
 def _date_diff(renderer: "Renderer", values: list["Sql"], node: Any) -> "Sql":
@@ -584,7 +601,37 @@ def _to_iso8601(renderer: "Renderer", values: list["Sql"], node: Any) -> "Sql":
         return _sql(f"CAST({value.text} AS VARCHAR)", t.VARCHAR)
     local = _local(renderer, value, node, "to_iso8601")
     zone = literal(value.type.zone if value.type.base == "timestamptz" else "")
-    return _sql(f"trino_to_iso8601(epoch_us({local}), {zone})", t.VARCHAR)
+    digits = 3 if value.type.length is None else value.type.length
+    return _sql(f"trino_to_iso8601(epoch_us({local}), {zone}, {digits})", t.VARCHAR)
+
+
+def _with_timezone(_: "Renderer", values: list["Sql"], node: Any) -> "Sql":
+    value, zone = values
+    if zone.constant is None:
+        raise UnsupportedError("a time zone that is not a literal")
+    if value.type.base not in ("timestamp", "date"):
+        raise QueryError(
+            "FUNCTION_NOT_FOUND", f"{position(node)}Unexpected parameters for function with_timezone"
+        )
+    text = f"timezone({literal(zone.constant)}, CAST({value.text} AS TIMESTAMP))"
+    return _sql(text, Type("timestamptz", zone=zone.constant))
+
+
+def _sign(renderer: "Renderer", values: list["Sql"], node: Any) -> "Sql":
+    value = values[0]
+    if value.type.is_integer:
+        return _sql(f"CAST(sign({value.text}) AS {value.type.duckdb()})", value.type)
+    if value.type.base == "decimal":
+        return _sql(f"CAST(sign({value.text}) AS DECIMAL(1,0))", t.decimal(1, 0))
+    return _overload(renderer, "sign", values, node)
+
+
+def _truncate(renderer: "Renderer", values: list["Sql"], node: Any) -> "Sql":
+    if values[0].type.base == "decimal" and len(values) == 2:
+        kind = values[0].type
+        scaled = f"trino_truncate(CAST({values[0].text} AS VARCHAR), CAST({values[1].text} AS INTEGER))"
+        return _sql(f"CAST({scaled} AS {kind.duckdb()})", kind)
+    return _overload(renderer, "truncate", values, node)
 
 
 def _to_unixtime(renderer: "Renderer", values: list["Sql"], _: Any) -> "Sql":
@@ -639,6 +686,11 @@ def _substring_node(renderer: "Renderer", arguments: list[Any], node: Any) -> "S
     return call(renderer, "substr", [renderer.render(argument) for argument in arguments], node)
 
 
+# an untyped NULL could be either of what their first parameter takes
+_TEXT_OR_JSON = frozenset(
+    ("json_extract", "json_extract_scalar", "json_array_length", "json_size", "json_array_get")
+)
+
 _SPECIAL: dict[str, Build] = {
     "coalesce": _coalesce,
     "nullif": _nullif,
@@ -665,6 +717,9 @@ _SPECIAL: dict[str, Build] = {
     "to_iso8601": _to_iso8601,
     "to_unixtime": _to_unixtime,
     "map": _map,
+    "with_timezone": _with_timezone,
+    "sign": _sign,
+    "truncate": _truncate,
     "mod": _mod,
     "ceil": _whole("ceil"),
     "ceiling": _whole("ceil"),
@@ -793,6 +848,7 @@ _HIGHER: dict[str, Callable[["Renderer", list[Any], Any], "Sql"]] = {
 _KNOWN_BUT_MISSING = frozenset(
     [
         "approx_set",
+        "from_iso8601_timestamp_nanos",
         "bing_tile",
         "classify",
         "combinations",

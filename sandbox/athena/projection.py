@@ -6,15 +6,16 @@ projection".
 
 import datetime as dt
 import itertools
+import math
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from sandbox.athena.errors import QueryError, UnsupportedError
 from sandbox.athena.ports import GlueTable
 
-MAX_PARTITIONS = 1_000_000  # a range this long is a mistake in the properties
+MAX_PARTITIONS = 200_000  # more is a mistake in the properties
 _NOW = re.compile(r"NOW(?:\s*([+-])\s*(\d+)\s*(YEAR|MONTH|WEEK|DAY|HOUR|MINUTE|SECOND)S?)?", re.IGNORECASE)
 # Java DateTimeFormatter letters to strptime directives: those a folder name uses.
 _DIRECTIVES = {"yyyy": "%Y", "uuuu": "%Y", "MM": "%m", "dd": "%d", "HH": "%H", "mm": "%M", "ss": "%S"}
@@ -33,10 +34,8 @@ def is_projected(table: GlueTable) -> bool:
     return str((table.get("Parameters") or {}).get("projection.enabled", "")).lower() == "true"
 
 
-def projected_partitions(
-    table: GlueTable, keep: Callable[[dict[str, str]], bool], now: dt.datetime
-) -> Iterator[Partition]:
-    """Every folder the properties describe whose values `keep` accepts.
+def projected_partitions(table: GlueTable, now: dt.datetime) -> list[Partition]:
+    """Every folder the properties describe, at this moment (UTC, without zone).
 
     Raises `QueryError` with Athena's INVALID_TABLE_PROPERTY when the properties do not fit together.
     """
@@ -48,13 +47,15 @@ def projected_partitions(
         if f"${{{name}}}" not in template:
             raise _invalid(f"Table's storage location template does not contain the partition column {name}")
     choices = [_values(name, parameters, now) for name in names]
-    for combination in itertools.islice(itertools.product(*choices), MAX_PARTITIONS):
-        values = dict(zip(names, combination, strict=True))
-        if keep(values):
-            location = template
-            for name, value in values.items():
-                location = location.replace(f"${{{name}}}", value)
-            yield Partition(tuple(values.items()), location)
+    if math.prod(len(values) for values in choices) > MAX_PARTITIONS:
+        raise _invalid(f"The projection of table {table['Name']} has more than {MAX_PARTITIONS:,} partitions")
+    found = []
+    for combination in itertools.product(*choices):
+        location = template
+        for name, value in zip(names, combination, strict=True):
+            location = location.replace(f"${{{name}}}", value)
+        found.append(Partition(tuple(zip(names, combination, strict=True)), location))
+    return found
 
 
 def _invalid(message: str) -> QueryError:

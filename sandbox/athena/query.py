@@ -27,7 +27,6 @@ _REFUSED = (
     "pivots",
     "laterals",
     "qualify",
-    "windows",
     "match",
     "kind",
     "into",
@@ -205,6 +204,8 @@ class Translator:
             if node.args.get(key):
                 raise UnsupportedError(f"{key.upper()} in a SELECT")
         renderer = self._renderer(scope)
+        renderer.windows = {window.name: window for window in node.args.get("windows") or []}
+        node.set("windows", None)
         self._partition_conditions(node, scope)
         self._joins(node, scope, renderer)
         names, values = [], []
@@ -245,7 +246,10 @@ class Translator:
         for key in ("limit", "offset"):
             clause = node.args.get(key)
             if isinstance(clause, exp.Fetch):
-                raise UnsupportedError("FETCH")
+                if clause.args.get("direction") not in ("FIRST", "NEXT") or _with_ties(clause):
+                    raise UnsupportedError("this FETCH")
+                clause = exp.Limit(expression=clause.args.get("count") or exp.Literal.number(1))
+                node.set("limit", clause)
             value = clause.expression if clause is not None else None
             if value is not None and value.sql().upper() == "ALL":
                 node.set(key, None)
@@ -378,6 +382,11 @@ def _rows_as_tuples(values: exp.Values) -> None:
 def raw(text: str) -> exp.Var:
     """SQL text as a node that prints as it is."""
     return exp.Var(this=text)
+
+
+def _with_ties(fetch: exp.Fetch) -> bool:
+    options = fetch.args.get("limit_options")
+    return options is not None and bool(options.args.get("with_ties") or options.args.get("percent"))
 
 
 def _no_columns(column: exp.Column) -> Sql:

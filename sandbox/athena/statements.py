@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import sqlglot
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
+from sqlglot.tokens import TokenType
 
 from sandbox.athena import ddl, dialect, results, show, writing
 from sandbox.athena.dialect import AthenaSql
@@ -195,23 +196,19 @@ def with_parameters(sql: str, parameters: list[str]) -> str:
 
     Raises `MalformedQueryError` when their numbers differ or a value is not a literal.
     """
-    statement = dialect.parse(sql)
-    places = list(statement.find_all(exp.Placeholder))
+    places = [token for token in AthenaSql().tokenize(sql) if token.token_type == TokenType.PLACEHOLDER]
     if len(places) != len(parameters):
         raise MalformedQueryError(
             f"line 1:1: Incorrect number of parameters: expected {len(places)} but found {len(parameters)}"
         )
-    for place, text in zip(sorted(places, key=_order(statement)), parameters, strict=True):
+    for place, text in reversed(list(zip(places, parameters, strict=True))):
         try:
             value = sqlglot.parse_one(text, read=AthenaSql)
         except SqlglotError:
+            value = None
+        if value is None or value.find(exp.Column, exp.Query):
             raise MalformedQueryError(
-                f"line 1:1: the execution parameter {text[:40]} is not a literal"
-            ) from None
-        place.replace(value)
-    return statement.sql(dialect=AthenaSql)
-
-
-def _order(statement: exp.Expression) -> Callable[[exp.Expression], int]:
-    numbers = {id(node): number for number, node in enumerate(statement.dfs())}
-    return lambda node: numbers[id(node)]
+                f"line {place.line}:{place.col}: an execution parameter is not a literal"
+            )
+        sql = f"{sql[: place.start]}{text}{sql[place.end + 1 :]}"
+    return sql

@@ -17,7 +17,8 @@ from sandbox.athena.errors import QueryError, UnsupportedError
 class Type:
     """One type. `args` are element types, or precision and scale; `names` a row's field names.
 
-    `length` is a varchar literal's, shown in messages alone; `zone` the time zone a `timestamptz` is shown in.
+    `length` is a varchar literal's, shown in messages alone, or the digits of a timestamp's seconds when fewer
+    than three; `zone` the time zone a `timestamptz` is shown in.
     """
 
     base: str
@@ -36,6 +37,8 @@ class Type:
             return f"{self.base}({', '.join(map(str, self.args))})"
         if self.base == "varchar" and self.length is not None:
             return f"varchar({self.length})"
+        if self.base in ("timestamp", "timestamptz") and self.length is not None:
+            return _SPELT[self.base].replace("(3)", f"({self.length})")
         return _SPELT.get(self.base, self.base)
 
     @property
@@ -213,12 +216,15 @@ def from_sql(node: exp.DataType) -> Type:  # noqa: PLR0911  one return a kind
         precision, scale = [*(int(p) for p in parameters), 0][:2] if parameters else (38, 0)
         return decimal(precision, scale)
     if name in ("timestamp", "timestamptz", "timestampltz"):
-        if parameters and int(parameters[0]) not in (0, 3):
-            precision = int(parameters[0])
-            if precision > 3:  # results of Athena show three digits; more would be lost silently here
-                raise UnsupportedError(f"the type {name}({precision})")
-        return TIMESTAMP if name == "timestamp" else TIMESTAMPTZ
-    if name in ("varchar", "char", "nchar"):
+        precision = int(parameters[0]) if parameters else 3
+        if precision > 3:  # results of Athena show three digits; more would be lost silently here
+            raise UnsupportedError(f"the type {name}({precision})")
+        return Type(
+            "timestamp" if name == "timestamp" else "timestamptz", length=precision if precision < 3 else None
+        )
+    if name in ("char", "nchar"):
+        raise UnsupportedError("the type char")
+    if name == "varchar":
         return Type("varchar", length=int(parameters[0]) if parameters else None)
     name = _NAMES.get(name, name)
     if name not in _CARRIERS:

@@ -5,7 +5,7 @@ import functools
 import math
 import re
 from collections.abc import Callable
-from decimal import ROUND_HALF_UP, Decimal, localcontext
+from decimal import ROUND_DOWN, ROUND_HALF_UP, Decimal, localcontext
 from typing import Any
 from urllib.parse import quote_plus, unquote_plus
 from zoneinfo import ZoneInfo
@@ -19,6 +19,7 @@ from sandbox.athena.results import java_double, sql_double
 _EPOCH = dt.datetime(1970, 1, 1)
 
 MACROS = (
+    "trino_upper(s) AS replace(upper(replace(s, 'ß', chr(1))), chr(1), 'ß')",  # Java maps code point to code point
     # the rank approx_percentile answers while its digest still holds every value by itself
     "trino_percentile(l, q) AS CASE WHEN len(l) = 0 THEN NULL ELSE "
     "list_sort(l)[1 + least(CAST(floor(q * len(l)) AS BIGINT), len(l) - 1)] END",
@@ -285,10 +286,12 @@ def parse_datetime(text: str, pattern: str) -> int:
     return _strptime(text, "".join(out))
 
 
-def to_iso8601(micros: int, zone: str) -> str:
-    """to_iso8601 of a wall-clock time, with its zone's offset when it has one."""
+def to_iso8601(micros: int, zone: str, digits: int) -> str:
+    """to_iso8601 of a wall-clock time, with its zone's offset when it has one, and its type's digits."""
     moment = _moment(micros)
-    text = moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}"
+    text = moment.strftime("%Y-%m-%dT%H:%M:%S")
+    if digits:
+        text += f".{moment.microsecond // 1000:03d}"[: digits + 1]
     if not zone:
         return text
     offset = moment.replace(tzinfo=ZoneInfo(zone)).utcoffset() or dt.timedelta()
@@ -315,13 +318,12 @@ def text_to_timestamptz(text: str, safe: bool) -> int | None:
         seconds = Decimal(parts[2]) if len(parts) > 2 else Decimal(0)
         moment = dt.datetime(year, month, date, int(parts[0]), int(parts[1]), int(seconds))
         moment += dt.timedelta(milliseconds=int((seconds % 1) * 1_000))
-        if zone and zone[0] in "+-":
-            offset = dt.timedelta(hours=int(zone[1:3]), minutes=int(zone[4:]))
-            moment += offset if zone[0] == "-" else -offset
-        elif zone:
-            moment -= moment.replace(tzinfo=ZoneInfo(zone)).utcoffset() or dt.timedelta()
+        if zone and zone.upper() not in ("UTC", "Z", "+00:00"):
+            raise fail("NOT_SUPPORTED", "a zone other than UTC is not supported by the sandbox's Athena")
         return _micros(moment)
-    except (ValueError, KeyError, OSError):
+    except ValueError as error:
+        if "TRINO[" in str(error):
+            raise
         if safe:
             return None
         raise fail(
@@ -362,6 +364,11 @@ def decimal_average(parts: list[str | None], scale: int) -> str | None:
     return decimal_arithmetic(parts[0], "/", str(parts[1]), scale, False)
 
 
+def truncate_decimal(text: str, digits: int) -> str:
+    """truncate(decimal, digits): towards zero, the scale kept."""
+    return format(Decimal(text).quantize(Decimal(1).scaleb(-digits), rounding=ROUND_DOWN), "f")
+
+
 def cube_root(value: float) -> float:
     """cbrt, exact for cubes of whole numbers."""
     root = math.cbrt(value)
@@ -394,6 +401,7 @@ _FUNCTIONS: dict[str, tuple[Callable[..., Any], list[Any], Any]] = {
     "trino_double_text": (lambda value: sql_double(value), [d.DOUBLE], _TEXT),
     "trino_real_text": (lambda value: sql_double(value, real=True), [d.FLOAT], _TEXT),
     "trino_double_json": (lambda value: java_double(value), [d.DOUBLE], _TEXT),
+    "trino_truncate": (truncate_decimal, [_TEXT, d.INTEGER], _TEXT),
     "trino_cbrt": (cube_root, [d.DOUBLE], d.DOUBLE),
     "trino_decimal": (decimal_arithmetic, [_TEXT, _TEXT, _TEXT, d.INTEGER, _FLAG], _TEXT),
     "trino_avg": (decimal_average, [duckdb.list_type(_TEXT), d.INTEGER], _TEXT),
@@ -406,7 +414,7 @@ _FUNCTIONS: dict[str, tuple[Callable[..., Any], list[Any], Any]] = {
     "trino_date_format": (date_format, [_LONG, _TEXT, _TEXT], _TEXT),
     "trino_date_parse": (date_parse, [_TEXT, _TEXT], _LONG),
     "trino_parse_datetime": (parse_datetime, [_TEXT, _TEXT], _LONG),
-    "trino_to_iso8601": (to_iso8601, [_LONG, _TEXT], _TEXT),
+    "trino_to_iso8601": (to_iso8601, [_LONG, _TEXT, d.INTEGER], _TEXT),
     "trino_zoned_micros": (text_to_timestamptz, [_TEXT, _FLAG], _LONG),
     "trino_json_quote": (json_values.quoted, [_TEXT], _TEXT),
     "trino_json_parse": (json_values.parse, [_TEXT], _TEXT),

@@ -1,0 +1,20 @@
+-- Seconds from a change in DynamoDB to the object in S3 that holds it, by day of delivery: median, 90th and
+-- 99th percentile and the longest. Most of it is Firehose's buffering.
+-- Takes no parameter. Deliveries older than thirty days are not read: change the 30 to look further back.
+SELECT
+  dt AS delivery_day,
+  count(*) AS deliveries,
+  round(approx_percentile(seconds, 0.5), 3) AS median_seconds,
+  round(approx_percentile(seconds, 0.9), 3) AS p90_seconds,
+  round(approx_percentile(seconds, 0.99), 3) AS p99_seconds,
+  round(max(seconds), 3) AS longest_seconds
+FROM (
+  SELECT
+    dt,
+    to_unixtime("$file_modified_time") - to_unixtime(from_iso8601_timestamp(change_time)) AS seconds
+  FROM changes
+  WHERE dt >= date_format(current_date - INTERVAL '30' DAY, '%Y-%m-%d')
+    AND change_time IS NOT NULL
+) AS deliveries
+GROUP BY dt
+ORDER BY dt DESC

@@ -1,0 +1,23 @@
+-- Changes that start from a state no delivered change of the item has left: what lies between is missing.
+-- No row is good news. An item's first change after streaming was enabled shows here too, unless it was inserted
+-- since or a backfill wrote its state; a loss that ends in a state the item had before is not seen.
+-- Takes no parameter. Reads the whole lake.
+WITH every_change AS (
+  SELECT DISTINCT change_key, change_type, change_time, change_sequence, change_before, change_after
+  FROM changes
+  WHERE change_key IS NOT NULL
+)
+SELECT
+  later.change_key,
+  later.change_type,
+  later.change_time,
+  later.change_before AS state_no_change_left
+FROM every_change AS later
+LEFT JOIN every_change AS earlier
+  ON earlier.change_key = later.change_key
+  AND earlier.change_after = later.change_before
+WHERE later.change_type IN ('MODIFY', 'REMOVE')
+  AND later.change_before IS NOT NULL
+  AND earlier.change_key IS NULL
+ORDER BY later.change_time, later.change_key
+LIMIT 100

@@ -1,0 +1,13 @@
+-- Values that had no column of their own, because two attributes claimed one column; newest first.
+-- Takes no parameter. Deliveries older than thirty days are not read: change the 30 to look further back.
+SELECT DISTINCT
+  change_time,
+  change_sequence,
+  change_type,
+  change_key,
+  change_rescued
+FROM changes
+WHERE dt >= date_format(current_date - INTERVAL '30' DAY, '%Y-%m-%d')
+  AND change_rescued IS NOT NULL
+ORDER BY change_time DESC, change_sequence DESC, change_key
+LIMIT 100
