@@ -14,6 +14,7 @@ from sandbox.processes import exit_with_parent
 # Every module with an `install()`, in this order; each refuses to run on a MiniStack that has moved.
 INSTALLED = (
     "sandbox.emulator.policies",
+    "sandbox.emulator.key_use",
     "sandbox.emulator.resource_arns",
     "sandbox.emulator.streams",
     "sandbox.emulator.closed_shards",
@@ -22,6 +23,7 @@ INSTALLED = (
     "sandbox.emulator.glue_versions",
     "sandbox.emulator.change_records",
     "sandbox.emulator.resource_names",
+    "sandbox.emulator.log_group_resource",
     "sandbox.emulator.table_resource",
     "sandbox.emulator.stream_resource",
     "sandbox.emulator.function_resource",

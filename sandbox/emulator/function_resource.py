@@ -2,7 +2,7 @@
 
 AWS facts
 - `KmsKeyArn`, `VpcConfig` and `ReservedConcurrentExecutions` are settings of the function (CloudFormation
-  template reference, "AWS::Lambda::Function"). Nothing in the sandbox runs in a network: the second is kept and
+  template reference, "AWS::Lambda::Function"). Nothing here runs in a network: the second is kept and
   answered.
 - A function whose zip is not in the bucket, or whose role does not trust lambda.amazonaws.com, is not made
   (Lambda API reference, "CreateFunction": "Error occurred while GetObject. S3 Error Code: NoSuchKey", "The

@@ -178,8 +178,8 @@ CONDITIONS: list[tuple[dict[str, dict[str, str]], bool]] = [
     ({"Bool": {"aws:SecureTransport": "false"}}, False),
     ({"StringEquals": {"s3:x-amz-acl": "bucket-owner-full-control"}}, True),
     ({"StringEquals": {"s3:x-amz-acl": "private"}}, False),
-    ({"StringEquals": {"s3:x-amz-server-side-encryption-aws-kms-key-id": "k1"}}, True),
-    ({"StringEquals": {"s3:x-amz-server-side-encryption-aws-kms-key-id": "k2"}}, False),
+    ({"StringEquals": {"s3:x-amz-server-side-encryption-aws-kms-key-id": "{key}"}}, True),
+    ({"StringEquals": {"s3:x-amz-server-side-encryption-aws-kms-key-id": "another"}}, False),
 ]
 
 
@@ -189,15 +189,18 @@ def test_identity_policies_see_the_keys_aws_sends(emulator: Sandbox, unique: str
     session = emulator.session("producer")
     session.client("s3").create_bucket(Bucket=unique)
     client, iam = administrator(emulator, "producer", unique), session.client("iam")
+    key = session.client("kms").create_key()["KeyMetadata"]["Arn"]
 
     def may_put(condition: dict[str, dict[str, str]]) -> bool:
+        asked = json.dumps(condition).replace("{name}", unique).replace("{key}", key)
         grant = {
             "Effect": "Allow",
             "Action": "s3:PutObject",
             "Resource": f"arn:aws:s3:::{unique}/*",
-            "Condition": json.loads(json.dumps(condition).replace("{name}", unique)),
+            "Condition": json.loads(asked),
         }
-        document = json.dumps({"Version": "2012-10-17", "Statement": [grant]})
+        uses_key = {"Effect": "Allow", "Action": "kms:GenerateDataKey", "Resource": key}
+        document = json.dumps({"Version": "2012-10-17", "Statement": [grant, uses_key]})
         iam.put_role_policy(RoleName=unique, PolicyName="all", PolicyDocument=document)
         code = refusal(
             lambda: client.put_object(
@@ -206,7 +209,7 @@ def test_identity_policies_see_the_keys_aws_sends(emulator: Sandbox, unique: str
                 Body=b"",
                 ACL="bucket-owner-full-control",
                 ServerSideEncryption="aws:kms",
-                SSEKMSKeyId="k1",
+                SSEKMSKeyId=key,
             )
         )
         assert code in {"", "AccessDenied"}

@@ -137,7 +137,7 @@ def test_a_bucket_name_s3_refuses_fails_the_stack(stacks: Stacks, unique: str) -
 def test_a_buckets_default_key_encrypts_what_is_put(emulator: Sandbox, stacks: Stacks, unique: str) -> None:
     """An object put without any header carries the bucket's algorithm and key."""
     s3 = emulator.session("producer").client("s3")
-    key = "arn:aws:kms:us-east-1:111111111111:key/0"
+    key = emulator.session("producer").client("kms").create_key()["KeyMetadata"]["Arn"]
     rule = {
         "BucketKeyEnabled": True,
         "ServerSideEncryptionByDefault": {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": key},
