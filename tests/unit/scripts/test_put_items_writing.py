@@ -134,9 +134,9 @@ def test_the_first_failure_stops_every_worker() -> None:
 def test_nothing_is_written_of_a_file_with_one_bad_record(tmp_path: Path) -> None:
     """The whole file is checked before the first write."""
     path = tmp_path / "a.jsonl"
-    path.write_text("\n".join(['{"pk":"a","v":1}'] * 100 + ['{"v":2}']))
+    path.write_text("\n".join(['{"pk":"a","v":1}'] * 1000 + ['{"v":2}']))
     client = FakeTable()
-    with pytest.raises(CommandError, match="record 101"):
+    with pytest.raises(CommandError, match="record 1001"):
         put_file(client, TABLE, Source(path, TABLE, {}, None), 2, dry_run=False)
     assert client.batches == []
 
