@@ -6,6 +6,7 @@ Athena user guide): arrays `[a, b]`, rows `{x=1, y=2}`, maps `{k=v}`, bytes as s
 
 import base64
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,19 +29,29 @@ class Both:
     lake: Lake
     trino: Client
 
-    def ask(self, sql: str, database: str = "", *, ordered: bool = True) -> list[TextRow]:
+    def ask(
+        self, sql: str, database: str = "", *, parameters: Sequence[str] = (), ordered: bool = True
+    ) -> list[TextRow]:
         """The rows both engines give, as Athena's text. Raises `DisagreementError`.
 
-        `ordered=False` for statements that leave the order open.
+        `parameters` are SQL literals for the question marks; `ordered=False` is for statements that leave the
+        order open.
         """
         database = database or self.lake.database
-        columns, rows = athena_answer(self.trino, sql, database)
-        other_columns, other_rows = self.lake.query(sql, database)
+        statement = with_parameters(sql, parameters) if parameters else sql
+        columns, rows = athena_answer(self.trino, statement, database)
+        other_columns, other_rows = self.lake.query(sql, database, parameters)
         if columns != other_columns:
             raise DisagreementError(f"columns of {sql!r}\n  Trino    {columns}\n  sandbox  {other_columns}")
         if rows != other_rows and (ordered or _bag(rows) != _bag(other_rows)):
             raise DisagreementError(f"rows of {sql!r}\n{_difference(rows, other_rows)}")
         return rows
+
+
+def with_parameters(sql: str, parameters: Sequence[str]) -> str:
+    """Athena's execution parameters in Trino's words."""
+    quoted = sql.replace("'", "''")
+    return f"EXECUTE IMMEDIATE '{quoted}' USING {', '.join(parameters)}"
 
 
 def athena_answer(trino: Client, sql: str, database: str) -> tuple[Columns, list[TextRow]]:

@@ -85,13 +85,25 @@ class Lake:
                     view = {name: table[name] for name in _VIEW_INPUT} | {"Owner": "analyst"}
                     self.glue.update_table(DatabaseName=database, TableInput=view)
 
-    def query(self, sql: str, database: str = "") -> tuple[list[tuple[str, str]], list[TextRow]]:
-        """Athena's answer: (name, type) of every column, and the rows. Raises `AthenaError`."""
+    def create_database(self, name: str) -> str:
+        """A database of its own, for tables and views whose names are fixed."""
+        self.glue.create_database(DatabaseInput={"Name": name})
+        return name
+
+    def query(
+        self, sql: str, database: str = "", parameters: Sequence[str] = ()
+    ) -> tuple[list[tuple[str, str]], list[TextRow]]:
+        """Athena's answer: (name, type) of every column, and the rows. Raises `AthenaError`.
+
+        `parameters` are SQL literals for the question marks.
+        """
+        more: dict[str, Any] = {"ExecutionParameters": list(parameters)} if parameters else {}
         try:
             started = self._athena.start_query_execution(
                 QueryString=sql,
                 QueryExecutionContext={"Catalog": "AwsDataCatalog", "Database": database or self.database},
                 WorkGroup=self._workgroup,
+                **more,
             )["QueryExecutionId"]
         except self._athena.exceptions.InvalidRequestException as error:  # what does not parse is not run
             raise AthenaError(f"SYNTAX_ERROR: {error.response['Error']['Message']}") from error

@@ -6,23 +6,37 @@ from typing import Any
 
 from transform_lambda.handler import handler
 
+Item = dict[str, Any]  # an item in DynamoDB JSON
+
 
 def record(
-    item: dict[str, Any], *, name: str = "INSERT", event_id: str = "e-1", time: int = 1_793_000_000_000_000
+    item: Item,
+    *,
+    old: Item | None = None,
+    removed: bool = False,
+    event_id: str = "e-1",
+    micros: int = 1_793_000_000_000_000,
+    ttl: bool = False,
 ) -> dict[str, Any]:
-    """A change record as the table's stream carries it: the key is `pk`, the time in microseconds."""
+    """A change record as the table's stream carries it; the key is `pk`, the time in microseconds.
+
+    An INSERT of `item`, a MODIFY where there is an `old` one, or the REMOVE of `item`.
+    """
+    images: dict[str, Any] = {"OldImage": item} if removed else {"NewImage": item}
+    if old:
+        images["OldImage"] = old
     return {
         "awsRegion": "us-east-1",
         "eventID": event_id,
-        "eventName": name,
-        "userIdentity": None,
+        "eventName": "REMOVE" if removed else "MODIFY" if old else "INSERT",
+        "userIdentity": {"type": "Service", "principalId": "dynamodb.amazonaws.com"} if ttl else None,
         "recordFormat": "application/json",
         "tableName": "orders",
         "dynamodb": {
-            "ApproximateCreationDateTime": time,
+            "ApproximateCreationDateTime": micros,
             "ApproximateCreationDateTimePrecision": "MICROSECOND",
             "Keys": {"pk": item["pk"]},
-            "NewImage": item,
+            **images,
             "SizeBytes": 100,
         },
         "eventSource": "aws:dynamodb",
@@ -39,6 +53,7 @@ def lines(records: list[dict[str, Any]]) -> list[bytes]:
             {
                 "recordId": str(number),
                 "approximateArrivalTimestamp": 1_793_000_000_000,
+                "kinesisRecordMetadata": {"sequenceNumber": str(number)},
                 "data": base64.b64encode(json.dumps(one).encode()).decode(),
             }
             for number, one in enumerate(records)
@@ -50,6 +65,6 @@ def lines(records: list[dict[str, Any]]) -> list[bytes]:
     return [base64.b64decode(answer["data"]).removesuffix(b"\n") for answer in answers]
 
 
-def item_lines(*items: dict[str, Any]) -> list[bytes]:
+def item_lines(*items: Item) -> list[bytes]:
     """The rows of inserts of these items."""
     return lines([record(item, event_id=f"e-{number}") for number, item in enumerate(items)])
