@@ -100,6 +100,7 @@ def write_profiles(folder: Path, endpoint: str, authority: Path, secret: str) ->
         "\n".join(
             f"[profile {name}]\nregion = {REGION}\nendpoint_url = {endpoint}\nca_bundle = {authority}\n"
             "s3 =\n    addressing_style = path\nretry_mode = standard\n"
+            "ddb_lake_arch = host\n"  # scripts.deploy without --arch: the emulator runs this machine's Python
             for name in PROFILES
         )
     )

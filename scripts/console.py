@@ -92,6 +92,12 @@ def session(profile: str | None, region: str | None) -> boto3.Session:
     return made
 
 
+def profile_setting(here: boto3.Session, name: str) -> str | None:
+    """A setting of ours in the session's profile, in ~/.aws/config beside AWS's own."""
+    value = here._session.get_scoped_config().get(name)
+    return None if value is None else str(value)
+
+
 def client(here: boto3.Session, service: str, endpoint: str | None) -> Any:
     """A client of the session; at an endpoint of one's own, buckets go in the path."""
     from botocore.config import Config  # noqa: PLC0415

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from scripts import template as templates
-from scripts.console import CommandError, Output, client, parser, run, session
+from scripts.console import CommandError, Output, client, parser, profile_setting, run, session
 
 if TYPE_CHECKING:
     import boto3
@@ -32,6 +32,7 @@ that removes or replaces what is there then needs --yes."""
 # The parameters that say where a function's zip is, and in which bucket.
 CATALOG_KEY, TRANSFORM_KEY, BUCKET = "CatalogArtifactKey", "TransformArtifactKey", "ArtifactBucketName"
 ARCHITECTURE = "FunctionArchitecture"
+ARCHITECTURES = ("arm64", "x86_64", "host")  # host: this machine's, where an emulator runs functions on it
 # In the two-account kinds, the parameter that names the other account.
 OTHER_ACCOUNT = {"consumer": "ProducerAccountId", "producer": "ConsumerAccountId"}
 
@@ -83,7 +84,9 @@ def options() -> argparse.ArgumentParser:
     made.add_argument("--outputs-profile", metavar="PROFILE", help="the profile that may read that stack")
     made.add_argument("--outputs-region", metavar="REGION", help="that stack's Region, if it is another")
     made.add_argument(
-        "--arch", choices=("arm64", "x86_64", "host"), help="of the functions (default: as it is; arm64)"
+        "--arch",
+        choices=ARCHITECTURES,
+        help="of the functions (default: the profile's ddb_lake_arch, else as the stack is, else arm64)",
     )
     made.add_argument(
         "--role-arn", metavar="ARN", help="the role CloudFormation acts with (default: the caller)"
@@ -116,7 +119,14 @@ def main(arguments: Sequence[str], out: Output) -> int:
     here = session(given.profile, given.region)
     account, partition = _identity(here, given.endpoint_url)
     formation = client(here, "cloudformation", given.endpoint_url)
-    if given.arch == "host" and "amazonaws.com" in formation.meta.endpoint_url:
+    arch = given.arch or profile_setting(here, "ddb_lake_arch")
+    if arch not in (None, *ARCHITECTURES):
+        raise CommandError(
+            f"the profile's ddb_lake_arch is {arch}",
+            f"Set it to one of {', '.join(ARCHITECTURES)}.",
+            exit_code=2,
+        )
+    if arch == "host" and "amazonaws.com" in formation.meta.endpoint_url:
         raise CommandError(
             "--arch host builds for this machine's Python, which Lambda does not run",
             "Give --arch arm64 or --arch x86_64; host is for the sandbox.",
@@ -141,7 +151,7 @@ def main(arguments: Sequence[str], out: Output) -> int:
     asked = [key for key in (CATALOG_KEY, TRANSFORM_KEY) if key in template.parameters and key not in values]
     filled = {*asked, BUCKET} if asked else set()
     templates.check_values(template, plan.values, kept=frozenset(filled | set(plan.kept)))
-    _package(given.arch, plan, found, out, asked=asked, bucket=bucket.name)
+    _package(arch, plan, found, out, asked=asked, bucket=bucket.name)
     return _deploy(plan, bucket, tags, given, out)
 
 

@@ -157,6 +157,26 @@ def test_the_asked_form_is_known_before_the_options_are_right(run_verb: Callable
         assert json.loads(done.out)["error"]["next"] == "See `python -m scripts.x --help`."
 
 
+def test_a_setting_of_ours_is_read_from_the_profile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Beside AWS's own, in the file that AWS_CONFIG_FILE names."""
+    config = tmp_path / "config"
+    config.write_text("[profile a]\nregion=eu-west-1\nddb_lake_arch=host\n[profile b]\nregion=eu-west-1\n")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(config))
+    assert console.profile_setting(console.session("a", None), "ddb_lake_arch") == "host"
+    assert console.profile_setting(console.session("b", None), "ddb_lake_arch") is None
+
+
+def test_a_region_is_required(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By option or profile; nothing is guessed."""
+    config = tmp_path / "config"
+    config.write_text("[profile a]\noutput=json\n")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(config))
+    monkeypatch.delenv("AWS_DEFAULT_REGION", raising=False)
+    with pytest.raises(CommandError, match="no Region is set"):
+        console.session("a", None)
+    assert console.session("a", "us-west-2").region_name == "us-west-2"
+
+
 def test_tables_and_progress_never_reach_stdout(capsys: pytest.CaptureFixture[str]) -> None:
     """stdout carries the answer alone; brackets in names are no markup."""
     out = Output("json")

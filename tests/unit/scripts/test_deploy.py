@@ -42,6 +42,7 @@ class Account:
         self.calls: list[str] = []
         self.request: dict[str, Any] = {}
         self.endpoint = "https://localhost:1"
+        self.settings: dict[str, str] = {}
 
     def client(self, service: str) -> Any:
         """One client for everything but S3."""
@@ -131,6 +132,9 @@ def aws(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, Account]:
         return Package(name, path, 3, 3, "abc")
 
     monkeypatch.setattr(deploy, "session", session)
+    monkeypatch.setattr(
+        deploy, "profile_setting", lambda here, name: accounts[here.profile].settings.get(name)
+    )
     monkeypatch.setattr(deploy, "client", lambda here, service, _: accounts[here.profile].client(service))
     monkeypatch.setattr(package, "build_catalog", lambda: build("catalog.zip"))
     monkeypatch.setattr(package, "build_transform", lambda wanted, _: build(wanted.zip_name))
@@ -314,6 +318,20 @@ def test_host_is_refused_where_lambda_is_the_real_one(
     aws["consumer"].endpoint = "https://localhost:1"
     assert consumer("--arch", "host").code == 0
     assert aws["consumer"].parameters()["FunctionArchitecture"] == package.host_architecture()
+
+
+def test_a_profile_may_say_what_its_functions_run_on(
+    consumer: Callable[..., Ran], aws: dict[str, Account]
+) -> None:
+    """The sandbox's profiles do, so that a command is the same there as on AWS; --arch comes first."""
+    aws["consumer"].settings["ddb_lake_arch"] = "host"
+    assert consumer("--dry-run").code == 0
+    assert aws["consumer"].parameters()["FunctionArchitecture"] == package.host_architecture()
+    assert consumer("--dry-run", "--arch", "arm64").code == 0
+    assert aws["consumer"].parameters()["FunctionArchitecture"] == "arm64"
+    aws["consumer"].settings["ddb_lake_arch"] = "riscv"
+    done = consumer("--dry-run")
+    assert (done.code, "Set it to one of arm64, x86_64, host" in done.err) == (2, True)
 
 
 class Terminal(io.StringIO):
