@@ -29,6 +29,10 @@ BATCH_ITEMS = 25  # BatchWriteItem's own limit (Amazon DynamoDB API Reference, B
 SHOWN_OBJECTS = 6
 SHOWN_COLUMNS = 40
 CRAWL_SECONDS = 60
+HISTORY = (
+    "SELECT change_type, change_time, change_before, change_after, revision, total"
+    " FROM changes WHERE change_key = ? ORDER BY change_time"
+)
 
 console = Console(width=max(120, Console().width))
 
@@ -151,7 +155,7 @@ def show_queries(lake: Lake) -> None:
     run(*query, *where, "SELECT change_type, change_time, change_key, total, customer__address__city"
         " FROM changes ORDER BY change_time DESC LIMIT 5")  # fmt: skip
     run(*query, *where, "--named", "changes-by-day-and-type")
-    run(*query, *where, "--named", "item-history", "--parameter", _a_changed_key(lake))
+    run(*query, *where, "--parameter", _a_changed_key(lake), HISTORY)
 
 
 def stranger_is_denied(lake: Lake) -> bool:
@@ -182,7 +186,7 @@ def stranger_is_denied(lake: Lake) -> bool:
 
 def _a_changed_key(lake: Lake) -> str:
     """The key of one item that has more than one change, as `change_key` spells it."""
-    sql = "SELECT change_key FROM changes GROUP BY 1 HAVING count(*) > 1 ORDER BY count(*) DESC, 1 LIMIT 1"
+    sql = "SELECT change_key FROM changes WHERE revision IS NOT NULL GROUP BY 1 ORDER BY count(*) DESC, 1 LIMIT 1"
     command = [sys.executable, "-m", "scripts.query", "--profile", "consumer", "--workgroup", lake.workgroup]
     done = subprocess.run(
         [*command, "--database", lake.database, "--output", "json", sql],
