@@ -16,6 +16,7 @@ def test_new_names_are_added_in_the_order_they_are_wanted() -> None:
 def test_names_are_compared_without_case() -> None:
     """Hive and Athena know no case, so `PK` beside `pk` would be one column declared twice."""
     assert plan(["Pk"], [], ["pk"]) == Plan((), 1)
+    assert plan(["pk"], ["DT"], ["PK", "dt"]) == Plan((), 2)
 
 
 def test_an_empty_list_parameter_adds_nothing() -> None:

@@ -68,6 +68,8 @@ def test_a_buffer_is_full_when_its_size_is_reached() -> None:
     assert not sealed
     add(target, b"67890")
     assert gzip.decompress(sealed[0].body()) == b"1234567890"
+    add(target, b"another")
+    assert (len(sealed), target.waiting()[0]) == (1, 1)
 
 
 def test_a_buffer_is_full_when_its_interval_has_passed() -> None:

@@ -127,7 +127,8 @@ def test_the_newest_change_is_found_in_any_order_and_any_tie(numbers: list[int],
         states.pop(0)
     if not states:
         return
-    changes = [{**one, "change_time": "2026-11-20T00:00:00.000000Z"} for one in history("a", *states)]
+    moment = {"change_time": "2026-11-20T00:00:00.000000Z", "change_sequence": None}
+    changes = [{**one, **moment} for one in history("a", *states)]
     order.shuffle(changes)
     visited = [image_digest(state) for state in (None, *states)]
     last = newest(changes)

@@ -108,6 +108,7 @@ def test_an_answer_without_records_misses_all_of_them() -> None:
         answer({"recordId": "0", "result": "ok", "data": ""}),
         answer({"recordId": "0", "result": "Ok"}),
         answer({"recordId": "0", "result": "Ok", "data": "not base64!"}),
+        answer({"recordId": "0", "result": "Ok", "data": "bmV3MA==\n"}),
         answer(ok(0, metadata={"partitionKeys": {"k": 1}})),
         answer(ok(0, metadata={"partitionKeys": ["k"]})),
     ],
