@@ -76,7 +76,11 @@ class Documents:
 
     @classmethod
     def of(cls, layout: str, templates: Mapping[str, dict[str, Any]] | None = None) -> Documents:
-        documents = cls(layout, launched(layout, templates))
+        return cls.of_stacks(layout, launched(layout, templates))
+
+    @classmethod
+    def of_stacks(cls, layout: str, stacks: dict[str, Stack]) -> Documents:
+        documents = cls(layout, stacks)
         for stack in documents.stacks.values():
             documents._collect(stack)
         return documents

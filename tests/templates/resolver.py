@@ -97,7 +97,8 @@ class Resource:
 class Stack:
     """A stack that never was launched: its resources, outputs and exports.
 
-    ``imports`` are the exports of other stacks (``Fn::ImportValue``).
+    ``imports`` are the exports of other stacks (``Fn::ImportValue``). ``names`` (logical id → physical id)
+    and ``stack_id`` are those of a stack that was launched, to resolve its template as it stands there.
     Only resources whose condition holds are there, as on AWS.
     """
 
@@ -110,11 +111,17 @@ class Stack:
         region: str = "us-east-1",
         parameters: Mapping[str, Any] | None = None,
         imports: Mapping[str, str] | None = None,
+        names: Mapping[str, str] | None = None,
+        stack_id: str | None = None,
     ) -> None:
         self.name, self.account, self.region = name, account, region
         self.template = template
         self.partition = "aws"
         self._imports = dict(imports or {})
+        self._names = dict(names or {})
+        self.stack_id = stack_id or (
+            f"arn:{self.partition}:cloudformation:{region}:{account}:stack/{name}/{_uuid(account, name)}"
+        )
         self._conditions: dict[str, bool] = {}
         self._underway: list[str] = []
         self._resources: dict[str, Resource] = {}
@@ -301,8 +308,7 @@ class Stack:
             "AWS::Partition": self.partition,
             "AWS::URLSuffix": "amazonaws.com",
             "AWS::StackName": self.name,
-            "AWS::StackId": f"arn:{self.partition}:cloudformation:{self.region}:{self.account}:"
-            f"stack/{self.name}/{_uuid(self.account, self.name)}",
+            "AWS::StackId": self.stack_id,
             "AWS::NotificationARNs": [],
         }
         if name in pseudo:
@@ -316,6 +322,8 @@ class Stack:
     def _named(self, logical_id: str) -> str:  # noqa: PLR0911 - one return a kind of name
         """What ``Ref`` returns: the name that the template gives or CloudFormation makes up."""
         body = self._body(logical_id)
+        if logical_id in self._names:
+            return self._names[logical_id]
         if logical_id in self._underway:
             raise ResolveError(f"stack {self.name}: {' → '.join([*self._underway, logical_id])} is a circle")
         self._underway.append(logical_id)
