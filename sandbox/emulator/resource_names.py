@@ -1,8 +1,8 @@
 """Names that CloudFormation makes up are new with every stack.
 
 AWS fact: such a name is the stack's name, the logical id and a random suffix (CloudFormation user guide,
-"Name type"), so a resource kept from a deleted stack is never in the way of the next one. MiniStack derives the
-suffix from the first two.
+"Name type"), so a resource kept from a deleted stack is never in the way of the next one. MiniStack derives
+the suffix from the first two.
 """
 
 import uuid

@@ -1,10 +1,14 @@
-"""Kinesis Data Streams at the speed of a stream: MiniStack copies every record at every put and every read.
+"""Kinesis Data Streams at the speed of a stream, and a reader authorised for the stream it reads.
 
-AWS fact: a record is kept for the stream's retention period, counted from its arrival (Kinesis developer
-guide, "Changing the data retention period"). Records are stored in order of arrival: a look at the first is
-enough.
+AWS facts
+- A record is kept for the stream's retention period, counted from its arrival (Kinesis developer guide,
+  "Changing the data retention period"). Records are stored in order of arrival, so a look at the first is
+  enough; MiniStack copies all of them at every put and every read.
+- GetRecords is authorised on the stream (service authorization reference, "Actions defined by Amazon Kinesis
+  Data Streams"), which its iterator knows; MiniStack knows it only from a StreamARN in the request.
 """
 
+import json
 import time
 from typing import Any
 
@@ -12,12 +16,14 @@ from sandbox.emulator.seam import Seam
 
 EXPIRE_RECORDS = Seam("services.kinesis", "_expire_records", "9f3968926430b696")
 EXPIRE_ITERATORS = Seam("services.kinesis", "_expire_iterators", "283783a2fb44a733")
-SEAMS = (EXPIRE_RECORDS, EXPIRE_ITERATORS)
+RESOURCE_ARN = Seam("core.iam_actions", "extract_resource_arn", "82f51700695c62fd")
+SEAMS = (EXPIRE_RECORDS, EXPIRE_ITERATORS, RESOURCE_ARN)
 _ITERATOR_SWEEP_SECONDS = 10.0
+_BODY = 3  # of extract_resource_arn's arguments after the service: method, path, headers, body, …
 
 
 def install() -> None:
-    """Drop expired records only where there are some, and expired iterators a few times a minute."""
+    """Drop what has expired only where something has, and know the stream behind an iterator."""
     expire_iterators = EXPIRE_ITERATORS.check()
     swept = 0.0
 
@@ -36,3 +42,19 @@ def install() -> None:
 
     EXPIRE_RECORDS.replace(expire_records)
     EXPIRE_ITERATORS.replace(sweep_iterators)
+    resource_arn = RESOURCE_ARN.check()
+
+    def arn_of_request(service: str, *request: Any) -> Any:
+        found = resource_arn(service, *request)
+        if service != "kinesis" or found != "*":
+            return found
+        from ministack.services import kinesis  # noqa: PLC0415  only the emulator process loads MiniStack
+
+        try:
+            asked = json.loads(request[_BODY] or b"{}")
+        except ValueError:
+            return found
+        iterator = asked.get("ShardIterator") if isinstance(asked, dict) else None
+        return (kinesis._shard_iterators.get(iterator) or {}).get("stream_arn") or found
+
+    RESOURCE_ARN.replace(arn_of_request)

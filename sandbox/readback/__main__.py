@@ -54,17 +54,22 @@ def read_back(sandbox: Sandbox) -> list[Dropped]:
     return found
 
 
-def observe() -> list[Dropped]:
-    """Launch the shipped templates with every option, and read them back."""
-    with Sandbox() as sandbox:
-        sandbox.session("consumer").client("s3").create_bucket(Bucket=LOG_BUCKET)
-        sandbox.launch(
-            plan_stacks(
-                single_account=False,
-                producer_parameters=PRODUCER_PARAMETERS,
-                consumer_parameters=CONSUMER_PARAMETERS,
-            )
+def launch_everything(sandbox: Sandbox) -> None:
+    """Launch the shipped templates with every option."""
+    sandbox.session("consumer").client("s3").create_bucket(Bucket=LOG_BUCKET)
+    sandbox.launch(
+        plan_stacks(
+            single_account=False,
+            producer_parameters=PRODUCER_PARAMETERS,
+            consumer_parameters=CONSUMER_PARAMETERS,
         )
+    )
+
+
+def observe() -> list[Dropped]:
+    """What a sandbox with every option does not answer as the templates have it."""
+    with Sandbox() as sandbox:
+        launch_everything(sandbox)
         return read_back(sandbox)
 
 

@@ -1,0 +1,106 @@
+"""What is deployed is what the templates say, as each service's own API answers it."""
+
+import json
+from typing import Any
+
+import pytest
+
+from sandbox.errors import SandboxError
+from sandbox.lifecycle import Sandbox
+from sandbox.readback import report
+from sandbox.readback.__main__ import DOCUMENT, launch_everything, read_back
+from sandbox.readback.compare import Dropped, differences, dropped
+
+
+def change_one_property_each(sandbox: Sandbox) -> None:
+    """Change eight resources behind CloudFormation's back, each through its own service."""
+    outputs, producer, consumer = sandbox.outputs, sandbox.session("producer"), sandbox.session("consumer")
+    s3, bucket = consumer.client("s3"), outputs["LakeBucketName"]
+    policy = json.loads(s3.get_bucket_policy(Bucket=bucket)["Policy"])
+    policy["Statement"][0]["Action"][0] = "s3:DeleteObject"
+    s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps(policy))
+    s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Suspended"})
+    consumer.client("kms").disable_key_rotation(KeyId=outputs["LakeKeyArn"])
+    consumer.client("glue").update_crawler(Name=outputs["CrawlerName"], TablePrefix="other_")
+    producer.client("kinesis").increase_stream_retention_period(
+        StreamName=outputs["SourceStreamName"], RetentionPeriodHours=200
+    )
+    producer.client("lambda").update_function_configuration(
+        FunctionName=outputs["TransformFunctionName"], MemorySize=128
+    )
+    producer.client("dynamodb").update_continuous_backups(
+        TableName=outputs["SourceTableName"],
+        PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": False},
+    )
+    producer.client("iam").delete_role_policy(RoleName=outputs["DeliveryRoleName"], PolicyName="deliver")
+
+
+CHANGED = {
+    "VersioningConfiguration.Status",
+    "EnableKeyRotation",
+    "TablePrefix",
+    "RetentionPeriodHours",
+    "MemorySize",
+    "PointInTimeRecoverySpecification.PointInTimeRecoveryEnabled",
+    "PolicyDocument.Statement[].Action[]",
+    "Policies",
+}
+
+
+@pytest.mark.sandbox
+def test_what_is_dropped_is_listed_and_a_changed_resource_is_found() -> None:
+    """Launched with every option, the templates' resources answer as docs/sandbox.md says.
+
+    That the readback can see is shown in the same sandbox: eight changes, and exactly these eight are named.
+    """
+    with Sandbox() as sandbox:
+        launch_everything(sandbox)
+        lost = read_back(sandbox)
+        change_one_property_each(sandbox)
+        found = {one.path for one in read_back(sandbox)} - {one.path for one in lost}
+
+    written = DOCUMENT.read_text()
+    assert report.insert(written, report.render(lost)) == written, "run python -m sandbox.readback"
+    assert found == CHANGED
+
+
+@pytest.mark.parametrize(
+    ("wanted", "found", "paths"),
+    [
+        ({"a": 1}, {"a": "1", "b": 2}, []),
+        ({"a": True}, {"a": "true"}, []),
+        ({"a": 60}, {"a": 60.0}, []),
+        ({"a": {"b": 1}}, {"a": {"b": 2}}, ["a.b"]),
+        ({"a": {"b": 1}}, {}, ["a"]),
+        ({"a": [1, 2]}, {"a": [1]}, ["a"]),
+        ({"a": "x"}, {"a": ["x"]}, []),
+        ({"a": ["x"]}, {"a": "x"}, []),
+        ({"a": ["x"]}, {"a": "y"}, ["a"]),
+        ([{"Key": "k", "Value": "v"}], [{"Key": "o", "Value": "w"}, {"Key": "k", "Value": "v"}], []),
+        ([{"Key": "k", "Value": "v"}], [{"Key": "k", "Value": "w"}], ["[0].Value"]),
+        ([{"Sid": "s", "Effect": "Deny"}], [{"Sid": "s", "Effect": "Allow"}], ["[0].Effect"]),
+    ],
+)
+def test_a_difference_is_what_the_template_says_and_the_service_does_not(
+    wanted: Any, found: Any, paths: list[str]
+) -> None:
+    """Numbers and text are one, what the service adds is its own, lists of named things have no order."""
+    assert [one.path for one in differences(wanted, found)] == paths
+
+
+def test_a_loss_without_a_consequence_is_refused() -> None:
+    """Nothing is listed before somebody has said what follows from it."""
+    lost = dropped("AWS::S3::Bucket", "Bucket", {"Rules": [{"A": 1}]}, {"Rules": [{"A": None}]})
+
+    assert lost == [Dropped("AWS::S3::Bucket", "Bucket", "Rules[].A", "nothing")]
+    with pytest.raises(SandboxError, match="Rules"):
+        report.render(lost)
+
+
+def test_a_document_without_its_markers_is_refused() -> None:
+    """The list is written between its two markers and nowhere else."""
+    written = f"before\n{report.BEGIN}\nold\n{report.END}\nafter\n"
+
+    assert report.insert(written, "new") == f"before\n{report.BEGIN}\nnew\n{report.END}\nafter\n"
+    with pytest.raises(SandboxError, match="markers"):
+        report.insert("no markers", "new")
