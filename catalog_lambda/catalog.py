@@ -33,8 +33,8 @@ SETTABLE = (
 
 ATTEMPTS = 8
 _FIRST_PAUSE_SECONDS = 0.2
-# GetTableVersions answers at most 100 versions at a time; ten pages are more than a table sees in years.
-_VERSION_PAGES = 10
+# Versions of wide tables are large, so few at a time; a thousand are more than a table sees in years.
+_VERSION_PAGES = 40
 # What a crawler writes on the tables it owns.
 OWNER_PARAMETER = "UPDATED_BY_CRAWLER"
 
@@ -101,7 +101,7 @@ class Catalog:
 
     def earlier(self, name: str) -> Iterator[str]:
         """Column names of the table's earlier versions: what a stack update may have taken away."""
-        arguments: dict[str, Any] = {"DatabaseName": self.database, "TableName": name, "MaxResults": 100}
+        arguments: dict[str, Any] = {"DatabaseName": self.database, "TableName": name, "MaxResults": 25}
         for _ in range(_VERSION_PAGES):
             answer = self._glue().get_table_versions(**arguments)
             for version in answer.get("TableVersions") or []:

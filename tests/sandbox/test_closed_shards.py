@@ -1,0 +1,68 @@
+"""Resharding in the emulator: closed shards stay readable, and say that they are closed."""
+
+from typing import Any
+
+import pytest
+
+from sandbox.lifecycle import Sandbox
+
+pytestmark = pytest.mark.sandbox
+
+FIRST = "shardId-000000000000"
+
+
+def read(kinesis: Any, name: str, shard: str) -> dict[str, Any]:
+    """Everything a shard holds, in one read."""
+    iterator = kinesis.get_shard_iterator(StreamName=name, ShardId=shard, ShardIteratorType="TRIM_HORIZON")
+    answer: dict[str, Any] = kinesis.get_records(ShardIterator=iterator["ShardIterator"])
+    return answer
+
+
+def test_a_split_closes_the_parent_and_keeps_its_records(emulator: Sandbox, unique: str) -> None:
+    """The parent ends, names its children, takes no more records; the children take them."""
+    kinesis = emulator.session("producer").client("kinesis")
+    kinesis.create_stream(StreamName=unique, ShardCount=1)
+    kinesis.put_record(StreamName=unique, Data=b"before", PartitionKey="k")
+    kinesis.split_shard(StreamName=unique, ShardToSplit=FIRST, NewStartingHashKey=str(2**127))
+    kinesis.put_record(StreamName=unique, Data=b"after", PartitionKey="k")
+
+    shards = {one["ShardId"]: one for one in kinesis.list_shards(StreamName=unique)["Shards"]}
+    children = {name for name, one in shards.items() if one.get("ParentShardId") == FIRST}
+    assert (len(shards), len(children)) == (3, 2)
+    assert "EndingSequenceNumber" in shards[FIRST]["SequenceNumberRange"]
+    assert not any("EndingSequenceNumber" in shards[name]["SequenceNumberRange"] for name in children)
+
+    parent = read(kinesis, unique, FIRST)
+    assert [one["Data"] for one in parent["Records"]] == [b"before"]
+    assert "NextShardIterator" not in parent
+    assert {one["ShardId"] for one in parent["ChildShards"]} == children
+    found = [one["Data"] for name in children for one in read(kinesis, unique, name)["Records"]]
+    assert found == [b"after"]
+    summary = kinesis.describe_stream_summary(StreamName=unique)["StreamDescriptionSummary"]
+    assert summary["OpenShardCount"] == 2
+
+
+def test_a_closed_shard_cannot_be_split_again(emulator: Sandbox, unique: str) -> None:
+    """Only open shards are resharded."""
+    kinesis = emulator.session("producer").client("kinesis")
+    kinesis.create_stream(StreamName=unique, ShardCount=1)
+    kinesis.split_shard(StreamName=unique, ShardToSplit=FIRST, NewStartingHashKey=str(2**127))
+    with pytest.raises(kinesis.exceptions.InvalidArgumentException):
+        kinesis.split_shard(StreamName=unique, ShardToSplit=FIRST, NewStartingHashKey=str(2**126))
+
+
+def test_a_new_shard_count_keeps_every_record(emulator: Sandbox, unique: str) -> None:
+    """UpdateShardCount: what was written before stays in the closed parents."""
+    kinesis = emulator.session("producer").client("kinesis")
+    kinesis.create_stream(StreamName=unique, ShardCount=2)
+    for number in range(20):
+        kinesis.put_record(StreamName=unique, Data=str(number).encode(), PartitionKey=str(number))
+    kinesis.update_shard_count(StreamName=unique, TargetShardCount=3, ScalingType="UNIFORM_SCALING")
+    for number in range(20, 40):
+        kinesis.put_record(StreamName=unique, Data=str(number).encode(), PartitionKey=str(number))
+    shards = kinesis.list_shards(StreamName=unique)["Shards"]
+    found = [
+        int(one["Data"]) for shard in shards for one in read(kinesis, unique, shard["ShardId"])["Records"]
+    ]
+    assert sorted(found) == list(range(40))
+    assert len([one for one in shards if "ParentShardId" in one]) == 3
