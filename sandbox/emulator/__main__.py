@@ -21,6 +21,7 @@ INSTALLED = (
     "sandbox.emulator.delivery_streams",
     "sandbox.emulator.glue_tables",
     "sandbox.emulator.glue_versions",
+    "sandbox.emulator.event_targets",
     "sandbox.emulator.change_records",
     "sandbox.emulator.resource_names",
     "sandbox.emulator.log_group_resource",

@@ -384,46 +384,50 @@ def test_glue_keeps_a_tables_versions(emulator: Sandbox, unique: str) -> None:
     )
 
 
-def test_events_reach_the_function_they_are_meant_for(
+def test_events_reach_the_function_through_rules_it_admits(
     emulator: Sandbox, stacks: Stacks, unique: str, code: str
 ) -> None:
-    """A rule with a permission invokes its target; this is how the catalog function hears of the crawler."""
+    """A rule without a permission on the function is matched and calls nobody.
+
+    Through the other kind the catalog function hears of the crawler.
+    """
     session = emulator.session("producer")
     keep = f"""
-import boto3, json
+import boto3
 def handler(event, context):
-    boto3.client("s3").put_object(Bucket="{code}", Key="seen", Body=json.dumps(event["detail"]))
+    boto3.client("s3").put_object(Bucket="{code}", Key="seen/" + event["detail"]["name"], Body=b"")
 """
     session.client("s3").put_object(Bucket=code, Key="z", Body=zipped(keep))
     resources = json.loads(
         json.dumps(function_resources(code, "z")).replace("s3:ListAllMyBuckets", "s3:PutObject")
     )
-    pattern = {"source": ["test.sandbox"], "detail": {"name": [unique]}}
-    target = {"Id": "function", "Arn": {"Fn::GetAtt": ["Function", "Arn"]}}
-    resources["Rule"] = {
-        "Type": "AWS::Events::Rule",
-        "Properties": {"EventPattern": pattern, "Targets": [target]},
-    }
+    for rule in ("Unadmitted", "Admitted"):
+        pattern = {"source": [unique], "detail": {"name": [rule]}}
+        target = {"Id": "function", "Arn": {"Fn::GetAtt": ["Function", "Arn"]}}
+        resources[rule] = {
+            "Type": "AWS::Events::Rule",
+            "Properties": {"EventPattern": pattern, "Targets": [target]},
+        }
     resources["Permission"] = {
         "Type": "AWS::Lambda::Permission",
         "Properties": {
             "Action": "lambda:InvokeFunction",
             "FunctionName": {"Ref": "Function"},
             "Principal": "events.amazonaws.com",
-            "SourceArn": {"Fn::GetAtt": ["Rule", "Arn"]},
+            "SourceArn": {"Fn::GetAtt": ["Admitted", "Arn"]},
         },
     }
     assert stacks.create(unique, resources)["StackStatus"] == "CREATE_COMPLETE", stacks.reasons(unique)
 
     events = [
-        {"Source": "test.sandbox", "DetailType": "x", "Detail": json.dumps({"name": name})}
-        for name in ("another", unique)
+        {"Source": unique, "DetailType": "x", "Detail": json.dumps({"name": name})}
+        for name in ("Unmatched", "Unadmitted", "Admitted")
     ]
     session.client("events").put_events(Entries=events)
     deadline = time.monotonic() + 20
-    found: list[Template] = []
-    while not found and time.monotonic() < deadline:
-        found = session.client("s3").list_objects_v2(Bucket=code, Prefix="seen").get("Contents", [])
+    seen: list[str] = []
+    while not seen and time.monotonic() < deadline:
+        found = session.client("s3").list_objects_v2(Bucket=code, Prefix="seen/").get("Contents", [])
+        seen = [one["Key"] for one in found]
         time.sleep(0.1)
-    seen = session.client("s3").get_object(Bucket=code, Key="seen")["Body"].read()
-    assert json.loads(seen) == {"name": unique}
+    assert seen == ["seen/Admitted"]
