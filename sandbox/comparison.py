@@ -10,8 +10,8 @@ from typing import Any
 
 import orjson
 
-from transform_lambda.canonical import Image, canonical_json, image_digest
-from transform_lambda.flatten import DEFAULT_MAX_DEPTH, METADATA_COLUMNS, flatten
+from transform_lambda.canonical import canonical_json, image_digest
+from transform_lambda.flatten import DEFAULT_MAX_DEPTH, METADATA_COLUMNS, Image, flatten
 
 # One change as Athena answers it: every column's text, None for NULL.
 Change = Mapping[str, str | None]

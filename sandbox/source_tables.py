@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from sandbox.delivery.roles import Sandbox
-from transform_lambda.canonical import as_sent
 
 Item = dict[str, Any]
 
@@ -22,10 +21,9 @@ class SourceTable:
     client: Any
 
     def items(self) -> Iterator[tuple[Item, Item]]:
-        """(keys, item) of every item, in DynamoDB JSON as it stands in a change record."""
+        """(keys, item) of every item, as boto3's client returns it."""
         for page in self.client.get_paginator("scan").paginate(TableName=self.name, ConsistentRead=True):
-            for found in page["Items"]:
-                item = as_sent(found)
+            for item in page["Items"]:
                 yield {name: item[name] for name in self.key_names}, item
 
 
