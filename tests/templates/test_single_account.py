@@ -133,7 +133,7 @@ def test_check_fails_and_writes_nothing(copy: Path) -> None:
 
 def test_changed_table_changes_the_digest(copy: Path) -> None:
     """So that the stack's update calls the catalog function."""
-    changed = CONSUMER.replace("2020-01-01,NOW+1DAY", "2021-01-01,NOW+1DAY")
+    changed = CONSUMER.replace("projection.dt.interval.unit: DAYS", "projection.dt.interval.unit: WEEKS")
     (copy / "consumer.yaml").write_text(changed, encoding="utf-8")
     verb.main([], Output("json"))
     (before,), (after,) = (
