@@ -102,7 +102,7 @@ def client(here: boto3.Session, service: str, endpoint: str | None) -> Any:
     """A client of the session; at an endpoint of one's own, buckets go in the path."""
     from botocore.config import Config  # noqa: PLC0415
 
-    config = Config(retries={"mode": "standard", "max_attempts": 8}, user_agent_extra="ddb-lake")
+    config = Config(retries={"mode": "standard", "max_attempts": 4}, user_agent_extra="ddb-lake")
     if endpoint:
         config = config.merge(Config(s3={"addressing_style": "path"}))
     return here.client(service, endpoint_url=endpoint, config=config)  # type: ignore[call-overload]
@@ -158,6 +158,16 @@ class Output:
             made.add_row(*(Text(cell) for cell in row))
         self.console.print(made)
 
+    def pairs(self, title: str, rows: Iterable[tuple[str, str]]) -> None:
+        """Names and values on a line each, never folded: a value may be a command that is copied."""
+        listed = list(rows)
+        if not listed:
+            return
+        self.say(title, "bold")
+        width = max(len(name) for name, _ in listed)
+        for name, value in listed:
+            self.say(f"  {name:<{width}}  {value}")
+
     def answer(self, document: dict[str, Any], text: str | None = None) -> None:
         """The verb's one answer: the document as JSON, or the text, on stdout."""
         if self.form == "json":
@@ -194,6 +204,10 @@ def explained(error: Exception) -> CommandError | None:  # noqa: PLR0911  one an
         )
     if isinstance(error, (aws.SSOError, aws.UnauthorizedSSOTokenError, aws.TokenRetrievalError)):
         return CommandError(str(error), "Sign in: `aws sso login --profile …`.")
+    if isinstance(error, aws.SSLError):
+        return CommandError(
+            str(error), "Check AWS_CA_BUNDLE and REQUESTS_CA_BUNDLE: they go before the profile's ca_bundle."
+        )
     if isinstance(error, (aws.HTTPClientError, aws.ConnectionError)):
         return CommandError(
             str(error), "Check the network, --region and --endpoint-url, then run the command again."

@@ -271,7 +271,7 @@ def _deploy(
     if not change_set:
         found = stack.describe() or {}
         out.say(f"stack {stack.name} is as the template and the parameters say: nothing to do", "green")
-        out.table("outputs", ("output", "value"), sorted(outputs_of(found).items()))
+        out.pairs("outputs", sorted(outputs_of(found).items()))
         return _report(plan, found, [], out)
     _show(changes, out)
     if given.dry_run:
@@ -289,8 +289,20 @@ def _deploy(
         out.say("CloudFormation goes on without this command; see the stack's events in the console")
         raise
     out.say(f"stack {stack.name} is {found['StackStatus']}", "green")
-    out.table("outputs", ("output", "value"), sorted(outputs_of(found).items()))
+    out.pairs("outputs", sorted(outputs_of(found).items()))
+    _lead_on(given, plan, outputs_of(found), out)
     return _report(plan, found, changes, out)
+
+
+def _lead_on(given: argparse.Namespace, plan: Plan, outputs: Mapping[str, str], out: Output) -> None:
+    """The command that most people run after a first launch."""
+    profile = f" --profile {given.profile}" if given.profile else ""
+    if plan.kind == "consumer" and not plan.update:
+        there = f" --outputs-profile {given.profile}" if given.profile else ""
+        producer = "python -m scripts.deploy producer --profile THE_OTHER_ACCOUNTS"
+        out.say(f"next: {producer} --outputs-of {plan.stack.name}{there}")
+    elif "SourceTableName" in outputs and not plan.update:
+        out.say(f"next: python -m scripts.put_items {outputs['SourceTableName']}{profile}")
 
 
 def _request(

@@ -1055,7 +1055,7 @@ def main(arguments: Sequence[str]) -> dict[str, Any]:
     if not session.region_name:
         raise CommandError("no Region is set", "Name one with --region, or in the profile.")
     config = Config(
-        retries={"mode": "standard", "max_attempts": 5},
+        retries={"mode": "standard", "max_attempts": 4},
         max_pool_connections=given.workers,
         user_agent_extra="ddb-lake",
     )
@@ -1101,7 +1101,9 @@ def explained(error: Exception) -> CommandError | None:  # noqa: PLR0911  one a 
     if isinstance(error, aws.ParamValidationError):
         return CommandError("boto3 refuses an item", "Check the items' types against DynamoDB's.")
     if isinstance(error, (aws.HTTPClientError, aws.ConnectionError)):
-        return CommandError(str(error), "Check the network, --region and --endpoint-url, then run it again.")
+        bundle = "Check AWS_CA_BUNDLE and REQUESTS_CA_BUNDLE: they go before the profile's ca_bundle."
+        network = "Check the network, --region and --endpoint-url, then run it again."
+        return CommandError(str(error), bundle if isinstance(error, aws.SSLError) else network)
     if isinstance(error, (aws.NoCredentialsError, aws.PartialCredentialsError, aws.CredentialRetrievalError)):
         return CommandError(str(error), "Name a profile with --profile, or sign in.")
     if isinstance(error, aws.BotoCoreError):

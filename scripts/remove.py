@@ -79,8 +79,10 @@ def main(arguments: Sequence[str], out: Output) -> int:
     staying = [r for r in resources if r.stays]
     if staying:
         out.say("What stays still costs what it stores. To delete it for good:")
-        for resource in staying:
-            out.say(f"  {_by_hand(resource)}")
+        option = f" --profile {given.profile}" if given.profile else ""
+        # Data before the keys it is encrypted with.
+        for resource in sorted(staying, key=lambda r: r.type == "AWS::KMS::Key"):
+            out.say(f"  {resource.logical_id}: {_by_hand(resource)}{option}")
     out.answer({**report, "status": status, "stays": _stays(resources)})
     return 0
 
@@ -146,8 +148,7 @@ def _delete(formation: Any, stack: Stack, stack_id: str, out: Output) -> str:
 
 
 def _by_hand(resource: Resource) -> str:
-    command = BY_HAND.get(resource.type, "delete {id}")
-    return f"{resource.logical_id}: {command.format(id=resource.physical_id)}"
+    return BY_HAND.get(resource.type, "delete {id}").format(id=resource.physical_id)
 
 
 def _stays(resources: Sequence[Resource]) -> list[dict[str, str]]:

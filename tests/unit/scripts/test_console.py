@@ -106,6 +106,7 @@ NO_FILE = FileNotFoundError(2, "No such file or directory", "items.json")
         (aws.ProfileNotFound(profile="nobody"), "nobody", "list-profiles"),
         (aws.NoCredentialsError(), "Unable to locate credentials", "--profile"),
         (aws.EndpointConnectionError(endpoint_url="https://x"), "https://x", "--endpoint-url"),
+        (aws.SSLError(endpoint_url="https://x", error="self-signed"), "self-signed", "AWS_CA_BUNDLE"),
         (aws.NoRegionError(), "region", "Correct what the message names"),
         (NO_FILE, "items.json: No such file", "Check the path"),
         (
