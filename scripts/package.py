@@ -13,7 +13,6 @@ import hashlib
 import os
 import platform
 import re
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -138,23 +137,29 @@ def fetch_wheels(wanted: Target, out: Output) -> list[Path]:
     if not _is_whole(folder, _locked_hashes()):
         out.say(f"fetching wheels for Python {wanted.python}, {wanted.architecture}")
         folder.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder.parent) as fresh:
-            _download(wanted, Path(fresh))
-            if not _is_whole(Path(fresh), _locked_hashes()):
+        with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
+            fresh = Path(scratch) / "fresh"
+            fresh.mkdir()
+            _download(wanted, fresh)
+            if not _is_whole(fresh, _locked_hashes()):
                 raise CommandError(
                     "pip left wheels that are not what requirements/function.lock names",
                     "Run it again; if it stays, check which index pip asks (`pip config list`).",
                 )
-            shutil.rmtree(folder, ignore_errors=True)
-            try:
-                Path(fresh).rename(folder)
-            except OSError:
-                # Another build was faster: its wheels are the same by hash.
-                if not _is_whole(folder, _locked_hashes()):
-                    raise
-            else:
-                Path(fresh).mkdir()
+            _put_in_place(fresh, folder, Path(scratch) / "broken")
     return sorted(folder.glob("*.whl"))
+
+
+def _put_in_place(fresh: Path, folder: Path, broken: Path) -> None:
+    """Keep the fresh wheels, unless another build was faster: its wheels are the same by hash."""
+    hashes = _locked_hashes()
+    if folder.exists() and not _is_whole(folder, hashes):
+        folder.rename(broken)
+    try:
+        fresh.rename(folder)
+    except OSError:
+        if not _is_whole(folder, hashes):
+            raise
 
 
 def _download(wanted: Target, folder: Path) -> None:

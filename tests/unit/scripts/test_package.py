@@ -137,6 +137,23 @@ def test_wheels_are_fetched_once_and_anew_when_they_are_not_the_locks(
     assert len(fetched) == 2
 
 
+def test_a_faster_builds_wheels_are_left_alone(clone: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two builds at once fetch twice and keep one folder, which the other may be reading."""
+    download = package._download
+    kept: list[int] = []
+
+    def slow(wanted: Target, folder: Path) -> None:
+        monkeypatch.setattr(package, "_download", download)
+        build_transform(wanted, OUT)
+        kept.extend(path.stat().st_ino for path in (clone / "build" / "wheels").glob("3*/*.whl"))
+        download(wanted, folder)
+
+    monkeypatch.setattr(package, "_download", slow)
+    build_transform(Target("arm64", "3.13"), OUT)
+    assert kept == [path.stat().st_ino for path in (clone / "build" / "wheels").glob("*/*.whl")]
+    assert len(kept) == 1
+
+
 def test_a_wheel_outside_the_lock_is_never_packed(clone: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """pip checks hashes as it fetches; what it left behind is checked again."""
     monkeypatch.setattr(package, "_download", lambda _, folder: (folder / "evil.whl").write_bytes(b"x"))

@@ -210,3 +210,25 @@ def test_plain_json_survives_the_way_in(content: dict[str, object]) -> None:
     item, _ = item_of(DECODER.decode(json.dumps(keyed(**content))), TABLE)
     back = {name: TypeDeserializer().deserialize(value) for name, value in item.items()}
     assert back == keyed(**content)
+
+
+CANARY = "canary-4711"
+SHAPES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.just(CANARY) | st.just(CANARY + "\ud800"),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from([*put_items.TAGS, "X", "a"]), inner, max_size=3)
+    ),
+    max_leaves=8,
+)
+
+
+@given(st.dictionaries(st.sampled_from(["pk", "sk", "gsi", "a"]), SHAPES))
+def test_no_message_repeats_a_value(content: dict[str, object]) -> None:
+    """Whatever is wrong with a record, names and rules tell it: logs keep what they are told."""
+    said = ""
+    try:
+        item_of(DECODER.decode(json.dumps(content)), TABLE)
+    except RecordError as error:
+        said = str(error)
+    assert CANARY not in said
