@@ -1,8 +1,9 @@
 """A query runs with the permissions of whoever started it.
 
 Source: Athena user guide, "Access to databases and tables in the AWS Glue Data Catalog" and "Control access
-to Amazon S3 from Athena": the caller needs the Glue actions on catalog, database and table, and the S3 actions
-on the data and on the result location. The emulator's own evaluator decides: one verdict for every call.
+to Amazon S3 from Athena": the caller needs the Glue actions on catalog, database and table, and the S3
+actions on the data and on the result location. The emulator's own evaluator decides: one verdict for every
+call.
 """
 
 from dataclasses import dataclass

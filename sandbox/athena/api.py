@@ -207,7 +207,9 @@ def batch_get_query_execution(request: dict[str, Any], _: Caller) -> dict[str, A
 
 
 def get_work_group(request: dict[str, Any], _: Caller) -> dict[str, Any]:
-    """GetWorkGroup, with the settings AWS always states; a created workgroup enforces them unless told not to."""
+    """GetWorkGroup, with the settings AWS always states; a created workgroup enforces them unless told not
+    to.
+    """
     name = str(request.get("WorkGroup") or "")
     found = athena._workgroups.get(name)
     if found is None:

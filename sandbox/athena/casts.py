@@ -1,7 +1,7 @@
 """CAST and TRY_CAST with Trino's rules, written in DuckDB's words.
 
-What differs: DuckDB reads '1.5' as an integer, 'yes' as a boolean, '1e3' as a bigint and rounds halves to even;
-Trino does none of it (Trino documentation, "Conversion functions"; its answers: tests/sql/functions).
+What differs: DuckDB reads '1.5' as an integer, 'yes' as a boolean, '1e3' as a bigint and rounds halves to
+even; Trino does none of it (Trino documentation, "Conversion functions"; its answers: tests/sql/functions).
 """
 
 from sandbox.athena.errors import QueryError, UnsupportedError
@@ -35,7 +35,9 @@ def failure(code: str, message_sql: str) -> str:
     return f"error({literal(f'TRINO[{code}: ')} || {message_sql} || ']')"
 
 
-def cast(text: str, source: Type, target: Type, *, safe: bool) -> str:
+def cast(  # noqa: PLR0911  one return a pair of kinds
+    text: str, source: Type, target: Type, *, safe: bool
+) -> str:
     """`text` as `target`; a value that does not convert fails the query, or is NULL when `safe`."""
     if source == target or (
         source.base == target.base and target.base not in ("decimal", "array", "map", "row")
@@ -128,12 +130,12 @@ def _between(text: str, source: Type, target: Type, *, safe: bool) -> str:  # no
     if target.base == "time" and source.base in ("timestamp", "timestamptz"):
         return f"CAST({local_time(text, source) if source.base == 'timestamptz' else text} AS TIME)"
     if source.base == target.base == "array":
-        item = cast("x", source.args[0], target.args[0], safe=safe)
-        return text if item == "x" else f"list_transform({text}, lambda x: {item})"
+        item = cast("__x", source.args[0], target.args[0], safe=safe)
+        return text if item == "__x" else f"list_transform({text}, lambda __x: {item})"
     if source.base == target.base == "map":
-        key = cast("e.key", source.args[0], target.args[0], safe=safe)
-        value = cast("e.value", source.args[1], target.args[1], safe=safe)
-        pairs = f"list_transform(map_entries({text}), lambda e: {{'k': {key}, 'v': {value}}})"
+        key = cast("__e.key", source.args[0], target.args[0], safe=safe)
+        value = cast("__e.value", source.args[1], target.args[1], safe=safe)
+        pairs = f"list_transform(map_entries({text}), lambda __e: {{'k': {key}, 'v': {value}}})"
         return f"map_from_entries({pairs})"
     if source.base == target.base == "row" and len(source.args) == len(target.args):
         names = zip(source.field_names(), target.field_names(), source.args, target.args, strict=True)
@@ -215,12 +217,12 @@ def to_json(text: str, source: Type) -> str:  # noqa: PLR0911  one return a kind
     if source.is_time:
         return f"trino_json_quote({to_text(text, source)})"
     if source.base == "array":
-        item = f"coalesce({to_json('x', source.args[0])}, 'null')"
-        return f"('[' || array_to_string(list_transform({text}, lambda x: {item}), ',') || ']')"
+        item = f"coalesce({to_json('__x', source.args[0])}, 'null')"
+        return f"('[' || array_to_string(list_transform({text}, lambda __x: {item}), ',') || ']')"
     if source.base == "map":
-        key = "trino_json_quote(CAST(e.key AS VARCHAR))"
-        item = f"({key} || ':' || coalesce({to_json('e.value', source.args[1])}, 'null'))"
-        entries = f"list_sort(list_transform(map_entries({text}), lambda e: {item}))"
+        key = "trino_json_quote(CAST(__e.key AS VARCHAR))"
+        item = f"({key} || ':' || coalesce({to_json('__e.value', source.args[1])}, 'null'))"
+        entries = f"list_sort(list_transform(map_entries({text}), lambda __e: {item}))"
         return f"('{{' || array_to_string({entries}, ',') || '}}')"
     if source.base == "row":
         items = [

@@ -69,8 +69,7 @@ def create_view(query: "Query", match: re.Match[str]) -> results.Result:
             raise QueryError(
                 "DUPLICATE_COLUMN_NAME", f"line 1:1: Column name '{column}' specified more than once"
             )
-        if translation.types[number].base == "timestamptz":
-            # Glue has no such type (https://github.com/prestodb/presto/issues/22702): cast to timestamp
+        if not views.is_hive(translation.types[number]):
             raise QueryError("NOT_SUPPORTED", f"Unsupported Hive type: {translation.types[number]}")
         if translation.types[number].base == "unknown":
             raise QueryError("COLUMN_TYPE_UNKNOWN", f"line 1:1: Column type is unknown: {column}")

@@ -17,7 +17,9 @@ _SPECIAL_FORMS = ("CAST", "TRY_CAST", "EXTRACT", "TRIM", "SUBSTRING", "POSITION"
 class AthenaSql(Trino):
     """Trino's grammar without its functions, subscripts as written, and Athena's hidden columns."""
 
-    PSEUDOCOLUMNS: ClassVar[set[str]] = {name.upper() for name in PSEUDOCOLUMNS}
+    PSEUDOCOLUMNS = {  # noqa: RUF012  the base class declares it an instance variable
+        name.upper() for name in PSEUDOCOLUMNS
+    }
     EXCLUDES_PSEUDOCOLUMNS_FROM_STAR = True
     INDEX_OFFSET = 0
 
@@ -32,7 +34,7 @@ class AthenaSql(Trino):
         }
 
 
-def parse(sql: str) -> exp.Expression:
+def parse(sql: str) -> exp.Expr:
     """The one statement of a query text. Raises `MalformedQueryError` in Trino's words."""
     try:
         statements = [s for s in sqlglot.parse(sql, read=AthenaSql) if s is not None]
@@ -50,10 +52,10 @@ def parse(sql: str) -> exp.Expression:
         raise MalformedQueryError("line 1:1: mismatched input '<EOF>'")
     if len(statements) > 1:
         raise MalformedQueryError(f"Only one sql statement is allowed. Got: {sql.strip()[:80]}")
-    return statements[0]  # type: ignore[return-value]
+    return statements[0]
 
 
-def position(node: exp.Expression | None) -> str:
+def position(node: exp.Expr | None) -> str:
     """`line L:C: ` of the node's first token, as Trino says where; empty when the parser kept no place."""
     places = [
         (part.meta["line"], max(part.meta["col"] - len(part.name) + 1, 1))

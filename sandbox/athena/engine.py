@@ -1,4 +1,4 @@
-"""DuckDB as Athena's engine: one in-process database, a cursor a query, and only the tables given reachable."""
+"""DuckDB as Athena's engine: one in-process database, a cursor a query, only the given tables reachable."""
 
 import datetime as dt
 import re
@@ -102,7 +102,7 @@ class Query:
         finally:
             self.cursor.close()
 
-    def select(self, statement: exp.Expression) -> results.Result:
+    def select(self, statement: exp.Expr) -> results.Result:
         """The result of a parsed SELECT, as texts."""
         translation, arrow = self.select_arrow(statement)
         kinds = zip(translation.names, translation.types, strict=True)
@@ -110,7 +110,7 @@ class Query:
         rows = results.text_rows(arrow, translation.types)
         return results.Result(columns, rows, self.scanned_bytes)
 
-    def select_arrow(self, statement: exp.Expression) -> tuple[Translation, pa.Table]:
+    def select_arrow(self, statement: exp.Expr) -> tuple[Translation, pa.Table]:
         """The result of a parsed SELECT: its columns' names and types, and the values."""
         translation = self.analyse(statement)
         self._set_clock()
@@ -118,7 +118,7 @@ class Query:
             self._load(name, table, source)
         return translation, self._execute(translation.sql)
 
-    def analyse(self, statement: exp.Expression) -> Translation:
+    def analyse(self, statement: exp.Expr) -> Translation:
         """The statement translated, nothing read yet. Raises `QueryError` as Trino's analyzer does."""
         views.expand(statement, self._definition, self.database)
         try:
@@ -130,10 +130,10 @@ class Query:
         except (AssertionError, AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
             raise UnsupportedError(f"this form of query ({type(error).__name__} in its analysis)") from error
 
-    # -- tables -------------------------------------------------------------------------------------------------
+    # -- tables ---------------------------------------------------------------------------------------------
 
     def _source(self, reference: exp.Table) -> TableSource:
-        """What the translator is to know of a table; one source a mention, so that each is pruned on its own."""
+        """What the translator is to know of a table; one source a mention, so each is pruned on its own."""
         definition = self._definition(reference)
         table = tables.Table((reference.db or self.database).lower(), definition)
         columns = {name: t.from_hive(kind.text) for name, kind in table.all_columns().items()}
@@ -168,7 +168,15 @@ class Query:
             raise CancelledError("Query cancelled! : Bytes scanned limit was exceeded")
         columns = [column for column in table.columns if column in source.uses]
         hidden = [column for column in dialect.PSEUDOCOLUMNS if column in source.uses]
-        data = tables.scan(table, found, columns, hidden, self.store, self.engine.cache, self.check)
+        data = tables.scan(
+            table,
+            found,
+            self.store,
+            columns=columns,
+            hidden=hidden,
+            cache=self.engine.cache,
+            check=self.check,
+        )
         self.cursor.register(name, data)
 
     def partitions(self, table: tables.Table) -> list[Partition]:
@@ -184,7 +192,7 @@ class Query:
             found.append(Partition(tuple(values), location))
         return found
 
-    # -- DuckDB -------------------------------------------------------------------------------------------------
+    # -- DuckDB ---------------------------------------------------------------------------------------------
 
     def _set_clock(self) -> None:
         """One `now()` a query, in whole milliseconds as Trino has it."""
@@ -204,7 +212,7 @@ class Query:
             raise engine_error(error) from None
 
 
-def engine_error(error: Any) -> QueryError:
+def engine_error(error: Any) -> QueryError:  # noqa: PLR0911  one return a kind of complaint
     """DuckDB's complaint as the query's failure, in Trino's words where the two mean the same."""
     text = str(error)
     if match := re.search(r"TRINO\[([A-Z_]+): (.*?)\](?:\s*$|\n)", text, re.DOTALL):

@@ -169,8 +169,8 @@ def _write(execution: Execution, result: results.Result, store: EmulatedStore) -
         raise AccessDeniedError(
             "",
             f"Access denied when writing output to url: {location} . Please ensure you are allowed to access "
-            "the S3 bucket. If you are encrypting query results with KMS key, please ensure you are allowed to "
-            "access your KMS key",
+            "the S3 bucket. If you are encrypting query results with KMS key, please ensure you are allowed "
+            "to access your KMS key",
         ) from None
 
 

@@ -8,9 +8,11 @@ from sqlglot import exp
 
 from sandbox.athena import casts, functions
 from sandbox.athena import trino_types as t
+from sandbox.athena.arithmetic import arithmetic, zoned_literal
 from sandbox.athena.dialect import position
 from sandbox.athena.errors import QueryError, UnsupportedError
-from sandbox.athena.trino_types import Type, literal, quote
+from sandbox.athena.sql_text import Sql
+from sandbox.athena.trino_types import Type, literal
 
 _COMPARISONS = {exp.EQ: "=", exp.NEQ: "<>", exp.LT: "<", exp.LTE: "<=", exp.GT: ">", exp.GTE: ">="}
 _COMPARISONS |= {exp.NullSafeEQ: "IS NOT DISTINCT FROM", exp.NullSafeNEQ: "IS DISTINCT FROM"}
@@ -18,23 +20,7 @@ _ARITHMETIC = {exp.Add: "+", exp.Sub: "-", exp.Mul: "*", exp.Div: "/", exp.Mod: 
 MAX_DECIMAL = 38
 
 
-@dataclass
-class Sql:
-    """A DuckDB expression and its Trino type. `wrap` goes around an aggregate's OVER and FILTER as well."""
-
-    text: str
-    type: Type
-    constant: str | None = None  # a text literal's value
-    wrap: str = "{}"
-    windowed: bool = False  # a function that needs OVER
-
-    def whole(self) -> "Sql":
-        """The expression with its wrapping."""
-        return Sql(self.wrap.format(self.text), self.type, self.constant)
-
-
 Resolver = Callable[[exp.Column], Sql]
-Lambda = Callable[[list[Type]], tuple[str, Type]]
 
 
 @dataclass
@@ -42,13 +28,13 @@ class Renderer:
     """Renders the expressions of one SELECT. `safe` is set inside TRY: what would fail is NULL."""
 
     resolve: Resolver
-    subquery: Callable[[exp.Expression], tuple[str, list[Type]]]
+    subquery: Callable[[exp.Expr], tuple[str, list[Type]]]
     safe: bool = False
     windows: dict[str, exp.Window] = field(default_factory=dict)  # those a WINDOW clause names
-    variables: dict[str, Type] = field(default_factory=dict)
+    variables: dict[str, Sql] = field(default_factory=dict)
 
     def render(self, node: Any) -> Sql:
-        """The node as DuckDB SQL with its type. Raises `QueryError` where Trino refuses, or the sandbox does."""
+        """The node as DuckDB SQL with its type. Raises `QueryError` where Trino or the sandbox refuses."""
         core = self.core(node)
         if core.windowed:
             raise QueryError("MISSING_OVER", f"{position(node)}Window function requires an OVER clause")
@@ -88,11 +74,30 @@ class Renderer:
             if merged is None:
                 raise QueryError(
                     "TYPE_MISMATCH",
-                    f"{position(node)}{what} must be the same type or coercible to a common type. Cannot find common "
-                    f"type between {kind} and {value.type}",
+                    f"{position(node)}{what} must be the same type or coercible to a common type. "
+                    f"Cannot find common type between {kind} and {value.type}",
                 )
             kind = merged
         return [self.as_type(value, kind) for value in values], kind
+
+    def compare(self, left: Sql, right: Sql, operator: str, node: Any) -> str:
+        """A comparison of two values in their common type."""
+        kind = t.common(left.type, right.type)
+        if kind is None or (kind.base in ("json", "map") and operator in ("<", "<=", ">", ">=")):
+            raise QueryError(
+                "TYPE_MISMATCH", f"{position(node)}Cannot apply operator: {left.type} {operator} {right.type}"
+            )
+        return f"({self.as_type(left, kind)} {operator} {self.as_type(right, kind)})"
+
+    def ordered(self, item: exp.Ordered) -> str:
+        """One ORDER BY item; Trino puts NULLs last whichever the direction."""
+        first = item.args.get("nulls_first")
+        value = self.render(item.this)
+        if value.type.base in ("map", "json"):
+            raise QueryError("TYPE_MISMATCH", f"{position(item)}Type {value.type} is not orderable")
+        return (
+            f"{value.text} {'DESC' if item.args.get('desc') else 'ASC'} NULLS {'FIRST' if first else 'LAST'}"
+        )
 
 
 def _literal(_: Renderer, node: exp.Literal) -> Sql:
@@ -114,14 +119,18 @@ def _literal(_: Renderer, node: exp.Literal) -> Sql:
 
 def _column(self: Renderer, node: exp.Column) -> Sql:
     if not node.table and node.name in self.variables:
-        return Sql(quote(node.name), self.variables[node.name])
+        return _copy(self.variables[node.name])
     return self.resolve(node)
 
 
 def _identifier(self: Renderer, node: exp.Identifier) -> Sql:
     if node.name not in self.variables:
         raise QueryError("COLUMN_NOT_FOUND", f"{position(node)}Column '{node.name}' cannot be resolved")
-    return Sql(quote(node.name), self.variables[node.name])
+    return _copy(self.variables[node.name])
+
+
+def _copy(value: Sql) -> Sql:
+    return Sql(value.text, value.type)
 
 
 def _dot(self: Renderer, node: exp.Dot) -> Sql:
@@ -145,7 +154,7 @@ def _comparison(self: Renderer, node: exp.Binary) -> Sql:
     left = self.render(node.this)
     if isinstance(node.expression, exp.All | exp.Any):
         return _quantified(self, left, node)
-    return Sql(compare(self, left, self.render(node.expression), _COMPARISONS[type(node)], node), t.BOOLEAN)
+    return Sql(self.compare(left, self.render(node.expression), _COMPARISONS[type(node)], node), t.BOOLEAN)
 
 
 def _quantified(self: Renderer, left: Sql, node: exp.Binary) -> Sql:
@@ -161,20 +170,10 @@ def _quantified(self: Renderer, left: Sql, node: exp.Binary) -> Sql:
     return Sql(f"({self.as_type(left, kind)} {operator} {word} ({text}))", t.BOOLEAN)
 
 
-def compare(self: Renderer, left: Sql, right: Sql, operator: str, node: Any) -> str:
-    """A comparison of two values in their common type."""
-    kind = t.common(left.type, right.type)
-    if kind is None or (kind.base in ("json", "map") and operator in ("<", "<=", ">", ">=")):
-        raise QueryError(
-            "TYPE_MISMATCH", f"{position(node)}Cannot apply operator: {left.type} {operator} {right.type}"
-        )
-    return f"({self.as_type(left, kind)} {operator} {self.as_type(right, kind)})"
-
-
 def _arithmetic(self: Renderer, node: exp.Binary) -> Sql:
     left, right = self.render(node.this), self.render(node.expression)
     operator = _ARITHMETIC[type(node)]
-    found = functions.arithmetic(left.text, left.type, operator, right.text, right.type, safe=self.safe)
+    found = arithmetic(left.text, left.type, operator, right.text, right.type, safe=self.safe)
     if found is None:
         raise QueryError(
             "TYPE_MISMATCH", f"{position(node)}Cannot apply operator: {left.type} {operator} {right.type}"
@@ -208,8 +207,8 @@ def _is(self: Renderer, node: exp.Is) -> Sql:
 
 def _between(self: Renderer, node: exp.Between) -> Sql:
     value = self.render(node.this)
-    low = compare(self, value, self.render(node.args["low"]), ">=", node)
-    high = compare(self, value, self.render(node.args["high"]), "<=", node)
+    low = self.compare(value, self.render(node.args["low"]), ">=", node)
+    high = self.compare(value, self.render(node.args["high"]), "<=", node)
     return Sql(f"({low} AND {high})", t.BOOLEAN)
 
 
@@ -286,7 +285,7 @@ def _case(self: Renderer, node: exp.Case) -> Sql:
         if subject is None:
             conditions.append(self.boolean(branch.this, "CASE WHEN clause"))
         else:
-            conditions.append(compare(self, subject, self.render(branch.this), "=", branch))
+            conditions.append(self.compare(subject, self.render(branch.this), "=", branch))
         values.append(self.render(branch.args["true"]))
     default = node.args.get("default")
     values.append(self.render(default) if default is not None else Sql("NULL", t.UNKNOWN))
@@ -311,7 +310,7 @@ def _cast(self: Renderer, node: exp.Cast) -> Sql:
     value = self.render(node.this)
     target = t.from_sql(node.to)
     if target.base == "timestamptz" and value.constant is not None:
-        zoned = functions.zoned_literal(value.constant)
+        zoned = zoned_literal(value.constant)
         if zoned is not None:
             return Sql(*zoned)
     if target.base == "timestamptz" and value.type.base == "timestamptz":
@@ -323,7 +322,7 @@ def _cast(self: Renderer, node: exp.Cast) -> Sql:
     return Sql(casts.cast(value.text, value.type, target, safe=safe), target)
 
 
-def _try(self: Renderer, node: exp.Expression) -> Sql:
+def _try(self: Renderer, node: exp.Expr) -> Sql:
     return functions.attempt(self, node.this)
 
 
@@ -363,7 +362,7 @@ def _tuple(self: Renderer, node: exp.Tuple) -> Sql:
     return functions.call(self, "row", [self.render(item) for item in node.expressions], node)
 
 
-def _subquery(self: Renderer, node: exp.Expression) -> Sql:
+def _subquery(self: Renderer, node: exp.Expr) -> Sql:
     query = node.this if isinstance(node, exp.Subquery) else node
     text, types = self.subquery(query)
     if len(types) != 1:
@@ -405,7 +404,7 @@ def _window(self: Renderer, node: exp.Window) -> Sql:
     if partition := node.args.get("partition_by"):
         parts.append("PARTITION BY " + ", ".join(self.render(item).text for item in partition))
     if order := node.args.get("order"):
-        parts.append("ORDER BY " + ", ".join(ordered(self, item) for item in order.expressions))
+        parts.append("ORDER BY " + ", ".join(self.ordered(item) for item in order.expressions))
     if spec := node.args.get("spec"):
         parts.append(_frame(self, spec))
     text = f"{function.text} OVER ({' '.join(parts)})"
@@ -423,26 +422,17 @@ def _frame(self: Renderer, spec: exp.WindowSpec) -> str:
     return f"{spec.args['kind']} BETWEEN {start} AND {end}"
 
 
-def ordered(self: Renderer, item: exp.Ordered) -> str:
-    """One ORDER BY item; Trino puts NULLs last whichever the direction."""
-    first = item.args.get("nulls_first")
-    value = self.render(item.this)
-    if value.type.base in ("map", "json"):
-        raise QueryError("TYPE_MISMATCH", f"{position(item)}Type {value.type} is not orderable")
-    return f"{value.text} {'DESC' if item.args.get('desc') else 'ASC'} NULLS {'FIRST' if first else 'LAST'}"
-
-
 def _filter(self: Renderer, node: exp.Filter) -> Sql:
     function = self.core(node.this)
     condition = self.boolean(node.expression.this, "Filter expression")
     return Sql(f"{function.text} FILTER (WHERE {condition})", function.type, wrap=function.wrap)
 
 
-def _order_in_aggregate(_: Renderer, node: exp.Expression) -> Sql:
+def _order_in_aggregate(_: Renderer, node: exp.Expr) -> Sql:
     raise UnsupportedError(f"ORDER BY inside {type(node.parent).__name__}")
 
 
-def _now(_: Renderer, node: exp.Expression) -> Sql:
+def _now(_: Renderer, node: exp.Expr) -> Sql:
     if isinstance(node, exp.CurrentDate):
         return Sql("trino_today()", t.DATE)
     if isinstance(node, exp.Localtimestamp):
@@ -461,7 +451,7 @@ def _json_literal(self: Renderer, node: exp.ParseJSON) -> Sql:
 def _listagg(self: Renderer, node: exp.GroupConcat) -> Sql:
     inner, order = node.this, ""
     if isinstance(inner, exp.Order):
-        order = " ORDER BY " + ", ".join(ordered(self, item) for item in inner.expressions)
+        order = " ORDER BY " + ", ".join(self.ordered(item) for item in inner.expressions)
         inner = inner.this
     distinct = ""
     if isinstance(inner, exp.Distinct):

@@ -1,8 +1,8 @@
 """Glue's column types: their text, the Arrow type that carries them, and how a JSON value becomes one.
 
 Rules of the conversions: Trino, `OpenXJsonDeserializer` ("Type Mapping" in its README) for what is read, and
-what the AWS knowledge base says of drift for what fails: a value that its column cannot hold is HIVE_BAD_DATA,
-whatever `ignore.malformed.json` says.
+what the AWS knowledge base says of drift for what fails: a value that its column cannot hold is
+HIVE_BAD_DATA, whatever `ignore.malformed.json` says.
 """
 
 import base64

@@ -68,7 +68,7 @@ def parse(text: str) -> str:
 
 @lru_cache(maxsize=512)
 def steps(path: str) -> tuple[str | int, ...] | None:
-    """A JSON path as keys and indices, None for `$` alone. Raises `JsonError` for one that is not understood."""
+    """A JSON path as keys and indices. Raises `JsonError` for one that is not understood."""
     rest = path.strip()
     if not rest.startswith("$"):
         rest = "$." + rest

@@ -212,7 +212,7 @@ def text_of(value: Any) -> str | None:
 
 
 def canonical(literal: str) -> str:
-    """An unquoted value as the SerDe prints it: numbers through BigDecimal: 38 digits stay, `1e5` is `1E+5`."""
+    """An unquoted value as the SerDe prints it, numbers as BigDecimal: 38 digits stay, `1e5` is `1E+5`."""
     if _PLAIN.fullmatch(literal):
         return str(literal)
     lowered = literal.lower()
@@ -250,7 +250,7 @@ def _compact(value: Any) -> str:
     return text.replace("</", "<\\/") if "</" in text else text
 
 
-def _plain(value: Any) -> str:
+def _plain(value: Any) -> str:  # noqa: PLR0911  one return a kind
     if type(value) is dict:
         entries = value
         if len(value) > 1 and len({key.lower() for key in value}) < len(value):

@@ -1,4 +1,5 @@
-"""Which partitions and objects a query can do without: its conditions on partition columns and `$path`, tried out.
+"""Which partitions and objects a query can do without: its conditions on partition columns and `$path`, tried
+out.
 
 Only conjuncts of the WHERE that stands on the table itself count. Trino prunes at least these.
 """
@@ -12,8 +13,9 @@ from sqlglot import exp
 from sandbox.athena import trino_types as t
 from sandbox.athena.dialect import position
 from sandbox.athena.errors import QueryError, UnsupportedError
-from sandbox.athena.expressions import Renderer, Sql
+from sandbox.athena.expressions import Renderer
 from sandbox.athena.projection import Partition
+from sandbox.athena.sql_text import Sql
 from sandbox.athena.tables import Table
 from sandbox.athena.trino_types import Type, quote
 
@@ -21,7 +23,7 @@ _CANDIDATES = "pruning_candidates"
 
 
 def kept_partitions(
-    cursor: duckdb.DuckDBPyConnection, table: Table, conjuncts: list[exp.Expression], found: list[Partition]
+    cursor: duckdb.DuckDBPyConnection, table: Table, conjuncts: list[exp.Expr], found: list[Partition]
 ) -> list[Partition]:
     """The partitions that can hold rows the query wants."""
     kinds = {name: t.from_hive(kind.text) for name, kind in table.partition_columns.items()}
@@ -31,7 +33,7 @@ def kept_partitions(
 
 
 def kept_paths(
-    cursor: duckdb.DuckDBPyConnection, conjuncts: list[exp.Expression], paths: Sequence[str]
+    cursor: duckdb.DuckDBPyConnection, conjuncts: list[exp.Expr], paths: Sequence[str]
 ) -> set[str]:
     """The objects, by path, that can hold rows the query wants."""
     kept = _kept(cursor, conjuncts, {"$path": t.VARCHAR}, {"$path": list(paths)}, len(paths))
@@ -40,7 +42,7 @@ def kept_paths(
 
 def _kept(
     cursor: duckdb.DuckDBPyConnection,
-    conjuncts: list[exp.Expression],
+    conjuncts: list[exp.Expr],
     kinds: dict[str, Type],
     columns: dict[str, list[str]],
     count: int,
@@ -65,7 +67,7 @@ def _kept(
         text = f"nullif({quote(names[column.name])}, '__HIVE_DEFAULT_PARTITION__')"
         return Sql(text if kind.base == "varchar" else f"CAST({text} AS {kind.duckdb()})", kind)
 
-    def refuse(_: exp.Expression) -> tuple[str, list[Type]]:
+    def refuse(_: exp.Expr) -> tuple[str, list[Type]]:
         raise UnsupportedError("a subquery here")
 
     renderer = Renderer(resolve, refuse)
@@ -74,7 +76,8 @@ def _kept(
     try:
         condition = " AND ".join(renderer.boolean(conjunct, "WHERE clause") for conjunct in usable)
         cursor.register(_CANDIDATES, pa.table(arrays))
-        rows = cursor.execute(f"SELECT i FROM {_CANDIDATES} WHERE {condition} ORDER BY i").fetchall()
+        statement = f"SELECT i FROM {_CANDIDATES} WHERE {condition} ORDER BY i"  # noqa: S608  rendered, not pasted
+        rows = cursor.execute(statement).fetchall()
     except (QueryError, duckdb.Error):
         return list(range(count))  # what is wrong with the condition, the query itself will say
     finally:

@@ -16,7 +16,8 @@ from sqlglot.optimizer.scope import Scope, traverse_scope
 from sandbox.athena import trino_types as t
 from sandbox.athena.dialect import PSEUDOCOLUMNS, AthenaSql, position
 from sandbox.athena.errors import QueryError, UnsupportedError
-from sandbox.athena.expressions import Renderer, Sql, ordered
+from sandbox.athena.expressions import Renderer
+from sandbox.athena.sql_text import Sql
 from sandbox.athena.trino_types import Type, quote
 from sandbox.athena.views import check
 
@@ -42,7 +43,7 @@ class TableSource:
     relation: str
     columns: dict[str, Type]
     uses: set[str] = field(default_factory=set)  # the columns the query names
-    where: list[exp.Expression] = field(default_factory=list)  # conditions on partition columns alone
+    where: list[exp.Expr] = field(default_factory=list)  # conditions on partition columns alone
 
 
 @dataclass
@@ -55,7 +56,7 @@ class Translation:
 
 
 class Translator:
-    """Translates one statement. `lookup` answers what a table name stands for: a source, or a view's query."""
+    """Translates one statement; `lookup` answers what a table name stands for."""
 
     def __init__(self, lookup: Callable[[exp.Table], TableSource]) -> None:
         self._lookup = lookup
@@ -63,7 +64,7 @@ class Translator:
         self._types: dict[int, list[Type]] = {}  # by query expression: its output's types
         self._names: dict[int, list[str]] = {}
 
-    def translate(self, statement: exp.Expression) -> Translation:
+    def translate(self, statement: Any) -> Translation:
         """The whole query. Raises `QueryError` as Trino's analyzer does."""
         name_outputs(statement)
         spelt = {select.alias_or_name.lower(): select.alias_or_name for select in statement.selects}
@@ -101,8 +102,8 @@ class Translator:
         table.set("db", None)
         table.set("catalog", None)
 
-    def _qualify(self, statement: exp.Expression) -> exp.Expression:
-        schema = {
+    def _qualify(self, statement: exp.Expr) -> exp.Expr:
+        schema: dict[str, object] = {
             name: dict.fromkeys((*source.columns, *PSEUDOCOLUMNS), "VARCHAR")
             for name, source in self._sources.items()
         }
@@ -118,7 +119,7 @@ class Translator:
         except OptimizeError as error:
             raise _unresolved(str(error)) from None
 
-    # -- one scope --------------------------------------------------------------------------------------------
+    # -- one scope ------------------------------------------------------------------------------------------
 
     def _scope(self, scope: Scope) -> None:
         node = scope.expression
@@ -143,7 +144,7 @@ class Translator:
 
         return Renderer(resolve, self._subquery)
 
-    def _subquery(self, query: exp.Expression) -> tuple[str, list[Type]]:
+    def _subquery(self, query: exp.Expr) -> tuple[str, list[Type]]:
         while isinstance(query, exp.Subquery):
             query = query.this
         return query.sql(dialect="duckdb"), self._types[id(query)]
@@ -197,7 +198,7 @@ class Translator:
             )
         return self._types[id(node)][names.index(column.name)]
 
-    # -- SELECT -----------------------------------------------------------------------------------------------
+    # -- SELECT ---------------------------------------------------------------------------------------------
 
     def _select(self, node: exp.Select, scope: Scope) -> None:
         for key in _REFUSED:
@@ -231,7 +232,7 @@ class Translator:
             raise UnsupportedError("DISTINCT ON")
         self._order(node, self._renderer(scope, dict(zip(names, values, strict=True))))
 
-    def _order(self, node: exp.Expression, renderer: Renderer) -> None:
+    def _order(self, node: exp.Expr, renderer: Renderer) -> None:
         order = node.args.get("order")
         if order is not None:
             items = []
@@ -241,7 +242,7 @@ class Translator:
                     nulls = "FIRST" if item.args.get("nulls_first") else "LAST"
                     items.append(raw(f"{item.this.name} {direction} NULLS {nulls}"))
                 else:
-                    items.append(raw(ordered(renderer, item)))
+                    items.append(raw(renderer.ordered(item)))
             order.set("expressions", items)
         for key in ("limit", "offset"):
             clause = node.args.get(key)
@@ -273,7 +274,7 @@ class Translator:
             elif isinstance(source, exp.Lateral):
                 raise UnsupportedError("LATERAL")
 
-    # -- UNNEST -----------------------------------------------------------------------------------------------
+    # -- UNNEST ---------------------------------------------------------------------------------------------
 
     def _unnested(self, node: exp.Unnest, scope: Scope) -> dict[str, Type]:
         """The columns an UNNEST makes: elements, or keys and values, or a row's fields; then the ordinal."""
@@ -294,11 +295,12 @@ class Translator:
             if len(names) != len(found):
                 raise QueryError(
                     "MISMATCHED_COLUMN_ALIASES",
-                    f"{position(alias)}Column alias list has {len(names)} entries but relation has {len(found)} columns",
+                    f"{position(alias)}Column alias list has {len(names)} entries but relation has "
+                    f"{len(found)} columns",
                 )
             node.meta["texts"] = [text for text, _ in found]
             cached = node.meta["columns"] = {n: kind for n, (_, kind) in zip(names, found, strict=True)}
-        return cached  # type: ignore[no-any-return]
+        return cached
 
     def _unnest(self, node: exp.Unnest, scope: Scope, _: Renderer) -> None:
         columns = self._unnested(node, scope)
@@ -307,7 +309,7 @@ class Translator:
         )
         node.replace(raw(f"LATERAL (SELECT {projections}) AS {quote(node.alias)}"))
 
-    # -- VALUES and set operations ------------------------------------------------------------------------------
+    # -- VALUES and set operations --------------------------------------------------------------------------
 
     def _values(self, node: exp.Values) -> None:
         renderer = Renderer(_no_columns, self._subquery)
@@ -327,7 +329,8 @@ class Translator:
         if names and len(names) != len(kinds):
             raise QueryError(
                 "MISMATCHED_COLUMN_ALIASES",
-                f"Column alias list has {len(names)} entries but '{node.alias}' has {len(kinds)} columns available",
+                f"Column alias list has {len(names)} entries but '{node.alias}' has {len(kinds)} columns "
+                "available",
             )
         self._types[id(node)] = kinds
         self._names[id(node)] = names or [f"_col{i}" for i in range(len(kinds))]
@@ -355,7 +358,7 @@ class Translator:
         aliases = {name: Sql(quote(name), kind) for name, kind in zip(names, kinds, strict=True)}
         self._order(node, self._renderer(scope, aliases))
 
-    # -- conditions on partitions -------------------------------------------------------------------------------
+    # -- conditions on partitions ---------------------------------------------------------------------------
 
     def _partition_conditions(self, node: exp.Select, scope: Scope) -> None:
         """Remember the conjuncts of WHERE that speak of one table alone: they may prune its partitions."""
@@ -367,9 +370,13 @@ class Translator:
         tables = {name: source for name, source in scope.sources.items() if isinstance(source, exp.Table)}
         condition = where.this
         for conjunct in condition.flatten() if isinstance(condition, exp.And) else [condition]:
+            for column in conjunct.find_all(exp.Pseudocolumn):
+                if not column.table:
+                    self._place(scope, column)
             named = {column.table for column in conjunct.find_all(exp.Column)}
             if len(named) == 1 and (name := named.pop()) in tables and not conjunct.find(exp.Query):
-                self._sources[tables[name].name].where.append(conjunct.copy())
+                where_of_table: list[Any] = self._sources[tables[name].name].where
+                where_of_table.append(conjunct.copy())
 
 
 def _rows_as_tuples(values: exp.Values) -> None:
@@ -393,13 +400,13 @@ def _no_columns(column: exp.Column) -> Sql:
     raise QueryError("COLUMN_NOT_FOUND", f"{position(column)}Column '{column.name}' cannot be resolved")
 
 
-def _unwrap(node: exp.Expression) -> exp.Expression:
+def _unwrap(node: Any) -> Any:
     while isinstance(node, exp.Subquery | exp.Paren):
         node = node.this
     return node
 
 
-def _tables(statement: exp.Expression) -> list[exp.Table]:
+def _tables(statement: exp.Expr) -> list[exp.Table]:
     """The catalog tables a statement reads: every table that is not a common table expression's name."""
     found: dict[int, exp.Table] = {}
     for scope in traverse_scope(statement):
@@ -409,7 +416,7 @@ def _tables(statement: exp.Expression) -> list[exp.Table]:
     return list(found.values())
 
 
-def name_outputs(statement: exp.Expression) -> None:
+def name_outputs(statement: exp.Expr) -> None:
     """Give every unnamed output column a marker alias, so that the result can call it `_colN`."""
     for select in statement.find_all(exp.Select):
         for index, projection in enumerate(list(select.expressions)):
@@ -481,7 +488,7 @@ def _lists(renderer: Renderer, node: exp.Unnest) -> list[str]:
     return texts
 
 
-def _elements(value: Sql, node: exp.Expression) -> list[tuple[str, Type]]:
+def _elements(value: Sql, node: exp.Expr) -> list[tuple[str, Type]]:
     if value.type.base == "map":
         key, item = value.type.args
         return [(f"unnest(map_keys({value.text}))", key), (f"unnest(map_values({value.text}))", item)]
@@ -491,6 +498,6 @@ def _elements(value: Sql, node: exp.Expression) -> list[tuple[str, Type]]:
     if element.base != "row":
         return [(f"unnest({value.text})", element)]
     return [
-        (f"unnest(list_transform({value.text}, lambda x: struct_extract(x, {t.literal(name)})))", kind)
+        (f"unnest(list_transform({value.text}, lambda __x: struct_extract(__x, {t.literal(name)})))", kind)
         for name, kind in zip(element.field_names(), element.args, strict=True)
     ]

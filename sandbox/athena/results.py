@@ -1,8 +1,8 @@
 """A result as Athena hands it out: text values, the CSV object, and GetQueryResults' shapes.
 
-Text forms: Athena user guide, "Working with query results"; values print as Trino's CAST to varchar does, arrays as
-`[a, b]`, rows as `{x=1, y=2}`, maps as `{k=v}`, bytes as spaced hexadecimal digits. In the CSV every value stands
-in double quotes and NULL is nothing at all, which tells it from an empty text.
+Text forms: Athena user guide, "Working with query results"; values print as Trino's CAST to varchar does,
+arrays as `[a, b]`, rows as `{x=1, y=2}`, maps as `{k=v}`, bytes as spaced hexadecimal digits. In the CSV
+every value stands in double quotes and NULL is nothing at all, which tells it from an empty text.
 """
 
 import json

@@ -105,7 +105,7 @@ def create_table(query: "Query", match: re.Match[str]) -> results.Result:
     lines = [f"CREATE EXTERNAL TABLE `{database}.{name}`("]
     lines += _listed([f"  `{c['Name']}` {c['Type']}" + _comment(c) for c in _columns(table)])
     if keys := table.get("PartitionKeys"):
-        lines += ["PARTITIONED BY ( "] + _listed([f"  `{k['Name']}` {k['Type']}" + _comment(k) for k in keys])
+        lines += ["PARTITIONED BY ( ", *_listed([f"  `{k['Name']}` {k['Type']}" + _comment(k) for k in keys])]
     lines += ["ROW FORMAT SERDE ", f"  '{serde.get('SerializationLibrary', '')}' "]
     if serde.get("Parameters"):
         lines += ["WITH SERDEPROPERTIES ( "]
@@ -114,9 +114,8 @@ def create_table(query: "Query", match: re.Match[str]) -> results.Result:
     lines += ["OUTPUTFORMAT ", f"  '{descriptor.get('OutputFormat', '')}'"]
     lines += ["LOCATION", f"  '{descriptor.get('Location', '')}'"]
     if parameters := table.get("Parameters"):
-        lines += ["TBLPROPERTIES ("] + _listed(
-            [f"  '{key}'='{value}'" for key, value in sorted(parameters.items())]
-        )
+        lines.append("TBLPROPERTIES (")
+        lines += _listed([f"  '{key}'='{value}'" for key, value in sorted(parameters.items())])
     return _lines("createtab_stmt", lines)
 
 

@@ -82,7 +82,7 @@ def fit(candidate: Signature, arguments: list[Type]) -> tuple[list[Type], Type] 
     return wanted, _build(candidate.result, bound, Type("unknown"))
 
 
-def _bind(pattern: Pattern, kind: Type, bound: dict[str, Type]) -> bool:
+def _bind(pattern: Pattern, kind: Type, bound: dict[str, Type]) -> bool:  # noqa: PLR0911  one return a form
     if pattern.name == "any" or kind.base == "unknown":
         if pattern.name in _VARIABLES:
             bound.setdefault(pattern.name, kind)

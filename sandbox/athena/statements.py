@@ -1,7 +1,7 @@
 """What a statement is, what runs it, and what Athena calls it.
 
-Source: Athena user guide, "DDL statements" and "DML queries, functions, and operators". Hive DDL is not Trino SQL:
-its forms are recognised here by their first words, everything else is parsed as a query.
+Source: Athena user guide, "DDL statements" and "DML queries, functions, and operators". Hive DDL is not Trino
+SQL: its forms are recognised here by their first words, everything else is parsed as a query.
 """
 
 import re
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import sqlglot
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
-from sqlglot.tokens import TokenType
+from sqlglot.tokenizer_core import TokenType
 
 from sandbox.athena import ddl, dialect, results, show, writing
 from sandbox.athena.dialect import AthenaSql
@@ -25,7 +25,9 @@ _NAME = r'((?:[`"][^`"]+[`"]|[\w$-]+)(?:\.(?:[`"][^`"]+[`"]|[\w$-]+)){0,2})'
 
 @dataclass(frozen=True)
 class Kind:
-    """How GetQueryExecution describes a statement: StatementType, SubstatementType, and its result object's ending."""
+    """How GetQueryExecution describes a statement: StatementType, SubstatementType, and its result object's
+    ending.
+    """
 
     type: str
     substatement: str
@@ -177,7 +179,7 @@ def run(query: Query, sql: str) -> results.Result:
     return query.select(parse_query(sql))
 
 
-def parse_query(sql: str) -> exp.Expression:
+def parse_query(sql: str) -> exp.Expr:
     """A SELECT, WITH or VALUES text as a query that can be translated."""
     statement = dialect.parse(sql)
     if isinstance(statement, exp.Values):

@@ -187,7 +187,8 @@ def _read_parquet(
         try:
             column = data.column(names.index(name)).cast(kind).combine_chunks()
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
-            message = f"Malformed Parquet file. Field {name}'s type in the file is incompatible with {table.columns[name].text}"
+            kind_text = table.columns[name].text
+            message = f"Malformed Parquet file. Field {name}'s type in the file does not fit {kind_text}"
             raise QueryError("HIVE_BAD_DATA", message) from None
         found[name] = column if isinstance(column, pa.Array) else pa.concat_arrays(column.chunks)
     return data.num_rows, found
@@ -213,7 +214,7 @@ def _lines(body: bytes, key: str) -> list[bytes]:
 def parse_lines(
     lines: list[bytes], types: dict[str, HiveType], ignore_malformed: bool
 ) -> dict[str, pa.Array]:
-    """Each column's values over the lines. Raises `QueryError` as Athena does on what a column cannot hold."""
+    """Each column's values over the lines. Raises `QueryError` on what a column cannot hold."""
     values: dict[str, list[Any]] = {name: [] for name in types}
     readers = [
         (name, values[name].append, None if t.decode is text_of else t.decode) for name, t in types.items()
@@ -260,9 +261,10 @@ def _array(values: list[Any], hive: HiveType) -> pa.Array:
 def scan(
     table: Table,
     found: list[tuple[StoredObject, Partition]],
+    store: Store,
+    *,
     columns: list[str],
     hidden: list[str],
-    store: Store,
     cache: ColumnCache,
     check: Callable[[], None],
 ) -> pa.Table:

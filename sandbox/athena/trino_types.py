@@ -1,7 +1,8 @@
 """Trino's types: their names, their DuckDB carriers, and which of them meet in a common type.
 
-Sources: Trino documentation, "Data types"; TypeCoercion rules as `SHOW FUNCTIONS`-level behaviour was recorded from
-Trino 435 in tests/sql/functions. JSON is carried as its canonical text, so that no number passes through a float.
+Sources: Trino documentation, "Data types"; TypeCoercion rules as `SHOW FUNCTIONS`-level behaviour was
+recorded from Trino 435 in tests/sql/functions. JSON is carried as its canonical text, so that no number
+passes through a float.
 """
 
 import re
@@ -17,8 +18,8 @@ from sandbox.athena.errors import QueryError, UnsupportedError
 class Type:
     """One type. `args` are element types, or precision and scale; `names` a row's field names.
 
-    `length` is a varchar literal's, shown in messages alone, or the digits of a timestamp's seconds when fewer
-    than three; `zone` the time zone a `timestamptz` is shown in.
+    `length` is a varchar literal's, shown in messages alone, or the digits of a timestamp's seconds when
+    fewer than three; `zone` the time zone a `timestamptz` is shown in.
     """
 
     base: str

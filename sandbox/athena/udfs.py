@@ -12,38 +12,49 @@ from zoneinfo import ZoneInfo
 
 import duckdb
 from duckdb import sqltypes as d
+from duckdb.func import FunctionNullHandling
 
 from sandbox.athena import json_values
 from sandbox.athena.results import java_double, sql_double
 
 _EPOCH = dt.datetime(1970, 1, 1)
 
+# The parameters of lambdas begin with `__`, so that none of them catches a user's own inside an argument.
 MACROS = (
-    "trino_upper(s) AS replace(upper(replace(s, 'ß', chr(1))), chr(1), 'ß')",  # Java maps code point to code point
+    # Java maps a code point to a code point, so the sharp s stays
+    "trino_upper(s) AS replace(upper(replace(s, 'ß', chr(1))), chr(1), 'ß')",
     # the rank approx_percentile answers while its digest still holds every value by itself
-    "trino_percentile(l, q) AS CASE WHEN len(l) = 0 THEN NULL ELSE "
+    "trino_rank(l, q) AS CASE WHEN len(l) > 0 THEN "
     "list_sort(l)[1 + least(CAST(floor(q * len(l)) AS BIGINT), len(l) - 1)] END",
+    "trino_percentile(l, q) AS trino_rank(list_filter(l, lambda __v: __v IS NOT NULL), q)",
+    "trino_percentiles(l, shares) AS CASE WHEN len(list_filter(l, lambda __v: __v IS NOT NULL)) > 0 THEN "
+    "list_transform(shares, lambda __q: trino_percentile(l, __q)) END",
     # positions count from 1, negative ones from the end, 0 and what is out of range is empty text
     "trino_substr(s, p) AS CASE WHEN p = 0 OR abs(p) > length(s) THEN '' ELSE substr(s, p) END",
-    "trino_substr_length(s, p, n) AS CASE WHEN p = 0 OR abs(p) > length(s) OR n <= 0 THEN '' ELSE substr(s, p, n) END",
-    "trino_replace(s, f, t) AS CASE WHEN f = '' THEN "
-    "error('TRINO[NOT_SUPPORTED: replace of an empty text is not supported by the sandbox''s Athena]') ELSE replace(s, f, t) END",
+    "trino_substr_length(s, p, n) AS CASE WHEN p = 0 OR abs(p) > length(s) OR n <= 0 THEN '' "
+    "ELSE substr(s, p, n) END",
+    "trino_replace(s, f, r) AS CASE WHEN f = '' THEN error('TRINO[NOT_SUPPORTED: replace of an empty text "
+    "is not supported by the sandbox''s Athena]') ELSE replace(s, f, r) END",
+    "trino_has_null(a) AS len(list_filter(a, lambda __v: __v IS NULL)) > 0",
     "trino_contains(a, x) AS CASE WHEN a IS NULL OR x IS NULL THEN NULL WHEN list_contains(a, x) THEN TRUE "
-    "WHEN len(list_filter(a, lambda e: e IS NULL)) > 0 THEN NULL ELSE FALSE END",
+    "WHEN trino_has_null(a) THEN NULL ELSE FALSE END",
     # the first of equals stays where it was
-    "trino_array_distinct(a) AS list_filter(a, lambda x, i: NOT coalesce(list_contains(a[1:i - 1], x), FALSE) "
-    "AND NOT (x IS NULL AND len(list_filter(a[1:i - 1], lambda y: y IS NULL)) > 0))",
-    "trino_array_max(a) AS CASE WHEN len(list_filter(a, lambda x: x IS NULL)) > 0 THEN NULL ELSE list_max(a) END",
-    "trino_array_min(a) AS CASE WHEN len(list_filter(a, lambda x: x IS NULL)) > 0 THEN NULL ELSE list_min(a) END",
+    "trino_array_distinct(a) AS list_filter(a, lambda __v, __i: NOT coalesce("
+    "list_contains(a[1:__i - 1], __v), FALSE) AND NOT (__v IS NULL AND trino_has_null(a[1:__i - 1])))",
+    "trino_array_max(a) AS CASE WHEN NOT trino_has_null(a) THEN list_max(a) END",
+    "trino_array_min(a) AS CASE WHEN NOT trino_has_null(a) THEN list_min(a) END",
     "trino_slice(a, s, n) AS CASE WHEN s > 0 THEN a[s:s + n - 1] WHEN s < 0 AND -s <= len(a) "
     "THEN a[len(a) + s + 1:len(a) + s + n] ELSE a[1:0] END",
     "trino_sequence(a, b) AS generate_series(a, b, CASE WHEN a <= b THEN 1 ELSE -1 END)",
     "trino_split(s, d, n) AS CASE WHEN len(string_split(s, d)) <= n THEN string_split(s, d) ELSE "
     "list_append(string_split(s, d)[1:n - 1], array_to_string(string_split(s, d)[n:], d)) END",
-    "trino_regexp_extract_all(s, p, g) AS CASE g WHEN 0 THEN regexp_extract_all(s, p, 0) WHEN 1 THEN "
-    "regexp_extract_all(s, p, 1) WHEN 2 THEN regexp_extract_all(s, p, 2) WHEN 3 THEN regexp_extract_all(s, p, 3) "
-    "ELSE error('TRINO[NOT_SUPPORTED: a regular expression group above 3 is not supported by the sandbox''s Athena]') END",
-    "trino_regexp_extract(s, p, g) AS CASE WHEN regexp_matches(s, p) THEN list_extract(trino_regexp_extract_all(s, p, g), 1) END",
+    # the group is a constant to DuckDB
+    "trino_regexp_extract_all(s, p, g) AS CASE g WHEN 0 THEN regexp_extract_all(s, p, 0) "
+    "WHEN 1 THEN regexp_extract_all(s, p, 1) WHEN 2 THEN regexp_extract_all(s, p, 2) "
+    "WHEN 3 THEN regexp_extract_all(s, p, 3) ELSE error('TRINO[NOT_SUPPORTED: a regular expression group "
+    "above 3 is not supported by the sandbox''s Athena]') END",
+    "trino_regexp_extract(s, p, g) AS CASE WHEN regexp_matches(s, p) "
+    "THEN list_extract(trino_regexp_extract_all(s, p, g), 1) END",
 )
 
 _ISO = re.compile(
@@ -112,6 +123,11 @@ def _tokens(pattern: str) -> list[str]:
     ]
 
 
+def _quoted(run: str) -> str:
+    """What a quoted run of a pattern stands for; two quotes alone are one."""
+    return run[1:-1].replace("''", "'") or "'"
+
+
 def format_datetime(micros: int, pattern: str, zone: str) -> str:
     """format_datetime: Joda's pattern letters over a wall-clock time."""
     moment = _moment(micros)
@@ -119,7 +135,7 @@ def format_datetime(micros: int, pattern: str, zone: str) -> str:
     for token in _tokens(pattern):
         letter, width = token[0], len(token)
         if letter == "'":
-            out.append("'" if token == "''" else token[1:-1].replace("''", "'"))
+            out.append(_quoted(token))
         elif not letter.isalpha():
             out.append(token)
         else:
@@ -274,7 +290,7 @@ def parse_datetime(text: str, pattern: str) -> int:
     out = []
     for token in _tokens(pattern):
         if token[0] == "'":
-            out.append("'" if token == "''" else token[1:-1].replace("''", "'"))
+            out.append(_quoted(token))
         elif not token[0].isalpha():
             out.append(token.replace("%", "%%"))
         elif token[0] in codes and not (token[0] == "M" and len(token) > 2):
@@ -306,7 +322,8 @@ def to_iso8601(micros: int, zone: str, digits: int) -> str:
 def text_to_timestamptz(text: str, safe: bool) -> int | None:
     """CAST(varchar AS timestamp with time zone) as microseconds since 1970."""
     match = re.fullmatch(
-        r"\s*(\d+-\d{1,2}-\d{1,2})(?: (\d{1,2}:\d{1,2}(?::\d{1,2}(?:\.\d+)?)?))? ?([A-Za-z][\w/+-]*|[+-]\d\d:\d\d)?\s*",
+        r"\s*(\d+-\d{1,2}-\d{1,2})(?: (\d{1,2}:\d{1,2}(?::\d{1,2}(?:\.\d+)?)?))?"
+        r" ?([A-Za-z][\w/+-]*|[+-]\d\d:\d\d)?\s*",
         text,
     )
     try:
@@ -383,6 +400,29 @@ def from_base(text: str, radix: int) -> int:
         raise fail("INVALID_FUNCTION_ARGUMENT", f"Not a valid base-{radix} number: {text}") from None
 
 
+# DuckDB counts a function's parameters, so each of these has exactly its own.
+
+
+def _double_text(value: float) -> str:
+    return sql_double(value)
+
+
+def _real_text(value: float) -> str:
+    return sql_double(value, real=True)
+
+
+def _double_json(value: float) -> str:
+    return java_double(value)
+
+
+def _url_encode(text: str) -> str:
+    return quote_plus(text, safe="*-._")
+
+
+def _url_decode(text: str) -> str:
+    return unquote_plus(text)
+
+
 def _guard(function: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(function)
     def guarded(*arguments: Any) -> Any:
@@ -398,16 +438,16 @@ def _guard(function: Callable[..., Any]) -> Callable[..., Any]:
 
 _TEXT, _LONG, _FLAG = d.VARCHAR, d.BIGINT, d.BOOLEAN
 _FUNCTIONS: dict[str, tuple[Callable[..., Any], list[Any], Any]] = {
-    "trino_double_text": (lambda value: sql_double(value), [d.DOUBLE], _TEXT),
-    "trino_real_text": (lambda value: sql_double(value, real=True), [d.FLOAT], _TEXT),
-    "trino_double_json": (lambda value: java_double(value), [d.DOUBLE], _TEXT),
+    "trino_double_text": (_double_text, [d.DOUBLE], _TEXT),
+    "trino_real_text": (_real_text, [d.FLOAT], _TEXT),
+    "trino_double_json": (_double_json, [d.DOUBLE], _TEXT),
     "trino_truncate": (truncate_decimal, [_TEXT, d.INTEGER], _TEXT),
     "trino_cbrt": (cube_root, [d.DOUBLE], d.DOUBLE),
     "trino_decimal": (decimal_arithmetic, [_TEXT, _TEXT, _TEXT, d.INTEGER, _FLAG], _TEXT),
     "trino_avg": (decimal_average, [duckdb.list_type(_TEXT), d.INTEGER], _TEXT),
     "trino_from_base": (from_base, [_TEXT, _LONG], _LONG),
-    "trino_url_encode": (lambda text: quote_plus(text, safe="*-._"), [_TEXT], _TEXT),
-    "trino_url_decode": (lambda text: unquote_plus(text), [_TEXT], _TEXT),
+    "trino_url_encode": (_url_encode, [_TEXT], _TEXT),
+    "trino_url_decode": (_url_decode, [_TEXT], _TEXT),
     "trino_iso_micros": (iso_timestamp_micros, [_TEXT], _LONG),
     "trino_iso_days": (iso_date_days, [_TEXT], _LONG),
     "trino_format_datetime": (format_datetime, [_LONG, _TEXT, _TEXT], _TEXT),
@@ -440,6 +480,8 @@ _AFTER = (
 def install(connection: duckdb.DuckDBPyConnection) -> None:
     """Define all of them in the connection's database."""
     for name, (function, parameters, result) in _FUNCTIONS.items():
-        connection.create_function(name, _guard(function), parameters, result, null_handling="special")
+        connection.create_function(
+            name, _guard(function), parameters, result, null_handling=FunctionNullHandling.SPECIAL
+        )
     for macro in (*MACROS, *_AFTER):
         connection.execute(f"CREATE MACRO {macro}")

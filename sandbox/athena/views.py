@@ -1,7 +1,7 @@
 """Views in Glue as Athena keeps them: TableType VIRTUAL_VIEW, the definition base64 in ViewOriginalText.
 
-Source: facts/aws.md, "Athena and Glue"; the JSON is Trino's ConnectorViewDefinition. A view's columns are fixed when
-it is created: when its query has come to answer others, the view is stale and the query fails.
+Source: facts/aws.md, "Athena and Glue"; the JSON is Trino's ConnectorViewDefinition. A view's columns are
+fixed when it is created: when its query has come to answer others, the view is stale and the query fails.
 """
 
 import base64
@@ -77,6 +77,17 @@ def table_input(name: str, sql: str, database: str, names: list[str], types: lis
     }
 
 
+def is_hive(kind: Type) -> bool:
+    """Whether Glue has a name for the type: a view's columns, like a table's, are Hive's.
+
+    Athena refuses a view with a time zone in it (aws-sdk-pandas issue 86; prestodb/presto issue 22702): cast
+    to timestamp. JSON and intervals follow the same rule [unverified].
+    """
+    if kind.base in ("array", "map", "row"):
+        return all(is_hive(inner) for inner in kind.args)
+    return kind.base not in ("timestamptz", "json", "time", "interval_day", "interval_year")
+
+
 def hive_name(kind: Type) -> str:
     """A Trino type as Glue spells it."""
     if kind.base == "array":
@@ -91,13 +102,13 @@ def hive_name(kind: Type) -> str:
     return names.get(kind.base, str(kind) if kind.base == "decimal" else kind.base)
 
 
-def expand(statement: exp.Expression, definition: Callable[[exp.Table], GlueTable], database: str) -> None:
+def expand(statement: exp.Expr, definition: Callable[[exp.Table], GlueTable], database: str) -> None:
     """Put each view's query where its name stands, views of views included."""
     _expand(statement, definition, database, 0)
 
 
 def _expand(
-    statement: exp.Expression, definition: Callable[[exp.Table], GlueTable], database: str, depth: int
+    statement: exp.Expr, definition: Callable[[exp.Table], GlueTable], database: str, depth: int
 ) -> None:
     if depth > MAX_DEPTH:
         raise QueryError("INVALID_VIEW", "View is recursive")
@@ -134,13 +145,13 @@ def check(view: View, names: list[str], types: list[Type]) -> None:
     if len(names) != len(view.columns):
         raise QueryError(
             "INVALID_VIEW",
-            f"{where}: stored view column count ({len(view.columns)}) does not match column count derived from the "
-            f"view query analysis ({len(names)})",
+            f"{where}: stored view column count ({len(view.columns)}) does not match column count derived "
+            f"from the view query analysis ({len(names)})",
         )
     for number, ((name, stored), now, kind) in enumerate(zip(view.columns, names, types, strict=True)):
         if name != now or stored != kind.shown():
             raise QueryError(
                 "INVALID_VIEW",
-                f"{where}: column [{now}] of type {kind.shown()} projected from query view at position {number} "
-                f"cannot be coerced to column [{name}] of type {stored} stored in view definition",
+                f"{where}: column [{now}] of type {kind.shown()} projected from query view at position "
+                f"{number} cannot be coerced to column [{name}] of type {stored} stored in view definition",
             )

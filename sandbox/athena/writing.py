@@ -1,7 +1,7 @@
 """Statements that write data: CREATE TABLE AS, INSERT INTO, UNLOAD, as Parquet or JSON objects in S3.
 
-Source: Athena user guide, "Create a table from query results (CTAS)", "INSERT INTO", "UNLOAD"; for all three Athena
-leaves a manifest of the objects it wrote beside the result location.
+Source: Athena user guide, "Create a table from query results (CTAS)", "INSERT INTO", "UNLOAD"; for all three
+Athena leaves a manifest of the objects it wrote beside the result location.
 """
 
 import gzip

@@ -1,0 +1,3 @@
+SELECT change_id, n
+FROM changes
+ORDER BY change_id

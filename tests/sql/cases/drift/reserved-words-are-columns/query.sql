@@ -1,0 +1,3 @@
+SELECT change_id, "order", "select", "user", "values"
+FROM changes
+ORDER BY "order"

@@ -1,0 +1,3 @@
+SELECT change_id, n, length(n) AS characters
+FROM changes
+ORDER BY change_id

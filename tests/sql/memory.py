@@ -1,0 +1,98 @@
+"""A catalog and a store in memory: the engine's ports without an emulator."""
+
+import uuid
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from sandbox.athena.ports import StoredObject
+
+TABLE = dict[str, Any]
+
+
+class MemoryStore:
+    """Objects by bucket and key, each with the time it was written."""
+
+    def __init__(self) -> None:
+        self.objects: dict[tuple[str, str], tuple[bytes, str]] = {}
+        self._etags: dict[tuple[str, str], str] = {}
+        self.reads: list[str] = []
+
+    def add(
+        self, key: str, body: bytes, modified: str = "2026-11-20T12:00:00.000Z", bucket: str = "lake"
+    ) -> None:
+        """Put one object."""
+        self.objects[bucket, key] = (body, modified)
+        self._etags[bucket, key] = uuid.uuid4().hex  # no other test's object: the engine keeps what it parsed
+
+    def list_objects(self, bucket: str, prefix: str) -> Iterable[StoredObject]:
+        """Every object under the prefix, in key order."""
+        return list(self._under(bucket, prefix))
+
+    def _under(self, bucket: str, prefix: str) -> Iterator[StoredObject]:
+        for (held, key), (body, modified) in sorted(self.objects.items()):
+            if held == bucket and key.startswith(prefix):
+                yield StoredObject(bucket, key, len(body), self._etags[held, key], modified)
+
+    def read(self, stored: StoredObject) -> bytes:
+        """The object's bytes; the read is remembered."""
+        self.reads.append(stored.key)
+        return self.objects[stored.bucket, stored.key][0]
+
+    def write(self, bucket: str, key: str, body: bytes, content_type: str) -> None:  # noqa: ARG002  the port's
+        """Put one object."""
+        self.add(key, body, bucket=bucket)
+
+
+class MemoryCatalog:
+    """One Glue catalog; the database `ddb_lake` is there."""
+
+    def __init__(self) -> None:
+        self.held: dict[str, dict[str, TABLE]] = {"ddb_lake": {}}
+        self.registered: dict[tuple[str, str], list[dict[str, Any]]] = {}
+
+    def database(self, name: str) -> dict[str, Any] | None:
+        """The database, or None."""
+        return {"Name": name} if name in self.held else None
+
+    def databases(self) -> list[str]:
+        """Names of every database."""
+        return sorted(self.held)
+
+    def table(self, database: str, name: str) -> TABLE | None:
+        """The table or view, or None."""
+        found = self.held.get(database, {}).get(name)
+        return dict(found) if found else None
+
+    def tables(self, database: str) -> list[TABLE]:
+        """Every table and view of the database."""
+        return list(self.held[database].values())
+
+    def partitions(self, database: str, name: str) -> list[dict[str, Any]]:
+        """The registered partitions."""
+        return list(self.registered.get((database, name), []))
+
+    def put_table(self, database: str, table_input: TABLE, *, replace: bool) -> None:
+        """Create or replace a table."""
+        assert (table_input["Name"] in self.held[database]) == replace
+        self.held[database][table_input["Name"]] = {**table_input, "DatabaseName": database}
+
+    def drop_table(self, database: str, name: str) -> None:
+        """Delete a table."""
+        del self.held[database][name]
+
+    def put_partitions(self, database: str, name: str, partitions: list[dict[str, Any]]) -> None:
+        """Register partitions."""
+        self.registered.setdefault((database, name), []).extend(partitions)
+
+    def drop_partition(self, database: str, name: str, values: list[str]) -> None:
+        """Delete a partition."""
+        held = self.registered[database, name]
+        held[:] = [partition for partition in held if partition["Values"] != values]
+
+    def create_database(self, name: str, description: str, location: str) -> None:  # noqa: ARG002  the port's
+        """Create a database."""
+        self.held[name] = {}
+
+    def drop_database(self, name: str, *, cascade: bool) -> None:  # noqa: ARG002  the port's
+        """Delete a database."""
+        del self.held[name]

@@ -1,0 +1,63 @@
+"""Every golden case, on the sandbox's engine without a sandbox."""
+
+import re
+
+import pytest
+
+from sandbox.athena.results import to_csv
+from sandbox.athena.statements import kind_of, with_parameters
+from tests.sql import cases
+from tests.sql.lake import Lake
+
+FOLDERS = cases.folders()
+QUERIES = sorted(cases.QUERIES.glob("*.sql"))
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: f"{folder.parent.name}/{folder.name}")
+def test_case_answers_its_expected_rows(folder: cases.Path) -> None:
+    """The result object is the expected one, byte for byte: names, order, NULLs, empty texts."""
+    case = cases.load(folder)
+    lake = Lake(case.columns)
+    for key, body, modified in case.objects:
+        lake.store.add(key, body, modified)
+    sql = with_parameters(case.sql, case.parameters) if case.parameters else case.sql
+    result = lake.run(sql)
+    assert to_csv(result.columns, result.rows).decode() == case.expected.replace("{bucket}", "lake")
+
+
+def test_every_named_query_has_a_case() -> None:
+    """A query nobody has seen answer is not shipped."""
+    assert {path.stem for path in QUERIES} <= {folder.parent.name for folder in FOLDERS}
+
+
+@pytest.mark.parametrize("path", QUERIES, ids=lambda path: path.stem)
+def test_named_query_is_one_documented_statement(path: cases.Path) -> None:
+    """One SELECT a file; the comment before it says what it answers and which parameters it takes."""
+    text = path.read_text(encoding="utf-8")
+    head = re.match(r"(?:-- .+\n)+", text)
+    assert head is not None
+    placeholders = with_parameters(text, ["'x'"]).count("'x'") if "?" in text[head.end() :] else 0
+    assert ("Takes no parameter." in head.group()) == (placeholders == 0)
+    assert [f"Parameter {n + 1}:" in head.group() for n in range(placeholders)] == [True] * placeholders
+    assert kind_of(text).substatement == "SELECT"
+    assert text.endswith("\n")
+    assert ";" not in text[head.end() :]
+
+
+@pytest.mark.parametrize("path", QUERIES, ids=lambda path: path.stem)
+def test_named_query_answers_an_empty_lake(path: cases.Path) -> None:
+    """No object yet is no row, and no error."""
+    text = path.read_text(encoding="utf-8")
+    head = re.match(r"(?:-- .+\n)+", text)
+    assert head is not None
+    assert Lake().ask(with_parameters(text, ["'{}'"] if "?" in text[head.end() :] else [])) == []
+
+
+@pytest.mark.parametrize("name", ["newest-changes", "changes-by-day-and-type", "delivery-latency"])
+def test_named_query_reads_recent_days_alone(name: str) -> None:
+    """The condition on `dt` is one the engine prunes by, so a long history costs nothing."""
+    lake = Lake()
+    lake.put('{"change_id":"1"}', day="2026-01-01")
+    sql = (cases.QUERIES / f"{name}.sql").read_text(encoding="utf-8")
+    assert lake.run(sql).scanned_bytes == 0
+    assert lake.store.reads == []

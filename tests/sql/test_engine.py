@@ -1,0 +1,341 @@
+"""What the engine reads and what it leaves, what it counts, and how a query ends."""
+
+import threading
+import time
+
+import pytest
+
+from sandbox.athena.errors import CancelledError, QueryError
+from tests.sql.lake import Lake, column, table_of
+
+DAYS = ("2026-11-18", "2026-11-19", "2026-11-20")
+
+
+@pytest.fixture
+def week() -> Lake:
+    """One object a day over three days, a row each."""
+    lake = Lake()
+    for number, day in enumerate(DAYS):
+        lake.put(f'{{"change_id":"{number}","n":"{number}"}}', day=day)
+    return lake
+
+
+def failure(lake: Lake, sql: str) -> str:
+    """What a query fails with."""
+    with pytest.raises(QueryError) as raised:
+        lake.run(sql)
+    return str(raised.value)
+
+
+# What is read
+
+
+@pytest.mark.parametrize(
+    ("condition", "days"),
+    [
+        ("dt = '2026-11-19'", 1),
+        ("dt >= '2026-11-19'", 2),
+        ("dt IN ('2026-11-18', '2026-11-20')", 2),
+        ("dt BETWEEN '2026-11-19' AND '2026-11-20' AND n = '1'", 2),
+        ("date(dt) > DATE '2026-11-19'", 1),
+        ("dt >= date_format(current_date - INTERVAL '2' DAY, '%Y-%m-%d')", 2),
+        ("substr(dt, 9, 2) = '18' AND dt > '2026'", 1),
+        ("dt = '2026-11-19' OR n = '0'", 3),
+        ("dt LIKE '2026-11-%' AND NOT dt = '2026-11-20'", 2),
+        ("dt = '2026-12-24'", 0),
+        ("dt IS NULL", 0),
+        ("\"$path\" LIKE '%dt=2026-11-20%'", 1),
+    ],
+)
+def test_condition_on_a_day_reads_those_days(week: Lake, condition: str, days: int) -> None:
+    """Partition pruning: objects of other days are neither read nor counted, and the rows are the same."""
+    result = week.run(f"SELECT change_id FROM changes WHERE {condition}")  # noqa: S608  the cases above
+    assert len(week.store.reads) == days
+    assert result.scanned_bytes == sum(len(week.store.objects["lake", key][0]) for key in week.store.reads)
+    derived = condition.replace('"$path"', "p")  # on a derived table, where nothing is pruned
+    kept = week.ask(f'SELECT change_id FROM (SELECT *, "$path" AS p FROM changes) WHERE {derived}')  # noqa: S608
+    assert sorted(column(result.rows)) == sorted(column(kept))
+
+
+def test_outer_join_is_not_pruned_on_its_optional_side(week: Lake) -> None:
+    """`WHERE right.dt IS NULL` asks for rows without a partner; dropping partitions would invent some."""
+    rows = week.ask("""
+        SELECT l.change_id FROM changes AS l LEFT JOIN changes AS r ON l.change_id = r.change_id
+        WHERE r.dt IS NULL
+    """)
+    assert rows == []
+
+
+def test_each_mention_of_a_table_is_pruned_on_its_own(week: Lake) -> None:
+    """A self-join reads one day here and another there."""
+    result = week.run("""
+        SELECT a.n, b.n FROM changes AS a, changes AS b WHERE a.dt = '2026-11-18' AND b.dt = '2026-11-20'
+    """)
+    assert result.rows == [["0", "2"]]
+    assert len(week.store.reads) == 2
+
+
+def test_hidden_and_empty_objects_are_left_alone(week: Lake) -> None:
+    """Names that start with `_` or `.`, and objects of no bytes, are not data."""
+    week.put('{"change_id":"hidden"}', name="_part.gz")
+    week.put('{"change_id":"hidden"}', name=".part.gz")
+    week.put('{"change_id":"hidden"}', name="_temporary/part.gz")
+    week.put_bytes(b"", name="empty.gz")
+    assert week.ask("SELECT count(*) FROM changes") == [["3"]]
+
+
+def test_compression_follows_the_name(week: Lake) -> None:
+    """`.gz` is gunzipped, any other name read as it is; half a gzip object is an error, not half the rows."""
+    week.put_bytes(b'{"change_id":"plain"}\n', name="plain.json")
+    assert week.ask("SELECT count(*) FROM changes WHERE change_id = 'plain'") == [["1"]]
+    body = week.store.objects["lake", "data/dt=2026-11-20/ddb-lake-1.gz"][0]
+    week.put_bytes(body[: len(body) // 2], name="half.gz")
+    assert failure(week, "SELECT change_id FROM changes").startswith("HIVE_CURSOR_ERROR")
+
+
+def test_object_outside_the_range_is_not_there(week: Lake) -> None:
+    """A projected table has the days its range names, whatever lies in the bucket."""
+    week.put('{"change_id":"old"}', day="2019-12-31")
+    week.put('{"change_id":"tomorrow"}', day="2026-11-22")
+    week.put('{"change_id":"later"}', day="2026-11-23")
+    rows = week.ask("SELECT change_id FROM changes WHERE dt NOT LIKE '2026-11-1%' AND dt <> '2026-11-20'")
+    assert rows == [["tomorrow"]]
+
+
+def test_pseudocolumns_tell_where_a_row_lies(week: Lake) -> None:
+    """`"$path"`, `"$file_size"` and `"$file_modified_time"`, and none of them in `*`."""
+    path = week.put('{"change_id":"x"}', day="2026-11-17", modified="2026-11-17T10:00:00.123Z")
+    size = len(week.store.objects["lake", path.removeprefix("s3://lake/")][0])
+    rows = week.ask("""
+        SELECT "$path", "$file_size", "$file_modified_time" FROM changes WHERE dt = '2026-11-17'
+    """)
+    assert rows == [[path, str(size), "2026-11-17 10:00:00.123 UTC"]]
+    assert not [c.name for c in week.run("SELECT * FROM changes").columns if "$" in c.name]
+
+
+def test_second_query_reads_no_object_again(week: Lake) -> None:
+    """Parsed columns are kept by ETag; a changed object is read anew; both count as scanned."""
+    first = week.run("SELECT n FROM changes")
+    second = week.run("SELECT n FROM changes")
+    assert len(week.store.reads) == len(DAYS)
+    assert first.scanned_bytes == second.scanned_bytes
+    week.put('{"change_id":"9","n":"new"}', day=DAYS[0])
+    assert ["new"] in week.ask("SELECT n FROM changes")
+
+
+def test_column_declared_later_is_found_in_old_objects(week: Lake) -> None:
+    """What the catalog function adds to the table is read from objects that were there before."""
+    week.put('{"change_id":"1","fresh":"yes"}', day="2026-11-17")
+    week.ask("SELECT change_id FROM changes")
+    week.catalog.held["ddb_lake"]["changes"]["StorageDescriptor"]["Columns"].append(
+        {"Name": "fresh", "Type": "string"}
+    )
+    assert week.ask("SELECT fresh FROM changes WHERE fresh IS NOT NULL") == [["yes"]]
+
+
+def test_a_thousand_attributes_and_a_row_of_a_megabyte() -> None:
+    """DynamoDB's widest items are ordinary rows."""
+    names = [f"a{number}" for number in range(1_000)]
+    lake = Lake(names)
+    lake.put("{" + ",".join(f'"{name}":"{name}"' for name in names) + ',"change_id":"1"}')
+    lake.put('{"change_id":"2","a1":"' + "x" * 1_000_000 + '"}', day="2026-11-19")
+    assert lake.ask("SELECT a999, length(a1) FROM changes ORDER BY change_id") == [
+        ["a999", "2"],
+        [None, "1000000"],
+    ]
+    assert len(lake.run("SELECT * FROM changes").columns) == 1_011
+
+
+# Typed tables, such as the crawler's own
+
+
+def typed(columns: dict[str, str], *lines: str) -> Lake:
+    """A typed JSON table over these lines."""
+    lake = Lake()
+    lake.catalog.held["ddb_lake"]["typed"] = table_of(columns)
+    lake.store.add("typed/part.json", "".join(f"{line}\n" for line in lines).encode())
+    return lake
+
+
+def test_typed_columns_have_their_types() -> None:
+    """What the crawler infers is queryable: numbers, arrays, structs, nested as they are."""
+    columns = {
+        "n": "bigint",
+        "d": "double",
+        "l": "array<string>",
+        "s": "struct<a:int,b:string>",
+        "m": "map<string,int>",
+    }
+    columns |= {"f": "boolean", "x": "decimal(10,2)", "t": "timestamp", "y": "date"}
+    line = (
+        '{"n":5,"d":1.5,"l":["a",1],"s":{"a":1,"B":"x"},"m":{"k":2},"f":true,"x":"1.005",'
+        '"t":"2026-11-20T10:11:12.123Z","y":"2026-11-20"}'
+    )
+    result = typed(columns, line, "{}").run("SELECT *, s.b AS inner_b, l[2] AS second FROM typed ORDER BY n")
+    assert [c.type for c in result.columns] == [
+        "bigint",
+        "double",
+        "array",
+        "row",
+        "map",
+        "boolean",
+        "decimal",
+        "timestamp",
+        "date",
+        "varchar",
+        "varchar",
+    ]
+    assert " | ".join(map(str, result.rows[0])) == (
+        "5 | 1.5 | [a, 1] | {a=1, b=x} | {k=2} | true | 1.01 | 2026-11-20 10:11:12.123 | 2026-11-20 | x | 1"
+    )
+    assert result.rows[1][:-2] == [None] * 9
+
+
+@pytest.mark.parametrize(
+    ("kind", "value"),
+    [
+        ("bigint", '"x"'),
+        ("bigint", "{}"),
+        ("int", "3000000000"),
+        ("double", '"1,5"'),
+        ("struct<a:int>", "5"),
+        ("date", '"x"'),
+    ],
+)
+def test_drift_in_a_typed_column_is_bad_data(kind: str, value: str) -> None:
+    """HIVE_BAD_DATA, even with `ignore.malformed.json`, and only for queries that read the column."""
+    lake = typed({"id": "string", "v": kind}, f'{{"id":"1","v":{value}}}')
+    assert failure(lake, "SELECT v FROM typed").startswith("HIVE_BAD_DATA")
+    assert lake.ask("SELECT id FROM typed") == [["1"]]
+
+
+def test_malformed_line_fails_where_it_is_not_ignored() -> None:
+    """Without `ignore.malformed.json` a line that does not parse is HIVE_CURSOR_ERROR."""
+    lake = typed({"a": "string"}, '{"a":"1"}', '{"a"')
+    assert lake.ask("SELECT a FROM typed ORDER BY a") == [["1"], [None]]
+    lake.catalog.held["ddb_lake"]["typed"]["StorageDescriptor"]["SerdeInfo"]["Parameters"] = {}
+    assert failure(lake, "SELECT a FROM typed").startswith("HIVE_CURSOR_ERROR")
+
+
+def test_registered_partitions_of_a_table_without_projection() -> None:
+    """Folders count when the catalog has them; their values take the partition column's type."""
+    lake = Lake()
+    table = table_of({"a": "string"}, PartitionKeys=[{"Name": "year", "Type": "int"}])
+    lake.catalog.held["ddb_lake"]["typed"] = table
+    for year in (2025, 2026):
+        lake.store.add(f"typed/year={year}/part.json", f'{{"a":"{year}"}}\n'.encode())
+    assert lake.ask("SELECT a FROM typed") == []
+    lake.run("MSCK REPAIR TABLE typed")
+    result = lake.run("SELECT a, year FROM typed WHERE year + 1 > 2026")
+    assert result.rows == [["2026", "2026"]]
+    assert len(lake.store.reads) == 1
+
+
+def test_serde_the_sandbox_does_not_read_is_refused() -> None:
+    """No guess at another format."""
+    lake = typed({"a": "string"}, "1,2")
+    lake.catalog.held["ddb_lake"]["typed"]["StorageDescriptor"]["SerdeInfo"] = {
+        "SerializationLibrary": "org.apache.hadoop.hive.serde2.OpenCSVSerde"
+    }
+    assert "is not supported by the sandbox's Athena" in failure(lake, "SELECT a FROM typed")
+
+
+# How a query ends
+
+
+@pytest.mark.parametrize(
+    ("sql", "reason"),
+    [
+        (
+            "SELECT 1 FROM nope",
+            "TABLE_NOT_FOUND: line 1:15: Table 'awsdatacatalog.ddb_lake.nope' does not exist",
+        ),
+        ("SELECT 1 FROM a.nope", "SCHEMA_NOT_FOUND: line 1:15: Schema 'a' does not exist"),
+        ("SELECT 1 FROM x.y.z", "CATALOG_NOT_FOUND: line 1:15: Catalog 'x' not found"),
+        ("SELECT nope FROM changes", "COLUMN_NOT_FOUND: line 1:8: Column 'nope' cannot be resolved"),
+        (
+            "SELECT n AS m FROM changes WHERE m = '1'",
+            "COLUMN_NOT_FOUND: line 1:34: Column 'm' cannot be resolved",
+        ),
+        (
+            "SELECT * FROM changes WHERE n = 1",
+            "TYPE_MISMATCH: line 1:29: Cannot apply operator: varchar = integer",
+        ),
+        (
+            "SELECT sum(n) FROM changes",
+            "FUNCTION_NOT_FOUND: line 1:8: Unexpected parameters (varchar) for function sum",
+        ),
+        ("SELECT nope(n) FROM changes", "FUNCTION_NOT_FOUND: line 1:8: Function 'nope' not registered"),
+        ("SELECT CAST(n AS bigint) / 0 FROM changes", "DIVISION_BY_ZERO: Division by zero"),
+        ("SELECT CAST('x' AS bigint)", "INVALID_CAST_ARGUMENT: Cannot cast 'x' to BIGINT"),
+        (
+            "DELETE FROM changes",
+            "NOT_SUPPORTED: Modifying Hive table rows is only supported for transactional tables",
+        ),
+    ],
+)
+def test_failure_reads_as_athenas(week: Lake, sql: str, reason: str) -> None:
+    """The error's name, the place and the words that an Athena user searches for."""
+    assert failure(week, sql) == reason
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT soundex('x')",
+        "SELECT * FROM changes TABLESAMPLE BERNOULLI (10)",
+        "SELECT CAST('x' AS char(3))",
+        "EXPLAIN SELECT 1",
+        "ALTER TABLE changes RENAME TO x",
+        "CREATE TABLE t WITH (table_type = 'ICEBERG') AS SELECT 1 AS a",
+    ],
+)
+def test_what_the_sandbox_cannot_do_it_says(week: Lake, sql: str) -> None:
+    """A clear refusal that names the sandbox, never a wrong answer."""
+    assert "sandbox" in failure(week, sql)
+
+
+def test_scan_limit_cancels_before_anything_is_read(week: Lake) -> None:
+    """The workgroup's limit counts stored bytes, after pruning."""
+    with pytest.raises(CancelledError, match="Bytes scanned limit was exceeded"):
+        week.run("SELECT n FROM changes", scan_limit=100)
+    assert week.store.reads == []
+    assert week.run("SELECT n FROM changes WHERE dt = '2026-11-20'", scan_limit=100).rows == [["2"]]
+
+
+def test_running_query_can_be_cancelled() -> None:
+    """StopQueryExecution interrupts the engine, with its own reason."""
+    query = Lake().query()
+    threading.Timer(0.3, query.cancel, ["Query was cancelled by user"]).start()
+    started = time.monotonic()
+    with pytest.raises(CancelledError, match="cancelled by user"):
+        query.run(
+            "SELECT count(*) FROM UNNEST(sequence(1, 100000)) AS a(x), UNNEST(sequence(1, 1000000)) AS b(y)"
+        )
+    assert time.monotonic() - started < 20
+
+
+def test_queries_do_not_see_each_other(week: Lake) -> None:
+    """Several at once, each with its own tables and clock."""
+    results: dict[int, list[list[str | None]]] = {}
+
+    def ask(number: int) -> None:
+        results[number] = week.ask(f"SELECT count(*), {number} FROM changes AS a, changes AS b")  # noqa: S608
+
+    threads = [threading.Thread(target=ask, args=(number,)) for number in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert results == {number: [["9", str(number)]] for number in range(6)}
+
+
+def test_the_engine_reaches_no_file_and_no_network() -> None:
+    """DuckDB's own table functions and paths are no tables here."""
+    for sql in (
+        "SELECT * FROM read_csv('/etc/passwd')",
+        'SELECT * FROM "/etc/passwd"',
+        "SELECT getenv('HOME')",
+    ):
+        with pytest.raises(QueryError):
+            Lake().run(sql)
