@@ -27,22 +27,34 @@ class PolicyError(ValueError):
     """A policy document stands where it would be overlooked, or needs what is not modelled."""
 
 
-def launched(layout: str, templates: Mapping[str, dict[str, Any]] | None = None) -> dict[str, Stack]:
-    """Template kind → stack. The producer is launched with the consumer's outputs, filled in by name."""
+def launched(
+    layout: str,
+    templates: Mapping[str, dict[str, Any]] | None = None,
+    options: Mapping[str, str] | None = None,
+) -> dict[str, Stack]:
+    """Template kind → stack. The producer is launched with the consumer's outputs, filled in by name.
+
+    ``options`` are further parameters; each template takes those that it has.
+    """
 
     def template(kind: str) -> dict[str, Any]:
         return (templates or {}).get(kind) or shipped_template(kind)
 
+    def chosen(body: dict[str, Any], given: dict[str, str]) -> dict[str, str]:
+        return given | {key: value for key, value in (options or {}).items() if key in body["Parameters"]}
+
     if layout == "single-account":
-        given = {**_COMMON, **_CONSUMER, **_PRODUCER}
-        single = Stack(template(layout), name="ddb-lake", account=CONSUMER, region=REGION, parameters=given)
+        body = template(layout)
+        given = chosen(body, {**_COMMON, **_CONSUMER, **_PRODUCER})
+        single = Stack(body, name="ddb-lake", account=CONSUMER, region=REGION, parameters=given)
         return {"single-account": single}
+    body = template("consumer")
     consumer = Stack(
-        template("consumer"),
+        body,
         name="ddb-lake-consumer",
         account=CONSUMER,
         region=REGION,
-        parameters={**_COMMON, **_CONSUMER, "ProducerAccountId": PRODUCER},
+        parameters=chosen(body, {**_COMMON, **_CONSUMER, "ProducerAccountId": PRODUCER}),
     )
     body = template("producer")
     # As scripts.deploy fills them in: a parameter without a default takes the output of that name.
@@ -54,7 +66,7 @@ def launched(layout: str, templates: Mapping[str, dict[str, Any]] | None = None)
         name="ddb-lake-producer",
         account=PRODUCER,
         region=REGION,
-        parameters={**handed_over, **_COMMON, **_PRODUCER},
+        parameters=chosen(body, {**handed_over, **_COMMON, **_PRODUCER}),
     )
     return {"consumer": consumer, "producer": producer}
 
@@ -75,8 +87,13 @@ class Documents:
     endpoint: dict[str, str] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, layout: str, templates: Mapping[str, dict[str, Any]] | None = None) -> Documents:
-        return cls.of_stacks(layout, launched(layout, templates))
+    def of(
+        cls,
+        layout: str,
+        templates: Mapping[str, dict[str, Any]] | None = None,
+        options: Mapping[str, str] | None = None,
+    ) -> Documents:
+        return cls.of_stacks(layout, launched(layout, templates, options))
 
     @classmethod
     def of_stacks(cls, layout: str, stacks: dict[str, Stack]) -> Documents:

@@ -144,6 +144,42 @@ def test_a_policy_document_in_an_unknown_place_is_an_error() -> None:
         Documents.of("two-accounts", {"consumer": template})
 
 
+GATEWAYS, INTERFACES = (
+    {"S3Endpoint", "DynamoDbEndpoint"},
+    {"KinesisEndpoint", "FirehoseEndpoint", "KmsEndpoint"},
+)
+
+
+@pytest.mark.parametrize(
+    ("options", "differing"),
+    [
+        ({"ExistingTableName": "orders"}, {"DynamoDbEndpoint policy"}),
+        ({"CreateInterfaceEndpoints": "false"}, {f"{name} policy" for name in (*INTERFACES, "LogsEndpoint")}),
+        (
+            {"VpcId": "vpc-0a1b2c3d", "SubnetIds": "subnet-0a1b2c3d,subnet-1a1b2c3d"},
+            {f"{name} policy" for name in GATEWAYS},
+        ),
+        (
+            {"ShardCount": "4", "SortKeyName": "sk", "CrawlerSchedule": "", "AccessLogBucketName": "logs"},
+            set(),
+        ),
+    ],
+    ids=["adopted table", "no interface endpoints", "own VPC without routes", "other options"],
+)
+def test_an_option_changes_the_policies_it_is_about_and_no_others(
+    layout: str, ledgers: dict[str, Ledger], options: dict[str, str], differing: set[str]
+) -> None:
+    """What the ledger proves for the defaults holds for the other ways to launch the templates."""
+    before = ledgers[layout].documents.policies
+    after = Documents.of(layout, options=options).policies
+    changed = {
+        name
+        for name in {*before, *after}
+        if name not in before or name not in after or before[name].document != after[name].document
+    }
+    assert changed == differing
+
+
 @pytest.mark.parametrize(
     ("written", "message"),
     [
