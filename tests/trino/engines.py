@@ -32,7 +32,13 @@ class Both:
     def ask(
         self, sql: str, database: str = "", *, parameters: Sequence[str] = (), ordered: bool = True
     ) -> list[TextRow]:
-        """The rows both engines give, as Athena's text. Raises `DisagreementError`.
+        """The rows both engines give. Arguments and errors as `answer`."""
+        return self.answer(sql, database, parameters=parameters, ordered=ordered)[1]
+
+    def answer(
+        self, sql: str, database: str = "", *, parameters: Sequence[str] = (), ordered: bool = True
+    ) -> tuple[Columns, list[TextRow]]:
+        """Columns and rows that both engines give, in Athena's types and text. Raises `DisagreementError`.
 
         `parameters` are SQL literals for the question marks; `ordered=False` is for statements that leave the
         order open.
@@ -45,7 +51,7 @@ class Both:
             raise DisagreementError(f"columns of {sql!r}\n  Trino    {columns}\n  sandbox  {other_columns}")
         if rows != other_rows and (ordered or _bag(rows) != _bag(other_rows)):
             raise DisagreementError(f"rows of {sql!r}\n{_difference(rows, other_rows)}")
-        return rows
+        return columns, rows
 
 
 def with_parameters(sql: str, parameters: Sequence[str]) -> str:

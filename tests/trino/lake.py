@@ -45,7 +45,12 @@ class Lake:
         self._s3.put_object(Bucket=self.bucket, Key=key, Body=body)
 
     def declare(
-        self, table: str, columns: Sequence[str] = (), first_day: str = "", database: str = ""
+        self,
+        table: str,
+        columns: Sequence[str] = (),
+        first_day: str = "",
+        last_day: str = "NOW+1DAY",
+        database: str = "",
     ) -> str:
         """A table like the declared `changes` with `columns` more, on objects of its own; returns their root.
 
@@ -60,7 +65,7 @@ class Lake:
         more = [{"Name": column, "Type": "string"} for column in columns]
         parameters = {**made["Parameters"], "storage.location.template": f"{location}dt=${{dt}}/"}
         if first_day:
-            parameters["projection.dt.range"] = f"{first_day},NOW+1DAY"
+            parameters["projection.dt.range"] = f"{first_day},{last_day}"
         made |= {
             "Name": table,
             "Parameters": parameters,

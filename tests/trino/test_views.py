@@ -4,7 +4,7 @@ import pytest
 
 from tests.trino.client import Client
 from tests.trino.engines import Both
-from tests.trino.lake import Lake
+from tests.trino.lake import AthenaError, Lake
 from tests.trino.rows import item_lines
 
 DAY = "2026-11-19"
@@ -14,11 +14,9 @@ COLUMNS = {
     "n": "decimal(38,10)",
     "b": "bigint",
     "d": "double",
-    "at": "timestamp(3) with time zone",
     "day": "date",
     "flag": "boolean",
     "words": "array(varchar)",
-    "j": "json",
     "k": "map(varchar, varchar)",
     "r": "row(a bigint, b varchar)",
     "total": "decimal(38,2)",
@@ -30,11 +28,9 @@ SELECT
   try_cast(n AS decimal(38, 10)) AS n,
   try_cast(n AS bigint) AS b,
   try_cast(n AS double) AS "d",
-  from_iso8601_timestamp(change_time) AS at,
   CAST(from_iso8601_timestamp(change_time) AS date) AS day,
   n IS NOT NULL AS flag,
   CAST(json_parse(words) AS array(varchar)) AS words,
-  json_parse(words) AS j,
   CAST(MAP(ARRAY['pk'], ARRAY[pk]) AS map(varchar, varchar)) AS k,
   CAST(ROW(1, pk) AS row(a bigint, b varchar)) AS r,
   sum(try_cast(n AS decimal(10, 2))) OVER () AS total,
@@ -74,6 +70,18 @@ def test_a_view_answers_alike_in_both_engines(both: Both, viewed: Lake) -> None:
         [None, None, None],
         [None, None, None],
     ]
+
+
+@pytest.mark.parametrize("expression", ["from_iso8601_timestamp(change_time)", "json_parse(words)"])
+def test_a_type_that_glue_has_no_name_for_is_refused(viewed: Lake, expression: str) -> None:
+    """Athena refuses such a column of a view ("Unsupported Hive type"), so nothing half-made stays in Glue.
+
+    Trino alone would take it: it keeps a view's columns in its own text only.
+    """
+    with pytest.raises(AthenaError, match="Unsupported Hive type"):
+        viewed.query(f"CREATE VIEW refused AS SELECT {expression} AS c FROM viewed")
+    with pytest.raises(viewed.glue.exceptions.EntityNotFoundException):
+        viewed.glue.get_table(DatabaseName=viewed.database, Name="refused")
 
 
 def test_a_view_of_a_view_answers_alike(both: Both, viewed: Lake) -> None:

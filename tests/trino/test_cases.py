@@ -1,0 +1,49 @@
+"""Every golden case of tests/sql/cases on both engines."""
+
+import hashlib
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from tests.sql.cases import HERE, TODAY, Case, folders, load
+from tests.trino.engines import Both
+from tests.trino.lake import Lake, TextRow
+
+# Nobody can set the time at which S3 has stored an object: here it is read from the object's name, where the
+# cases have it. test_queries.py asks for the real column.
+_NAME = r"""regexp_extract("$path", '(\d{4}-\d\d-\d\d-\d\d-\d\d-\d\d)-[^-]+$', 1)"""
+WRITTEN = f"parse_datetime({_NAME}, 'yyyy-MM-dd-HH-mm-ss')"
+
+
+@cache
+def database_of(lake: Lake, objects: tuple[tuple[str, bytes], ...], columns: tuple[str, ...]) -> str:
+    """A database whose table `changes` holds exactly these objects: one for all cases that share a lake."""
+    database = f"case_{hashlib.sha256(repr((objects, columns)).encode()).hexdigest()[:12]}"
+    lake.create_database(database)
+    days = [key.split("dt=")[1].split("/")[0] for key, _ in objects]
+    root = lake.declare("changes", columns, min(days, default=TODAY), TODAY, database)
+    for key, body in objects:
+        lake.put_bytes(key.replace("data/", f"{root}/", 1), body)
+    return database
+
+
+def csv(columns: list[str], rows: list[TextRow]) -> str:
+    """A result object as Athena writes it."""
+    lines = [columns, *rows]
+    quoted = (
+        ",".join("" if one is None else '"' + one.replace('"', '""') + '"' for one in row) for row in lines
+    )
+    return "".join(f"{line}\n" for line in quoted)
+
+
+@pytest.mark.parametrize("folder", folders(), ids=lambda path: path.relative_to(HERE / "cases").as_posix())
+def test_a_golden_case_holds_on_trino(both: Both, folder: Path) -> None:
+    """The expected rows are Trino's own, and the sandbox's over the wire."""
+    case: Case = load(folder)
+    objects = tuple((key, body) for key, body, _ in case.objects)
+    database = database_of(both.lake, objects, tuple(case.columns))
+    sql = case.sql.replace('"$file_modified_time"', WRITTEN)
+    columns, rows = both.answer(sql, database, parameters=case.parameters)
+    place = f"s3://{both.lake.bucket}/tables/{database}/changes/"
+    assert csv([name for name, _ in columns], rows) == case.expected.replace("s3://{bucket}/data/", place)
