@@ -22,6 +22,7 @@ INSTALLED = (
     "sandbox.emulator.glue_tables",
     "sandbox.emulator.glue_versions",
     "sandbox.emulator.event_targets",
+    "sandbox.emulator.item_numbers",
     "sandbox.emulator.change_records",
     "sandbox.emulator.resource_names",
     "sandbox.emulator.log_group_resource",

@@ -22,17 +22,19 @@ _ITERATOR_SWEEP_SECONDS = 10.0
 _BODY = 3  # of extract_resource_arn's arguments after the service: method, path, headers, body, …
 
 
+def expire_records(stream: dict[str, Any], now: float | None = None) -> None:
+    """Drop the records of a stream that have outlived its retention at `now` (epoch seconds)."""
+    cutoff = (time.time() if now is None else now) - stream["RetentionPeriodHours"] * 3600
+    for shard in stream["shards"].values():
+        records = shard["records"]
+        if records and records[0]["ApproximateArrivalTimestamp"] < cutoff:
+            shard["records"] = [kept for kept in records if kept["ApproximateArrivalTimestamp"] >= cutoff]
+
+
 def install() -> None:
     """Drop what has expired only where something has, and know the stream behind an iterator."""
     expire_iterators = EXPIRE_ITERATORS.check()
     swept = 0.0
-
-    def expire_records(stream: dict[str, Any]) -> None:
-        cutoff = time.time() - stream["RetentionPeriodHours"] * 3600
-        for shard in stream["shards"].values():
-            records = shard["records"]
-            if records and records[0]["ApproximateArrivalTimestamp"] < cutoff:
-                shard["records"] = [kept for kept in records if kept["ApproximateArrivalTimestamp"] >= cutoff]
 
     def sweep_iterators() -> None:
         nonlocal swept

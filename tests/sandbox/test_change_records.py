@@ -144,6 +144,23 @@ def test_numbers_arrive_as_dynamodb_keeps_them(source: Source) -> None:
     assert kept == ["1", "7", "1000", "-0.5", "12345678901234567890123456789012345678", "0"]
 
 
+def test_arithmetic_and_partiql_keep_every_digit(source: Source) -> None:
+    """A sum has up to 38 digits, and a statement's parameter is trimmed like any other number."""
+    source.dynamodb.execute_statement(
+        Statement=f"""INSERT INTO "{source.table}" VALUE {{'pk':'a','{SORT}':1,'n':?}}""",
+        Parameters=[{"N": "01.50"}],
+    )
+    source.dynamodb.update_item(
+        TableName=source.table,
+        Key=source.key("a"),
+        UpdateExpression="SET big = n + :big",
+        ExpressionAttributeValues={":big": {"N": "1234567890123456789012345678901234567"}},
+    )
+
+    image = source.changes()[-1]["dynamodb"]["NewImage"]
+    assert (image["n"]["N"], image["big"]["N"]) == ("1.5", "1234567890123456789012345678901234568.5")
+
+
 def _put(source: Source) -> None:
     source.dynamodb.put_item(TableName=source.table, Item={**source.key("a"), "v": {"S": "new"}})
 

@@ -106,6 +106,29 @@ def test_a_protected_table_is_not_deleted(emulator: Sandbox, stacks: Stacks, uni
     assert emulator.session("producer").client("dynamodb").describe_table(TableName=unique)["Table"]
 
 
+def test_a_kept_table_is_not_in_the_way_of_the_next_stack(
+    emulator: Sandbox, stacks: Stacks, unique: str
+) -> None:
+    """A name that CloudFormation makes up is new with every stack, and stays through an update."""
+    table = table_resources(unique)["Table"]
+    del table["Properties"]["TableName"]
+    resources: Template = {"Table": {**table, "DeletionPolicy": "Retain"}}
+    stacks.create(unique, resources)
+    first = stacks.physical_id(unique, "Table")
+    changed = json.loads(json.dumps(resources))
+    changed["Table"]["Properties"]["DeletionProtectionEnabled"] = True
+    stacks.update(unique, changed)
+    assert stacks.physical_id(unique, "Table") == first
+
+    stacks.delete(unique)
+    stacks.create(unique, resources)
+    second = stacks.physical_id(unique, "Table")
+    assert first != second
+    assert first.startswith(f"{unique}-Table-")
+    kept = emulator.session("producer").client("dynamodb").list_tables()["TableNames"]
+    assert {first, second} <= set(kept)
+
+
 def bucket_resources(name: str, **properties: Any) -> Template:
     return {"Bucket": {"Type": "AWS::S3::Bucket", "Properties": {"BucketName": name, **properties}}}
 
