@@ -5,6 +5,7 @@ from typing import Final
 
 import orjson
 
+from transform_lambda.errors import AttributeValueError
 from transform_lambda.flatten import Image, as_sent, order_sets
 
 _DIGEST_BYTES: Final = 8
@@ -19,7 +20,11 @@ def canonical_json(image: Image) -> bytes:
     :raises AttributeValueError: image is not a map of AttributeValues
     :raises DepthError: nested deeper than any DynamoDB item
     """
-    return ordered_json(as_sent(image))
+    image = as_sent(image)
+    if type(image) is not dict:
+        raise AttributeValueError("an image is not an object")
+    order_sets(image.values())
+    return sorted_json(image)
 
 
 def image_digest(image: Image | None) -> str | None:
@@ -33,12 +38,6 @@ def image_digest(image: Image | None) -> str | None:
 def digest(canonical: bytes) -> str:
     """16 hex digits of BLAKE2b over a canonical text."""
     return hashlib.blake2b(canonical, digest_size=_DIGEST_BYTES).hexdigest()
-
-
-def ordered_json(image: Image) -> bytes:
-    """As canonical_json, for an image in JSON only, the sets of which are put in order in place."""
-    order_sets(image)
-    return sorted_json(image)
 
 
 def sorted_json(image: Image) -> bytes:

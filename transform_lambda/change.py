@@ -9,14 +9,19 @@ import re
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import lru_cache
-from itertools import chain
 from typing import Any, Final
 
 import orjson
 
-from transform_lambda.canonical import digest, ordered_json, sorted_json
-from transform_lambda.errors import ChangeShapeError, DepthError, DuplicateNameError, JsonError
-from transform_lambda.flatten import DEFAULT_MAX_DEPTH, Columns, Image, as_sent, with_columns
+from transform_lambda.canonical import digest, sorted_json
+from transform_lambda.errors import (
+    AttributeValueError,
+    ChangeShapeError,
+    DepthError,
+    DuplicateNameError,
+    JsonError,
+)
+from transform_lambda.flatten import DEFAULT_MAX_DEPTH, Columns, Image, as_sent, order_sets, with_columns
 
 # "Pattern: 0|([1-9]\d{0,128})" (Kinesis Data Streams API Reference, SequenceNumberRange): up to 129 digits.
 SEQUENCE_DIGITS: Final = 129
@@ -60,7 +65,8 @@ def change_time(value: Any, precision: Any = None) -> str:
     if unit is None:
         unit = 1_000_000 if value < _FIRST_MILLISECOND else 1_000 if value < _FIRST_MICROSECOND else 1
     try:
-        seconds, microseconds = divmod(round(value * unit), 1_000_000)
+        microseconds = value * unit if type(value) is int else round(value * unit)
+        seconds, microseconds = divmod(microseconds, 1_000_000)
         return f"{_second(seconds)}.{microseconds:06d}Z"
     except (ValueError, OverflowError, OSError):
         raise ChangeShapeError("ApproximateCreationDateTime is not in the years 1970 to 9999") from None
@@ -165,7 +171,10 @@ def transform(payload: bytes, sequence: Any = None, max_depth: int = DEFAULT_MAX
         record = orjson.loads(payload)
     except orjson.JSONDecodeError:
         raise JsonError("the payload is not one JSON document in UTF-8") from None
-    row, texts = _row(read_change(record, sequence), max_depth)
+    try:
+        row, texts = _row(read_change(record, sequence), max_depth)
+    except RecursionError:
+        raise DepthError("nested deeper than DynamoDB allows") from None
     _refuse_duplicate_names(payload, record, texts)
     return row_line(row)
 
@@ -175,14 +184,20 @@ _Texts = tuple[bytes, bytes | None, bytes | None]
 
 
 def _row(change: Change, max_depth: int) -> tuple[Columns, _Texts]:
-    keys, old, new = change.keys, change.old_image, change.new_image
+    old, new = change.old_image, change.new_image
+    for image in (old, new):
+        if image is not None and type(image) is not dict:
+            raise AttributeValueError("an image is not an object")
     # What the row shows: the item's new state, for a deletion its last one, else its keys.
-    item = old if change.change_type == "REMOVE" else new
+    if change.change_type == "REMOVE":
+        item, other = old, new
+    else:
+        item, other = new, old
     if item is None:
-        item = keys
-    keys_text = ordered_json(keys)
-    if not _KEY_TYPES.issuperset(chain.from_iterable(keys.values())):
-        raise ChangeShapeError("a key is not a string, a number or binary")
+        item = change.keys
+    # Flattening puts the sets of the item in order; what only the other image has is still to be ordered.
+    unordered = None if other is None else _share(other, item)
+    keys_text = _key_text(change.keys)
     row = with_columns(
         {
             "change_id": change.change_id,
@@ -199,15 +214,39 @@ def _row(change: Change, max_depth: int) -> tuple[Columns, _Texts]:
         item,
         max_depth,
     )
-    # Flattening has put the sets of the item in order; the other image still has to be.
+    if unordered:
+        order_sets(unordered)
     old_text = new_text = None
     if old is not None:
-        old_text = sorted_json(old) if item is old else ordered_json(old)
+        old_text = sorted_json(old)
         row["change_before"] = digest(old_text)
     if new is not None:
-        new_text = sorted_json(new) if item is new else ordered_json(new)
+        new_text = sorted_json(new)
         row["change_after"] = digest(new_text)
     return row, (keys_text, old_text, new_text)
+
+
+def _share(other: Image, item: Image) -> list[Any]:
+    """Let other have the values of item where they are equal (most are); returns the rest of its values."""
+    rest = []
+    of_item = item.get
+    for name, value in other.items():
+        twin = of_item(name)
+        if value == twin:
+            other[name] = twin
+        else:
+            rest.append(value)
+    return rest
+
+
+def _key_text(keys: Image) -> bytes:
+    """The canonical text of keys, which are scalars."""
+    for value in keys.values():
+        single = type(value) is dict and len(value) == 1
+        tag, content = next(iter(value.items())) if single else (None, None)
+        if tag not in _KEY_TYPES or type(content) is not str:
+            raise ChangeShapeError("a key is not a string, a number or binary")
+    return sorted_json(keys)
 
 
 def _refuse_duplicate_names(payload: bytes, record: dict[str, Any], texts: _Texts) -> None:

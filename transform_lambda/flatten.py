@@ -66,8 +66,6 @@ def number(text: Any) -> Any:
     """
     if type(text) is not str:
         raise AttributeValueError("a number is not text")
-    if len(text) <= _MAX_DIGITS and _PLAIN_NUMBER(text):
-        return orjson.Fragment(text)
     match = _JSON_NUMBER(text)
     if match is None:
         if _ANY_NUMBER(text) is None:
@@ -116,14 +114,14 @@ class _Names(dict[str, str]):
 
 
 class _Numbers(dict[str, Any]):
-    """Number as DynamoDB sent it → JSON value."""
+    """Number as DynamoDB sent it → JSON value; remembers the short and plain ones, which is most."""
 
-    def __missing__(self, text: str) -> Any:
-        value = number(text)
-        if len(text) <= _MEMO_TEXT:
-            if len(self) >= _MEMO_ENTRIES:
-                self.clear()
-            self[text] = value
+    def __missing__(self, text: Any) -> Any:
+        if type(text) is not str or len(text) > _MAX_DIGITS or not _PLAIN_NUMBER(text):
+            return number(text)
+        if len(self) >= _MEMO_ENTRIES:
+            self.clear()
+        value = self[text] = orjson.Fragment(text)
         return value
 
 
@@ -195,16 +193,15 @@ def with_columns(metadata: Columns, image: Image, max_depth: int) -> Columns:
     return metadata | columns | {"change_rescued": rescued}
 
 
-def order_sets(image: Image) -> None:
+def order_sets(values: Iterable[Any]) -> None:
     """Put the members of every set in code-point order, in place, and check types on the way.
 
-    :raises AttributeValueError: image is not a map of AttributeValues
+    :param values: AttributeValues
+    :raises AttributeValueError: something else is among them
     :raises DepthError: nested more than MAX_LEVELS deep
     """
-    if type(image) is not dict:
-        raise AttributeValueError("an image is not an object")
     try:
-        _order(image.values(), 1)
+        _order(values, 1)
     except RecordError:
         raise
     except _SHAPE_ERRORS:
@@ -235,16 +232,20 @@ def _fill(row: Columns, image: Image, names: _Names, level: int, max_depth: int,
             if budget[0] < 0:
                 raise RowTooLargeError("the names of the columns outgrow a response")
             leaves += _fill(row, content, inner, level + 1, max_depth, budget) - 1
+        elif tag == "L":
+            row[names[name]] = _array(content, level + 1)
         else:
             row[names[name]] = _plain(tag, content, level)
     return leaves
 
 
-def _array(values: list[Any], level: int) -> list[Any]:
+def _array(values: Any, level: int) -> list[Any]:
     """The values of a list as plain JSON values."""
+    if type(values) is not list:
+        raise AttributeValueError("L is not an array")
     if level > MAX_LEVELS:
         raise DepthError("nested deeper than DynamoDB allows")
-    array = []
+    array: list[Any] = []
     for value in values:
         [(tag, content)] = value.items()
         if tag == "S":
@@ -253,16 +254,20 @@ def _array(values: list[Any], level: int) -> list[Any]:
             array.append(content)
         elif tag == "N":
             array.append(_NUMBERS[content])
+        elif tag == "M":
+            array.append(_object(content, level + 1))
         else:
             array.append(_plain(tag, content, level))
     return array
 
 
-def _object(members: dict[str, Any], level: int) -> dict[str, Any]:
+def _object(members: Any, level: int) -> dict[str, Any]:
     """A map that has no columns of its own as a plain JSON object, under its own names."""
+    if type(members) is not dict:
+        raise AttributeValueError("M is not an object")
     if level > MAX_LEVELS:
         raise DepthError("nested deeper than DynamoDB allows")
-    plain = {}
+    plain: dict[str, Any] = {}
     for name, value in members.items():
         [(tag, content)] = value.items()
         if tag == "S":
@@ -278,13 +283,7 @@ def _object(members: dict[str, Any], level: int) -> dict[str, Any]:
 
 def _plain(tag: str, content: Any, level: int) -> Any:  # noqa: PLR0911, PLR0912 - a branch a type
     """The content of one AttributeValue as a plain JSON value."""
-    if tag == "M":
-        if type(content) is dict:
-            return _object(content, level + 1)
-    elif tag == "L":
-        if type(content) is list:
-            return _array(content, level + 1)
-    elif tag == "BOOL":
+    if tag == "BOOL":
         if type(content) is bool:
             return content
     elif tag == "SS":
@@ -298,6 +297,10 @@ def _plain(tag: str, content: Any, level: int) -> Any:  # noqa: PLR0911, PLR0912
         return _checked_base64(content)
     elif tag == "BS":
         return [_checked_base64(member) for member in _ordered(content)]
+    elif tag == "M":
+        return _object(content, level + 1)
+    elif tag == "L":
+        return _array(content, level + 1)
     elif tag == "S":
         if type(content) is str:
             return content

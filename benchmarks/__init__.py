@@ -1,0 +1,1 @@
+"""Throughput of the transform function beside its peers: `python -m benchmarks`."""
