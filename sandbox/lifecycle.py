@@ -61,7 +61,7 @@ class Stack:
     def deploy_command(self) -> list[str]:
         """The command line a user launches it with on AWS."""
         command = [sys.executable, "-m", "scripts.deploy", self.kind, "--stack-name", self.name]
-        command += ["--profile", self.profile, "--output", "json", "--yes", "--arch", "host"]
+        command += ["--profile", self.profile, "--output", "json", "--yes"]
         if self.template:
             command += ["--template", str(self.template.resolve())]
         for parameter in self.parameters:
