@@ -2,65 +2,65 @@
 
 Source: Athena user guide, "Access to databases and tables in the AWS Glue Data Catalog" and "Control access
 to Amazon S3 from Athena": the caller needs the Glue actions on catalog, database and table, and the S3
-actions on the data and on the result location. The emulator's own evaluator decides: one verdict for every
-call.
+actions on the data and on the result location. The emulator's own checks decide, keys and bucket policies
+included, so that a query and a direct call get one verdict.
 """
 
 from dataclasses import dataclass
 from typing import Any
 
 from ministack.core import iam_evaluator
+from ministack.core.iam_actions import s3_service_context
 from ministack.services import s3
 
 from sandbox.athena.errors import AccessDeniedError
 
+_METHODS = {"s3:GetObject": "GET", "s3:ListBucket": "GET", "s3:PutObject": "PUT"}
+# What a call made on behalf of the caller carries (IAM user guide, "AWS global condition context keys").
+_FORWARDED = {"aws:CalledVia": ["athena.amazonaws.com"], "aws:ViaAWSService": "true"}
+
 
 @dataclass(frozen=True)
 class Caller:
-    """Who started the query: account, Region and, under AUTH, the principal with its policies."""
+    """Who started the query: account, Region and the access key; None where nothing is authorised at all."""
 
     account: str
     region: str
-    principal: iam_evaluator.PrincipalInfo | None
+    access_key: str | None
 
     def may(self, action: str, resource: str, context: dict[str, Any] | None = None) -> bool:
-        """Whether identity policies, limits and the resource's own policy allow the action."""
-        principal = self.principal
-        if principal is None:
+        """Whether the caller's own call of the action would be allowed. Runs in the request's context."""
+        if self.access_key is None:
             return True
-        evaluation = iam_evaluator.EvalContext(
-            principal_arn=principal.arn,
-            principal_type=principal.type,
-            principal_account=principal.account,
-            action=action,
+        service = action.split(":", 1)[0]
+        denied = iam_evaluator.enforce(
+            self.access_key,
+            action,
+            service,
+            self.region,
             resource_arn=resource,
-            region=self.region,
-            secure_transport=True,
-            # aws:CalledVia is what a forward access session of Athena carries (IAM user guide, global keys).
-            service_context={
-                "aws:calledvia": ["athena.amazonaws.com"],
-                "aws:viaawsservice": "true",
-                **(context or {}),
-            },
-            principal_keys=principal.keys,
+            service_context={**_FORWARDED, **(context or {})},
         )
-        owner = self.account
-        policy = None
-        if action.startswith("s3:"):
-            found = s3.bucket_policy_for_arn(resource)
-            bucket = resource.removeprefix("arn:aws:s3:::").split("/", 1)[0]
-            owner = s3._bucket_owner_account(bucket) or self.account
-            policy = found[0] if found else None
-        if principal.policies is None:  # an account's root: everything of its own account
-            if owner == self.account:
-                return True
-            identity = iam_evaluator.EvalResult("Allow", principal.arn)
-        else:
-            identity = iam_evaluator.evaluate(evaluation, principal.policies, *principal.limits)
-        verdict = iam_evaluator.combine_resource_policy(
-            identity, evaluation, policy, owner, limits=principal.limits
+        return denied is None
+
+    def may_s3(self, action: str, bucket: str, key: str, headers: dict[str, str] | None = None) -> bool:
+        """The same of an S3 action on a key, or on a prefix to list; a foreign bucket must admit it too."""
+        if self.access_key is None:
+            return True
+        listing = action == "s3:ListBucket"
+        path, query = f"/{bucket}" if listing else f"/{bucket}/{key}", {"prefix": key} if listing else {}
+        context = s3_service_context(action, query, path, headers or {})
+        if not self.may(action, f"arn:aws:s3:::{path[1:]}", context):
+            return False
+        owner = s3._bucket_owner_account(bucket)
+        if owner in (None, self.account):
+            return True
+        object_key = "" if listing else key
+        return bool(
+            s3._foreign_bucket_allows(
+                owner, bucket, object_key, _METHODS[action], query, self.account, headers
+            )
         )
-        return bool(verdict.decision == "Allow")
 
     def require_glue(self, action: str, database: str, table: str | None = None) -> None:
         """Raise unless the caller has the Glue action on catalog, database and table."""
@@ -72,12 +72,7 @@ class Caller:
             if not self.may(action, resource):
                 raise AccessDeniedError(
                     "",
-                    f"Insufficient permissions to execute the query. User: {self.arn} is not authorized to "
-                    f"perform: {action} on resource: {resource} because no identity-based policy allows the "
-                    f"{action} action",
+                    f"Insufficient permissions to execute the query. User: {iam_evaluator.caller_arn()} is "
+                    f"not authorized to perform: {action} on resource: {resource} because no identity-based "
+                    f"policy allows the {action} action",
                 )
-
-    @property
-    def arn(self) -> str:
-        """The principal's ARN."""
-        return self.principal.arn if self.principal else f"arn:aws:iam::{self.account}:root"

@@ -4,13 +4,14 @@ Source: Athena API reference (StartQueryExecution, GetQueryExecution, GetQueryRe
 ListQueryExecutions, BatchGetQueryExecution). Workgroups, named queries, catalogs and tags stay MiniStack's.
 """
 
+import json
 from typing import Any
+from urllib.parse import urlsplit
 
 from ministack import app
-from ministack.core import iam_evaluator
 from ministack.core.responses import error_response_json, get_account_id, get_region, json_response
 from ministack.core.router import extract_access_key_id
-from ministack.services import athena
+from ministack.services import athena, s3
 
 from sandbox.athena import executions, results, statements
 from sandbox.athena.access import Caller
@@ -40,12 +41,7 @@ class RequestError(Exception):
 def current_caller(headers: dict[str, str], query_params: dict[str, Any]) -> Caller:
     """Who sent the request being served."""
     account, region = get_account_id(), get_region()
-    if not app.AUTH:
-        return Caller(account, region, None)
-    principal = iam_evaluator.resolve_principal(extract_access_key_id(headers, query_params), account)
-    if isinstance(principal, iam_evaluator.AuthError):
-        raise RequestError(principal.message, principal.code)
-    return Caller(account, region, principal)
+    return Caller(account, region, extract_access_key_id(headers, query_params) if app.AUTH else None)
 
 
 def _workgroup(name: str) -> dict[str, Any]:
@@ -72,6 +68,10 @@ def _output(request: dict[str, Any], workgroup: dict[str, Any]) -> tuple[str, di
         )
     if not str(location).startswith("s3://"):
         raise RequestError("outputLocation is not a valid S3 path.")
+    bucket = urlsplit(str(location)).netloc
+    owner = s3._bucket_owner_account(bucket)
+    if owner is None or chosen.get("ExpectedBucketOwner", owner) != owner:
+        raise RequestError(f"Unable to verify/create output bucket {bucket}")
     return str(location), dict(chosen.get("EncryptionConfiguration") or {})
 
 
@@ -148,8 +148,10 @@ def get_query_execution(request: dict[str, Any], _: Caller) -> dict[str, Any]:
     return {"QueryExecution": _public(_execution(request))}
 
 
-def get_query_results(request: dict[str, Any], _: Caller) -> dict[str, Any]:
-    """GetQueryResults, a page of at most 1,000 rows, the header row included."""
+def get_query_results(request: dict[str, Any], caller: Caller) -> dict[str, Any]:
+    """GetQueryResults, a page of at most 1,000 rows, the header row included; it reads the caller's S3
+    object.
+    """
     execution = _execution(request)
     if execution.state == "FAILED":
         raise RequestError(
@@ -160,6 +162,13 @@ def get_query_results(request: dict[str, Any], _: Caller) -> dict[str, Any]:
         raise RequestError("Query did not finish successfully. Final query state: CANCELLED")
     if execution.state != "SUCCEEDED" or execution.result is None:
         raise RequestError(f"Query has not yet finished. Current state: {execution.state}")
+    location = urlsplit(execution.record["ResultConfiguration"]["OutputLocation"])
+    if not caller.may_s3("s3:GetObject", location.netloc, location.path.lstrip("/")):
+        raise RequestError(
+            "You do not seem to have access to the S3 location of your query results. Please confirm your "
+            "account has access to the S3 location where your query results are saved and try again. If "
+            "specifying an expected bucket owner, confirm the bucket is owned by the expected account."
+        )
     token = str(request.get("NextToken") or "0")
     limit = int(request.get("MaxResults") or MAX_RESULTS)
     if not token.isdigit():
@@ -238,12 +247,15 @@ OPERATIONS = {
 }
 
 
-def answer(
-    action: str, request: dict[str, Any], headers: dict[str, str], query_params: dict[str, Any]
-) -> Response:
+def answer(action: str, body: bytes, headers: dict[str, str], query_params: dict[str, Any]) -> Response:
     """One call of an operation this module answers."""
     try:
-        body = OPERATIONS[action](request, current_caller(headers, query_params))
+        request = json.loads(body or b"{}")
+        if not isinstance(request, dict):
+            raise RequestError("The request is not a JSON object", "SerializationException")
+        answered = OPERATIONS[action](request, current_caller(headers, query_params))
     except RequestError as error:
         return error.response()
-    return json_response(body)  # type: ignore[no-any-return]
+    except ValueError:
+        return RequestError("The request is not valid", "SerializationException").response()
+    return json_response(answered)  # type: ignore[no-any-return]

@@ -27,7 +27,7 @@ class EmulatedStore:
     def list_objects(self, bucket: str, prefix: str) -> Iterable[StoredObject]:
         """Every current object under the prefix, in key order."""
         owner = self._owner(bucket)
-        if not self._caller.may("s3:ListBucket", f"arn:aws:s3:::{bucket}", {"s3:prefix": prefix}):
+        if not self._caller.may_s3("s3:ListBucket", bucket, prefix):
             raise _denied("s3:ListBucket", bucket, prefix)
         with request_scope(owner, get_region()):
             objects = dict(s3._buckets[bucket]["objects"])
@@ -50,7 +50,7 @@ class EmulatedStore:
 
     def require_read(self, stored: StoredObject) -> None:
         """Raise unless the caller may read the object."""
-        if not self._caller.may("s3:GetObject", f"arn:aws:s3:::{stored.bucket}/{stored.key}"):
+        if not self._caller.may_s3("s3:GetObject", stored.bucket, stored.key):
             raise _denied("s3:GetObject", stored.bucket, stored.key)
 
     def write(self, bucket: str, key: str, body: bytes, content_type: str) -> None:
@@ -62,7 +62,7 @@ class EmulatedStore:
         owner = s3._bucket_owner_account(bucket)
         if owner is None:
             raise QueryError("", f"Unable to verify/create output bucket {bucket}")
-        if not self._caller.may("s3:PutObject", f"arn:aws:s3:::{bucket}/{key}", headers):
+        if not self._caller.may_s3("s3:PutObject", bucket, key, headers):
             raise _denied("s3:PutObject", bucket, key)
         with request_scope(str(owner), get_region()):
             status, _, answer = s3._put_object(
