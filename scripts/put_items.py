@@ -24,6 +24,7 @@ import sys
 import threading
 import time
 import uuid
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from decimal import Decimal
@@ -447,7 +448,7 @@ class Source:
                 f"{self.path} is not UTF-8 text",
                 "Convert it (`iconv -t UTF-8`), or unpack it if it is packed.",
             ) from None
-        except (gzip.BadGzipFile, EOFError, zlib_error()):
+        except (gzip.BadGzipFile, EOFError, zlib.error):
             raise CommandError(f"{self.path} is a damaged GZIP file", "Fetch it again.") from None
 
     def _json(self, file: io.TextIOBase) -> Iterator[Record]:
@@ -570,13 +571,6 @@ class Source:
         return columns
 
 
-def zlib_error() -> type[Exception]:
-    """What a damaged GZIP stream raises."""
-    import zlib  # noqa: PLC0415
-
-    return zlib.error
-
-
 def _kind(value: Any) -> str:
     """A JSON value's kind, in words."""
     if isinstance(value, Number):
@@ -643,7 +637,7 @@ def describe(client: Any, name: str, region: str) -> Table:
         )
     *_, arn_region, account, _ = found["TableArn"].split(":")
     return Table(
-        found["TableName"],
+        name,  # as it was given: another account's table is written by its ARN
         account,
         arn_region,
         {key["AttributeName"]: key["KeyType"] for key in found["KeySchema"]},
@@ -694,6 +688,31 @@ def sample(table: Table, token: str) -> tuple[Item, Item]:
     return key, {name: value for name, value in attributes.items() if name not in table.types}
 
 
+def update(attributes: Item) -> dict[str, Any]:
+    """The sample's update: values set (a nested one too), added to a set, removed; of what the sample has."""
+    actions = {
+        "SET": {"price": "#price = :price", "address": "#address.#city = :city"},
+        "REMOVE": {"lines": "#lines"},
+        "ADD": {"tags": "#tags :tags"},
+    }
+    values = {
+        ":price": {"N": "24.99"},
+        ":city": {"S": "São Paulo"},
+        ":tags": {"SS": ["updated"]},
+    }
+    clauses = {
+        verb: ", ".join(text for name, text in texts.items() if name in attributes)
+        for verb, texts in actions.items()
+    }
+    expression = " ".join(f"{verb} {text}" for verb, text in clauses.items() if text)
+    used = set(re.findall(r"[#:]\w+", expression))
+    return {
+        "UpdateExpression": expression,
+        "ExpressionAttributeNames": {name: name[1:] for name in sorted(used) if name.startswith("#")},
+        "ExpressionAttributeValues": {name: value for name, value in values.items() if name in used},
+    }
+
+
 def put_sample(client: Any, table: Table, say: Callable[[str], None]) -> dict[str, Any]:
     """Insert, update and delete one sample item; what was done, as a document."""
     key, attributes = sample(table, uuid.uuid4().hex[:12])
@@ -708,17 +727,7 @@ def put_sample(client: Any, table: Table, say: Callable[[str], None]) -> dict[st
         )
         done.append("INSERT")
         say("INSERT  put-item: one item with attributes of all ten types")
-        client.update_item(
-            TableName=table.name,
-            Key=key,
-            UpdateExpression="SET #price = :price, #address.#city = :city REMOVE #lines ADD #tags :tags",
-            ExpressionAttributeNames=_names("price", "address", "city", "lines", "tags"),
-            ExpressionAttributeValues={
-                ":price": {"N": "24.99"},
-                ":city": {"S": "São Paulo"},
-                ":tags": {"SS": ["updated"]},
-            },
-        )
+        client.update_item(TableName=table.name, Key=key, **update(attributes))
         done.append("MODIFY")
         say("MODIFY  update-item: another price and city, one tag more, no lines")
     finally:
@@ -727,10 +736,6 @@ def put_sample(client: Any, table: Table, say: Callable[[str], None]) -> dict[st
             done.append("REMOVE")
             say("REMOVE  delete-item: gone from the table, its last state stays in the lake")
     return {"changes": done, "key": _readable(key)}
-
-
-def _names(*names: str) -> dict[str, str]:
-    return {f"#{name}": name for name in names}
 
 
 def _readable(key: Item) -> dict[str, Any]:
@@ -831,7 +836,7 @@ class Writer:
         while requests:
             try:
                 answer = self._client.batch_write_item(RequestItems={self.table.name: requests})
-                left = answer.get("UnprocessedItems", {}).get(self.table.name, [])
+                left = [r for rest in answer.get("UnprocessedItems", {}).values() for r in rest]
             except ClientError as error:
                 if _code(error) not in THROTTLES:
                     raise

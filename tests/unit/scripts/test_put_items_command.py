@@ -177,6 +177,8 @@ def test_a_table_that_is_not_ready_is_waited_for_by_the_user() -> None:
 
 def test_account_and_region_come_from_the_tables_arn() -> None:
     """So that they are right for a table of another account, too."""
+    arn = "arn:aws:dynamodb:eu-west-1:222222222222:table/orders"
+    assert put_items.describe(Tables(arn), arn, "us-east-1").name == arn, "writes must name the other account"
     table = put_items.describe(Tables("orders"), "orders", "eu-west-1")
     assert (table.account, table.region, table.keys, table.types) == (
         "222222222222",

@@ -154,6 +154,7 @@ def test_a_typed_key_says_that_the_record_is_dynamodb_json() -> None:
         (keyed(gsi="text"), "gsi: is of type S; it is an index's key of table t, of type B"),
         (keyed(a={"b": [1, {"c": "\ud800"}]}), "a.b[1].c: holds half a character"),
         (keyed(a={"": 1}), "a.: its name has 0 bytes"),
+        (keyed(**{"x" * 1_000_000: 1}), "x" * 57 + "...: its name has 1,000,000 bytes"),
         (keyed(a="x" * 409_600), "DynamoDB takes 409,600 an item"),
         (keyed(a=float("nan")), "NaN is no JSON value"),
         (keyed(n=10**40 + 1), "n: has 41 significant digits"),

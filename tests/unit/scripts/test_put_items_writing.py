@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 import threading
 from collections import Counter
 from collections.abc import Callable
@@ -216,6 +217,19 @@ def test_the_sample_fits_the_tables_keys_and_indexes(type_: str, value_type: typ
     assert set(key) == {"State#Date", "price"}
     assert isinstance(next(iter(key["State#Date"].values())), value_type)
     assert not {"title", "price"} & set(attributes)
+
+
+@pytest.mark.parametrize("taken", ["price", "address", "tags", "lines"])
+def test_the_update_names_only_what_the_sample_has(taken: str) -> None:
+    """A key cannot be updated, and a path needs its map: what a key took is left out."""
+    table = Table("t", "1", "r", {"pk": "HASH", taken: "RANGE"}, {"pk": "S", taken: "S"})
+    _, attributes = sample(table, "0123456789ab")
+    request = put_items.update(attributes)
+    names, values = request["ExpressionAttributeNames"], request["ExpressionAttributeValues"]
+    assert f"#{taken}" not in names
+    used = set(re.findall(r"[#:]\w+", request["UpdateExpression"]))
+    assert used == set(names) | set(values)
+    assert set(names.values()) - {"city"} <= set(attributes)
 
 
 def test_a_sample_whose_update_is_refused_is_taken_away_again() -> None:
