@@ -9,9 +9,32 @@ from tests.policies.documents import LAYOUTS, Documents
 from tests.policies.ledger import Ledger, Verdict
 
 
+def _left_out() -> str | None:
+    """Why the simulator cannot run here; None when it can, or when CI has to see it fail."""
+    try:
+        toolbox.node()
+    except toolbox.ToolMissingError as missing:
+        return None if toolbox.in_ci() else str(missing)
+    return None
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Without Node leave out what needs the simulator, as a whole instead of skip by skip."""
+    if _left_out():
+        needing = [item for item in items if "simulator" in getattr(item, "fixturenames", ())]
+        config.hook.pytest_deselected(items=needing)
+        items[:] = [item for item in items if item not in needing]
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """One line says what was left out."""
+    if reason := _left_out():
+        terminalreporter.write_line(f"left out: {reason}")
+
+
 @pytest.fixture(scope="session")
 def simulator() -> None:
-    """Needs the policy simulator; without Node the test is left out, except in CI, where it fails."""
+    """Needs the policy simulator; where it cannot be installed the test is left out, in CI it fails."""
     try:
         toolbox.install_simulator()
     except toolbox.ToolMissingError as missing:

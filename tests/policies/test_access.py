@@ -68,7 +68,10 @@ def test_without_node_one_line_says_what_is_left_out(
         assert toolbox.main() == 0
         said = capsys.readouterr().err
         assert said.count("\n") == 1
-        assert "the access ledger, the policy mutants and the second opinion are left out" in said
+        assert (
+            "the access ledger, its mutants, the second opinion and the agreement in motion are left out"
+            in said
+        )
         monkeypatch.setenv("CI", "true")
         assert toolbox.main() == 1
     finally:

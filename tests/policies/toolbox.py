@@ -40,7 +40,7 @@ class ToolMissingError(RuntimeError):
 @lru_cache(maxsize=1)
 def node() -> str:
     """The path of a Node that is new enough."""
-    left_out = "the access ledger, the policy mutants and the second opinion are left out"
+    left_out = "the access ledger, its mutants, the second opinion and the agreement in motion are left out"
     path = shutil.which("node")
     if path is None or shutil.which("npm") is None:
         raise ToolMissingError(f"Node {OLDEST_NODE} or newer with npm is not installed: {left_out}")
