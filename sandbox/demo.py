@@ -186,7 +186,8 @@ def stranger_is_denied(lake: Lake) -> bool:
 
 def _a_changed_key(lake: Lake) -> str:
     """The key of one item that has more than one change, as `change_key` spells it."""
-    sql = "SELECT change_key FROM changes WHERE revision IS NOT NULL GROUP BY 1 ORDER BY count(*) DESC, 1 LIMIT 1"
+    workload = "SELECT change_key FROM changes WHERE revision IS NOT NULL"
+    sql = f"{workload} GROUP BY 1 ORDER BY count(*) DESC, 1 LIMIT 1"
     command = [sys.executable, "-m", "scripts.query", "--profile", "consumer", "--workgroup", lake.workgroup]
     done = subprocess.run(
         [*command, "--database", lake.database, "--output", "json", sql],
