@@ -75,7 +75,7 @@ def _serve(options: argparse.Namespace) -> int:
         for name, value in sandbox.profiles.environment().items():
             print(f"export {name}={value}", flush=True)
         if overriding := accounts.overriding_variables(os.environ):
-            print(f"unset these first, they go before the profiles: {' '.join(overriding)}", file=sys.stderr)
+            print(f"unset {' '.join(overriding)}  # first: they go before the profiles", file=sys.stderr)
         print(f"serving; logs are in {sandbox.folder}; Ctrl-C ends it", file=sys.stderr)
         while not stop.wait(0.5):
             for child in sandbox.children:
@@ -112,6 +112,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options, rest = parser.parse_known_args(arguments)
     if rest and options.verb != "check":  # check has a command line of its own
         parser.error(f"unrecognized arguments: {' '.join(rest)}")
+    signal.signal(signal.SIGTERM, _end)
     try:
         if options.verb == "serve":
             return _serve(options)

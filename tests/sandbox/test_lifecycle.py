@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from sandbox.lifecycle import Sandbox
 from sandbox.processes import REPOSITORY
 
 pytestmark = pytest.mark.sandbox
@@ -147,6 +148,44 @@ def test_children_die_with_a_killed_sandbox(tmp_path: Path) -> None:
     while any(alive(pid) for name, pid in pids.items() if name != "sandbox") and time.monotonic() < deadline:
         time.sleep(0.1)
     assert [name for name, pid in pids.items() if name != "sandbox" and alive(pid)] == []
+
+
+def test_a_terminated_sandbox_ends_the_command_first(tmp_path: Path) -> None:
+    """SIGTERM reaches the command, and the exit code is the signal's."""
+    seen = tmp_path / "state.json"
+    command = [*SANDBOX, "exec", "--no-stacks", "--", sys.executable, "-c", COPY_STATE, str(seen)]
+    sandbox = subprocess.Popen(command, cwd=REPOSITORY, stderr=subprocess.DEVNULL)
+    pids = wait_for(seen)["pids"]
+    sandbox.terminate()
+
+    assert sandbox.wait(timeout=20) == 128 + signal.SIGTERM
+    assert isinstance(pids, dict)
+    assert not any(alive(pid) for pid in pids.values())
+
+
+KILL_EMULATOR = """
+import json, os, signal, time
+state = json.load(open(os.environ["SANDBOX_STATE"] + "/state.json"))
+os.kill(state["pids"]["emulator"], signal.SIGKILL)
+time.sleep(1)
+"""
+
+
+def test_a_sandbox_that_breaks_under_the_command_is_no_success() -> None:
+    """The command ended well, the emulator did not: the run says so and fails."""
+    done = run("exec", "--no-stacks", "--", sys.executable, "-c", KILL_EMULATOR)
+
+    assert done.returncode == 1
+    assert "emulator process ended" in done.stderr
+
+
+def test_two_sandboxes_know_nothing_of_each_other() -> None:
+    """Ports, accounts and folders are their own."""
+    with Sandbox() as one, Sandbox() as other:
+        one.session("producer").client("s3").create_bucket(Bucket="here")
+
+        assert one.endpoint != other.endpoint
+        assert other.session("producer").client("s3").list_buckets()["Buckets"] == []
 
 
 def test_serve_prints_two_export_lines_and_ends_with_the_signal() -> None:
