@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.policies import access, toolbox
+from tests.policies import access
 from tests.policies.access import PAGE, markdown, page_with, rows
 from tests.policies.ledger import LedgerError, Verdict
 
@@ -54,25 +54,3 @@ def test_a_page_without_markers_is_an_error_that_says_which_line_to_put_back() -
     """The matrix is never written somewhere else."""
     with pytest.raises(LedgerError, match="lacks the line <!-- access matrix: begin"):
         page_with("matrix", "# Security\n")
-
-
-def test_without_node_one_line_says_what_is_left_out(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """A laptop without Node still runs everything else; CI does not pass without the proof."""
-    monkeypatch.setattr(toolbox.shutil, "which", lambda _: None)
-    monkeypatch.setattr(toolbox, "install_checkov", lambda: None)
-    toolbox.node.cache_clear()
-    try:
-        monkeypatch.delenv("CI", raising=False)
-        assert toolbox.main() == 0
-        said = capsys.readouterr().err
-        assert said.count("\n") == 1
-        assert (
-            "the access ledger, its mutants, the second opinion and the agreement in motion are left out"
-            in said
-        )
-        monkeypatch.setenv("CI", "true")
-        assert toolbox.main() == 1
-    finally:
-        toolbox.node.cache_clear()

@@ -1,0 +1,89 @@
+"""The tools that judge the policies are pinned, come without host names, and stay out of the product."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+
+import pytest
+
+from tests.policies import toolbox
+
+PRODUCT = ("transform_lambda", "catalog_lambda", "scripts", "sandbox", "athena", "glue", "benchmarks")
+
+
+def test_simulator_is_pinned_with_hashes_and_without_hosts() -> None:
+    """The lock is the same behind every registry, and what it names cannot be exchanged."""
+    lock = json.loads((toolbox.SIMULATOR / "package-lock.json").read_text(encoding="utf-8"))
+    packages = {name.removeprefix("node_modules/"): entry for name, entry in lock["packages"].items() if name}
+    assert packages["@cloud-copilot/iam-simulate"]["version"] == "0.1.173"
+    assert [
+        name for name, entry in packages.items() if not entry.get("integrity", "").startswith("sha512-")
+    ] == []
+    assert "resolved" not in json.dumps(lock)
+    assert "://" not in json.dumps(lock)
+
+
+def test_checkov_is_pinned_with_hashes() -> None:
+    """Every line of its lock is an exact version, held to its hashes."""
+    lines = toolbox.CHECKOV_LOCK.read_text(encoding="utf-8").splitlines()
+    pins = [line for line in lines if line and not line.startswith((" ", "#"))]
+    assert any(pin.startswith("checkov==") for pin in pins)
+    assert [pin for pin in pins if "==" not in pin or not pin.rstrip().endswith("\\")] == []
+
+
+def test_nothing_of_the_product_knows_the_simulator() -> None:
+    """It is AGPL-3.0: a program run from outside by the tests, never imported, never shipped."""
+    found = [
+        path.relative_to(toolbox.ROOT).as_posix()
+        for folder in PRODUCT
+        for path in (toolbox.ROOT / folder).rglob("*")
+        if path.suffix in {".py", ".sql", ".yaml", ".json"}
+        and "cloud-copilot" in path.read_text(errors="replace")
+    ]
+    assert found == []
+
+
+def test_installed_tools_are_no_part_of_the_repository() -> None:
+    """node_modules and the tools' environments are caches, ignored by git."""
+    ignored = [toolbox.SIMULATOR / "node_modules" / "x", toolbox.CHECKOV_HOME / "x"]
+    done = subprocess.run(
+        ["git", "check-ignore", *map(str, ignored)],
+        cwd=toolbox.ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert len(done.stdout.splitlines()) == len(ignored)
+
+
+def test_without_node_one_line_says_what_is_left_out(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A laptop without Node still runs everything else; CI does not pass without the proof."""
+    monkeypatch.setattr(toolbox.shutil, "which", lambda _: None)
+    monkeypatch.setattr(toolbox, "install_checkov", lambda: None)
+    toolbox.node.cache_clear()
+    try:
+        monkeypatch.delenv("CI", raising=False)
+        assert toolbox.main() == 0
+        said = capsys.readouterr().err
+        assert said.count("\n") == 1
+        assert "the access ledger, its mutants, the second opinion" in said
+        monkeypatch.setenv("CI", "true")
+        assert toolbox.main() == 1
+    finally:
+        toolbox.node.cache_clear()
+
+
+def test_an_old_node_is_named_with_the_version_that_is_needed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The message says what to install."""
+    old = subprocess.CompletedProcess([], 0, stdout="v18.20.4\n")
+    monkeypatch.setattr(toolbox.shutil, "which", lambda name: f"/usr/bin/{name}")
+    monkeypatch.setattr(toolbox.subprocess, "run", lambda *_, **__: old)
+    toolbox.node.cache_clear()
+    try:
+        with pytest.raises(toolbox.ToolMissingError, match=r"Node 20 or newer is needed, this is v18\.20\.4"):
+            toolbox.node()
+    finally:
+        toolbox.node.cache_clear()
