@@ -20,15 +20,18 @@ _STOP_SECONDS = 1.0  # nothing in a child is worth waiting for longer
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
-def exit_with_parent() -> None:
+def exit_with_parent(leaving: Path | None = None) -> None:
     """End this process when its standard input closes, that is, when the process that started it is gone.
 
-    A pipe rather than PR_SET_PDEATHSIG, because it also works on macOS and also survives SIGKILL.
+    A pipe rather than PR_SET_PDEATHSIG, because it works on macOS too. The folder `leaving` goes as well: a
+    parent that was killed could not remove it.
     """
 
     def watch() -> None:
         while os.read(0, 4096):
             pass
+        if leaving:
+            shutil.rmtree(leaving, ignore_errors=True)
         os.kill(os.getpid(), signal.SIGTERM)
         time.sleep(_STOP_SECONDS)
         os._exit(1)

@@ -47,10 +47,11 @@ def _ignore_abandoned_connections(loop: asyncio.AbstractEventLoop, context: dict
 
 def main(descriptor: int) -> None:
     """Serve until the parent is gone."""
-    exit_with_parent()
+    state = Path(os.environ["SANDBOX_STATE"])
+    exit_with_parent(leaving=state)
     for name in INSTALLED:
         import_module(name).install()
-    lambda_runtime.install(Path(os.environ["SANDBOX_STATE"]) / "lambda-runtime")
+    lambda_runtime.install(state / "lambda-runtime")
     from hypercorn.asyncio import serve  # noqa: PLC0415  after the seams: what they patch is not yet in use
     from hypercorn.config import Config  # noqa: PLC0415
     from ministack import app  # noqa: PLC0415

@@ -132,12 +132,13 @@ def test_a_failing_launch_shows_deploys_error() -> None:
 
 
 def test_children_die_with_a_killed_sandbox(tmp_path: Path) -> None:
-    """SIGKILL leaves no chance to clean up: emulator, delivery and the command end by themselves."""
+    """SIGKILL leaves no chance to clean up: emulator, delivery, command and folder go by themselves."""
     seen = tmp_path / "state.json"
     command = [*SANDBOX, "exec", "--no-stacks", "--", sys.executable, "-c", COPY_STATE, str(seen)]
     sandbox = subprocess.Popen(command, cwd=REPOSITORY, stderr=subprocess.DEVNULL)
     try:
-        pids = wait_for(seen)["pids"]
+        state = wait_for(seen)
+        pids, folder = state["pids"], Path(str(state["ca_bundle"])).parent
         assert isinstance(pids, dict)
         assert {"sandbox", "emulator", "delivery"} <= set(pids)
     finally:
@@ -148,6 +149,7 @@ def test_children_die_with_a_killed_sandbox(tmp_path: Path) -> None:
     while any(alive(pid) for name, pid in pids.items() if name != "sandbox") and time.monotonic() < deadline:
         time.sleep(0.1)
     assert [name for name, pid in pids.items() if name != "sandbox" and alive(pid)] == []
+    assert not folder.exists()
 
 
 def test_a_terminated_sandbox_ends_the_command_first(tmp_path: Path) -> None:
