@@ -100,9 +100,11 @@ def start_query_execution(request: dict[str, Any], caller: Caller) -> dict[str, 
     workgroup = _workgroup(name)
     location, encryption = _output(request, workgroup)
     token = request.get("ClientRequestToken")
-    marker = executions.request_token(caller.account, token, request) if token else ""
-    for execution in athena._executions.values():
-        if marker and execution.record.get("_token") == marker:
+    marker = (sql, name, str(request.get("ExecutionParameters")))
+    for execution in athena._executions.values() if token else ():
+        if execution.record.get("_token") == token:
+            if execution.record["_request"] != marker:
+                raise RequestError("Idempotent parameters do not match")
             return {"QueryExecutionId": execution.record["QueryExecutionId"]}
     try:
         kind = statements.kind_of(sql)
@@ -120,7 +122,7 @@ def start_query_execution(request: dict[str, Any], caller: Caller) -> dict[str, 
     record = executions.new_record(
         sql, kind, workgroup=name, context=context, output=location, encryption=encryption
     )
-    record["_token"], record["_running"] = marker, running
+    record["_token"], record["_request"], record["_running"] = token, marker, running
     if parameters:
         record["ExecutionParameters"] = parameters
     cutoff = (workgroup.get("Configuration") or {}).get("BytesScannedCutoffPerQuery")

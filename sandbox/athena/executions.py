@@ -1,7 +1,6 @@
 """The life of a query execution: queued, running, and how it ended; its result in memory and in S3."""
 
 import contextvars
-import hashlib
 import logging
 import threading
 import time
@@ -172,9 +171,3 @@ def _write(execution: Execution, result: results.Result, store: EmulatedStore) -
             "the S3 bucket. If you are encrypting query results with KMS key, please ensure you are allowed "
             "to access your KMS key",
         ) from None
-
-
-def request_token(account: str, token: str, request: dict[str, Any]) -> str:
-    """What makes two StartQueryExecution calls one: token, text, context, workgroup."""
-    parts = [account, token, str(request.get("QueryString")), str(request.get("WorkGroup"))]
-    return hashlib.sha256("\0".join(parts).encode()).hexdigest()

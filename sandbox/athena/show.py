@@ -16,8 +16,10 @@ if TYPE_CHECKING:
     from sandbox.athena.engine import Query
 
 
-def _lines(name: str, lines: list[str]) -> results.Result:
-    return results.Result([results.column_of(name, "string")], [[line] for line in lines], text=True)
+def _lines(names: str, lines: list[str]) -> results.Result:
+    """Lines of text; where one holds several columns, tabs part them, and GetQueryResults has one value."""
+    columns = [results.column_of(name, "string") for name in names.split()]
+    return results.Result(columns, [[line] for line in lines], text=True)
 
 
 def _filter(names: list[str], pattern: str | None) -> list[str]:
@@ -84,7 +86,9 @@ def properties(query: "Query", match: re.Match[str]) -> results.Result:
     _, _, table = existing(query, match.group(1))
     wanted = match.group(2)
     pairs = sorted((table.get("Parameters") or {}).items())
-    return _lines("prpt_name", [f"{key}\t{value}" for key, value in pairs if wanted in (None, key)])
+    return _lines(
+        "prpt_name prpt_value", [f"{key}\t{value}" for key, value in pairs if wanted in (None, key)]
+    )
 
 
 def create_view(query: "Query", match: re.Match[str]) -> results.Result:
@@ -92,7 +96,7 @@ def create_view(query: "Query", match: re.Match[str]) -> results.Result:
     database, name, table = existing(query, match.group(1))
     if not glue_views.is_view(table):
         raise QueryError("", f"Relation 'awsdatacatalog.{database}.{name}' is a table, not a view")
-    return _lines("Create View", [f"CREATE VIEW {name} AS", *glue_views.decode(table).sql.splitlines()])
+    return _lines("create_view", [f"CREATE VIEW {name} AS", *glue_views.decode(table).sql.splitlines()])
 
 
 def create_table(query: "Query", match: re.Match[str]) -> results.Result:
@@ -136,7 +140,7 @@ def describe(query: "Query", match: re.Match[str]) -> results.Result:
     if keys:
         lines += ["", "# Partition Information", "# col_name\tdata_type\tcomment", ""]
         lines += [_described(key) for key in keys]
-    return _lines("col_name", lines)
+    return _lines("col_name data_type comment", lines)
 
 
 def _described(column: dict[str, Any]) -> str:

@@ -7,6 +7,7 @@ SQL: its forms are recognised here by their first words, everything else is pars
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import sqlglot
 from sqlglot import exp
@@ -204,13 +205,23 @@ def with_parameters(sql: str, parameters: list[str]) -> str:
             f"line 1:1: Incorrect number of parameters: expected {len(places)} but found {len(parameters)}"
         )
     for place, text in reversed(list(zip(places, parameters, strict=True))):
-        try:
-            value = sqlglot.parse_one(text, read=AthenaSql)
-        except SqlglotError:
-            value = None
-        if value is None or value.find(exp.Column, exp.Query):
-            raise MalformedQueryError(
-                f"line {place.line}:{place.col}: an execution parameter is not a literal"
-            )
-        sql = f"{sql[: place.start]}{text}{sql[place.end + 1 :]}"
+        where = f"line {place.line}:{place.col}"
+        sql = f"{sql[: place.start]}{_parameter(text, where)}{sql[place.end + 1 :]}"
     return sql
+
+
+def _parameter(text: str, where: str) -> str:
+    """One value as it is put in: an expression over literals, in brackets unless it is one alone."""
+    try:
+        values = sqlglot.parse(text, read=AthenaSql)
+    except SqlglotError:
+        values = []
+    value: Any = values[0] if len(values) == 1 else None
+    if value is None or value.find(exp.Column, exp.Query, exp.Placeholder):
+        raise MalformedQueryError(f"{where}: an execution parameter is not a literal")
+    written = str(value.sql(dialect=AthenaSql, comments=False))
+    return (
+        written
+        if isinstance(value, exp.Literal | exp.Neg | exp.Null | exp.Boolean | exp.Cast)
+        else f"({written})"
+    )

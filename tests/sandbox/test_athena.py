@@ -1,0 +1,313 @@
+"""The Athena API over the emulator: executions, results, workgroups, and whose permissions decide."""
+
+import json
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from sandbox.lifecycle import Sandbox
+from tests.sandbox.athena_scene import DAY, Scene, allow, document, make_scene
+
+pytestmark = pytest.mark.sandbox
+
+
+@pytest.fixture
+def scene(emulator: Sandbox, unique: str) -> Scene:
+    """A lake with one object of two rows."""
+    made = make_scene(emulator, unique)
+    made.put('{"change_id":"1","pk":"a","n":1.50}', '{"change_id":"2","pk":"b","n":null}')
+    return made
+
+
+# Executions and results
+
+
+def test_query_answers_through_the_api(scene: Scene) -> None:
+    """StartQueryExecution, GetQueryExecution and GetQueryResults as a client sees them."""
+    stored = scene.put('{"change_id":"3"}', day="2026-11-19")
+    execution = scene.run(
+        "SELECT change_id, n, count(*) OVER () FROM changes WHERE dt = '2026-11-20' ORDER BY 1"
+    )
+    answer = scene.session.client("athena").get_query_results(QueryExecutionId=execution["QueryExecutionId"])
+    rows = [[datum.get("VarCharValue") for datum in row["Data"]] for row in answer["ResultSet"]["Rows"]]
+    assert rows == [["change_id", "n", "_col2"], ["1", "1.50", "2"], ["2", None, "2"]]
+    columns = answer["ResultSet"]["ResultSetMetadata"]["ColumnInfo"]
+    assert [(c["Name"], c["Type"]) for c in columns] == [
+        ("change_id", "varchar"),
+        ("n", "varchar"),
+        ("_col2", "bigint"),
+    ]
+    assert (execution["StatementType"], execution["SubstatementType"]) == ("DML", "SELECT")
+    assert execution["EngineVersion"]["EffectiveEngineVersion"] == "Athena engine version 3"
+    listed = scene.session.client("s3").list_objects_v2(Bucket=scene.name, Prefix=f"data/dt={DAY}")[
+        "Contents"
+    ]
+    assert execution["Statistics"]["DataScannedInBytes"] == sum(entry["Size"] for entry in listed) != stored
+
+
+def test_results_come_in_pages(scene: Scene) -> None:
+    """The header row counts, NextToken goes on, and the last page has none."""
+    identifier = scene.start("SELECT x FROM UNNEST(sequence(1, 2500)) AS t(x)")
+    scene.finish(identifier)
+    pages = list(
+        scene.session.client("athena")
+        .get_paginator("get_query_results")
+        .paginate(QueryExecutionId=identifier)
+    )
+    values = [row["Data"][0]["VarCharValue"] for page in pages for row in page["ResultSet"]["Rows"]]
+    assert [len(page["ResultSet"]["Rows"]) for page in pages] == [1000, 1000, 501]
+    assert values == ["x", *map(str, range(1, 2501))]
+
+
+def test_result_object_is_written_as_the_workgroup_says(scene: Scene) -> None:
+    """CSV with NULL as nothing under the enforced location, whatever the request asks, under the workgroup's
+    key.
+    """
+    execution = scene.run(
+        "SELECT change_id, n, '' AS e FROM changes ORDER BY 1",
+        ResultConfiguration={"OutputLocation": f"s3://{scene.name}/elsewhere/"},
+    )
+    location = execution["ResultConfiguration"]["OutputLocation"]
+    assert location == f"s3://{scene.name}/results/{execution['QueryExecutionId']}.csv"
+    key = location.removeprefix(f"s3://{scene.name}/")
+    found = scene.session.client("s3").get_object(Bucket=scene.name, Key=key)
+    assert found["Body"].read().decode() == '"change_id","n","e"\n"1","1.50",""\n"2",,""\n'
+    assert (found["ServerSideEncryption"], found["SSEKMSKeyId"]) == ("aws:kms", scene.key)
+    metadata = scene.session.client("s3").get_object(Bucket=scene.name, Key=f"{key}.metadata")["Body"].read()
+    assert [column["Name"] for column in json.loads(metadata)["columns"]] == ["change_id", "n", "e"]
+
+
+def test_workgroup_that_enforces_nothing_leaves_the_location_to_the_request(scene: Scene) -> None:
+    """Without enforcement the request's own location counts; without any there is none to write to."""
+    scene.session.client("athena").create_work_group(
+        Name=f"{scene.name}-free", Configuration={"EnforceWorkGroupConfiguration": False}
+    )
+    asked = {"OutputLocation": f"s3://{scene.name}/results/mine/"}
+    execution = scene.run("SELECT 1", WorkGroup=f"{scene.name}-free", ResultConfiguration=asked)
+    assert execution["ResultConfiguration"]["OutputLocation"].startswith(asked["OutputLocation"])
+    assert "No output location provided" in scene.refused("SELECT 1", WorkGroup=f"{scene.name}-free")
+    nowhere = {"OutputLocation": "s3://no-such-bucket-anywhere/"}
+    assert "Unable to verify/create output bucket" in scene.refused(
+        "SELECT 1", WorkGroup=f"{scene.name}-free", ResultConfiguration=nowhere
+    )
+
+
+@pytest.mark.parametrize(
+    ("sql", "more", "message"),
+    [
+        ("SELEC 1", {}, "InvalidRequestException: line 1:"),
+        ("SELECT 1; SELECT 2", {}, "Only one sql statement is allowed"),
+        (" ", {}, "InvalidRequestException"),
+        ("SELECT 1", {"WorkGroup": "no-such-group"}, "WorkGroup is not found. WorkGroup: no-such-group"),
+        ("SELECT ?", {"ExecutionParameters": ["1", "2"]}, "expected 1 but found 2"),
+        ("SELECT ?", {"ExecutionParameters": ["1; DROP TABLE changes"]}, "is not a literal"),
+        ("SELECT '" + "x" * 262_144 + "'", {}, "exceeds the maximum"),
+    ],
+)
+def test_request_that_cannot_run_is_refused_at_once(
+    scene: Scene, sql: str, more: dict[str, Any], message: str
+) -> None:
+    """No execution is made of what does not parse or names no workgroup."""
+    assert message in scene.refused(sql, **more)
+
+
+def test_failed_query_says_why(scene: Scene) -> None:
+    """FAILED with the engine's reason, AthenaError, and no results to fetch."""
+    execution = scene.run("SELECT nope FROM changes")
+    status = execution["Status"]
+    assert status["State"] == "FAILED"
+    assert status["StateChangeReason"] == "COLUMN_NOT_FOUND: line 1:8: Column 'nope' cannot be resolved"
+    assert (status["AthenaError"]["ErrorCategory"], status["AthenaError"]["Retryable"]) == (2, False)
+    with pytest.raises(ClientError, match="Final query state: FAILED"):
+        scene.session.client("athena").get_query_results(QueryExecutionId=execution["QueryExecutionId"])
+
+
+def test_scan_limit_of_the_workgroup_cancels(scene: Scene) -> None:
+    """A query over the limit (10 MB is the least AWS takes) is cancelled with Athena's reason; a pruned one
+    passes.
+    """
+    scene.put('{"change_id":"3"}', day="2026-11-19")
+    big = b'{"change_id":"big","pk":"' + b"x" * 10_000_000 + b'"}'
+    scene.session.client("s3").put_object(Bucket=scene.name, Key=f"data/dt={DAY}/big.json", Body=big)
+    status = scene.run("SELECT pk FROM changes")["Status"]
+    assert (status["State"], status["StateChangeReason"]) == (
+        "CANCELLED", "Query cancelled! : Bytes scanned limit was exceeded",
+    )  # fmt: skip
+    assert scene.rows("SELECT change_id FROM changes WHERE dt = '2026-11-19'") == [["3"]]
+
+
+def test_running_query_can_be_stopped(scene: Scene) -> None:
+    """StopQueryExecution cancels; stopping what has ended changes nothing."""
+    identifier = scene.start(
+        "SELECT count(*) FROM UNNEST(sequence(1,100000)) a(x), UNNEST(sequence(1,1000000)) b(y)"
+    )
+    time.sleep(0.3)
+    scene.session.client("athena").stop_query_execution(QueryExecutionId=identifier)
+    assert scene.finish(identifier)["Status"]["State"] == "CANCELLED"
+    done = scene.run("SELECT 1")
+    scene.session.client("athena").stop_query_execution(QueryExecutionId=done["QueryExecutionId"])
+    assert scene.finish(done["QueryExecutionId"])["Status"]["State"] == "SUCCEEDED"
+
+
+def test_token_makes_two_requests_one(scene: Scene) -> None:
+    """ClientRequestToken: the same request again is the same execution; another query needs another token."""
+    token = "t" * 32
+    first = scene.start("SELECT 1", ClientRequestToken=token)
+    assert scene.start("SELECT 1", ClientRequestToken=token) == first
+    assert "Idempotent parameters do not match" in scene.refused("SELECT 2", ClientRequestToken=token)
+    assert scene.start("SELECT 1") != first
+
+
+def test_executions_are_listed_and_fetched_together(scene: Scene) -> None:
+    """ListQueryExecutions newest first, by workgroup; BatchGetQueryExecution names what it does not know."""
+    athena = scene.session.client("athena")
+    made = [scene.run(f"SELECT {number}")["QueryExecutionId"] for number in range(3)]
+    assert athena.list_query_executions(WorkGroup=scene.name)["QueryExecutionIds"] == made[::-1]
+    first = athena.list_query_executions(WorkGroup=scene.name, MaxResults=2)
+    rest = athena.list_query_executions(WorkGroup=scene.name, MaxResults=2, NextToken=first["NextToken"])
+    assert first["QueryExecutionIds"] + rest["QueryExecutionIds"] == made[::-1]
+    unknown = "00000000-0000-0000-0000-000000000000"
+    batch = athena.batch_get_query_execution(QueryExecutionIds=[*made, unknown])
+    assert [e["Query"] for e in batch["QueryExecutions"]] == ["SELECT 0", "SELECT 1", "SELECT 2"]
+    assert [e["QueryExecutionId"] for e in batch["UnprocessedQueryExecutionIds"]] == [unknown]
+
+
+def test_parameters_are_sql_literals(scene: Scene) -> None:
+    """ExecutionParameters fill the question marks, in order."""
+    rows = scene.rows("SELECT change_id, ? FROM changes WHERE pk = ?", ExecutionParameters=["1 + 1", "'b'"])
+    assert rows == [["2", "2"]]
+
+
+def test_many_queries_at_once(scene: Scene) -> None:
+    """Each has its own answer."""
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(
+            pool.map(
+                lambda n: scene.rows("SELECT count(*) + ? FROM changes", ExecutionParameters=[str(n)]),
+                range(16),
+            )
+        )
+    assert answers == [[[str(number + 2)]] for number in range(16)]
+
+
+def test_log_of_the_emulator_holds_no_query_and_no_row(scene: Scene) -> None:
+    """What people ask and what they store stays out of the logs, failures included."""
+    canary = "canary-4d1f"
+    scene.put(f'{{"change_id":"{canary}","n":"{canary}"}}', day="2026-11-18")
+    asked = f"FROM changes WHERE change_id = '{canary}'"
+    scene.rows(f"SELECT * {asked}")
+    scene.reason(f"SELECT CAST(n AS bigint) {asked}")
+    scene.reason(f'SELECT "{canary}"')
+    logs = [path.read_text(errors="replace") for path in scene.sandbox.folder.glob("*.log")]
+    assert logs
+    assert not [log for log in logs if canary in log]
+
+
+# Whose permissions
+
+
+def test_least_privilege_is_enough(scene: Scene) -> None:
+    """An analyst with the table, its objects, the results and the key, and nothing else."""
+    analyst = scene.role(
+        "analyst",
+        scene.athena_statement(),
+        scene.glue_statement(),
+        *scene.data_statements(),
+        *scene.result_statements(),
+    )
+    assert scene.rows("SELECT count(*) FROM changes", analyst) == [["2"]]
+    assert "glue:GetTable" in scene.reason("SELECT 1 FROM another", analyst)
+
+
+@pytest.mark.parametrize(
+    ("missing", "words"),
+    [
+        ("glue:GetTable", "is not authorized to perform: glue:GetTable"),
+        ("s3:ListBucket", "PERMISSION_DENIED: Access Denied"),
+        ("s3:GetObject", "PERMISSION_DENIED: Access Denied"),
+        ("kms:Decrypt", "PERMISSION_DENIED: Access Denied"),
+        ("s3:PutObject", "Access denied when writing output to url"),
+        ("kms:GenerateDataKey", "Access denied when writing output to url"),
+    ],
+)
+def test_query_lacks_what_its_caller_lacks(scene: Scene, missing: str, words: str) -> None:
+    """Taking away any one permission fails the query, in Athena's words."""
+    statements = [
+        scene.athena_statement(),
+        scene.glue_statement(),
+        *scene.data_statements(),
+        *scene.result_statements(),
+    ]
+    for statement in statements:
+        actions = statement["Action"] if isinstance(statement["Action"], list) else [statement["Action"]]
+        statement["Action"] = [action for action in actions if action != missing] or ["s3:GetBucketLocation"]
+    analyst = scene.role("analyst", *statements)
+    assert words in scene.reason("SELECT pk FROM changes", analyst)
+
+
+def test_results_are_read_with_the_callers_permissions(scene: Scene) -> None:
+    """GetQueryResults reads the caller's object: who may not read it gets no rows."""
+    writer = scene.role(
+        "writer",
+        scene.athena_statement(),
+        scene.glue_statement(),
+        *scene.data_statements(),
+        allow("s3:PutObject", f"arn:aws:s3:::{scene.name}/results/*"),
+        allow("kms:GenerateDataKey", scene.key),
+    )
+    identifier = scene.start("SELECT pk FROM changes", writer)
+    assert scene.finish(identifier, writer)["Status"]["State"] == "SUCCEEDED"
+    with pytest.raises(ClientError, match="You do not seem to have access to the S3 location"):
+        writer.client("athena").get_query_results(QueryExecutionId=identifier)
+
+
+def test_workgroup_decides_who_may_query(scene: Scene) -> None:
+    """A role for another workgroup can neither start, read nor stop a query of this one."""
+    other = scene.role(
+        "other", allow("athena:*", f"arn:aws:athena:us-east-1:{scene.account}:workgroup/another")
+    )
+    identifier = scene.run("SELECT 1")["QueryExecutionId"]
+    assert "AccessDenied" in scene.refused("SELECT 1", other)
+    for operation in ("get_query_execution", "get_query_results", "stop_query_execution"):
+        with pytest.raises(ClientError, match="AccessDenied"):
+            getattr(other.client("athena"), operation)(QueryExecutionId=identifier)
+
+
+def test_stranger_reads_nothing_through_a_table_of_its_own(scene: Scene) -> None:
+    """An account that points its own table at the lake's bucket is refused, its root user too."""
+    stranger = scene.sandbox.session("stranger")
+    account = stranger.client("sts").get_caller_identity()["Account"]
+    s3, glue, athena = (stranger.client(service) for service in ("s3", "glue", "athena"))
+    s3.create_bucket(Bucket=f"{scene.name}-stranger")
+    glue.create_database(DatabaseInput={"Name": scene.name})
+    table = scene.session.client("glue").get_table(DatabaseName=scene.name, Name="changes")["Table"]
+    kept = ("Name", "TableType", "Parameters", "PartitionKeys", "StorageDescriptor")
+    glue.create_table(DatabaseName=scene.name, TableInput={name: table[name] for name in kept})
+    results = {"OutputLocation": f"s3://{scene.name}-stranger/results/"}
+    athena.create_work_group(Name=scene.name, Configuration={"ResultConfiguration": results})
+    assert "Access Denied" in scene.reason("SELECT pk FROM changes", stranger)
+    lists_and_reads = {
+        "Effect": "Allow",
+        "Principal": {"AWS": f"arn:aws:iam::{account}:root"},
+        "Action": ["s3:ListBucket", "s3:GetObject"],
+        "Resource": [f"arn:aws:s3:::{scene.name}", f"arn:aws:s3:::{scene.name}/*"],
+    }
+    scene.session.client("s3").put_bucket_policy(Bucket=scene.name, Policy=document(lists_and_reads))
+    assert "Access Denied" in scene.reason("SELECT pk FROM changes", stranger), "the key has not consented"
+
+
+def test_bucket_policy_denies_the_query_too(scene: Scene) -> None:
+    """A Deny in the bucket's policy binds the query of a role that may do everything."""
+    admin = scene.role("admin", allow("*", "*"))
+    assert scene.rows("SELECT count(*) FROM changes", admin) == [["2"]]
+    deny = {
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": "s3:GetObject",
+        "Resource": f"arn:aws:s3:::{scene.name}/data/*",
+    }
+    scene.session.client("s3").put_bucket_policy(Bucket=scene.name, Policy=document(deny))
+    assert "Access Denied" in scene.reason("SELECT pk FROM changes", admin)
