@@ -300,6 +300,43 @@ def test_a_function_imports_what_the_runtime_has_and_no_more(
     }
 
 
+ASK = """
+import boto3
+def handler(event, context):
+    try:
+        boto3.client("s3").list_buckets()
+    except Exception as error:
+        return type(error).__name__ + str(error)[:40]
+    return "answered"
+"""
+
+
+def test_a_functions_own_calls_name_the_function(
+    emulator: Sandbox, stacks: Stacks, unique: str, code: str
+) -> None:
+    """A Deny on lambda:SourceFunctionArn binds the code, and another function's ARN does not."""
+    session = emulator.session("producer")
+    session.client("s3").put_object(Bucket=code, Key="z", Body=zipped(ASK))
+    stacks.create(unique, function_resources(code, "z"))
+    name, role = (stacks.physical_id(unique, part) for part in ("Function", "Role"))
+    arn = session.client("lambda").get_function(FunctionName=name)["Configuration"]["FunctionArn"]
+
+    def ask(denied_function: str) -> str:
+        deny = {
+            "Effect": "Deny",
+            "Action": "*",
+            "Resource": "*",
+            "Condition": {"ArnEquals": {"lambda:SourceFunctionArn": denied_function}},
+        }
+        document = json.dumps({"Version": "2012-10-17", "Statement": [deny]})
+        session.client("iam").put_role_policy(RoleName=role, PolicyName="deny", PolicyDocument=document)
+        answer = session.client("lambda").invoke(FunctionName=name, Payload="{}")
+        return str(json.loads(answer["Payload"].read()))
+
+    assert ask(f"{arn}-other") == "answered"
+    assert "AccessDenied" in ask(arn)
+
+
 def test_a_function_without_its_zip_fails_the_stack(stacks: Stacks, unique: str, code: str) -> None:
     """MiniStack would make a function with no code in it."""
     assert stacks.create(unique, function_resources(code, "no-such"))["StackStatus"] == "ROLLBACK_COMPLETE"
