@@ -12,6 +12,7 @@ import sys
 import time
 from typing import Any
 
+from benchmarks import stages
 from benchmarks.agreement import assert_agreement
 from benchmarks.contenders import CONTENDERS
 from benchmarks.records import change_records, firehose_event
@@ -60,10 +61,19 @@ def main() -> int:
         "--spaced", action="store_true", help="records written with blanks, unlike AWS's own"
     )
     options.add_argument("--no-startup", action="store_true", help="leave import times and zip sizes out")
+    options.add_argument("--stages", action="store_true", help="where the function's time goes, instead")
     options.add_argument("--output", choices=("text", "json"), default="text")
     given = options.parse_args()
     if given.records < 1 or given.rounds < 1:
         options.error("--records and --rounds are 1 or more")
+
+    if given.stages:
+        figures = {
+            name: round(value * 1e6, 2) for name, value in stages.measure(given.records, given.rounds).items()
+        }
+        lines = [f"{name:42}{value:>8.2f} µs/record" for name, value in figures.items()]
+        print(json.dumps(figures, indent=2) if given.output == "json" else "\n".join(lines))
+        return 0
 
     seconds = measure(given.records, given.rounds, not given.spaced)
     compared = ratios(seconds)

@@ -32,6 +32,11 @@ METADATA_COLUMNS: Final = (
     "change_table",
     "change_rescued",
 )
+# The table's partition column comes from the object's name, so an attribute cannot have it: Athena would
+# never show its value, and a crawled table with both would be "Table descriptor contains duplicate columns".
+PARTITION_COLUMN: Final = "dt"
+# Names that no attribute's column can have; the last is that of an attribute without a name.
+_RESERVED: Final = frozenset({*METADATA_COLUMNS, PARTITION_COLUMN, ""})
 
 # "Nested attribute depth: DynamoDB supports nested attributes up to 32 levels deep" (DynamoDB Developer
 # Guide, "Constraints in Amazon DynamoDB"). Twice that is refused: no item DynamoDB holds reaches it.
@@ -183,7 +188,7 @@ def with_columns(metadata: Columns, image: Image, max_depth: int) -> Columns:
     row = metadata.copy()
     try:
         leaves = _fill(row, image, _NAMES, 1, min(max_depth, MAX_LEVELS), [MAX_COLUMN_NAME_BYTES])
-        if len(row) == len(metadata) + leaves and "" not in row:
+        if len(row) == len(metadata) + leaves and PARTITION_COLUMN not in row and "" not in row:
             return row
         columns, rescued = _resolve(image, max_depth)
     except RecordError:
@@ -386,7 +391,7 @@ def _collect(claims: dict[str, list[_Claim]], image: Image, above: tuple[str, ..
 
 
 def _owner(column: str, paths: list[tuple[str, ...]]) -> tuple[str, ...] | None:
-    if column in METADATA_COLUMNS or not column:
+    if column in _RESERVED:
         return None
     if len(paths) == 1:
         return paths[0]

@@ -10,7 +10,7 @@ texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
 names = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=8)
 # Names that compete for columns more often than not.
 rival_names = st.sampled_from(
-    ["a", "A", "b", "a__b", "A__b", "a.b", "a__", "_", "#", "change_id", "Change_Id"]
+    ["a", "A", "b", "dt", "Dt", "a__b", "A__b", "a.b", "a__", "_", "#", "change_id", "Change_Id"]
 )
 
 

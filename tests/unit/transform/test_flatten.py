@@ -316,6 +316,13 @@ def test_metadata_always_keeps_its_column(name):
     assert rescued_of(image) == ({"pk": "a"}, {name: "mine", name.upper(): 1})
 
 
+def test_partition_column_is_no_attributes():
+    """`dt` is read from the object's name; an attribute of that name is rescued instead of hidden."""
+    image = {"dt": {"S": "mine"}, "DT": {"N": "1"}, "pk": {"S": "a"}, "m": {"M": {"dt": {"S": "free"}}}}
+    assert rescued_of(image) == ({"pk": "a", "m__dt": "free"}, {"dt": "mine", "DT": 1})
+    assert rescued_of({"Dt": {"S": "alone"}}) == ({}, {"Dt": "alone"})
+
+
 def test_nested_paths_claim_metadata_columns_in_vain():
     """change.id would be change__id, change_.id would be change___id: neither is metadata."""
     image = {"change": {"M": {"id": {"S": "a"}}}}
