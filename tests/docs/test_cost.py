@@ -1,6 +1,6 @@
 """docs/cost.md shows what scripts/cost.py computes.
 
-To write the table anew: `python tests/docs/test_cost.py`.
+To write the table anew: `python -m tests.docs.test_cost`.
 """
 
 from __future__ import annotations

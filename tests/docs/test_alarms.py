@@ -1,0 +1,43 @@
+"""docs/operations.md lists the alarms of the templates, in their own words.
+
+To write the table anew: `python -m tests.docs.test_alarms`.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from scripts.template import parse
+
+ROOT = Path(__file__).parents[2]
+PAGE = ROOT / "docs" / "operations.md"
+REGION = re.compile(r"(<!-- alarms:.*?-->\n).*?(<!-- end of alarms -->)", re.DOTALL)
+
+
+def table() -> str:
+    """One line an alarm: its stack, its logical id, its description."""
+    lines = ["| stack | alarm | what it says |", "|---|---|---|"]
+    for stack in ("producer", "consumer"):
+        resources = parse((ROOT / "templates" / f"{stack}.yaml").read_text())["Resources"]
+        lines += [
+            f"| {stack} | `{name}` | {resource['Properties']['AlarmDescription'].strip()} |"
+            for name, resource in resources.items()
+            if resource["Type"] == "AWS::CloudWatch::Alarm"
+        ]
+    return "".join(f"{line}\n" for line in lines)
+
+
+def written(page: str) -> str:
+    """The page with its table as the templates have it."""
+    return REGION.sub(lambda found: found[1] + table() + found[2], page)
+
+
+def test_the_page_lists_the_templates_alarms() -> None:
+    """An alarm that comes, goes or says something else changes the page in the same commit."""
+    page = PAGE.read_text()
+    assert written(page) == page
+
+
+if __name__ == "__main__":
+    PAGE.write_text(written(PAGE.read_text()))
