@@ -15,6 +15,7 @@ from ministack.services import athena, s3
 
 from sandbox.athena import executions, results, statements
 from sandbox.athena.access import Caller
+from sandbox.athena.emulated import EmulatedCatalog
 from sandbox.athena.errors import QueryError
 from sandbox.athena.executions import Execution
 
@@ -177,7 +178,7 @@ def get_query_results(request: dict[str, Any], caller: Caller) -> dict[str, Any]
         raise RequestError("Invalid NextToken")
     if not 1 <= limit <= MAX_RESULTS:
         raise RequestError("MaxResults is more than maximum allowed length 1000.")
-    return results.page(execution.result, int(token), limit)
+    return results.page(executions.result_of(execution), int(token), limit)
 
 
 def stop_query_execution(request: dict[str, Any], _: Caller) -> dict[str, Any]:
@@ -238,7 +239,19 @@ def get_work_group(request: dict[str, Any], _: Caller) -> dict[str, Any]:
     return {"WorkGroup": {**found, "Configuration": configuration}}
 
 
+def get_table_metadata(request: dict[str, Any], caller: Caller) -> dict[str, Any]:
+    """GetTableMetadata: of a table that is there; MiniStack makes one up for any other."""
+    database, name = str(request.get("DatabaseName")).lower(), str(request.get("TableName")).lower()
+    if EmulatedCatalog(caller).table(database, name) is None:
+        raise RequestError(
+            f"EntityNotFoundException: Entity Not Found ({database}.{name})", "MetadataException"
+        )
+    answered = json.loads(athena._get_table_metadata({"DatabaseName": database, "TableName": name})[2])
+    return dict(answered)
+
+
 OPERATIONS = {
+    "GetTableMetadata": get_table_metadata,
     "GetWorkGroup": get_work_group,
     "StartQueryExecution": start_query_execution,
     "GetQueryExecution": get_query_execution,

@@ -10,7 +10,7 @@ import duckdb
 import pyarrow as pa
 from sqlglot import exp
 
-from sandbox.athena import dialect, pruning, results, tables, udfs, views
+from sandbox.athena import dialect, information_schema, pruning, results, tables, udfs, views
 from sandbox.athena import trino_types as t
 from sandbox.athena.errors import CancelledError, QueryError, UnsupportedError
 from sandbox.athena.ports import Catalog, GlueTable, Store
@@ -134,11 +134,26 @@ class Query:
 
     def _source(self, reference: exp.Table) -> TableSource:
         """What the translator is to know of a table; one source a mention, so each is pruned on its own."""
+        database = (reference.db or self.database).lower()
+        if database == information_schema.NAME:
+            return self._catalog_source(reference)
         definition = self._definition(reference)
-        table = tables.Table((reference.db or self.database).lower(), definition)
+        table = tables.Table(database, definition)
         columns = {name: t.from_hive(kind.text) for name, kind in table.all_columns().items()}
         source = TableSource(f"table_{len(self._tables)}", columns)
         self._tables[source.relation] = (table, source)
+        return source
+
+    def _catalog_source(self, reference: exp.Table) -> TableSource:
+        """A table of information_schema, its rows registered at once: they are few."""
+        name = reference.name.lower()
+        columns = information_schema.columns(name)
+        if columns is None:
+            where = dialect.position(reference)
+            message = f"{where}Table 'awsdatacatalog.{information_schema.NAME}.{name}' does not exist"
+            raise QueryError("TABLE_NOT_FOUND", message)
+        source = TableSource(f"catalog_{name}", columns)
+        self.cursor.register(source.relation, information_schema.load(name, self.catalog))
         return source
 
     def _definition(self, reference: exp.Table) -> GlueTable:

@@ -1,10 +1,12 @@
 """The life of a query execution: queued, running, and how it ended; its result in memory and in S3."""
 
 import contextvars
+import dataclasses
 import logging
 import threading
 import time
 import uuid
+from collections import OrderedDict
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
@@ -20,7 +22,7 @@ from sandbox.athena.statements import Kind
 logger = logging.getLogger("athena")
 
 CONCURRENT_QUERIES = 4  # Athena's own default quota is 20 and more; two cores do not profit from as many
-KEPT_RESULT_CELLS = 5_000_000  # results held in memory for GetQueryResults, oldest dropped first
+KEPT_RESULT_CELLS = 1_000_000  # rows held in memory for GetQueryResults (about 80 MB), oldest dropped first
 
 _workers = ThreadPoolExecutor(CONCURRENT_QUERIES, thread_name_prefix="athena")
 
@@ -112,6 +114,7 @@ def _run(execution: Execution) -> None:
         result = execution.query.run(record["_running"])
         _write(execution, result, store)
         execution.result = result
+        _keep(execution)
     except CancelledError as cancelled:
         state, reason = "CANCELLED", str(cancelled)
     except QueryError as failure:
@@ -131,6 +134,42 @@ def _run(execution: Execution) -> None:
         )
         _end(execution, state, reason, error)
         execution.query = None
+
+
+_kept: OrderedDict[str, Execution] = OrderedDict()
+_kept_lock = threading.Lock()
+
+
+def _keep(execution: Execution) -> None:
+    """Hold the newest results' rows in memory; those of older ones are read back from S3 when asked for."""
+    with _kept_lock:
+        _kept[execution.record["QueryExecutionId"]] = execution
+        cells = {identifier: _cells(held) for identifier, held in _kept.items()}
+        while sum(cells.values()) > KEPT_RESULT_CELLS and len(_kept) > 1:
+            identifier, oldest = _kept.popitem(last=False)
+            cells.pop(identifier)
+            if oldest.result is not None:
+                oldest.result = dataclasses.replace(oldest.result, rows=None)
+
+
+def _cells(execution: Execution) -> int:
+    result = execution.result
+    return len(result.rows) * max(1, len(result.columns)) if result is not None and result.rows else 1
+
+
+def result_of(execution: Execution) -> results.Result:
+    """A succeeded execution's result with its rows, from memory or from its own object."""
+    result = execution.result
+    if result is None or result.rows is not None:
+        return result or results.Result()
+    location = urlsplit(execution.record["ResultConfiguration"]["OutputLocation"])
+    store = EmulatedStore(execution.caller)
+    key = location.path.lstrip("/")
+    body = next(
+        (store.read(found) for found in store.list_objects(location.netloc, key) if found.key == key), b""
+    )
+    rows = results.from_text(body) if result.text else results.from_csv(body)
+    return dataclasses.replace(result, rows=rows)
 
 
 def _end(execution: Execution, state: str, reason: str, error: QueryError | None = None) -> None:
@@ -157,9 +196,9 @@ def _write(execution: Execution, result: results.Result, store: EmulatedStore) -
         objects[f"{key}-manifest.csv"] = "".join(f"{path}\n" for path in result.manifest).encode()
         execution.record["Statistics"]["DataManifestLocation"] = f"{location}-manifest.csv"
     elif result.text:
-        objects[key] = results.to_text(result.rows)
+        objects[key] = results.to_text(result.rows or [])
     else:
-        objects[key] = results.to_csv(result.columns, result.rows)
+        objects[key] = results.to_csv(result.columns, result.rows or [])
     kind = "text/plain" if result.text else "application/octet-stream"
     try:
         for name, body in objects.items():

@@ -51,7 +51,7 @@ class Result:
     """What a statement answered. `text` results (DDL, SHOW) are written as .txt, without a header row."""
 
     columns: list[Column] = field(default_factory=list)
-    rows: list[Row] = field(default_factory=list)
+    rows: list[Row] | None = field(default_factory=list)  # None once they are in S3 alone
     scanned_bytes: int = 0
     text: bool = False
     update_count: int | None = None
@@ -207,6 +207,27 @@ def to_csv(columns: list[Column], rows: Iterable[Row]) -> bytes:
     return ("\n".join(lines) + "\n").encode()
 
 
+_CELL = re.compile(rb'(?:"((?:[^"]|"")*)")?(,|\n)')
+
+
+def from_csv(body: bytes) -> list[Row]:
+    """The rows of a result object, without its header."""
+    rows: list[Row] = []
+    row: Row = []
+    for found in _CELL.finditer(body):
+        text, end = found.groups()
+        row.append(None if text is None else text.decode().replace('""', '"'))
+        if end == b"\n":
+            rows.append(row)
+            row = []
+    return rows[1:]
+
+
+def from_text(body: bytes) -> list[Row]:
+    """The rows of a DDL or SHOW result object."""
+    return [[line] for line in body.decode().split("\n")[:-1]]
+
+
 def to_text(rows: Iterable[Row]) -> bytes:
     """The result object Athena writes for DDL and SHOW: tab-separated, no header."""
     return "".join("\t".join(value or "" for value in row) + "\n" for row in rows).encode()
@@ -220,7 +241,7 @@ def to_metadata(columns: list[Column]) -> bytes:
 def page(result: Result, start: int, limit: int) -> dict[str, Any]:
     """One page of GetQueryResults; the first page of a query's result begins with the column names."""
     header = [] if result.text else [[column.name for column in result.columns]]
-    rows: list[Any] = header + result.rows
+    rows: list[Any] = header + (result.rows or [])
     answer: dict[str, Any] = {
         "UpdateCount": result.update_count or 0,
         "ResultSet": {

@@ -124,6 +124,8 @@ def _expand(
             seen.add(id(source))
             if not source.db:
                 source.set("db", exp.to_identifier(database))
+            if source.db.lower() == "information_schema":
+                continue
             found = definition(source)
             if is_view(found):
                 _put(source, decode(found), definition, depth)

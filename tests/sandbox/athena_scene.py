@@ -156,7 +156,7 @@ def document(*statements: Statement) -> str:
 
 
 def make_scene(sandbox: Sandbox, name: str) -> Scene:
-    """A bucket under a key, the declared table over it, and a workgroup that enforces results under the key."""
+    """A bucket under a key, the declared table over it, and a workgroup that enforces where results go."""
     session = sandbox.session("consumer")
     account = session.client("sts").get_caller_identity()["Account"]
     owner = {"Effect": "Allow", "Principal": {"AWS": f"arn:aws:iam::{account}:root"}}

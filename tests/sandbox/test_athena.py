@@ -206,6 +206,26 @@ def test_log_of_the_emulator_holds_no_query_and_no_row(scene: Scene) -> None:
     assert not [log for log in logs if canary in log]
 
 
+def test_results_outlive_the_memory_that_held_them(scene: Scene) -> None:
+    """Only the newest results stay in memory; an older one is read back from its object."""
+    identifier = scene.start("SELECT change_id, n FROM changes ORDER BY 1")
+    scene.finish(identifier)
+    scene.run("SELECT x, x, x FROM UNNEST(sequence(1, 400)) AS a(x), UNNEST(sequence(1, 900)) AS b(y)")
+    answer = scene.session.client("athena").get_query_results(QueryExecutionId=identifier)
+    rows = [[datum.get("VarCharValue") for datum in row["Data"]] for row in answer["ResultSet"]["Rows"]]
+    assert rows == [["change_id", "n"], ["1", "1.50"], ["2", None]]
+
+
+def test_metadata_of_a_missing_table_is_an_error(scene: Scene) -> None:
+    """GetTableMetadata knows the tables there are."""
+    athena = scene.session.client("athena")
+    where = {"CatalogName": "AwsDataCatalog", "DatabaseName": scene.database}
+    known = athena.get_table_metadata(**where, TableName="changes")["TableMetadata"]
+    assert [key["Name"] for key in known["PartitionKeys"]] == ["dt"]
+    with pytest.raises(ClientError, match="MetadataException"):
+        athena.get_table_metadata(**where, TableName="nope")
+
+
 # Whose permissions
 
 

@@ -113,6 +113,21 @@ def test_pseudocolumns_tell_where_a_row_lies(week: Lake) -> None:
     assert not [c.name for c in week.run("SELECT * FROM changes").columns if "$" in c.name]
 
 
+def test_the_catalog_is_queryable(week: Lake) -> None:
+    """information_schema lists databases, tables, views and columns, partition columns told apart."""
+    week.run("CREATE VIEW v AS SELECT change_id FROM changes")
+    assert week.ask("SELECT table_name, table_type FROM information_schema.tables ORDER BY 1") == [
+        ["changes", "BASE TABLE"],
+        ["v", "VIEW"],
+    ]
+    rows = week.ask("""
+        SELECT column_name, data_type, extra_info FROM information_schema.columns
+        WHERE table_schema = 'ddb_lake' AND table_name = 'changes' ORDER BY ordinal_position DESC LIMIT 2
+    """)
+    assert rows == [["dt", "varchar", "partition key"], ["n", "varchar", None]]
+    assert failure(week, "SELECT 1 FROM information_schema.nope").startswith("TABLE_NOT_FOUND")
+
+
 def test_second_query_reads_no_object_again(week: Lake) -> None:
     """Parsed columns are kept by ETag; a changed object is read anew; both count as scanned."""
     first = week.run("SELECT n FROM changes")

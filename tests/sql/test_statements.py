@@ -6,6 +6,7 @@ import json
 import pytest
 
 from sandbox.athena.errors import MalformedQueryError, QueryError
+from sandbox.athena.results import column_of, from_csv, from_text, to_csv, to_text
 from sandbox.athena.statements import kind_of, with_parameters
 from tests.sql.lake import Lake, column
 
@@ -206,6 +207,14 @@ def test_unload_writes_objects(lake: Lake) -> None:
     assert result.update_count == 2
     assert len(result.manifest) == 1
     assert failure(lake, sql).startswith("HIVE_PATH_ALREADY_EXISTS")
+
+
+def test_result_object_reads_back_as_it_was_written() -> None:
+    """Old results are read from S3 again: NULL, empty text, quotes, commas and line ends survive."""
+    rows = [["a", None, ""], ['say "hi"', "x,y", "one\ntwo"], [None, None, None]]
+    columns = [column_of(name, "varchar") for name in "xyz"]
+    assert from_csv(to_csv(columns, rows)) == rows
+    assert from_text(to_text([["one\ttwo"], [""]])) == [["one\ttwo"], [""]]
 
 
 # What a statement is
