@@ -1,7 +1,7 @@
 """The flattening rule: an item in DynamoDB JSON becomes the columns of one row.
 
 Everything that writes rows uses this module (function, backfill, replay, checks). It knows nothing of
-change records or Firehose. DESIGN.md, "The row", is the contract.
+change records or Firehose. docs/architecture.md, "The row", is the contract.
 """
 
 import binascii

@@ -32,7 +32,7 @@ def nested(levels, leaf):
 
 
 def test_every_type_has_its_column():
-    """All ten AttributeValue types, as DESIGN.md's contract says."""
+    """All ten AttributeValue types, as docs/architecture.md says."""
     assert columns_of(EVERY_TYPE) == EVERY_TYPE_ROW
 
 
