@@ -195,7 +195,10 @@ def _read_parquet(
 
 
 def _lines(body: bytes, key: str) -> list[bytes]:
-    """The object's lines; the compression follows from the name alone, as in Hive."""
+    """The object's lines; the compression follows from the name alone, as in Hive.
+
+    Seen on Trino 435: a byte order mark before the first line is skipped, and a line also ends at `\\r`.
+    """
     if key.endswith(".gz"):
         try:
             body = gzip.decompress(body)
@@ -205,7 +208,8 @@ def _lines(body: bytes, key: str) -> list[bytes]:
             ) from None
     elif key.endswith((".bz2", ".zst", ".snappy", ".lz4", ".lzo", ".deflate", ".zip")):
         raise UnsupportedError(f"the compression of .{key.rsplit('.', 1)[1]} files")
-    lines = body.replace(b"\r\n", b"\n").split(b"\n")
+    body = body.removeprefix(b"\xef\xbb\xbf").replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    lines = body.split(b"\n")
     if lines and not lines[-1]:
         lines.pop()
     return lines

@@ -26,6 +26,17 @@ class TrinoError(Exception):
         self.name = name
 
 
+def _trace(error: dict[str, Any]) -> str:
+    """Where Trino failed, for what it calls its own fault."""
+    if error["errorType"] != "INTERNAL_ERROR":
+        return ""
+    failure, lines = error.get("failureInfo"), []
+    while failure:
+        lines += [f"{failure['type']}: {failure.get('message')}", *failure.get("stack", [])[:8]]
+        failure = failure.get("cause")
+    return "\n" + "\n  ".join(lines)
+
+
 @dataclass(frozen=True)
 class Result:
     """A statement's answer: column names, their Trino types, and rows of JSON values."""
@@ -58,7 +69,7 @@ class Client:
             columns = page.get("columns") or columns
             rows += page.get("data") or []
         if error := page.get("error"):
-            raise TrinoError(error["errorName"], error["message"])
+            raise TrinoError(error["errorName"], error["message"] + _trace(error))
         columns = columns or []
         return Result([column["name"] for column in columns], [column["type"] for column in columns], rows)
 
