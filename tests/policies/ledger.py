@@ -157,12 +157,13 @@ class Ledger:
                     for written in section.get(expected, []):
                         if written.get("only", self.documents.layout) != self.documents.layout:
                             continue
-                        entries += self._entries(section, written, expected == "allowed", len(entries))
+                        entries += self.expanded(section, written, expected == "allowed", len(entries))
         return entries
 
-    def _entries(
+    def expanded(
         self, section: dict[str, Any], written: dict[str, Any], allowed: bool, so_far: int
     ) -> Iterator[Entry]:
+        """What is written as one entry, a request for each combination of its lists."""
         unknown = set(written) - _KEYS
         if unknown or written.get("only", LAYOUTS[0]) not in LAYOUTS:
             raise LedgerError(
@@ -176,14 +177,15 @@ class Ledger:
         called = itertools.product(product, sides)
         for number, ((actor, action, on), side) in enumerate(called, start=so_far + 1):
             call = base | {"actor": actor, "action": action, "resource": on, "side": side}
-            also = [self._part({"actor": actor} | part) for part in base.get("also", [])]
+            also = [self.part({"actor": actor} | part) for part in base.get("also", [])]
             circumstances = _circumstances(written, _SIDES.get(side or "", ""))
-            parts = (self._part(call), *also)
+            parts = (self.part(call), *also)
             yield Entry(number, section["title"], _spelled(on), circumstances, parts, allowed)
 
-    def _part(self, call: dict[str, Any]) -> Part:
-        actor = self._actor(call["actor"])
-        resource, account, owner = self._resource(call["resource"], actor)
+    def part(self, call: dict[str, Any]) -> Part:
+        """One authorisation decision, from the keys `actor`, `action`, `resource`, `with`, `through`."""
+        actor = self.actor_named(call["actor"])
+        resource, account, owner = self.located(call["resource"], actor)
         if call.get("side") == "open":
             owner = self._known(_OPEN)
         elif call.get("side") == "granted":
@@ -195,19 +197,20 @@ class Ledger:
             context["s3:ResourceAccount"] = account
         if actor.role is not None:
             context |= {"aws:PrincipalArn": actor.role, "aws:PrincipalAccount": actor.account}
-        context |= {key: self._filled(str(value)) for key, value in call.get("with", {}).items()}
+        context |= {key: self.filled(str(value)) for key, value in call.get("with", {}).items()}
         through = [name for name in _listed(call.get("through") or []) if name in self.documents.endpoint]
         if call.get("through") and not through:
             raise LedgerError(f"{call['through']} is no VPC endpoint of the templates")
         endpoints = tuple(self.documents.endpoint[name] for name in through)
         return Part(actor, call["action"], resource, account, context, owner, endpoints)
 
-    def _actor(self, name: str) -> Actor:
+    def actor_named(self, name: str) -> Actor:
+        """The actor of actors.yaml, with the policies it holds in this layout."""
         if name not in self._cast["actors"]:
             raise LedgerError(f"no actor is called {name}: describe it in actors.yaml")
         cast = self._cast["actors"][name]
         if "service" in cast:
-            return Actor(name, self._filled(cast["service"]), None, None, ())
+            return Actor(name, self.filled(cast["service"]), None, None, ())
         if cast.get("unsigned"):
             return Actor(name, None, None, None, ())
         held: list[str] = []
@@ -218,7 +221,7 @@ class Ledger:
             arn = resource.arn
             held += self.documents.identity.get(arn, [])
         else:
-            arn = f"arn:aws:iam::{self._filled(cast['account'])}:role/{self._filled(cast['named'])}"
+            arn = f"arn:aws:iam::{self.filled(cast['account'])}:role/{self.filled(cast['named'])}"
         if "grants" in cast:
             held.append(self._granted(name, cast["grants"]))
         account = arn.split(":")[4]
@@ -230,11 +233,11 @@ class Ledger:
         if name not in self.policies:
             if statements == "everything":
                 statements = [{"Sid": "Everything", "Effect": "Allow", "Action": "*", "Resource": "*"}]
-            document = {"Version": "2012-10-17", "Statement": self._filled_in(statements)}
+            document = {"Version": "2012-10-17", "Statement": self.filled_in(statements)}
             self.policies[name] = Policy(name, "identity", document)
         return name
 
-    def _resource(self, on: str, actor: Actor) -> tuple[str, str, str | None]:
+    def located(self, on: str, actor: Actor) -> tuple[str, str, str | None]:
         """The ARN, the account that owns it, and the name of its own policy."""
         if on == "*":
             return on, actor.account or PRODUCER, None
@@ -243,14 +246,14 @@ class Ledger:
         if match and match[1] in elsewhere:
             there = elsewhere[match[1]]
             owner = self._known(_OPEN) if there.get("open") else self._default(there)
-            return self._filled(there["arn"]) + match[2], self._filled(there["account"]), owner
+            return self.filled(there["arn"]) + match[2], self.filled(there["account"]), owner
         if match:
             resource = self.documents.resource(match[1])
             if resource is None:
                 raise LedgerError(f"no template has a resource {match[1]}: begin with its logical id")
             arn = resource.arn.removesuffix(":*")
-            return arn + self._filled(match[2]), resource.stack.account, self.documents.owner.get(arn)
-        arn = self._filled(on)
+            return arn + self.filled(match[2]), resource.stack.account, self.documents.owner.get(arn)
+        arn = self.filled(on)
         if not arn.startswith("arn:"):
             raise LedgerError(f"`resource: {on}` is neither a logical id, an ARN nor '*'")
         return arn, arn.split(":")[4], self.documents.owner.get(arn)
@@ -262,7 +265,7 @@ class Ledger:
         """The default policy of a key that no template made: its account decides (KMS developer guide)."""
         if not there["arn"].startswith("arn:aws:kms:"):
             return None
-        root = f"arn:aws:iam::{self._filled(there['account'])}:root"
+        root = f"arn:aws:iam::{self.filled(there['account'])}:root"
         name = f"default key policy of {root.split(':')[4]}"
         statement = {
             "Sid": "AccountDecides",
@@ -274,7 +277,9 @@ class Ledger:
         document = {"Version": "2012-10-17", "Statement": [statement]}
         return self._known(Policy(name, "resource", document))
 
-    def _filled(self, text: str) -> str:
+    def filled(self, text: str) -> str:
+        """The text with ``${LogicalId}``, ``${LogicalId.Arn}``, ``${producer}`` and the like filled in."""
+
         def value(match: re.Match[str]) -> str:
             name, _, attribute = match[1].partition(".")
             if name in self._values:
@@ -287,12 +292,13 @@ class Ledger:
 
         return re.sub(r"\$\{([^}]+)\}", value, text)
 
-    def _filled_in(self, value: Any) -> Any:
+    def filled_in(self, value: Any) -> Any:
+        """The value with every text in it filled in."""
         if isinstance(value, dict):
-            return {key: self._filled_in(item) for key, item in value.items()}
+            return {key: self.filled_in(item) for key, item in value.items()}
         if isinstance(value, list):
-            return [self._filled_in(item) for item in value]
-        return self._filled(value) if isinstance(value, str) else value
+            return [self.filled_in(item) for item in value]
+        return self.filled(value) if isinstance(value, str) else value
 
     # Judgement
 

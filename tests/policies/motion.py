@@ -92,7 +92,7 @@ class Caller:
     """One identity's credentials, and its clients."""
 
     def __init__(self, sandbox: Sandbox, ledger: Ledger, actor: str) -> None:
-        self.sandbox, self.actor = sandbox, ledger._actor(actor)
+        self.sandbox, self.actor = sandbox, ledger.actor_named(actor)
         account = self.actor.account or accounts.STRANGER
         self.profile = next(name for name, number in accounts.PROFILES.items() if number == account)
         self._clients: dict[tuple[str, bool], Any] = {}
@@ -157,8 +157,8 @@ def _arrived_in_plaintext(request: Any, **_: Any) -> None:
 
 def _s3(method: str, key: str = "", **more: Any) -> Callable[[Caller, Ledger], Any]:
     def make(caller: Caller, ledger: Ledger) -> Any:
-        arguments = {"Bucket": ledger._filled("${LakeBucket}"), **({"Key": key} if key else {})}
-        arguments |= {k: ledger._filled(v) if isinstance(v, str) else v for k, v in more.items()}
+        arguments = {"Bucket": ledger.filled("${LakeBucket}"), **({"Key": key} if key else {})}
+        arguments |= {k: ledger.filled(v) if isinstance(v, str) else v for k, v in more.items()}
         return getattr(caller.client("s3"), method)(**arguments)
 
     return make
@@ -166,13 +166,13 @@ def _s3(method: str, key: str = "", **more: Any) -> Callable[[Caller, Ledger], A
 
 def _in_plaintext(method: str, key: str) -> Callable[[Caller, Ledger], Any]:
     return lambda caller, ledger: getattr(caller.client("s3", plaintext=True), method)(
-        Bucket=ledger._filled("${LakeBucket}"), Key=key
+        Bucket=ledger.filled("${LakeBucket}"), Key=key
     )
 
 
 def _api(service: str, method: str, **arguments: Any) -> Callable[[Caller, Ledger], Any]:
     def make(caller: Caller, ledger: Ledger) -> Any:
-        return getattr(caller.client(service), method)(**ledger._filled_in(arguments))
+        return getattr(caller.client(service), method)(**ledger.filled_in(arguments))
 
     return make
 

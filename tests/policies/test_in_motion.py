@@ -33,7 +33,7 @@ def ledger(sandbox: Sandbox) -> Ledger:
 
 def modelled(caller: Caller, call: Call, ledger: Ledger) -> bool:
     """Whether the sandbox can be asked this: without a way to name another account's resource, it cannot."""
-    owner = ledger._resource(call.resource, caller.actor)[1]
+    owner = ledger.located(call.resource, caller.actor)[1]
     unsigned_elsewhere = caller.actor.principal is None and not call.action.startswith("s3:")
     return not unsigned_elsewhere and (call.crosses or owner == caller.actor.account)
 
@@ -45,7 +45,7 @@ def test_simulator_and_sandbox_agree(sandbox: Sandbox, ledger: Ledger, simulator
     assert len({call.action for call in CALLS}) >= 8
     tried = [(caller, call) for caller in callers for call in CALLS if modelled(caller, call, ledger)]
     parts = [
-        (number, ledger._part({"actor": caller.actor.name, **part}))
+        (number, ledger.part({"actor": caller.actor.name, **part}))
         for number, (caller, call) in enumerate(tried)
         for part in call.parts
     ]

@@ -204,7 +204,7 @@ def test_an_option_changes_the_policies_it_is_about_and_no_others(
 def test_a_misspelt_entry_is_refused_by_name(two_accounts: Ledger, written: dict, message: str) -> None:
     """A request that would silently ask about nothing proves nothing."""
     with pytest.raises(LedgerError, match=message):
-        list(two_accounts._entries({"title": "t"}, written, True, 0))
+        list(two_accounts.expanded({"title": "t"}, written, True, 0))
 
 
 def test_a_fault_in_a_template_turns_a_verdict(two_accounts: Ledger, simulator: None) -> None:
