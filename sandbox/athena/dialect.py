@@ -52,6 +52,11 @@ def parse(sql: str) -> exp.Expr:
         raise MalformedQueryError("line 1:1: mismatched input '<EOF>'")
     if len(statements) > 1:
         raise MalformedQueryError(f"Only one sql statement is allowed. Got: {sql.strip()[:80]}")
+    for select in statements[0].find_all(exp.Select):
+        if not select.expressions:
+            raise MalformedQueryError(
+                f"{position(select) or 'line 1:1: '}mismatched input: a select list is missing"
+            )
     return statements[0]
 
 

@@ -191,6 +191,7 @@ AGGREGATES: dict[str, str] = {
     "variance(double) double": "var_samp({0})",
     "var_samp(double) double": "",
     "var_pop(double) double": "",
+    "corr(bigint, bigint) real": "corr({0}, {1}) ~ CAST({} AS FLOAT)",
     "corr(double, double) double": "",
     "covar_pop(double, double) double": "",
     "covar_samp(double, double) double": "",

@@ -73,9 +73,6 @@ class Translator:
         for join in statement.find_all(exp.Join):
             if join.method:
                 raise QueryError("NOT_SUPPORTED", f"{join.method.capitalize()} join not supported")
-        for select in statement.find_all(exp.Select):
-            if not select.expressions:
-                raise QueryError("SYNTAX_ERROR", f"{position(select)}SELECT without a select list")
         for table in _tables(statement):
             self._bind(table)
         statement = self._qualify(statement)
@@ -317,6 +314,8 @@ class Translator:
             [renderer.render(item) for item in (row.expressions if isinstance(row, exp.Tuple) else [row])]
             for row in node.expressions
         ]
+        if any(len(row) == 1 and row[0].type.base == "row" for row in rows):
+            raise UnsupportedError("VALUES of rows that are one expression")
         kinds = []
         for column in zip(*rows, strict=True):
             texts, kind = renderer.unify(list(column), "All VALUES rows", node)

@@ -209,7 +209,7 @@ def _approx_percentile(renderer: Renderer, values: list[Sql], _: Any) -> Sql:
         raise UnsupportedError("approx_percentile with weights or accuracy")
     kind = value.type if value.type.base in ("bigint", "double", "real") else None
     if kind is None:
-        kind = t.BIGINT if value.type.is_integer else t.DOUBLE
+        kind = t.BIGINT if value.type.is_integer else t.REAL  # so Trino chooses for a decimal
     text = f"list({renderer.as_type(value, kind)})"
     if at.type.base == "array":
         shares = renderer.as_type(at, t.array(t.DOUBLE))
@@ -223,7 +223,7 @@ def _at_timezone(_: Renderer, values: list[Sql], node: Any) -> Sql:
     if zone.constant is None:
         raise UnsupportedError("a time zone that is not a literal")
     name = "UTC" if zone.constant.upper() in ("UTC", "Z", "+00:00") else zone.constant
-    kind = Type("timestamptz", zone=name)
+    kind = Type("timestamptz", zone=name, length=value.type.length if value.type.is_time else None)
     if value.type.base in ("timestamp", "date"):
         return Sql(f"timezone('UTC', CAST({value.text} AS TIMESTAMP))", kind)
     if value.type.base != "timestamptz":

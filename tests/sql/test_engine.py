@@ -3,8 +3,10 @@
 import threading
 import time
 
+import duckdb
 import pytest
 
+from sandbox.athena.engine import shared_database
 from sandbox.athena.errors import CancelledError, QueryError
 from tests.sql.lake import Lake, column, table_of
 
@@ -301,6 +303,8 @@ def test_failure_reads_as_athenas(week: Lake, sql: str, reason: str) -> None:
         "SELECT * FROM changes TABLESAMPLE BERNOULLI (10)",
         "SELECT CAST('x' AS char(3))",
         "EXPLAIN SELECT 1",
+        "SELECT 2 BETWEEN SYMMETRIC 3 AND 1",
+        "SELECT x FROM (VALUES 1) AS t(x) WHERE x IS TRUE",
         "ALTER TABLE changes RENAME TO x",
         "CREATE TABLE t WITH (table_type = 'ICEBERG') AS SELECT 1 AS a",
     ],
@@ -346,7 +350,9 @@ def test_queries_do_not_see_each_other(week: Lake) -> None:
 
 
 def test_the_engine_reaches_no_file_and_no_network() -> None:
-    """DuckDB's own table functions and paths are no tables here."""
+    """DuckDB's own table functions and paths are no tables here, and DuckDB itself refuses them."""
+    with pytest.raises(duckdb.PermissionException):
+        shared_database().cursor().execute("SELECT * FROM read_text('/etc/hostname')")
     for sql in (
         "SELECT * FROM read_csv('/etc/passwd')",
         'SELECT * FROM "/etc/passwd"',

@@ -1,8 +1,11 @@
-"""The engine answers as Trino does: types, texts and the names of errors, recorded in
-tests/trino/expressions.json.
+"""The engine answers as Trino does: types, texts and the names of errors.
 
-What the sandbox cannot do it refuses in words that name the sandbox; it never answers otherwise than Trino.
+Recorded from Trino 435 in tests/trino/expressions.json and, for more lines of the same form, in answers.json
+here. What the sandbox cannot do it refuses in words that name the sandbox; it never answers otherwise.
 """
+
+import json
+from pathlib import Path
 
 import pytest
 
@@ -10,12 +13,24 @@ from sandbox.athena.errors import MalformedQueryError, QueryError
 from tests.sql.lake import Lake
 from tests.trino.expressions import Answer, recorded, sections, statement
 
-SECTIONS = sections()
-ANSWERS = recorded()
+HERE = Path(__file__).parent
+ANSWERS: dict[str, Answer] = {**recorded(), **json.loads((HERE / "answers.json").read_text(encoding="utf-8"))}
+
+
+def more_sections() -> dict[str, list[str]]:
+    """The lines of answers.sql by heading."""
+    found = {}
+    for paragraph in (HERE / "answers.sql").read_text(encoding="utf-8").split("\n\n")[1:]:
+        heading, *lines = paragraph.strip().splitlines()
+        found[heading.removeprefix("-- ")] = lines
+    return found
+
+
+SECTIONS = {**sections(), **more_sections()}
 
 
 def answer(lake: Lake, line: str) -> Answer:
-    """The engine's answer in the form of `expressions.json`."""
+    """The engine's answer in the form of the recorded ones."""
     try:
         result = lake.run(statement(line))
     except MalformedQueryError:
@@ -23,6 +38,11 @@ def answer(lake: Lake, line: str) -> Answer:
     except QueryError as error:
         return {"refused": str(error)} if "sandbox" in str(error) else {"error": error.code}
     return {"columns": [[column.name, column.type] for column in result.columns], "rows": result.rows}
+
+
+def test_every_line_has_an_answer() -> None:
+    """The lists and the recordings name the same lines."""
+    assert [line for lines in SECTIONS.values() for line in lines] == list(ANSWERS)
 
 
 @pytest.mark.parametrize("section", SECTIONS)
