@@ -1,7 +1,8 @@
-"""Trino's answers to a list of expressions and queries: asked live, and kept for the tests without Java.
+"""Trino's answers to lists of expressions and queries: asked live, and kept for the tests without Java.
 
-`expressions.sql` is the list, `expressions.json` what Trino answered: for each line either
-`{"columns": [[name, type], …], "rows": [[text, …], …]}` in Athena's types and text, or `{"error": name}`.
+A list is a `.sql` file of one expression or query a line, under headings; the `.json` file of the same name
+holds what Trino answered: for each line either `{"columns": [[name, type], …], "rows": [[text, …], …]}` in
+Athena's types and text, or `{"error": name}`. `python -m tests.trino.record` writes the answers anew.
 """
 
 import json
@@ -12,16 +13,17 @@ from tests.trino.client import Client, TrinoError
 from tests.trino.engines import athena_answer
 
 HERE = Path(__file__).parent
-RECORDED = HERE / "expressions.json"
+EXPRESSIONS = HERE / "expressions.sql"
+LISTS = (EXPRESSIONS, HERE.parent / "sql" / "answers.sql")
 _WHOLE = ("SELECT", "WITH", "VALUES")
 
 Answer = dict[str, Any]
 
 
-def sections() -> dict[str, list[str]]:
-    """The lines of `expressions.sql` by heading, in order."""
+def sections(path: Path = EXPRESSIONS) -> dict[str, list[str]]:
+    """The lines of a list by heading, in order."""
     found: dict[str, list[str]] = {}
-    for paragraph in (HERE / "expressions.sql").read_text().split("\n\n")[1:]:
+    for paragraph in path.read_text(encoding="utf-8").split("\n\n")[1:]:
         heading, *lines = paragraph.strip().splitlines()
         found[heading.removeprefix("-- ")] = lines
     return found
@@ -32,9 +34,9 @@ def statement(expression: str) -> str:
     return expression if expression.startswith(_WHOLE) else f"SELECT {expression}"
 
 
-def recorded() -> dict[str, Answer]:
-    """Trino's answer to every line."""
-    answers: dict[str, Answer] = json.loads(RECORDED.read_text())
+def recorded(path: Path = EXPRESSIONS) -> dict[str, Answer]:
+    """Trino's answer to every line of a list."""
+    answers: dict[str, Answer] = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
     return answers
 
 
@@ -50,7 +52,7 @@ def ask(trino: Client, expression: str, database: str) -> Answer:
 
 
 def dump(answers: dict[str, Answer]) -> str:
-    """The text of `expressions.json`: a line an expression."""
+    """The text of a list's `.json` file: a line an expression."""
     lines = [
         f"{json.dumps(line, ensure_ascii=False)}: {json.dumps(answer, ensure_ascii=False)}"
         for line, answer in answers.items()

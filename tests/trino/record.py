@@ -1,4 +1,4 @@
-"""`python -m tests.trino.record`: write Trino's answers to `expressions.sql` into `expressions.json`."""
+"""`python -m tests.trino.record`: write Trino's answers to every list of expressions."""
 
 import sys
 import tempfile
@@ -6,7 +6,7 @@ from pathlib import Path
 
 from sandbox import accounts
 from tests.trino import assembly
-from tests.trino.expressions import RECORDED, ask, dump, sections
+from tests.trino.expressions import LISTS, ask, dump, sections
 from tests.trino.server import Trino
 
 
@@ -24,12 +24,12 @@ def main() -> None:
             secret_key=accounts.new_secret(),
             probe="SELECT count(*) FROM system.jdbc.catalogs",
         ) as server:
-            answers = {
-                line: ask(server.client, line, "default") for lines in sections().values() for line in lines
-            }
-    RECORDED.write_text(dump(answers))
-    failed = sum("error" in answer for answer in answers.values())
-    print(f"{len(answers)} answers, {failed} of them errors, in {RECORDED.name}", file=sys.stderr)
+            for path in LISTS:
+                lines = [line for section in sections(path).values() for line in section]
+                answers = {line: ask(server.client, line, "default") for line in lines}
+                path.with_suffix(".json").write_text(dump(answers), encoding="utf-8")
+                failed = sum("error" in answer for answer in answers.values())
+                print(f"{len(answers)} answers to {path.name}, {failed} of them errors", file=sys.stderr)
 
 
 if __name__ == "__main__":
