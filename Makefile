@@ -24,13 +24,13 @@ demo: venv  ## the whole lake on this machine: two accounts, put items, query, c
 
 test: venv lint unit  ## lint, types, cfn-lint and every test but the long ones
 
-lint: venv
+lint: venv  ## ruff, mypy and cfn-lint, no finding allowed
 	@$(VENV)/bin/ruff check .
 	@$(VENV)/bin/ruff format --check .
 	@$(VENV)/bin/mypy
 	@$(VENV)/bin/cfn-lint templates/*.yaml
 
-unit: venv
+unit: venv  ## every test but test-policies and test-athena
 	@$(PY) -m pytest -n 2 --dist loadgroup --ignore tests/policies tests
 
 test-policies: venv  ## prove who gets in: access ledger, mutation, second opinion, house rules (needs Node)

@@ -114,8 +114,8 @@ def _stream(load: Workload) -> float:
 
 
 def _function(load: Workload) -> float:
-    """Requests of one MiB of records each, at least one a processor interval when there is traffic."""
-    requests = max(load.changes * load.record_kb / 1024, min(load.changes, HOURS * 3600 / 60))
+    """Requests of one MiB of records each, at least one every ten seconds while there is traffic."""
+    requests = max(load.changes * load.record_kb / 1024, min(load.changes, HOURS * 3600 / 10))
     return (
         requests / MILLION * PRICES["lambda_million_requests"]
         + load.changes / MILLION * FUNCTION_GB_SECONDS_PER_MILLION * PRICES["lambda_arm_gb_second"]

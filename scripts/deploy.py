@@ -35,6 +35,7 @@ ARCHITECTURE = "FunctionArchitecture"
 ARCHITECTURES = ("arm64", "x86_64", "host")  # host: this machine's, where an emulator runs functions on it
 # In the two-account kinds, the parameter that names the other account.
 OTHER_ACCOUNT = {"consumer": "ProducerAccountId", "producer": "ConsumerAccountId"}
+ADMITTED = "AdmittedAccountId"  # the consumer stack's output: the one account that may deliver
 
 
 @dataclass
@@ -183,7 +184,16 @@ def _outputs(given: argparse.Namespace, template: templates.Template, here: boto
             f"there is no stack {given.outputs_of} in account {account}, Region {there.region_name}",
             "Deploy it first, or correct --outputs-of, --outputs-profile and --outputs-region.",
         )
-    outputs = {name: value for name, value in outputs_of(found).items() if name in template.parameters}
+    given_out = outputs_of(found)
+    account, _ = _identity(here, given.endpoint_url)
+    if (admitted := given_out.get(ADMITTED, account)) != account:
+        raise CommandError(
+            f"stack {given.outputs_of} admits account {admitted}, and this would deploy to {account}: "
+            "nothing could be delivered",
+            f"Deploy with a --profile of account {admitted}, or give the other stack "
+            f"ProducerAccountId={account} first.",
+        )
+    outputs = {name: value for name, value in given_out.items() if name in template.parameters}
     if not outputs:
         raise CommandError(
             f"stack {given.outputs_of} ({found['StackStatus']}) has no output that is a parameter here",

@@ -27,6 +27,7 @@ HANDED_OVER = {"ConsumerAccountId", "LakeBucketName", "LakeKeyArn", "DeliveryRol
 ASKED_FOR = {
     "consumer": {
         *HANDED_OVER,
+        "AdmittedAccountId",
         "CatalogFunctionLogGroupName",
         "CatalogFunctionName",
         "ChangesTableName",

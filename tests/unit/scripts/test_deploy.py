@@ -240,6 +240,22 @@ def test_outputs_of_another_stack_fill_parameters_of_the_same_name(
     assert (given["LakeBucketName"], given["Days"], "Unasked" in given) == ("lake-of-producer", "3", False)
 
 
+def test_an_account_that_the_other_stack_does_not_admit_is_refused(
+    consumer: Callable[..., Ran], aws: dict[str, Account]
+) -> None:
+    """Its pipeline would launch and never deliver: the lake's policies name another account."""
+    outputs = {"LakeBucketName": "lake", "AdmittedAccountId": "333333333333"}
+    aws["producer"].stacks["other"] = {
+        "StackStatus": "CREATE_COMPLETE",
+        "Outputs": [{"OutputKey": key, "OutputValue": value} for key, value in outputs.items()],
+    }
+    done = consumer("--outputs-of", "other", "--outputs-profile", "producer")
+    assert done.code == 1
+    assert "admits account 333333333333" in done.err
+    assert "\nnext: Deploy with a --profile of account 333333333333" in done.err
+    assert aws["consumer"].calls == []
+
+
 def test_outputs_that_no_parameter_asks_for_are_a_mistake(
     consumer: Callable[..., Ran], aws: dict[str, Account]
 ) -> None:
