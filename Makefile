@@ -48,8 +48,11 @@ sandbox: venv  ## serve the two accounts until Ctrl-C, with every README command
 package: venv  ## build the functions' zips into build/ (reproducible; ARCH=arm64 or x86_64)
 	@$(PY) -m scripts.package --arch $(or $(ARCH),arm64)
 
-templates: venv  ## write templates/single-account.yaml anew from the other two
+templates: venv  ## write anew what follows from the templates: single-account.yaml, named queries, lists in docs/
 	@$(PY) -m scripts.single_account
+	@$(PY) -m tests.docs.test_alarms
+	@$(PY) -m tests.docs.test_cost
+	@$(PY) -m tests.policies.access --write
 
 bench: venv  ## the function's throughput beside its peers, in one run
 	@$(PY) -m benchmarks
@@ -57,6 +60,7 @@ bench: venv  ## the function's throughput beside its peers, in one run
 lock: venv  ## compile requirements/*.lock anew from requirements/*.in
 	$(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header requirements/function.in -o requirements/function.lock
 	$(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header requirements/development.in -o requirements/development.lock
+	$(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header requirements/checkov.in -o requirements/checkov.lock
 
 clean:  ## remove the environment and everything built
 	rm -rf $(VENV) build .mypy_cache .pytest_cache .ruff_cache .hypothesis
