@@ -308,7 +308,12 @@ def test_stranger_reads_nothing_through_a_table_of_its_own(scene: Scene) -> None
     glue.create_table(DatabaseName=scene.name, TableInput={name: table[name] for name in kept})
     results = {"OutputLocation": f"s3://{scene.name}-stranger/results/"}
     athena.create_work_group(Name=scene.name, Configuration={"ResultConfiguration": results})
-    assert "Access Denied" in scene.reason("SELECT pk FROM changes", stranger)
+    plain = b'{"change_id":"plain","pk":"p"}'
+    scene.session.client("s3").put_object(
+        Bucket=scene.name, Key="data/dt=2026-11-17/plain.json", Body=plain, ServerSideEncryption="AES256"
+    )
+    of_plain = "SELECT pk FROM changes WHERE dt = '2026-11-17'"
+    assert "Access Denied" in scene.reason(of_plain, stranger)
     lists_and_reads = {
         "Effect": "Allow",
         "Principal": {"AWS": f"arn:aws:iam::{account}:root"},
@@ -316,6 +321,7 @@ def test_stranger_reads_nothing_through_a_table_of_its_own(scene: Scene) -> None
         "Resource": [f"arn:aws:s3:::{scene.name}", f"arn:aws:s3:::{scene.name}/*"],
     }
     scene.session.client("s3").put_bucket_policy(Bucket=scene.name, Policy=document(lists_and_reads))
+    assert scene.rows(of_plain, stranger) == [["p"]]
     assert "Access Denied" in scene.reason("SELECT pk FROM changes", stranger), "the key has not consented"
 
 
