@@ -8,7 +8,7 @@ import re
 
 from sandbox.athena import casts
 from sandbox.athena import trino_types as t
-from sandbox.athena.errors import QueryError
+from sandbox.athena.errors import QueryError, UnsupportedError
 from sandbox.athena.trino_types import Type, literal
 
 MAX_DIGITS = 38
@@ -110,7 +110,9 @@ def zoned_literal(text: str) -> tuple[str, Type] | None:
     digits = len(fraction) - len(fraction.lstrip("0123456789"))
     utc = zone.upper() in ("UTC", "Z", "+00:00")
     kind = Type("timestamptz", zone="UTC" if utc else zone, length=digits if digits < 3 else None)
-    if zone[0] in "+-":
-        return f"CAST({literal(text)} AS TIMESTAMPTZ)", kind
+    if zone[0] in "+-" and not utc:
+        raise UnsupportedError("a time zone given as an offset")
+    if utc:
+        zone = "UTC"
     local = casts.cast(literal(match.group(1)), t.VARCHAR, t.TIMESTAMP, safe=False)
     return f"timezone({literal(zone)}, {local})", kind

@@ -2,6 +2,7 @@
 
 import re
 from typing import Any
+from zoneinfo import available_timezones
 
 from sqlglot import exp
 
@@ -218,11 +219,22 @@ def _approx_percentile(renderer: Renderer, values: list[Sql], _: Any) -> Sql:
     return Sql(text, kind, wrap=lambda found: f"trino_percentile({found}, {share})")
 
 
+def _zone_name(text: str) -> str:
+    """A zone as both engines know it. Raises `QueryError` for none, `UnsupportedError` for an offset."""
+    if text.upper() in ("UTC", "Z", "+00:00"):
+        return "UTC"
+    if text[:1] in ("+", "-"):
+        raise UnsupportedError("a time zone given as an offset")
+    if text not in available_timezones():
+        raise QueryError("INVALID_FUNCTION_ARGUMENT", f"'{text}' is not a valid time zone")
+    return text
+
+
 def _at_timezone(_: Renderer, values: list[Sql], node: Any) -> Sql:
     value, zone = values
     if zone.constant is None:
         raise UnsupportedError("a time zone that is not a literal")
-    name = "UTC" if zone.constant.upper() in ("UTC", "Z", "+00:00") else zone.constant
+    name = _zone_name(zone.constant)
     kind = Type("timestamptz", zone=name, length=value.type.length if value.type.is_time else None)
     if value.type.base in ("timestamp", "date"):
         return Sql(f"timezone('UTC', CAST({value.text} AS TIMESTAMP))", kind)
@@ -363,8 +375,9 @@ def _with_timezone(_: Renderer, values: list[Sql], node: Any) -> Sql:
         raise QueryError(
             "FUNCTION_NOT_FOUND", f"{position(node)}Unexpected parameters for function with_timezone"
         )
-    text = f"timezone({literal(zone.constant)}, CAST({value.text} AS TIMESTAMP))"
-    return Sql(text, Type("timestamptz", zone=zone.constant))
+    name = _zone_name(zone.constant)
+    text = f"timezone({literal(name)}, CAST({value.text} AS TIMESTAMP))"
+    return Sql(text, Type("timestamptz", zone=name))
 
 
 def _sign(renderer: Renderer, values: list[Sql], node: Any) -> Sql:

@@ -59,7 +59,7 @@ def test_engine_answers_as_trino(section: str) -> None:
 
 
 def test_refusals_are_deliberate() -> None:
-    """What is refused is refused by name, before DuckDB stumbles over it; its regular expressions alone differ."""
+    """What is refused is refused by name, before DuckDB stumbles over it; regular expressions excepted."""
     lake = Lake()
     stumbled = [line for line in ANSWERS if "could not run this" in answer(lake, line).get("refused", "")]
     assert [line for line in stumbled if not line.startswith("regexp_")] == []
