@@ -183,6 +183,11 @@ def test_table_of_a_dynamodb_streams_record_is_in_its_arn():
         change_record(change={"ApproximateCreationDateTime": None}),
         change_record(keys={"pk": {"M": {}}}),
         change_record(keys={"pk": {"BOOL": True}}),
+        change_record(keys={"pk": {"X": "a"}}),
+        change_record(keys={"pk": {"S": 1}}),
+        change_record(keys={"pk": {"S": "a", "N": "1"}}),
+        change_record(keys={"pk": {}}),
+        change_record(keys={"pk": "S"}),
     ],
 )
 def test_what_is_no_change_record_is_refused(record):

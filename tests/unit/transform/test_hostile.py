@@ -54,9 +54,19 @@ def test_depth_beyond_dynamodb_is_refused(levels, change_type, capsys):
 @pytest.mark.parametrize("levels", [70, 130, 500])
 def test_depth_in_the_other_image_is_refused(levels, capsys):
     """The old image of a MODIFY has no columns, but a digest."""
-    old = b'{"a":' + b'{"L":[' * levels + b"]}" * levels + b"}"
     payload = compact(change_record("MODIFY", {"a": {"S": ""}}, {"old": {"S": ""}}))
-    assert verdict(payload.replace(b'{"old":{"S":""}}', old), capsys) == "DepthError"
+    lists = b'{"a":' + b'{"L":[' * levels + b"]}" * levels + b"}"
+    maps = b'{"a":' + b'{"M":{"a":' * levels + b'{"S":""}' + b"}}" * levels + b"}"
+    for deep in (lists, maps):
+        assert verdict(payload.replace(b'{"old":{"S":""}}', deep), capsys) == "DepthError"
+
+
+@pytest.mark.parametrize("levels", [70, 130, 500])
+def test_depth_in_both_images_is_refused(levels, capsys):
+    """Comparing two deep images must not be the end of the interpreter's own depth."""
+    deep = b'{"a":' + b'{"L":[' * levels + b"]}" * levels + b"}"
+    payload = compact(change_record("MODIFY", {"a": {"S": ""}}, {"a": {"S": ""}}))
+    assert verdict(payload.replace(b'{"a":{"S":""}}', deep), capsys) == "DepthError"
 
 
 @pytest.mark.parametrize("levels", [300, 1_000])
@@ -151,9 +161,9 @@ def test_old_image_that_is_no_item_fails(old, capsys):
         with_image(b'{"pk":{"S":"a"} , "pk" :{"S":"b"}}'),
         with_image(b'{"pk":{"S":"\\u0022:"},"a":{"N":"1"},"a":{"N":"2"}}'),
         with_image(b'{"pk":{"S":"\\u0022\\u0022"},"":{"N":"1"},"":{"N":"2"}}'),
-        # What is dropped is as long as what 1e9 grows by when it is written back.
-        compact(GOOD)[:-1] + b',"a":"","a":"","x":1e9}',
-        compact(GOOD)[:-1] + b',"a":0,"a":0,"x":1e5}',
+        # What is dropped is as long as what the float grows by when it is written back.
+        compact(GOOD)[:-1] + b',"a":"bb","a":"","x":1e9}',
+        compact(GOOD)[:-1] + b',"a":0,"a":0,"x":1e6}',
     ],
 )
 def test_name_that_occurs_twice_fails(payload, capsys):
