@@ -5,7 +5,6 @@ DynamoDB"; records as AWS was seen to write them are in tests/unit/transform/.
 """
 
 import json
-import re
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -25,7 +24,6 @@ from transform_lambda.flatten import DEFAULT_MAX_DEPTH, Columns, Image, as_sent,
 
 # "Pattern: 0|([1-9]\d{0,128})" (Kinesis Data Streams API Reference, SequenceNumberRange): up to 129 digits.
 SEQUENCE_DIGITS: Final = 129
-_SEQUENCE: Final = re.compile(rf"[0-9]{{1,{SEQUENCE_DIGITS}}}").fullmatch
 
 _STREAM_CHANGE_TYPES: Final = frozenset({"INSERT", "MODIFY", "REMOVE"})
 # "The partition key and the sort key must be of type string, number or binary" (DynamoDB Developer Guide).
@@ -81,9 +79,14 @@ def _second(seconds: int) -> str:
 
 def change_sequence(sequence: Any) -> str | None:
     """A Kinesis sequence number padded so that text order is stream order; None where there is none."""
-    if type(sequence) is not str or _SEQUENCE(sequence) is None:
-        return None
-    return sequence.zfill(SEQUENCE_DIGITS)
+    if (
+        type(sequence) is str
+        and sequence.isascii()
+        and sequence.isdigit()
+        and len(sequence) <= SEQUENCE_DIGITS
+    ):
+        return sequence.zfill(SEQUENCE_DIGITS)
+    return None
 
 
 def change_actor(identity: Any) -> str:
@@ -114,6 +117,9 @@ def read_change(record: Any, sequence: Any = None) -> Change:
     change_id = record.get("eventID")
     if type(change_id) is not str or not change_id:
         raise ChangeShapeError("eventID is not text")
+    table = record.get("tableName")
+    if type(table) is not str or not table:
+        table = _table_in_arn(record)
     change = record.get("dynamodb")
     if type(change) is not dict:
         raise ChangeShapeError("dynamodb is not an object")
@@ -128,23 +134,22 @@ def read_change(record: Any, sequence: Any = None) -> Change:
         ),
         change_sequence(sequence),
         change_actor(record.get("userIdentity")),
-        _table(record),
+        table,
         keys,
         change.get("OldImage"),
         change.get("NewImage"),
     )
 
 
-def _table(record: dict[str, Any]) -> str:
-    """`tableName`, which records on Kinesis carry; DynamoDB Streams names the table in an ARN only."""
-    name = record.get("tableName")
-    if name is None:
-        # arn:aws:dynamodb:<region>:<account>:table/<name>/stream/<label>
-        parts = str(record.get("eventSourceARN")).split("/")
-        name = parts[1] if len(parts) > 1 and parts[0].endswith(":table") else None
-    if type(name) is not str or not name:
+def _table_in_arn(record: dict[str, Any]) -> str:
+    """The table of a record of DynamoDB Streams, which names it in an ARN only.
+
+    The ARN is arn:aws:dynamodb:<region>:<account>:table/<name>/stream/<label>.
+    """
+    parts = str(record.get("eventSourceARN")).split("/")
+    if "tableName" in record or len(parts) < 2 or not parts[0].endswith(":table") or not parts[1]:
         raise ChangeShapeError("tableName is not text")
-    return name
+    return parts[1]
 
 
 def row_of(change: Change, max_depth: int = DEFAULT_MAX_DEPTH) -> Columns:

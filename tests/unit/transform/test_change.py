@@ -153,7 +153,9 @@ def test_key_is_canonical_dynamodb_json():
 def test_table_of_a_dynamodb_streams_record_is_in_its_arn():
     """DynamoDB Streams names the table only in eventSourceARN."""
     arn = "arn:aws:dynamodb:us-east-1:111111111111:table/orders/stream/2026-11-20T00:00:00.000"
-    assert metadata_of(change_record(tableName=None, eventSourceARN=arn))["change_table"] == "orders"
+    record = change_record(eventSourceARN=arn)
+    del record["tableName"]
+    assert metadata_of(record)["change_table"] == "orders"
 
 
 @pytest.mark.parametrize(
@@ -175,6 +177,11 @@ def test_table_of_a_dynamodb_streams_record_is_in_its_arn():
         change_record(tableName=""),
         change_record(tableName=None),
         change_record(tableName=["orders"]),
+        change_record(
+            tableName=1, eventSourceARN="arn:aws:dynamodb:us-east-1:111111111111:table/orders/stream/1"
+        ),
+        {**change_record(eventSourceARN="arn:aws:kinesis:us-east-1:111111111111:stream/orders")}
+        | {"tableName": None},
         change_record(dynamodb=None),
         change_record(dynamodb=[]),
         change_record(change={"Keys": None}),
