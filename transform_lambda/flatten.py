@@ -35,6 +35,8 @@ METADATA_COLUMNS: Final = (
 # The table's partition column comes from the object's name, so an attribute cannot have it: Athena would
 # never show its value, and a crawled table with both would be "Table descriptor contains duplicate columns".
 PARTITION_COLUMN: Final = "dt"
+# "NameString: 1 to 255" (AWS Glue API, "Common data types"): no table could declare a longer one.
+MAX_COLUMN_CHARACTERS: Final = 255
 # Names that no attribute's column can have; the last is that of an attribute without a name.
 _RESERVED: Final = frozenset({*METADATA_COLUMNS, PARTITION_COLUMN, ""})
 
@@ -90,7 +92,6 @@ _SHAPE_ERRORS: Final = (TypeError, AttributeError, ValueError)
 # Names of a table come back in every record, and so do many of its numbers: both are worked out once.
 # What is remembered is bounded in entries and in length, since names and numbers may be data.
 _MEMO_ENTRIES: Final = 10_000
-_MEMO_TEXT: Final = 255
 
 
 class _Names(dict[str, str]):
@@ -105,14 +106,15 @@ class _Names(dict[str, str]):
 
     def __missing__(self, name: str) -> str:
         column = self.prefix + column_name(name)
-        if len(column) <= _MEMO_TEXT:
-            _make_room()
-            self[name] = column
+        if len(column) > MAX_COLUMN_CHARACTERS:
+            return ""  # a reserved name: with_columns sees it and has the attribute rescued
+        _make_room()
+        self[name] = column
         return column
 
     def below(self, name: str) -> "_Names":
-        names = _Names(self[name] + "__")
-        if len(names.prefix) <= _MEMO_TEXT:
+        names = _Names(f"{self.prefix}{column_name(name)}__")
+        if len(names.prefix) <= MAX_COLUMN_CHARACTERS:
             _make_room()
             self.inner[name] = names
         return names
@@ -391,7 +393,7 @@ def _collect(claims: dict[str, list[_Claim]], image: Image, above: tuple[str, ..
 
 
 def _owner(column: str, paths: list[tuple[str, ...]]) -> tuple[str, ...] | None:
-    if column in _RESERVED:
+    if column in _RESERVED or len(column) > MAX_COLUMN_CHARACTERS:
         return None
     if len(paths) == 1:
         return paths[0]

@@ -16,7 +16,7 @@ from transform_lambda.canonical import canonical_json, image_digest
 from transform_lambda.change import change_sequence, change_time, transform
 from transform_lambda.flatten import METADATA_COLUMNS, column_name
 
-COLUMN = re.compile(r"[a-z0-9_]+")
+COLUMN = re.compile(r"[a-z0-9_]{1,255}")
 depths = st.integers(1, 32)
 change_types = st.sampled_from(["INSERT", "MODIFY", "REMOVE"])
 
