@@ -32,7 +32,8 @@ class Change:
         """The row of this change, as one delivery of it."""
         kind = "INSERT" if self.before is None else "REMOVE" if self.after is None else "MODIFY"
         micros = self.tick * (1_000 if digits == 3 else 1)
-        time = f"2026-11-20T10:{micros // 60_000_000:02d}:{micros // 1_000_000 % 60:02d}.{micros % 1_000_000:06d}Z"
+        seconds = micros // 1_000_000
+        time = f"2026-11-20T10:{seconds // 60:02d}:{seconds % 60:02d}.{micros % 1_000_000:06d}Z"
         row: dict[str, Any] = {
             "change_id": identifier,
             "change_type": kind,
@@ -124,9 +125,9 @@ def test_views_of_everything_delivered(data: st.DataObject, changes: list[Change
     ordered = sorted(changes, key=lambda change: (change.key, change.number))
     assert len(rows) == len(changes)
     assert [row[0] for row in rows] == [change.key for change in ordered]
-    for key in final:
+    for key, state in final.items():
         ends = [row[2] for row in rows if row[0] == key]
-        assert ends[-1] == digest(final[key])
+        assert ends[-1] == digest(state)
     assert lake.ask("SELECT * FROM gaps_orders") == []
 
 
