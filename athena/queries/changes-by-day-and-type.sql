@@ -7,6 +7,6 @@ SELECT
   count(DISTINCT change_id) AS changes
 FROM changes
 WHERE dt >= date_format(current_date - INTERVAL '30' DAY, '%Y-%m-%d')
-  AND change_id IS NOT NULL
+  AND change_type IN ('INSERT', 'MODIFY', 'REMOVE', 'SNAPSHOT')
 GROUP BY substr(change_time, 1, 10), change_type
 ORDER BY day DESC, change_type

@@ -14,7 +14,7 @@ FROM (
     to_unixtime("$file_modified_time") - to_unixtime(from_iso8601_timestamp(change_time)) AS seconds
   FROM changes
   WHERE dt >= date_format(current_date - INTERVAL '30' DAY, '%Y-%m-%d')
-    AND change_time IS NOT NULL
+    AND change_type IN ('INSERT', 'MODIFY', 'REMOVE', 'SNAPSHOT')
 ) AS deliveries
 GROUP BY dt
 ORDER BY dt DESC

@@ -5,7 +5,7 @@
 WITH every_change AS (
   SELECT DISTINCT change_key, change_type, change_time, change_sequence, change_before, change_after
   FROM changes
-  WHERE change_key IS NOT NULL
+  WHERE change_type IN ('INSERT', 'MODIFY', 'REMOVE', 'SNAPSHOT')
 )
 SELECT
   later.change_key,

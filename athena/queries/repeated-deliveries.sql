@@ -8,7 +8,7 @@ SELECT
   array_join(array_sort(array_agg(DISTINCT "$path")), ' ') AS objects
 FROM changes
 WHERE dt >= date_format(current_date - INTERVAL '30' DAY, '%Y-%m-%d')
-  AND change_id IS NOT NULL
+  AND change_type IN ('INSERT', 'MODIFY', 'REMOVE', 'SNAPSHOT')
 GROUP BY change_id, change_time, change_key
 HAVING count(*) > 1
 ORDER BY deliveries DESC, change_time DESC, change_id

@@ -5,7 +5,7 @@ SELECT
   count(*) AS lines
 FROM changes
 WHERE dt >= date_format(current_date - INTERVAL '30' DAY, '%Y-%m-%d')
-  AND change_id IS NULL
+  AND (change_type IS NULL OR NOT change_type IN ('INSERT', 'MODIFY', 'REMOVE', 'SNAPSHOT'))
 GROUP BY "$path"
 ORDER BY lines DESC, object
 LIMIT 100
