@@ -12,7 +12,7 @@ from typing import Any, Final
 import orjson
 import pybase64
 
-from transform_lambda.errors import AttributeValueError, DepthError, RecordError, RowTooLargeError
+from transform_lambda.errors import AttributeValueError, DepthError, RecordError
 
 # An item or image in DynamoDB JSON: {"name": {"S": "text"}, …}; binary is base64 text.
 Image = dict[str, Any]
@@ -37,17 +37,13 @@ METADATA_COLUMNS: Final = (
 PARTITION_COLUMN: Final = "dt"
 # "NameString: 1 to 255" (AWS Glue API, "Common data types"): no table could declare a longer one.
 MAX_COLUMN_CHARACTERS: Final = 255
-# Names that no attribute's column can have; the last is that of an attribute without a name.
+# Names that no attribute's column can have; the last stands for no name, or one too long for any table.
 _RESERVED: Final = frozenset({*METADATA_COLUMNS, PARTITION_COLUMN, ""})
 
 # "Nested attribute depth: DynamoDB supports nested attributes up to 32 levels deep" (DynamoDB Developer
 # Guide, "Constraints in Amazon DynamoDB"). Twice that is refused: no item DynamoDB holds reaches it.
 MAX_LEVELS: Final = 64
 DEFAULT_MAX_DEPTH: Final = 32
-
-# A nested column repeats the names of its maps, so a legal item of 400 KB can name gigabytes of columns.
-# More than a Lambda response holds (6,291,456 bytes of base64, batching.py) is refused before it is built.
-MAX_COLUMN_NAME_BYTES: Final = 6_291_456 // 4 * 3
 
 # Digits that a double holds and any reader gives back: at most 15 significant ones (DBL_DIG), none beyond
 # the 15th place before the point (RFC 7493, section 2.2: integers up to 2^53 - 1) and none beyond the 22nd
@@ -94,6 +90,16 @@ _SHAPE_ERRORS: Final = (TypeError, AttributeError, ValueError)
 _MEMO_ENTRIES: Final = 10_000
 
 
+def _joined(prefix: str, name: str) -> str:
+    """The column of an attribute under prefix; the reserved empty name when it is too long for any table.
+
+    So no prefix is longer than a column: under a map name of 64 KB, a legal item of 400 KB would otherwise
+    name gigabytes of columns.
+    """
+    column = prefix + column_name(name)
+    return column if len(column) <= MAX_COLUMN_CHARACTERS else ""
+
+
 class _Names(dict[str, str]):
     """Attribute name → column, for the attributes of the map whose columns start with prefix."""
 
@@ -105,18 +111,18 @@ class _Names(dict[str, str]):
         self.inner: dict[str, _Names] = {}
 
     def __missing__(self, name: str) -> str:
-        column = self.prefix + column_name(name)
-        if len(column) > MAX_COLUMN_CHARACTERS:
-            return ""  # a reserved name: with_columns sees it and has the attribute rescued
-        _make_room()
-        self[name] = column
+        column = _joined(self.prefix, name)
+        if column:
+            _make_room()
+            self[name] = column
         return column
 
     def below(self, name: str) -> "_Names":
-        names = _Names(f"{self.prefix}{column_name(name)}__")
-        if len(names.prefix) <= MAX_COLUMN_CHARACTERS:
-            _make_room()
-            self.inner[name] = names
+        column = _joined(self.prefix, name)
+        if not column:
+            return _TOO_LONG
+        _make_room()
+        names = self.inner[name] = _Names(column + "__")
         return names
 
 
@@ -133,6 +139,7 @@ class _Numbers(dict[str, Any]):
 
 
 _NAMES: Final = _Names("")
+_TOO_LONG: Final = _Names("_" * (MAX_COLUMN_CHARACTERS + 1))
 _NUMBERS: Final = _Numbers()
 
 
@@ -151,7 +158,6 @@ def flatten(image: Image, max_depth: int = DEFAULT_MAX_DEPTH) -> tuple[Columns, 
     :param max_depth: most names a column may be made of; maps below stay one JSON value
     :raises AttributeValueError: image is not a map of AttributeValues
     :raises DepthError: nested more than MAX_LEVELS deep
-    :raises RowTooLargeError: the names of the columns alone outgrow a response
     """
     row = with_columns(dict.fromkeys(METADATA_COLUMNS), as_sent(image), max_depth)
     rescued = row["change_rescued"]
@@ -189,7 +195,7 @@ def with_columns(metadata: Columns, image: Image, max_depth: int) -> Columns:
         raise AttributeValueError("an image is not an object")
     row = metadata.copy()
     try:
-        leaves = _fill(row, image, _NAMES, 1, min(max_depth, MAX_LEVELS), [MAX_COLUMN_NAME_BYTES])
+        leaves = _fill(row, image, _NAMES, 1, min(max_depth, MAX_LEVELS))
         if len(row) == len(metadata) + leaves and PARTITION_COLUMN not in row and "" not in row:
             return row
         columns, rescued = _resolve(image, max_depth)
@@ -220,7 +226,7 @@ def order_sets(values: Iterable[Any]) -> None:
 # AttributeError or ValueError that the callers translate.
 
 
-def _fill(row: Columns, image: Image, names: _Names, level: int, max_depth: int, budget: list[int]) -> int:  # noqa: PLR0917
+def _fill(row: Columns, image: Image, names: _Names, level: int, max_depth: int) -> int:
     """Write the columns of a map into row; returns how many were written, overwritten ones included."""
     leaves = len(image)
     for name, value in image.items():
@@ -235,10 +241,7 @@ def _fill(row: Columns, image: Image, names: _Names, level: int, max_depth: int,
             inner = names.inner.get(name)
             if inner is None:
                 inner = names.below(name)
-            budget[0] -= len(inner.prefix) * len(content)
-            if budget[0] < 0:
-                raise RowTooLargeError("the names of the columns outgrow a response")
-            leaves += _fill(row, content, inner, level + 1, max_depth, budget) - 1
+            leaves += _fill(row, content, inner, level + 1, max_depth) - 1
         elif tag == "L":
             row[names[name]] = _array(content, level + 1)
         else:
@@ -363,7 +366,7 @@ def _resolve(image: Image, max_depth: int) -> tuple[Columns, str | None]:
     spells it exactly. Every other claimant is rescued under its own path, as nested objects.
     """
     claims: dict[str, list[_Claim]] = {}
-    _collect(claims, image, (), max_depth)
+    _collect(claims, image, (), "", max_depth)
     columns: Columns = {}
     rescued: dict[str, Any] = {}
     for column, claimants in claims.items():
@@ -381,19 +384,21 @@ def _resolve(image: Image, max_depth: int) -> tuple[Columns, str | None]:
     return columns, orjson.dumps(rescued, option=orjson.OPT_SORT_KEYS).decode()
 
 
-def _collect(claims: dict[str, list[_Claim]], image: Image, above: tuple[str, ...], max_depth: int) -> None:
+def _collect(
+    claims: dict[str, list[_Claim]], image: Image, above: tuple[str, ...], prefix: str, max_depth: int
+) -> None:
     for name, value in image.items():
         path = (*above, name)
+        column = _joined(prefix, name)
         if len(path) < max_depth and value.get("M"):
-            _collect(claims, value["M"], path, max_depth)
+            _collect(claims, value["M"], path, column + "__" if column else _TOO_LONG.prefix, max_depth)
         else:
             [(tag, content)] = value.items()
-            claim = (path, _plain(tag, content, len(path)))
-            claims.setdefault("__".join(map(column_name, path)), []).append(claim)
+            claims.setdefault(column, []).append((path, _plain(tag, content, len(path))))
 
 
 def _owner(column: str, paths: list[tuple[str, ...]]) -> tuple[str, ...] | None:
-    if column in _RESERVED or len(column) > MAX_COLUMN_CHARACTERS:
+    if column in _RESERVED:
         return None
     if len(paths) == 1:
         return paths[0]

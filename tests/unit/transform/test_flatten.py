@@ -1,6 +1,7 @@
 """The flattening rule: names, nesting, values, collisions."""
 
 import json
+import tracemalloc
 from decimal import Decimal
 
 import orjson
@@ -8,7 +9,7 @@ import pytest
 
 from tests.unit.transform.records import EVERY_TYPE, EVERY_TYPE_ROW
 from transform_lambda import flatten as flattening
-from transform_lambda.errors import AttributeValueError, DepthError, RowTooLargeError
+from transform_lambda.errors import AttributeValueError, DepthError
 from transform_lambda.flatten import MAX_LEVELS, METADATA_COLUMNS, column_name, flatten
 
 
@@ -361,14 +362,28 @@ def test_collision_below_the_depth_bound_is_none():
     assert columns_of(image, 1) == {"m": {"State": "1", "state": "2"}}
 
 
-def test_item_whose_column_names_outgrow_a_response_is_refused_before_they_are_built():
-    """64 KB of map name times 20,000 attributes is a legal item and more than a gigabyte of names."""
-    image = {"m" * 65_535: {"M": {f"a{n}": {"N": "1"} for n in range(20_000)}}}
-    with pytest.raises(RowTooLargeError):
-        flatten(image)
-    nested_maps = {f"m{n}": {"M": {f"a{k}": {"N": "1"} for k in range(5)}} for n in range(1_000)}
-    with pytest.raises(RowTooLargeError):
-        flatten({"m" * 65_535: {"M": nested_maps}})
+def test_long_names_above_many_attributes_cost_no_more_than_the_item():
+    """64 KB of map name times 20,000 attributes is a legal item, and more than a gigabyte of names."""
+    image = {"m" * 65_535: {"M": {f"a{n}": {"M": {"b": {"N": "1"}}} for n in range(20_000)}}}
+    tracemalloc.start()
+    columns, rescued = flatten(image)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert columns == {}
+    assert json.loads(rescued)["m" * 65_535]["a19999"] == {"b": 1}
+    assert peak < 100_000_000
+
+
+@pytest.mark.parametrize("levels", [1, 2, 31])
+def test_names_below_a_name_too_long_are_rescued_each_under_its_path(levels):
+    """However deep, and however short or empty the names below are."""
+    below = nested(levels, {"M": {"": {"S": "1"}, "a": {"S": "2"}}})
+    columns, rescued = rescued_of({"m" * 256: below, "pk": {"S": "a"}})
+    assert columns == {"pk": "a"}
+    inner = rescued["m" * 256]
+    for _ in range(levels):
+        inner = inner["m"]
+    assert inner == {"": "1", "a": "2"}
 
 
 def test_names_and_numbers_that_are_data_do_not_pile_up():
