@@ -5,13 +5,11 @@ AWS fact: the actions on query executions and named queries are authorised on
 and condition keys for Amazon Athena"); MiniStack asks for `*` unless the request itself has a WorkGroup.
 """
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
-from sandbox.emulator.seam import Seam
+from sandbox.emulator import resource_arns
 
-RESOURCE_ARN = Seam("core.iam_actions", "extract_resource_arn", "82f51700695c62fd")
 _CATALOG_OPERATIONS = frozenset(
     ("GetDatabase", "ListDatabases", "GetTableMetadata", "ListTableMetadata", "GetDataCatalog")
 )
@@ -37,29 +35,5 @@ def resource(operation: str, request: Mapping[str, Any]) -> str | None:
 
 
 def install() -> None:
-    """Answer Athena's resources ourselves, every other service's as before."""
-    original = RESOURCE_ARN.check()
-
-    def extract_resource_arn(  # noqa: PLR0917  called as MiniStack calls it
-        service: str,
-        method: str,
-        path: str,
-        headers: Mapping[str, str],
-        body: bytes,
-        query: Any,
-        region: str,
-        account: str,
-    ) -> Any:
-        named = None
-        if service == "athena":
-            try:
-                request = json.loads(body or b"{}")
-            except ValueError:
-                request = {}
-            operation = headers.get("x-amz-target", "").rpartition(".")[2]
-            named = resource(operation, request) if isinstance(request, dict) else None
-        if named is None:
-            return original(service, method, path, headers, body, query, region, account)
-        return f"arn:aws:athena:{region}:{account}:{named}"
-
-    RESOURCE_ARN.replace(extract_resource_arn)
+    """Have the emulator name Athena's resources so."""
+    resource_arns.NAMERS["athena"] = resource

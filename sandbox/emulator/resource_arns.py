@@ -1,4 +1,4 @@
-"""Name the resource a Glue or CloudWatch Logs request is about as AWS does.
+"""Name the resource a request is about as AWS does: Glue's and CloudWatch Logs' here, others add theirs.
 
 AWS facts:
 - a Glue table is `table/DATABASE/TABLE`, a database is `database/DATABASE` (AWS Glue Developer Guide,
@@ -8,8 +8,8 @@ AWS facts:
 MiniStack names a database's tables by the database, a database as a table, and a log stream by its group.
 """
 
-from collections.abc import Mapping
-from json import JSONDecodeError, loads
+from collections.abc import Callable, Mapping
+from json import loads
 from typing import Any
 
 from sandbox.emulator.seam import Seam
@@ -31,14 +31,21 @@ def glue_resource(operation: str, request: Mapping[str, Any]) -> str | None:
     return None
 
 
-def logs_resource(request: Mapping[str, Any]) -> str | None:
+def logs_resource(_operation: str, request: Mapping[str, Any]) -> str | None:
     """The resource part of the ARN of a log stream; None for a request about a group or none."""
     group, stream = request.get("logGroupName"), request.get("logStreamName")
     return f"log-group:{group}:log-stream:{stream}" if group and stream else None
 
 
+# Service → what names the resource of one of its operations with a JSON request; other modules add theirs.
+NAMERS: dict[str, Callable[[str, Mapping[str, Any]], str | None]] = {
+    "glue": glue_resource,
+    "logs": logs_resource,
+}
+
+
 def install() -> None:
-    """Answer Glue's and Logs' resources ourselves, every other service's as MiniStack does."""
+    """Answer the resources of NAMERS' services ourselves, every other service's as MiniStack does."""
     original = RESOURCE_ARN.check()
 
     def extract_resource_arn(  # noqa: PLR0917  called as MiniStack calls it
@@ -52,14 +59,13 @@ def install() -> None:
         account: str,
     ) -> Any:
         resource = None
-        if service in {"glue", "logs"}:
+        if service in NAMERS:
             try:
                 request = loads(body or b"{}")
-            except (JSONDecodeError, UnicodeDecodeError):
+            except ValueError:
                 request = {}
             if isinstance(request, dict):
-                operation = headers.get("x-amz-target", "").rpartition(".")[2]
-                resource = glue_resource(operation, request) if service == "glue" else logs_resource(request)
+                resource = NAMERS[service](headers.get("x-amz-target", "").rpartition(".")[2], request)
         if resource is None:
             return original(service, method, path, headers, body, query, region, account)
         return f"arn:aws:{service}:{region}:{account}:{resource}"

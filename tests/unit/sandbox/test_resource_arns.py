@@ -31,5 +31,5 @@ def test_glue_names_databases_and_tables(
 def test_logs_names_the_stream_of_a_group() -> None:
     """A call on a stream is about the stream, as `GROUP:*` admits it."""
     stream = {"logGroupName": "/group", "logStreamName": "2026/11/20"}
-    assert logs_resource(stream) == "log-group:/group:log-stream:2026/11/20"
-    assert logs_resource({"logGroupName": "/group"}) is None
+    assert logs_resource("PutLogEvents", stream) == "log-group:/group:log-stream:2026/11/20"
+    assert logs_resource("CreateLogStream", {"logGroupName": "/group"}) is None
