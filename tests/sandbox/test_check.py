@@ -149,7 +149,7 @@ def test_a_crawl_declares_new_attributes_and_they_can_be_queried(deployed: Sandb
     assert after["Parameters"] == before["Parameters"]
     assert after["PartitionKeys"] == before["PartitionKeys"]
 
-    rows = _query(deployed, f"SELECT \"{unique}__inner\" FROM changes WHERE pk = '{unique}'")  # noqa: S608
+    rows = _query(deployed, f"SELECT \"{unique}__inner\" FROM changes WHERE pk = '{unique}'")
     assert rows == [["1"]]
 
 

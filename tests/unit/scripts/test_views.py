@@ -1,0 +1,66 @@
+"""The views' SQL, and the files their types come from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from scripts.console import CommandError
+from scripts.views import cast, definitions, read_types, view_name
+
+
+def test_a_view_has_the_tables_columns_in_their_order_and_types() -> None:
+    """Fixed columns first, then the items', quoted; one named like a fixed column gets an ending."""
+    columns = ["total", "order", "valid_from"]
+    current, gaps, history = definitions("shop", "it's", columns, {"total": "decimal(38, 2)"})
+    assert (current.name, gaps.name, history.name) == ("current_shop", "gaps_shop", "history_shop")
+    for view in (current, history):
+        shown = [line.strip(" ,") for line in view.select.splitlines() if ' AS "' in line]
+        assert shown == [
+            'try_cast("total" AS decimal(38, 2)) AS "total"',
+            '"order" AS "order"',
+            '"valid_from" AS "valid_from_of_item"',
+        ]
+    for view in (current, gaps, history):
+        assert "change_table = 'it''s'" in view.select
+        assert view.statement == f"CREATE OR REPLACE VIEW {view.name} AS\n{view.select}"
+        assert "$" not in view.statement
+
+
+def test_a_views_name_needs_no_quotes() -> None:
+    """What Athena reads only in quotes becomes `_`."""
+    assert view_name("Orders.Prod-2") == "orders_prod_2"
+
+
+@pytest.mark.parametrize(
+    "kind", ["money", "decimal(39, 2)", "decimal(2, 3)", "timestamp with time zone", "BIGINT"]
+)
+def test_a_type_that_no_view_can_have_is_refused_with_those_there_are(kind: str) -> None:
+    """Athena would refuse the view, or Trino the cast, after half of the work."""
+    with pytest.raises(CommandError, match="no type for a view") as refused:
+        cast(kind, "x", "here")
+    assert "decimal(38, 2)" in refused.value.next_step
+
+
+def test_a_type_file_is_held_to_the_table(tmp_path: Path) -> None:
+    """`column: type` a line; an unknown column names those near it."""
+    path = tmp_path / "orders.yaml"
+    path.write_text("total: decimal(38, 2)\npaid: boolean\n")
+    assert read_types(path, ["paid", "total"]) == {"total": "decimal(38, 2)", "paid": "boolean"}
+    path.write_text("")
+    assert read_types(path, ["paid"]) == {}
+    path.write_text("totl: bigint")
+    with pytest.raises(CommandError, match="no column totl") as refused:
+        read_types(path, ["paid", "total"])
+    assert "total" in refused.value.next_step
+
+
+@pytest.mark.parametrize(("text", "why"), [("- a", "no list of columns"), ("a: [", "is not YAML")])
+def test_what_is_no_type_file_is_refused(tmp_path: Path, text: str, why: str) -> None:
+    """It says what one looks like."""
+    path = tmp_path / "orders.yaml"
+    path.write_text(text)
+    with pytest.raises(CommandError, match=why) as refused:
+        read_types(path, ["a"])
+    assert "column: type" in refused.value.next_step
