@@ -26,6 +26,7 @@ INSTALLED = (
     "sandbox.emulator.item_numbers",
     "sandbox.emulator.change_records",
     "sandbox.emulator.resource_names",
+    "sandbox.emulator.change_sets",
     "sandbox.emulator.log_group_resource",
     "sandbox.emulator.table_resource",
     "sandbox.emulator.stream_resource",

@@ -1,0 +1,53 @@
+"""A change set in the emulator shows what AWS would show: what the conditions let be made."""
+
+import json
+from typing import Any, Literal
+
+import pytest
+
+from sandbox.lifecycle import Sandbox
+
+pytestmark = pytest.mark.sandbox
+
+TEMPLATE = {
+    "Parameters": {"Wanted": {"Type": "String"}},
+    "Conditions": {"IsWanted": {"Fn::Equals": [{"Ref": "Wanted"}, "yes"]}},
+    "Resources": {
+        "Always": {"Type": "AWS::Logs::LogGroup"},
+        "Sometimes": {"Type": "AWS::Logs::LogGroup", "Condition": "IsWanted"},
+    },
+}
+
+
+def test_a_change_set_has_only_what_its_conditions_let_be_made(emulator: Sandbox, unique: str) -> None:
+    """A false condition leaves a resource out; a parameter that turns it adds and removes the resource."""
+    client = emulator.session("producer").client("cloudformation")
+
+    def planned(kind: Literal["CREATE", "UPDATE"], wanted: str) -> set[tuple[str, str]]:
+        arguments: dict[str, Any] = {"StackName": unique, "ChangeSetName": f"{kind}-{wanted}".lower()}
+        client.create_change_set(
+            **arguments,
+            ChangeSetType=kind,
+            TemplateBody=json.dumps(TEMPLATE),
+            Parameters=[{"ParameterKey": "Wanted", "ParameterValue": wanted}],
+        )
+        client.get_waiter("change_set_create_complete").wait(**arguments, WaiterConfig={"Delay": 1})
+        found = client.describe_change_set(**arguments)["Changes"]
+        client.execute_change_set(**arguments)
+        if kind == "CREATE":
+            client.get_waiter("stack_create_complete").wait(StackName=unique, WaiterConfig={"Delay": 1})
+        else:
+            client.get_waiter("stack_update_complete").wait(StackName=unique, WaiterConfig={"Delay": 1})
+        changes = [change["ResourceChange"] for change in found]
+        return {(change["Action"], change["LogicalResourceId"]) for change in changes}
+
+    def made() -> set[str]:
+        resources = client.list_stack_resources(StackName=unique)["StackResourceSummaries"]
+        return {one["LogicalResourceId"] for one in resources if one["ResourceStatus"] != "DELETE_COMPLETE"}
+
+    assert planned("CREATE", "no") == {("Add", "Always")}
+    assert made() == {"Always"}
+    assert planned("UPDATE", "yes") == {("Add", "Sometimes")}
+    assert made() == {"Always", "Sometimes"}
+    assert planned("UPDATE", "no") == {("Remove", "Sometimes")}
+    assert made() == {"Always"}
