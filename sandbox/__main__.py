@@ -72,10 +72,11 @@ def _serve(options: argparse.Namespace) -> int:
         signal.signal(number, on_signal)
     with Sandbox(port=options.port, speed=options.speed) as sandbox:
         sandbox.start_delivery()
+        if overriding := accounts.overriding_variables(os.environ):
+            print("your shell has variables that win over the profiles: paste this line too", file=sys.stderr)
+            print(f"unset {' '.join(overriding)}", file=sys.stderr)
         for name, value in sandbox.profiles.environment().items():
             print(f"export {name}={value}", flush=True)
-        if overriding := accounts.overriding_variables(os.environ):
-            print(f"unset {' '.join(overriding)}  # first: they go before the profiles", file=sys.stderr)
         print(f"serving; logs are in {sandbox.folder}; Ctrl-C ends it", file=sys.stderr)
         while not stop.wait(0.5):
             for child in sandbox.children:

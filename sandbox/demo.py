@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import shlex
+import signal
 import subprocess
 import sys
 import time
@@ -80,6 +81,9 @@ def main() -> int:
     except DemoError as error:
         console.print(f"[red]demo: {error}[/red]")
         return 1
+    except KeyboardInterrupt:
+        console.print("interrupted")
+        return 128 + signal.SIGINT
     console.rule()
     console.print(f"lake and table agree key by key: {'yes' if agreed else '[red]NO[/red]'}")
     console.print(f"everybody else is kept out: {'yes' if denied else '[red]NO[/red]'}")

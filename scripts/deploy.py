@@ -309,7 +309,7 @@ def _lead_on(given: argparse.Namespace, plan: Plan, outputs: Mapping[str, str], 
     profile = f" --profile {given.profile}" if given.profile else ""
     if plan.kind == "consumer" and not plan.update:
         there = f" --outputs-profile {given.profile}" if given.profile else ""
-        producer = "python -m scripts.deploy producer --profile THE_OTHER_ACCOUNTS"
+        producer = "python -m scripts.deploy producer --profile PROFILE_OF_THE_OTHER_ACCOUNT"
         out.say(f"next: {producer} --outputs-of {plan.stack.name}{there}")
     elif "SourceTableName" in outputs and not plan.update:
         out.say(f"next: python -m scripts.put_items {outputs['SourceTableName']}{profile}")

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -191,13 +192,17 @@ def test_two_sandboxes_know_nothing_of_each_other() -> None:
 
 
 def test_serve_prints_two_export_lines_and_ends_with_the_signal() -> None:
-    """Both lines can be pasted into a shell; the files they name hold the three profiles."""
+    """Both lines can be pasted into a shell; the files they name hold the three profiles.
+
+    What the shell has set that would win over the profiles is named, to be unset.
+    """
     serving = subprocess.Popen(
         [*SANDBOX, "serve", "--port", "0"],
         cwd=REPOSITORY,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        env={**os.environ, "AWS_PROFILE": "mine"},
     )
     try:
         assert serving.stdout
@@ -206,8 +211,9 @@ def test_serve_prints_two_export_lines_and_ends_with_the_signal() -> None:
         config = Path(exported["AWS_CONFIG_FILE"]).read_text()
     finally:
         serving.send_signal(signal.SIGINT)
-        rest, _ = serving.communicate(timeout=20)
+        rest, said = serving.communicate(timeout=20)
 
+    assert re.search(r"^unset .*\bAWS_PROFILE\b", said, re.MULTILINE), said
     assert sorted(exported) == ["AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"]
     assert all(f"[profile {name}]" in config for name in ("producer", "consumer", "stranger"))
     assert rest == ""
