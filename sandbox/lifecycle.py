@@ -108,7 +108,7 @@ def open_port(port: int) -> socket.socket:
         listener.close()
         raise SandboxError(
             f"port {port} cannot be opened ({error}): another sandbox or program may hold it. "
-            "Stop that one, or choose another port with --port N (--port 0 takes a free one)."
+            "Stop that one, or serve on a free port: python -m sandbox serve --port 0"
         ) from error
     return listener
 
