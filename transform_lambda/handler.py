@@ -2,9 +2,10 @@
 
 Contract: Firehose Developer Guide, "Required parameters for data transformation". Every recordId is
 answered once and in order, with `Ok` or `ProcessingFailed`. `Dropped` counts as success there, so it would
-be silent loss and is never used. A failed answer carries no data: Firehose keeps the record itself and
-writes it as rawData under the error prefix (seen with AWS's own CloudWatch Logs blueprint, which answers
-the same way), so its bytes are left to the rows.
+be silent loss and is never used. A failed answer carries no data, so that its bytes are left to the rows:
+AWS's CloudWatch Logs blueprint answers that way, and the records it failed were seen whole, as rawData, under
+the error prefix (CloudSnorkel/CloudWatch2S3#9). That page asks data of transformed records; of failed ones
+it says nothing [unverified].
 """
 
 import contextlib
