@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.policies import guard
+from tests.policies import guard, toolbox
 from tests.templates.resolver import TEMPLATES, load_template
 
 CASES = [
@@ -20,6 +20,16 @@ SEEDED = yaml.safe_load((guard.RULES / "tests" / "seeded.yaml").read_text(encodi
 SHIPPED = sorted(
     path.relative_to(TEMPLATES).as_posix() for path in TEMPLATES.rglob("*.yaml") if "guard" not in path.parts
 )
+
+
+@pytest.fixture(scope="module", autouse=True)
+def engine() -> None:
+    """Needs cfn-guard-rs; where it has no wheel the house rules are left out, in CI that is a failure."""
+    if guard.cfn_guard_rs is None:
+        said = (
+            "the house rules are left out: cfn-guard-rs has no wheel for this Python, 3.11 and 3.12 have one"
+        )
+        (pytest.fail if toolbox.in_ci() else pytest.skip)(said)
 
 
 @pytest.mark.parametrize("name", SHIPPED)
