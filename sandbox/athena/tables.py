@@ -71,7 +71,7 @@ def split_location(location: str) -> tuple[str, str]:
 
 
 def visible(relative_key: str) -> bool:
-    """Athena skips every file or folder whose name starts with `_` or `.` (facts/aws.md)."""
+    """Athena skips every file or folder whose name starts with `_` or `.` (Athena User Guide); Trino too."""
     return not any(part.startswith(("_", ".")) for part in relative_key.split("/") if part)
 
 

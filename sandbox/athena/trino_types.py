@@ -264,9 +264,3 @@ def _split(text: str) -> list[str]:
             parts.append(text[start:at])
             start = at + 1
     return [*parts, text[start:]]
-
-
-def from_text(text: str) -> Type:
-    """A type as Trino spells it, as a stored view does: `varchar`, `decimal(10,2)`, `array(varchar)`."""
-    parsed = exp.DataType.build(text, dialect="trino")
-    return from_sql(parsed)

@@ -1,7 +1,8 @@
 """Views in Glue as Athena keeps them: TableType VIRTUAL_VIEW, the definition base64 in ViewOriginalText.
 
-Source: facts/aws.md, "Athena and Glue"; the JSON is Trino's ConnectorViewDefinition. A view's columns are
-fixed when it is created: when its query has come to answer others, the view is stale and the query fails.
+Source: views that Athena made, as `glue get-table` shows them; the JSON is Trino's ConnectorViewDefinition. A
+view's columns are fixed when it is created: when its query has come to answer others, the view is stale and
+the query fails.
 """
 
 import base64
