@@ -146,7 +146,11 @@ class ColumnCache:
 def read_object(
     table: Table, stored: StoredObject, columns: list[str], store: Store, cache: ColumnCache
 ) -> tuple[int, dict[str, pa.Array]]:
-    """The object's number of rows, and these data columns of it."""
+    """The object's number of rows, and these data columns of it.
+
+    A JSON array fills the columns a statement reads by position, so its values are no column's own: an object
+    with such a line is parsed anew for every statement.
+    """
     if table.serde == PARQUET_SERDE:
         return _read_parquet(table, stored, columns, store)
     if table.serde not in JSON_SERDES:
@@ -163,8 +167,11 @@ def read_object(
         lines = _lines(store.read(stored), stored.key)
         rows = len(lines)
         if missing:  # COUNT(*) reads no JSON: every line is a row, a malformed one a row of NULLs
-            wanted = {name: table.columns[name] for name in missing}
+            positional = any(line.lstrip().startswith(b"[") for line in lines)
+            wanted = {name: table.columns[name] for name in (columns if positional else missing)}
             known.update(parse_lines(lines, wanted, table.ignores_malformed))
+            if positional:
+                return rows, known
         cache.put(key, rows, known)
     return rows, {name: known[name] for name in columns}
 

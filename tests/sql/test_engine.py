@@ -163,6 +163,15 @@ def test_a_thousand_attributes_and_a_row_of_a_megabyte() -> None:
     assert len(lake.run("SELECT * FROM changes").columns) == 1_011
 
 
+def test_a_json_array_reads_the_same_whatever_was_read_before(week: Lake) -> None:
+    """Its values stand by position in the columns a statement reads: no earlier statement shifts them."""
+    week.put('["a", "b", "c"]', day="2026-11-20", name="foreign.gz")
+    week.ask("SELECT n FROM changes")
+    week.ask("SELECT change_time, change_type FROM changes")
+    of_two = "SELECT change_type, n FROM changes WHERE dt = '2026-11-20' AND change_type IS NOT NULL"
+    assert week.ask(of_two) == [["a", "b"]]
+
+
 # Typed tables, such as the crawler's own
 
 
