@@ -1,6 +1,6 @@
 """The access matrix: actor, resource, action, allowed or denied, and the statement that decides.
 
-``python -m tests.policies.access`` (``make access``) prints it; ``--write`` puts it into docs/security.md,
+``python -m tests.policies.access`` (``make access``) prints it; ``--write`` puts it into docs/access.md,
 between its two markers. It is generated from the access ledger as the policy simulator judges it.
 """
 
@@ -20,7 +20,7 @@ from tests.policies.documents import LAYOUTS, Documents
 from tests.policies.ledger import Ledger, LedgerError, Verdict
 from tests.policies.simulation import SimulationError
 
-PAGE = Path(__file__).resolve().parents[2] / "docs" / "security.md"
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "access.md"
 BEGIN = "<!-- access matrix: begin (python -m tests.policies.access --write) -->"
 END = "<!-- access matrix: end -->"
 
@@ -84,7 +84,7 @@ def markdown(verdicts: Iterable[Verdict]) -> str:
     for row in rows(verdicts):
         if row.title != title:
             title = row.title
-            lines += ["", f"#### {title[0].upper()}{title[1:]}", ""]
+            lines += ["", f"## {title[0].upper()}{title[1:]}", ""]
             lines += [
                 "| actor | action | resource | when | verdict | decided by |",
                 "|---|---|---|---|---|---|",
@@ -101,7 +101,7 @@ def page_with(matrix: str, page: str) -> str:
     before, begin, rest = page.partition(BEGIN)
     _, end, after = rest.partition(END)
     if not begin or not end:
-        raise LedgerError(f"docs/security.md lacks the line {END if begin else BEGIN}: put it back")
+        raise LedgerError(f"docs/access.md lacks the line {END if begin else BEGIN}: put it back")
     return f"{before}{BEGIN}\n\n{matrix}\n{END}{after}"
 
 
@@ -136,7 +136,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.policies.access", description=__doc__)
     parser.add_argument("--layout", choices=LAYOUTS, default=LAYOUTS[0])
     parser.add_argument("--actor", default="", help="only actors whose name holds this text")
-    parser.add_argument("--write", action="store_true", help="put the matrix into docs/security.md")
+    parser.add_argument("--write", action="store_true", help="put the matrix into docs/access.md")
     options = parser.parse_args(arguments)
     try:
         toolbox.install_simulator()
