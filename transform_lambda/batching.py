@@ -15,6 +15,8 @@ _FRAME: Final = len('{"records": []}')
 _SEPARATOR: Final = len(", ")
 _OK: Final = len('{"recordId": , "result": "Ok", "data": ""}')
 _FAILED: Final = len('{"recordId": , "result": "ProcessingFailed"}')
+# What partition keys add to an Ok answer; to be counted with its data.
+PARTITION_KEYS_LENGTH: Final = len(', "metadata": {"partitionKeys": {"dt": "2026-11-20"}}')
 
 
 def _serialized(record_ids: list[Any]) -> int:

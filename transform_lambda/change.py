@@ -166,8 +166,13 @@ def row_line(row: Columns) -> bytes:
     return orjson.dumps(row, option=orjson.OPT_SORT_KEYS | orjson.OPT_APPEND_NEWLINE)
 
 
-def transform(payload: bytes, sequence: Any = None, max_depth: int = DEFAULT_MAX_DEPTH) -> bytes:
-    """A payload of the change stream as one line of the lake.
+def change_day(time: str) -> str:
+    """The UTC day of a change_time, yyyy-MM-dd: the change's own `dt`, whoever writes its row."""
+    return time[:10]
+
+
+def transform(payload: bytes, sequence: Any = None, max_depth: int = DEFAULT_MAX_DEPTH) -> tuple[bytes, str]:
+    """A payload of the change stream as one line of the lake, and its change_time.
 
     :param sequence: the Kinesis sequence number, None when Firehose sent none
     :raises RecordError: the payload is not a DynamoDB change record
@@ -177,11 +182,12 @@ def transform(payload: bytes, sequence: Any = None, max_depth: int = DEFAULT_MAX
     except orjson.JSONDecodeError:
         raise JsonError("the payload is not one JSON document in UTF-8") from None
     try:
-        row, texts = _row(read_change(record, sequence), max_depth)
+        change = read_change(record, sequence)
+        row, texts = _row(change, max_depth)
     except RecursionError:
         raise DepthError("nested deeper than DynamoDB allows") from None
     _refuse_duplicate_names(payload, record, texts)
-    return row_line(row)
+    return row_line(row), change.change_time
 
 
 # The canonical texts of keys, old image and new image.

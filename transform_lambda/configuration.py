@@ -1,5 +1,6 @@
 """The function's settings, read once from its environment."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Self
@@ -7,6 +8,7 @@ from typing import Final, Self
 from transform_lambda.flatten import DEFAULT_MAX_DEPTH
 
 LOG_LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR")
+_STREAM_NAME: Final = r"[A-Za-z0-9_.-]{0,64}"  # Firehose API Reference, DeliveryStreamName; empty is none
 
 
 class ConfigurationError(ValueError):
@@ -19,10 +21,14 @@ class Configuration:
 
     flatten_max_depth: int = DEFAULT_MAX_DEPTH
     log_level: str = "INFO"
+    event_stream_name: str = ""  # the delivery stream that puts each change under its own day, if any
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Self:
-        """Read `FLATTEN_MAX_DEPTH` (1 to 32) and `LOG_LEVEL`; absent or empty means the default.
+        """Read `FLATTEN_MAX_DEPTH` (1 to 32), `LOG_LEVEL` and `EVENT_STREAM_NAME`.
+
+        Absent or empty means the default.
+
 
         :raises ConfigurationError: naming the variable and what it may be
         """
@@ -34,7 +40,10 @@ class Configuration:
         level = environment.get("LOG_LEVEL") or "INFO"
         if level not in LOG_LEVELS:
             raise ConfigurationError(f"LOG_LEVEL must be one of {', '.join(LOG_LEVELS)}: {level!r}")
-        return cls(int(depth), level)
+        stream = environment.get("EVENT_STREAM_NAME") or ""
+        if not re.fullmatch(_STREAM_NAME, stream):
+            raise ConfigurationError(f"EVENT_STREAM_NAME must be a delivery stream's name: {stream!r}")
+        return cls(int(depth), level, stream)
 
     def logs(self, level: str) -> bool:
         """Whether a line of this level is written."""

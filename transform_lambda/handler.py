@@ -6,6 +6,9 @@ be silent loss and is never used. A failed answer carries no data, so that its b
 AWS's CloudWatch Logs blueprint answers that way, and the records it failed were seen whole, as rawData, under
 the error prefix (CloudSnorkel/CloudWatch2S3#9). That page asks data of transformed records; of failed ones
 it says nothing [unverified].
+
+For the delivery stream named in the settings, each row carries its change's own day as the partition key
+`dt` (same guide, "Understand partitioning keys": `metadata.partitionKeys`, text by name).
 """
 
 import contextlib
@@ -17,8 +20,8 @@ from typing import Any
 
 import pybase64
 
-from transform_lambda.batching import ResponseBudget, fits_alone
-from transform_lambda.change import change_sequence, transform
+from transform_lambda.batching import PARTITION_KEYS_LENGTH, ResponseBudget, fits_alone
+from transform_lambda.change import change_day, change_sequence, transform
 from transform_lambda.configuration import Configuration
 from transform_lambda.errors import EnvelopeError, ResponseFullError, RowTooLargeError
 
@@ -56,7 +59,7 @@ def handler(event: Any, context: Any) -> dict[str, list[dict[str, Any]]]:
         records = []
     answerable = [record for record in records if _has_id(record)]
     summary.records, summary.unanswerable = len(records), len(records) - len(answerable)
-    answers = _answers(answerable, summary)
+    answers = _answers(answerable, summary, partitions=_partitions(event))
     summary.milliseconds = round((time.perf_counter() - started) * 1000, 1)
     with contextlib.suppress(Exception):  # a log line that cannot be written must not cost a batch
         _log(summary, context)
@@ -70,18 +73,33 @@ def _has_id(record: Any) -> bool:
     return isinstance(record_id, str) or (isinstance(record_id, int | float) and abs(record_id) < 2**63)
 
 
-def _answers(records: list[dict[str, Any]], summary: _Summary) -> list[dict[str, Any]]:
+def _partitions(event: Any) -> bool:
+    """Whether the asking delivery stream takes partition keys.
+
+    The name decides, not a switch: while one delivery stream succeeds another, both ask this function.
+    """
+    asking = event.get("deliveryStreamArn") if isinstance(event, dict) else None
+    name = CONFIGURATION.event_stream_name
+    return bool(name) and isinstance(asking, str) and asking.endswith(f":deliverystream/{name}")
+
+
+def _answers(records: list[dict[str, Any]], summary: _Summary, *, partitions: bool) -> list[dict[str, Any]]:
     budget = ResponseBudget([record["recordId"] for record in records])
+    more = PARTITION_KEYS_LENGTH if partitions else 0
     answers = []
     for record in records:
         record_id = record["recordId"]
         try:
-            data = _row_data(record)
-            if not budget.take(len(data)):
-                if fits_alone(record_id, len(data)):
+            data, time = _row_data(record)
+            length = len(data) + more
+            if not budget.take(length):
+                if fits_alone(record_id, length):
                     raise ResponseFullError
                 raise RowTooLargeError
-            answers.append({"recordId": record_id, "result": "Ok", "data": data})
+            answer = {"recordId": record_id, "result": "Ok", "data": data}
+            if partitions:
+                answer["metadata"] = {"partitionKeys": {"dt": change_day(time)}}
+            answers.append(answer)
             summary.ok += 1
         except Exception as error:  # noqa: BLE001 - whatever one record does, its neighbours are answered
             _count(error, record, summary)
@@ -90,8 +108,8 @@ def _answers(records: list[dict[str, Any]], summary: _Summary) -> list[dict[str,
     return answers
 
 
-def _row_data(record: dict[str, Any]) -> str:
-    """The base64 text of one record's row.
+def _row_data(record: dict[str, Any]) -> tuple[str, str]:
+    """The base64 text of one record's row, and its change_time.
 
     :raises RecordError: the record is not a DynamoDB change record
     """
@@ -102,9 +120,8 @@ def _row_data(record: dict[str, Any]) -> str:
         payload = pybase64.b64decode(data, validate=True)
     except ValueError:
         raise EnvelopeError("data is not base64") from None
-    return pybase64.b64encode_as_string(
-        transform(payload, _sequence(record), CONFIGURATION.flatten_max_depth)
-    )
+    line, time = transform(payload, _sequence(record), CONFIGURATION.flatten_max_depth)
+    return pybase64.b64encode_as_string(line), time
 
 
 def _sequence(record: dict[str, Any]) -> Any:

@@ -2,7 +2,9 @@
 
 import base64
 import json
+from contextlib import contextmanager, nullcontext
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -15,7 +17,9 @@ from tests.unit.transform.records import (
     firehose_record,
     item_record,
 )
+from transform_lambda import handler as module
 from transform_lambda.batching import RESPONSE_LIMIT_BYTES
+from transform_lambda.configuration import Configuration
 from transform_lambda.handler import handler
 
 json_values = st.recursive(
@@ -57,7 +61,15 @@ def size(response):
     return len(json.dumps(response))
 
 
-def check(event, response):
+@contextmanager
+def asked_for_partitions():
+    """The function while the delivery stream that asks takes partition keys."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "CONFIGURATION", Configuration(event_stream_name="ddb-lake"))
+        yield
+
+
+def check(event, response, *, dated=False):
     """What Firehose asks of an answer."""
     assert list(response) == ["records"]
     assert [answer["recordId"] for answer in response["records"]] == [
@@ -67,17 +79,36 @@ def check(event, response):
         if answer["result"] == "Ok":
             line = base64.b64decode(answer["data"], validate=True)
             assert line.endswith(b"}\n")
-            assert json.loads(line)["change_id"]
+            row = json.loads(line)
+            assert row["change_id"]
+            day = {"partitionKeys": {"dt": row["change_time"][:10]}}
+            assert answer.get("metadata") == (day if dated else None)
         else:
             assert answer == {"recordId": answer["recordId"], "result": "ProcessingFailed"}
     assert size(response) <= RESPONSE_LIMIT_BYTES
 
 
-@given(st.lists(st.one_of(good, garbage, damaged(), odd_members()), max_size=8))
+one_of = st.one_of(good, garbage, damaged(), odd_members())
+
+
+@given(st.lists(one_of, max_size=8))
 def test_every_record_is_answered_in_order_whatever_it_holds(payloads):
     """Good, damaged, foreign and random payloads in any mix."""
     event = firehose_event(*payloads)
     check(event, handler(event, None))
+
+
+@given(st.lists(one_of, max_size=8))
+def test_every_row_carries_its_own_day_and_is_the_same_row(payloads):
+    """With partition keys nothing else changes: the same verdicts, the same bytes."""
+    event = firehose_event(*payloads)
+    bare = handler(event, None)
+    with asked_for_partitions():
+        dated = handler(event, None)
+    check(event, dated, dated=True)
+    for answer in dated["records"]:
+        answer.pop("metadata", None)
+    assert dated == bare
 
 
 @given(
@@ -123,8 +154,9 @@ def test_no_records_raise(records):
         max_size=12,
     ),
     st.sampled_from(["x", "é", '"', "\x01"]),
+    st.booleans(),
 )
-def test_response_never_outgrows_lambda(records, character):
+def test_response_never_outgrows_lambda(records, character, dated):
     """Rows of any size, growing or shrinking on the way, under ids of any characters."""
     event = event_of(
         [
@@ -133,4 +165,5 @@ def test_response_never_outgrows_lambda(records, character):
             for length, record_id in records
         ]
     )
-    check(event, handler(event, None))
+    with asked_for_partitions() if dated else nullcontext():
+        check(event, handler(event, None), dated=dated)

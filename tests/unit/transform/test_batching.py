@@ -5,7 +5,14 @@ import json
 import pytest
 
 from tests.unit.transform.records import change_record, event_of, firehose_event, firehose_record, item_record
-from transform_lambda.batching import RESPONSE_LIMIT_BYTES, ResponseBudget, fits_alone
+from transform_lambda import handler as module
+from transform_lambda.batching import (
+    PARTITION_KEYS_LENGTH,
+    RESPONSE_LIMIT_BYTES,
+    ResponseBudget,
+    fits_alone,
+)
+from transform_lambda.configuration import Configuration
 from transform_lambda.handler import handler
 
 FAILED = "ProcessingFailed"
@@ -52,6 +59,24 @@ def test_row_fits_alone_up_to_the_last_byte():
     frame = size({"records": [{"recordId": "é", "result": "Ok", "data": ""}]})
     assert fits_alone("é", RESPONSE_LIMIT_BYTES - frame)
     assert not fits_alone("é", RESPONSE_LIMIT_BYTES - frame + 1)
+
+
+def test_partition_keys_are_counted_to_the_last_byte():
+    """An answer with a day is as much longer as the budget is told."""
+    bare = {"recordId": "1", "result": "Ok", "data": "x"}
+    dated = bare | {"metadata": {"partitionKeys": {"dt": "2026-11-20"}}}
+    assert size(dated) - size(bare) == PARTITION_KEYS_LENGTH
+
+
+@pytest.mark.parametrize("stream", ["", "ddb-lake"])
+def test_response_is_filled_to_the_brim_with_and_without_partition_keys(monkeypatch, stream):
+    """Thousands of rows, and their days are counted too; what does not fit is left for a replay."""
+    monkeypatch.setattr(module, "CONFIGURATION", Configuration(event_stream_name=stream))
+    record = firehose_record(row_of_size(300))
+    answers = handler(event_of([record] * 8_000), None)["records"]
+    assert {answer["result"] for answer in answers} == {"Ok", FAILED}
+    assert RESPONSE_LIMIT_BYTES - size({"records": [answers[0]]}) < size({"records": answers})
+    assert size({"records": answers}) <= RESPONSE_LIMIT_BYTES
 
 
 def test_what_does_not_fit_fails_and_what_still_fits_is_kept(capsys):

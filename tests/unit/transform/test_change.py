@@ -94,7 +94,7 @@ def test_time_to_live_is_an_actor_of_its_own(identity, actor):
 
 
 def metadata_of(record, sequence=SEQUENCE):
-    return json.loads(transform(compact(record), sequence))
+    return json.loads(transform(compact(record), sequence)[0])
 
 
 def test_row_says_what_changed():

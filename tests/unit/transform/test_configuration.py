@@ -10,13 +10,19 @@ from transform_lambda.configuration import Configuration, ConfigurationError
 def test_nothing_set_is_the_templates_default():
     """The function is importable and works with no environment variable."""
     assert Configuration.from_environment({}) == Configuration(flatten_max_depth=32, log_level="INFO")
-    assert Configuration.from_environment({"FLATTEN_MAX_DEPTH": "", "LOG_LEVEL": ""}) == Configuration()
+    empty = {"FLATTEN_MAX_DEPTH": "", "LOG_LEVEL": "", "EVENT_STREAM_NAME": ""}
+    assert Configuration.from_environment(empty) == Configuration()
 
 
 def test_settings_are_read():
-    """Both variables, and no other."""
-    environment = {"FLATTEN_MAX_DEPTH": "3", "LOG_LEVEL": "WARNING", "AWS_REGION": "us-east-1"}
-    assert Configuration.from_environment(environment) == Configuration(3, "WARNING")
+    """These variables, and no other."""
+    environment = {
+        "FLATTEN_MAX_DEPTH": "3",
+        "LOG_LEVEL": "WARNING",
+        "EVENT_STREAM_NAME": "lake-event",
+        "AWS_REGION": "us-east-1",
+    }
+    assert Configuration.from_environment(environment) == Configuration(3, "WARNING", "lake-event")
 
 
 @pytest.mark.parametrize("value", ["0", "33", "-1", "1.5", "x", " 1", "٣", "1" * 5_000])
@@ -31,6 +37,13 @@ def test_bad_log_level_names_its_variable(value):
     """What to change stands in the message."""
     with pytest.raises(ConfigurationError, match="LOG_LEVEL must be one of DEBUG, INFO, WARNING, ERROR"):
         Configuration.from_environment({"LOG_LEVEL": value})
+
+
+@pytest.mark.parametrize("value", ["a/b", "x" * 65, "é", "a b"])
+def test_bad_stream_name_names_its_variable(value):
+    """What to change stands in the message."""
+    with pytest.raises(ConfigurationError, match="EVENT_STREAM_NAME must be a delivery stream's name"):
+        Configuration.from_environment({"EVENT_STREAM_NAME": value})
 
 
 def test_configuration_is_frozen():

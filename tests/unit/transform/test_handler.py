@@ -225,6 +225,82 @@ def test_depth_setting_reaches_the_rows(monkeypatch):
     assert row_of(payload)["a__b"] == {"c": 1}
 
 
+EVENT_STREAM = "ddb-lake-event"
+STREAM_ARN = "arn:aws:firehose:us-east-1:111111111111:deliverystream/"
+
+
+def dated(time, precision="MICROSECOND"):
+    """A change made at this time."""
+    given = {"ApproximateCreationDateTime": time, "ApproximateCreationDateTimePrecision": precision}
+    return change_record("INSERT", {"pk": {"S": "a"}}, change=given)
+
+
+@pytest.fixture
+def ask(monkeypatch):
+    """The answers to payloads when the delivery stream of this name asks."""
+    monkeypatch.setattr(module, "CONFIGURATION", Configuration(event_stream_name=EVENT_STREAM))
+
+    def asked(*payloads, stream=EVENT_STREAM):
+        return handler(firehose_event(*payloads) | {"deliveryStreamArn": STREAM_ARN + stream}, None)[
+            "records"
+        ]
+
+    return asked
+
+
+@pytest.mark.parametrize(
+    ("time", "precision", "day"),
+    [
+        (1_767_225_599_999_999, "MICROSECOND", "2025-12-31"),
+        (1_767_225_600_000_000, "MICROSECOND", "2026-01-01"),
+        (1_767_225_600_000, "MILLISECOND", "2026-01-01"),
+        (1_767_225_599, None, "2025-12-31"),
+        (0, "MICROSECOND", "1970-01-01"),
+        (253_402_300_799_999_999, "MICROSECOND", "9999-12-31"),
+    ],
+)
+def test_partition_key_is_the_utc_day_of_the_change(ask, time, precision, day):
+    """Text, yyyy-MM-dd, of the change's own time in any unit, to the microsecond of midnight."""
+    [answer] = ask(dated(time, precision))
+    assert answer["metadata"] == {"partitionKeys": {"dt": day}}
+    assert json.loads(base64.b64decode(answer["data"]))["change_time"].startswith(day + "T")
+
+
+def test_partition_key_is_not_taken_from_the_item(ask):
+    """An item may hold what looks like the metadata: the change's own time counts."""
+    fake = {"M": {"change_time": {"S": "1999-01-01T00:00:00.000000Z"}}}
+    [answer] = ask(item_record({"a": {"L": [fake]}, "dt": {"S": "x"}, "change_time": {"S": "1999-01-01"}}))
+    assert answer["metadata"] == {"partitionKeys": {"dt": "2022-04-14"}}
+
+
+def test_failed_record_has_no_partition_key(ask):
+    """It goes to the error prefix whatever its day."""
+    assert ask(b"?", dated("x")) == [
+        {"recordId": f"{number:056d}", "result": "ProcessingFailed"} for number in range(2)
+    ]
+
+
+@pytest.mark.parametrize("stream", ["ddb-lake", "x-ddb-lake-event", "ddb-lake-event-2", ""])
+def test_another_delivery_stream_gets_no_partition_keys(ask, stream):
+    """Two delivery streams may ask one function while one succeeds the other: each gets what it takes."""
+    [answer] = ask(GOOD, stream=stream)
+    assert set(answer) == {"recordId", "result", "data"}
+
+
+def test_without_the_setting_nobody_gets_partition_keys():
+    """The default answers as it always did."""
+    [answer] = handler(firehose_event(GOOD) | {"deliveryStreamArn": STREAM_ARN}, None)["records"]
+    assert set(answer) == {"recordId", "result", "data"}
+
+
+@pytest.mark.usefixtures("ask")
+@pytest.mark.parametrize("arn", [None, 1, [], {}])
+def test_odd_delivery_stream_is_as_good_as_another_one(arn):
+    """Whatever stands in the envelope, the record is answered."""
+    [answer] = handler(firehose_event(GOOD) | {"deliveryStreamArn": arn}, None)["records"]
+    assert set(answer) == {"recordId", "result", "data"}
+
+
 def test_error_nobody_thought_of_is_one_failed_record(monkeypatch, capsys):
     """Never an exception: Firehose would retry the batch and then fail all of it."""
 
