@@ -1,26 +1,58 @@
 -- The items of one table as they are now: the newest state of each, deleted items gone.
 -- To fill in: name of the view, source table, columns of the items (each after a comma), typed as wanted.
--- The newest change is the last by time; of several at one time, the one that none of them continues from; then
--- the last by sequence. Changes delivered twice, late or out of order do not alter the answer.
+-- The newest change is the last by time. Of several at one time it is the one whose state is arrived at more often than
+-- left; where all are left again (A to B to A), the one that leads back to the state held before them; then the last by
+-- sequence. Changes delivered twice, under the same or another eventID, late or out of order do not alter the answer.
 CREATE OR REPLACE VIEW current_${name} AS
-WITH linked AS (
+WITH delivered AS (
   SELECT
     *,
-    contains(
-      array_agg(coalesce(change_before, '')) OVER (PARTITION BY change_key, change_time),
-      coalesce(change_after, '')
-    ) AS goes_on
+    row_number() OVER (
+      PARTITION BY change_key, change_time, change_type, change_before, change_after
+      ORDER BY change_sequence, change_id, dt
+    ) AS delivery
   FROM changes
   WHERE change_table = '${source}' AND change_key IS NOT NULL
+),
+tied AS (
+  SELECT
+    *,
+    array_agg(IF(change_type <> 'SNAPSHOT', coalesce(change_before, '')))
+      OVER (PARTITION BY change_key, change_time) AS states_left,
+    array_agg(coalesce(change_after, '')) OVER (PARTITION BY change_key, change_time) AS states_reached
+  FROM delivered
+  WHERE delivery = 1
+),
+linked AS (
+  SELECT
+    *,
+    cardinality(filter(states_reached, state -> state = coalesce(change_after, '')))
+    > cardinality(filter(states_left, state -> state = coalesce(change_after, ''))) AS ends
+  FROM tied
+),
+placed AS (
+  SELECT
+    *,
+    coalesce(
+      last_value(IF(ends, coalesce(change_after, ''))) IGNORE NULLS
+        OVER (PARTITION BY change_key ORDER BY change_time, change_sequence, change_id),
+      ''
+    ) AS state_held
+  FROM linked
 ),
 ranked AS (
   SELECT
     *,
     row_number() OVER (
       PARTITION BY change_key
-      ORDER BY change_time DESC, IF(goes_on, 0, 1) DESC, change_sequence DESC, change_id DESC, dt DESC
+      ORDER BY
+        change_time DESC,
+        IF(ends, 1, 0) DESC,
+        IF(coalesce(change_after, '') = state_held, 1, 0) DESC,
+        change_sequence DESC,
+        change_id DESC
     ) AS age
-  FROM linked
+  FROM placed
 )
 SELECT
   change_key,

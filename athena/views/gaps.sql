@@ -1,68 +1,109 @@
 -- Places where the chain of an item of one table breaks, so that changes are missing there. No row is good news.
 -- To fill in: name of the view, source table.
--- Every state of an item must be arrived at as often as it is left, and the newest once more. An item that was there
--- before streaming was enabled shows with its first state, unless a backfill (SNAPSHOT) wrote it. What was lost after
--- an item's last delivered change shows in no chain: compare the current view with the table.
+-- The changes of one time must lead, in some order, from the state held before them to another, through all of them. A
+-- row says that something is missing after a state was last reached, or before a state was left.
+-- An item that was there before streaming was enabled shows with its first state, unless a backfill (SNAPSHOT) wrote
+-- it. What was lost after an item's last delivered change shows in no chain: compare the current view with the table.
+-- What leads back to the state it came from (A to B to A, or inserted and removed), lost as a whole, shows nowhere.
 CREATE OR REPLACE VIEW gaps_${name} AS
-WITH every_change AS (
+WITH steps AS (
   SELECT
-    change_key, change_type, change_time, change_before, change_after, max(change_sequence) AS change_sequence
+    change_key,
+    change_time,
+    IF(change_type = 'SNAPSHOT', NULL, ARRAY[coalesce(change_before, ''), coalesce(change_after, '')]) AS step,
+    IF(change_type = 'SNAPSHOT', change_after) AS state_copied,
+    max(change_sequence) AS change_sequence
   FROM changes
   WHERE change_table = '${source}' AND change_key IS NOT NULL
-  GROUP BY change_key, change_type, change_time, change_before, change_after
+  GROUP BY change_key, change_time, change_type, change_before, change_after
+),
+moments AS (
+  SELECT
+    change_key,
+    change_time,
+    array_agg(step ORDER BY change_sequence, step) FILTER (WHERE step IS NOT NULL) AS steps,
+    min(state_copied) AS state_copied
+  FROM steps
+  GROUP BY change_key, change_time
+),
+visits AS (
+  SELECT
+    *,
+    transform(steps, step -> step[1]) AS states_left,
+    transform(steps, step -> step[2]) AS states_reached
+  FROM moments
 ),
 linked AS (
   SELECT
     *,
-    contains(
-      array_agg(coalesce(change_before, '')) OVER (PARTITION BY change_key, change_time),
-      coalesce(change_after, '')
-    ) AS goes_on
-  FROM every_change
+    array_distinct(filter(
+      states_left,
+      state -> cardinality(filter(states_left, other -> other = state))
+        > cardinality(filter(states_reached, other -> other = state))
+    )) AS begins,
+    filter(
+      states_reached,
+      state -> cardinality(filter(states_reached, other -> other = state))
+        > cardinality(filter(states_left, other -> other = state))
+    ) AS ends
+  FROM visits
 ),
-newest AS (
-  SELECT change_key, change_after AS state
-  FROM (
-    SELECT
-      *,
-      row_number() OVER (
-        PARTITION BY change_key ORDER BY change_time DESC, IF(goes_on, 0, 1) DESC, change_sequence DESC
-      ) AS age
-    FROM linked
-  ) AS ranked
-  WHERE age = 1
+ordered AS (
+  SELECT
+    *,
+    first_value(state_copied) IGNORE NULLS OVER (
+      PARTITION BY change_key ORDER BY change_time ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING
+    ) AS first_copied,
+    last_value(IF(steps IS NULL, NULL, change_time)) IGNORE NULLS OVER (
+      PARTITION BY change_key ORDER BY change_time ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+    ) AS time_before,
+    last_value(element_at(ends, -1)) IGNORE NULLS OVER (
+      PARTITION BY change_key ORDER BY change_time ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+    ) AS last_end
+  FROM linked
 ),
-visits AS (
-  SELECT change_key, change_before AS state, change_time AS left_at, CAST(NULL AS varchar) AS reached_at, 0 AS copied
-  FROM every_change
-  WHERE change_before IS NOT NULL
-  UNION ALL
-  SELECT change_key, change_after, CAST(NULL AS varchar), change_time, 0
-  FROM every_change
-  WHERE change_after IS NOT NULL AND change_type <> 'SNAPSHOT'
-  UNION ALL
-  SELECT change_key, change_after, CAST(NULL AS varchar), CAST(NULL AS varchar), 1
-  FROM every_change
-  WHERE change_type = 'SNAPSHOT'
+placed AS (
+  SELECT
+    *,
+    coalesce(
+      last_end, IF(contains(IF(cardinality(begins) = 0, states_left, begins), first_copied), first_copied), ''
+    ) AS state_held
+  FROM ordered
+  WHERE steps IS NOT NULL
 ),
-states AS (
+walked AS (
+  SELECT
+    *,
+    reduce(
+      flatten(repeat(steps, cardinality(steps))),
+      ARRAY[IF(cardinality(begins) = 1, begins[1], state_held)],
+      (seen, step) -> IF(contains(seen, step[1]) OR contains(seen, step[2]), array_union(seen, step), seen),
+      seen -> seen
+    ) AS connected
+  FROM placed
+),
+breaks AS (
   SELECT
     change_key,
-    state,
-    count(left_at) AS times_left,
-    count(reached_at) AS times_reached,
-    max(copied) AS copied,
-    min(left_at) AS first_left,
-    max(reached_at) AS last_reached
-  FROM visits
-  GROUP BY change_key, state
+    transform(
+      array_except(begins, ARRAY[state_held])
+      || filter(
+        ARRAY[IF(cardinality(begins) < 2, array_max(array_except(states_left, connected)))],
+        state -> state IS NOT NULL
+      ),
+      state -> CAST(ROW(state, 'before', change_time) AS ROW(state varchar, missing varchar, change_time varchar))
+    )
+    || transform(
+      filter(ARRAY[state_held], state -> NOT contains(IF(cardinality(begins) = 0, states_left, begins), state)),
+      state -> CAST(ROW(state, 'after', time_before) AS ROW(state varchar, missing varchar, change_time varchar))
+    )
+    || transform(
+      slice(ends, 1, greatest(cardinality(ends) - 1, 0)),
+      state -> CAST(ROW(state, 'after', change_time) AS ROW(state varchar, missing varchar, change_time varchar))
+    ) AS found
+  FROM walked
 )
-SELECT
-  states.change_key,
-  states.state AS broken_state,
-  IF(times_left + IF(newest.state IS NULL, 0, 1) > times_reached, 'before', 'after') AS missing,
-  IF(times_left + IF(newest.state IS NULL, 0, 1) > times_reached, first_left, last_reached) AS change_time
-FROM states
-LEFT JOIN newest ON newest.change_key = states.change_key AND newest.state = states.state
-WHERE times_left + IF(newest.state IS NULL, 0, 1) > times_reached + copied
-  OR times_reached > times_left + IF(newest.state IS NULL, 0, 1)
+SELECT change_key, broken.state AS broken_state, broken.missing, broken.change_time
+FROM breaks
+CROSS JOIN UNNEST(found) AS broken (state, missing, change_time)
+WHERE broken.state <> ''

@@ -1,7 +1,8 @@
 -- Every change of the items of one table, once, in order: number it, and say from when to when its state held.
 -- To fill in: name of the view, source table, columns of the items (each after a comma), typed as wanted.
 -- A change delivered again, even under another eventID, says the same of the same item at the same time and counts
--- once. Changes of one time stand in the order of their chain: the one nothing else continues from comes last.
+-- once. Changes of one time stand in the order of their chain: first the one that leaves the state held before them,
+-- last the one whose state is arrived at more often than left; those between, by sequence.
 CREATE OR REPLACE VIEW history_${name} AS
 WITH delivered AS (
   SELECT
@@ -13,31 +14,57 @@ WITH delivered AS (
   FROM changes
   WHERE change_table = '${source}' AND change_key IS NOT NULL
 ),
+tied AS (
+  SELECT
+    *,
+    array_agg(IF(change_type <> 'SNAPSHOT', coalesce(change_before, '')))
+      OVER (PARTITION BY change_key, change_time) AS states_left,
+    array_agg(coalesce(change_after, '')) OVER (PARTITION BY change_key, change_time) AS states_reached
+  FROM delivered
+  WHERE delivery = 1
+),
 linked AS (
   SELECT
     *,
-    contains(
-      array_agg(coalesce(change_after, '')) OVER (PARTITION BY change_key, change_time),
-      coalesce(change_before, '')
-    ) AS comes_after,
-    contains(
-      array_agg(coalesce(change_before, '')) OVER (PARTITION BY change_key, change_time),
-      coalesce(change_after, '')
-    ) AS goes_on
-  FROM delivered
-  WHERE delivery = 1
+    cardinality(filter(states_left, state -> state = coalesce(change_before, '')))
+    - cardinality(filter(states_reached, state -> state = coalesce(change_before, ''))) AS begins,
+    cardinality(filter(states_reached, state -> state = coalesce(change_after, '')))
+    - cardinality(filter(states_left, state -> state = coalesce(change_after, ''))) AS ends,
+    IF(contains(states_reached, coalesce(change_before, '')), 0, 1) AS only_first,
+    IF(contains(states_left, coalesce(change_after, '')), 0, 1) AS only_last
+  FROM tied
+),
+placed AS (
+  SELECT
+    *,
+    coalesce(
+      last_value(IF(ends > 0, coalesce(change_after, ''))) IGNORE NULLS
+        OVER (PARTITION BY change_key ORDER BY change_time, change_sequence, change_id),
+      ''
+    ) AS state_held,
+    max(ends) OVER (PARTITION BY change_key, change_time) AS ends_of_all
+  FROM linked
+),
+numbered AS (
+  SELECT
+    *,
+    row_number() OVER (
+      PARTITION BY change_key
+      ORDER BY
+        change_time,
+        only_last - only_first,
+        IF(ends > 0 OR (ends_of_all = 0 AND coalesce(change_after, '') = state_held), 2, 0)
+        - IF(begins > 0 OR (ends_of_all = 0 AND coalesce(change_before, '') = state_held), 1, 0),
+        change_sequence,
+        change_id
+    ) AS change_number
+  FROM placed
 )
 SELECT
   change_key,
-  row_number() OVER (
-    PARTITION BY change_key
-    ORDER BY change_time, IF(comes_after, 1, 0) - IF(goes_on, 1, 0), change_sequence, change_id
-  ) AS change_number,
+  change_number,
   change_time AS valid_from,
-  lead(change_time) OVER (
-    PARTITION BY change_key
-    ORDER BY change_time, IF(comes_after, 1, 0) - IF(goes_on, 1, 0), change_sequence, change_id
-  ) AS valid_to,
+  lead(change_time) OVER (PARTITION BY change_key ORDER BY change_number) AS valid_to,
   change_type,
   change_actor,
   change_id,
@@ -45,4 +72,4 @@ SELECT
   change_before,
   change_after,
   change_rescued${columns}
-FROM linked
+FROM numbered
