@@ -12,7 +12,7 @@ WITH steps AS (
     change_time,
     IF(change_type = 'SNAPSHOT', NULL, ARRAY[coalesce(change_before, ''), coalesce(change_after, '')]) AS step,
     IF(change_type = 'SNAPSHOT', change_after) AS state_copied,
-    max(change_sequence) AS change_sequence
+    min(change_sequence) AS change_sequence
   FROM changes
   WHERE change_table = '${source}' AND change_key IS NOT NULL
   GROUP BY change_key, change_time, change_type, change_before, change_after
@@ -21,7 +21,7 @@ moments AS (
   SELECT
     change_key,
     change_time,
-    array_agg(step ORDER BY change_sequence, step) FILTER (WHERE step IS NOT NULL) AS steps,
+    array_agg(step ORDER BY change_sequence DESC, step) FILTER (WHERE step IS NOT NULL) AS steps,
     min(state_copied) AS state_copied
   FROM steps
   GROUP BY change_key, change_time
@@ -30,46 +30,58 @@ visits AS (
   SELECT
     *,
     transform(steps, step -> step[1]) AS states_left,
-    transform(steps, step -> step[2]) AS states_reached
+    transform(steps, step -> step[2]) AS states_reached,
+    first_value(state_copied) IGNORE NULLS OVER (
+      PARTITION BY change_key ORDER BY change_time ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING
+    ) AS first_copied
   FROM moments
 ),
 linked AS (
   SELECT
     *,
-    array_distinct(filter(
-      states_left,
-      state -> cardinality(filter(states_left, other -> other = state))
-        > cardinality(filter(states_reached, other -> other = state))
+    flatten(transform(
+      array_distinct(states_left),
+      state -> repeat(state, greatest(
+        cardinality(filter(states_left, other -> other = state))
+        - cardinality(filter(states_reached, other -> other = state)),
+        0
+      ))
     )) AS begins,
-    filter(
-      states_reached,
-      state -> cardinality(filter(states_reached, other -> other = state))
-        > cardinality(filter(states_left, other -> other = state))
-    ) AS ends
+    flatten(transform(
+      array_distinct(states_reached),
+      state -> repeat(state, greatest(
+        cardinality(filter(states_reached, other -> other = state))
+        - cardinality(filter(states_left, other -> other = state)),
+        0
+      ))
+    )) AS ends
   FROM visits
+  WHERE steps IS NOT NULL
 ),
 ordered AS (
   SELECT
     *,
-    first_value(state_copied) IGNORE NULLS OVER (
-      PARTITION BY change_key ORDER BY change_time ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING
-    ) AS first_copied,
-    last_value(IF(steps IS NULL, NULL, change_time)) IGNORE NULLS OVER (
-      PARTITION BY change_key ORDER BY change_time ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
-    ) AS time_before,
-    last_value(element_at(ends, -1)) IGNORE NULLS OVER (
-      PARTITION BY change_key ORDER BY change_time ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+    IF(cardinality(begins) = 0, states_left, begins) AS possible_begins,
+    lag(change_time) OVER (PARTITION BY change_key ORDER BY change_time) AS time_before,
+    lag(IF(cardinality(begins) = 0, states_left)) OVER (PARTITION BY change_key ORDER BY change_time) AS circle_before,
+    coalesce(
+      last_value(element_at(ends, 1)) IGNORE NULLS OVER (
+        PARTITION BY change_key ORDER BY change_time ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+      ),
+      ''
     ) AS last_end
   FROM linked
 ),
 placed AS (
   SELECT
     *,
-    coalesce(
-      last_end, IF(contains(IF(cardinality(begins) = 0, states_left, begins), first_copied), first_copied), ''
-    ) AS state_held
+    CASE
+      WHEN NOT contains(circle_before, last_end)
+        THEN coalesce(element_at(array_intersect(circle_before, possible_begins), 1), circle_before[1])
+      WHEN last_end = '' AND time_before IS NULL AND contains(possible_begins, first_copied) THEN first_copied
+      ELSE last_end
+    END AS state_held
   FROM ordered
-  WHERE steps IS NOT NULL
 ),
 walked AS (
   SELECT
@@ -86,7 +98,8 @@ breaks AS (
   SELECT
     change_key,
     transform(
-      array_except(begins, ARRAY[state_held])
+      slice(begins, 1, greatest(array_position(begins, state_held) - 1, 0))
+      || slice(begins, array_position(begins, state_held) + 1, cardinality(begins))
       || filter(
         ARRAY[IF(cardinality(begins) < 2, array_max(array_except(states_left, connected)))],
         state -> state IS NOT NULL
@@ -94,11 +107,11 @@ breaks AS (
       state -> CAST(ROW(state, 'before', change_time) AS ROW(state varchar, missing varchar, change_time varchar))
     )
     || transform(
-      filter(ARRAY[state_held], state -> NOT contains(IF(cardinality(begins) = 0, states_left, begins), state)),
+      filter(ARRAY[state_held], state -> NOT contains(possible_begins, state)),
       state -> CAST(ROW(state, 'after', time_before) AS ROW(state varchar, missing varchar, change_time varchar))
     )
     || transform(
-      slice(ends, 1, greatest(cardinality(ends) - 1, 0)),
+      slice(ends, 2, cardinality(ends)),
       state -> CAST(ROW(state, 'after', change_time) AS ROW(state varchar, missing varchar, change_time varchar))
     ) AS found
   FROM walked

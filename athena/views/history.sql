@@ -17,9 +17,11 @@ WITH delivered AS (
 tied AS (
   SELECT
     *,
-    array_agg(IF(change_type <> 'SNAPSHOT', coalesce(change_before, '')))
+    coalesce(change_before = change_after, false) AS stays,
+    array_agg(IF(change_before = change_after OR change_type = 'SNAPSHOT', '-', coalesce(change_before, '')))
       OVER (PARTITION BY change_key, change_time) AS states_left,
-    array_agg(coalesce(change_after, '')) OVER (PARTITION BY change_key, change_time) AS states_reached
+    array_agg(IF(change_before = change_after, '-', coalesce(change_after, '')))
+      OVER (PARTITION BY change_key, change_time) AS states_reached
   FROM delivered
   WHERE delivery = 1
 ),
@@ -27,23 +29,28 @@ linked AS (
   SELECT
     *,
     cardinality(filter(states_left, state -> state = coalesce(change_before, '')))
-    - cardinality(filter(states_reached, state -> state = coalesce(change_before, ''))) AS begins,
+    > cardinality(filter(states_reached, state -> state = coalesce(change_before, ''))) AS begins,
     cardinality(filter(states_reached, state -> state = coalesce(change_after, '')))
-    - cardinality(filter(states_left, state -> state = coalesce(change_after, ''))) AS ends,
-    IF(contains(states_reached, coalesce(change_before, '')), 0, 1) AS only_first,
-    IF(contains(states_left, coalesce(change_after, '')), 0, 1) AS only_last
+    > cardinality(filter(states_left, state -> state = coalesce(change_after, ''))) AS ends
   FROM tied
+),
+held AS (
+  SELECT
+    *,
+    bool_or(ends) OVER (PARTITION BY change_key, change_time) AS leads_on,
+    coalesce(
+      last_value(IF(ends, coalesce(change_after, ''))) IGNORE NULLS
+        OVER (PARTITION BY change_key ORDER BY change_time, change_sequence, change_id),
+      ''
+    ) AS state_held
+  FROM linked
 ),
 placed AS (
   SELECT
     *,
-    coalesce(
-      last_value(IF(ends > 0, coalesce(change_after, ''))) IGNORE NULLS
-        OVER (PARTITION BY change_key ORDER BY change_time, change_sequence, change_id),
-      ''
-    ) AS state_held,
-    max(ends) OVER (PARTITION BY change_key, change_time) AS ends_of_all
-  FROM linked
+    IF(leads_on, begins, coalesce(change_before, '') = state_held) AS at_start,
+    IF(leads_on, ends, coalesce(change_after, '') = state_held) AS at_end
+  FROM held
 ),
 numbered AS (
   SELECT
@@ -52,9 +59,13 @@ numbered AS (
       PARTITION BY change_key
       ORDER BY
         change_time,
-        only_last - only_first,
-        IF(ends > 0 OR (ends_of_all = 0 AND coalesce(change_after, '') = state_held), 2, 0)
-        - IF(begins > 0 OR (ends_of_all = 0 AND coalesce(change_before, '') = state_held), 1, 0),
+        CASE
+          WHEN stays THEN IF(at_end, 2, IF(at_start, -2, 0))
+          ELSE
+            IF(contains(states_left, coalesce(change_after, '')), 0, 1)
+            - IF(contains(states_reached, coalesce(change_before, '')), 0, 1)
+        END,
+        IF(at_end, 2, 0) - IF(at_start, 1, 0),
         change_sequence,
         change_id
     ) AS change_number

@@ -22,8 +22,8 @@ _STOP_SECONDS = 20.0
 _NOT_YET = ("SERVER_STARTING_UP", "NO_NODES_AVAILABLE", "CATALOG_NOT_FOUND")
 _TRUST_PASSWORD = "not-a-secret"  # a trust store holds no secret, but must have a password
 
+MEMORY_MEGABYTES = 1_500
 JVM = [
-    "-Xmx1500m",
     "-XX:TieredStopAtLevel=1",  # half the processor time of the full compiler, over a run this short
     "-XX:+ExitOnOutOfMemoryError",
     "-Djdk.attach.allowAttachSelf=true",
@@ -50,13 +50,15 @@ class Trino:
         access_key: str,
         secret_key: str,
         probe: str,
+        memory_megabytes: int = MEMORY_MEGABYTES,
     ) -> None:
         """`folder` is empty and private: it takes the configuration, which holds the keys, and the log.
 
-        The server counts as up when `probe`, a query of a table, has run.
+        The server counts as up when `probe`, a query of a table, has run; two fifths of its memory are a query's.
         """
         self._server = server
         self._probe = probe
+        self._memory = memory_megabytes
         self._folder = folder
         self._log = folder / "trino.log"
         with socket.socket() as free:
@@ -73,8 +75,8 @@ class Trino:
                 "discovery.uri": self.client.address,
                 "node.environment": "test",
                 "node.internal-address": "127.0.0.1",
-                "query.max-memory": "600MB",
-                "query.max-memory-per-node": "600MB",
+                "query.max-memory": f"{memory_megabytes * 2 // 5}MB",
+                "query.max-memory-per-node": f"{memory_megabytes * 2 // 5}MB",
                 "plugin.dir": str(server.home / "plugin"),
                 "catalog.config-dir": str(folder / "catalog"),
             },
@@ -109,7 +111,7 @@ class Trino:
         (self._folder / "trust.p12").write_bytes(store)
 
     def __enter__(self) -> "Trino":
-        command = [self._server.java, *JVM]
+        command = [self._server.java, f"-Xmx{self._memory}m", *JVM]
         command += [f"-Djavax.net.ssl.trustStore={self._folder / 'trust.p12'}"]
         command += [f"-Djavax.net.ssl.trustStorePassword={_TRUST_PASSWORD}"]
         command += [f"-Dconfig={self._folder / 'config.properties'}"]

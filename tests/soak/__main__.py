@@ -1,0 +1,171 @@
+"""`python -m tests.soak`: the shipped views over a million changes, whole and with losses.
+
+Progress goes to stderr, the answer to stdout. A failure prints the seed, and the smallest wrong item's rows.
+"""
+
+import argparse
+import json
+import os
+import secrets
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Any
+
+from tests.soak import checks, delivery, losses
+from tests.soak.delivery import Delivered
+from tests.soak.engines import DuckDb, Engine, Object, real_trino
+from tests.soak.histories import NOON, History, histories
+from tests.trino.assembly import LeftOutError
+
+SHOWN_ROWS = 40
+
+
+class WrongError(Exception):
+    """A view is wrong; the message ends with the rows that show it."""
+
+
+@dataclass
+class Data:
+    """What is asked about: the items' histories, the objects that tell them, and what is left after losses."""
+
+    histories: list[History]
+    whole: list[Delivered]
+    left: list[Delivered]
+    lost: losses.Lost
+    summary: dict[str, Any]
+
+
+def make(changes: int, seed: int) -> Data:
+    """Histories of that many changes, and two deliveries of them."""
+    made = list(histories(changes, seed))
+    whole = delivery.deliver(made, seed)
+    left, lost, kinds = losses.lose(made, whole, seed)
+    pairs = {"MILLISECOND": 0, "MICROSECOND": 0}
+    for history in made:
+        for one, other in zip(history.changes, history.changes[1:], strict=False):
+            if one.moment == other.moment:
+                pairs["MILLISECOND" if one.moment < NOON else "MICROSECOND"] += 1
+    summary = {
+        "seed": seed,
+        "changes": sum(len(history.changes) for history in made),
+        "items": len(made),
+        "tied_pairs": {"all": sum(pairs.values()), **pairs},
+        "lines": sum(len(one.lines) for one in whole),
+        "objects": len(whole),
+        "lost_changes": sum(map(len, lost.values())),
+        "losses": dict(sorted(kinds.items())),
+    }
+    return Data(made, whole, left, lost, summary)
+
+
+def hold(engine: Engine, data: Data, say: Callable[[str], None]) -> dict[str, Any]:
+    """Both lakes on one engine. Raises `WrongError`."""
+    started = time.monotonic()
+    lake = engine.lake("whole", _objects(data.histories, data.whole, say))
+    say(f"{engine.name}: everything delivered: asking current, history and gaps")
+    _refuse(data, data.whole, checks.check_whole(data.histories, lake), engine)
+    middle = time.monotonic()
+    lake = engine.lake("losses", _objects(data.histories, data.left, say))
+    say(f"{engine.name}: {data.summary['lost_changes']:,} changes lost: asking current and gaps")
+    wrong, counts = checks.check_losses(data.histories, data.lost, lake)
+    _refuse(data, data.left, wrong, engine)
+    return {
+        "engine": engine.name,
+        "seconds_whole": round(middle - started, 1),
+        "seconds_losses": round(time.monotonic() - middle, 1),
+        **{name.replace(" ", "_"): count for name, count in sorted(counts.items())},
+    }
+
+
+def _objects(
+    made: Sequence[History], objects: Sequence[Delivered], say: Callable[[str], None]
+) -> Iterator[Object]:
+    step = max(1, len(objects) // 5)
+    for number, one in enumerate(objects):
+        if number % step == 0:
+            say(f"writing object {number + 1} of {len(objects)}")
+        yield one.day, one.name, delivery.body(made, one.lines)
+
+
+def _refuse(data: Data, objects: Sequence[Delivered], wrong: checks.Wrong, engine: Engine) -> None:
+    """End with the smallest item that is wrong."""
+    if not wrong:
+        return
+    smallest = min(wrong, key=lambda number: len(data.histories[number].changes))
+    lines = losses.rows_of(objects, smallest)
+    rows = [delivery.row(data.histories, line).decode().rstrip() for line in lines[:SHOWN_ROWS]]
+    raise WrongError(
+        f"{engine.name}: {len(wrong)} items are wrong with seed {data.summary['seed']} and "
+        f"{data.summary['changes']} changes, the smallest of them {data.histories[smallest].key}: "
+        f"{wrong[smallest]}\n" + "\n".join(rows)
+    )
+
+
+def options() -> argparse.ArgumentParser:
+    """The command's options."""
+    made = argparse.ArgumentParser(prog="python -m tests.soak", description=__doc__.split("\n", 1)[0])
+    made.add_argument(
+        "--changes", type=int, default=1_000_000, metavar="N", help="changes to make (default: 1000000)"
+    )
+    made.add_argument("--seed", type=int, metavar="N", help="make the same changes again (default: a new one)")
+    made.add_argument(
+        "--engine", choices=("both", "sandbox", "trino"), default="both", help="where to ask (default: both)"
+    )
+    made.add_argument(
+        "--memory", type=int, default=4_000, metavar="MB", help="memory of an engine (default: 4000)"
+    )
+    made.add_argument("--output", choices=("text", "json"), default="text", help="json: a document on stdout")
+    return made
+
+
+def main() -> int:
+    """The exit code."""
+    given = options().parse_args()
+    if given.changes < 1:
+        options().error("--changes is 1 or more")
+    started = time.monotonic()
+
+    def say(text: str) -> None:
+        print(f"{time.monotonic() - started:6.1f} s  {text}", file=sys.stderr, flush=True)
+
+    seed = secrets.randbelow(10**9) if given.seed is None else given.seed
+    say(f"seed {seed}")
+    data = make(given.changes, seed)
+    say(json.dumps(data.summary))
+    answers, left_out = [], []
+    with ExitStack() as stack:
+        try:
+            if given.engine != "trino":
+                answers.append(hold(DuckDb(given.memory), data, say))
+            if given.engine != "sandbox":
+                answers.append(hold(stack.enter_context(real_trino(given.memory)), data, say))
+        except LeftOutError as error:
+            left_out.append(str(error))
+            print(f"left out: the views on the real engine: {error}", file=sys.stderr)
+        except WrongError as error:
+            print(f"error: {error}", file=sys.stderr)
+            return 1
+    document = {**data.summary, "engines": answers, "left_out": left_out}
+    print(json.dumps(document, indent=2) if given.output == "json" else _text(document))
+    return 1 if left_out and os.environ.get("CI") == "true" else 0
+
+
+def _text(document: dict[str, Any]) -> str:
+    lines = [
+        f"{document['changes']:,} changes of {document['items']:,} items, {document['tied_pairs']['all']:,} tied "
+        f"pairs, {document['lines']:,} lines in {document['objects']} objects (seed {document['seed']})"
+    ]
+    lines += [
+        f"{one['engine']}: current, history and gaps are right ({one['seconds_whole']} s); of "
+        f"{document['lost_changes']:,} lost changes {one.get('lost_changes_named', 0):,} are named, nothing can "
+        f"show {one.get('lost_changes_nothing_can_show', 0):,} ({one['seconds_losses']} s)"
+        for one in document["engines"]
+    ]
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

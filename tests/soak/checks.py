@@ -1,0 +1,161 @@
+"""The views' answers against the table's and the changes'. Each check names the items that are wrong, and how."""
+
+import datetime as dt
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from itertools import groupby
+
+from tests.soak import oracle
+from tests.soak.engines import Lake
+from tests.soak.histories import Change, History, State, state_digest
+
+Wrong = dict[int, str]  # number of an item → what is wrong with it
+
+CURRENT = "SELECT pk, n, change_after FROM current_soak"
+HISTORY = """
+SELECT
+  pk,
+  min(change_number),
+  max(change_number),
+  count(*),
+  array_join(
+    array_agg(
+      valid_from || ' ' || coalesce(valid_to, '-') || ' ' || coalesce(change_before, '-')
+        || ' ' || coalesce(change_after, '-')
+      ORDER BY change_number
+    ),
+    ','
+  )
+FROM history_soak
+GROUP BY pk
+"""
+GAPS = "SELECT change_key, broken_state, missing, change_time FROM gaps_soak"
+
+Gap = tuple[str, str, str]  # broken state, before or after, time
+
+
+def time_text(moment: int) -> str:
+    """The moment as change_time has it."""
+    at = dt.datetime(1970, 1, 1, tzinfo=dt.UTC) + dt.timedelta(microseconds=moment)
+    return at.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def current_of(lake: Lake) -> dict[str, tuple[str | None, str | None]]:
+    """Each item's `n` and digest by the current view."""
+    rows = lake.ask(CURRENT)
+    found = {str(row[0]): (row[1], row[2]) for row in rows}
+    if len(found) != len(rows):
+        raise AssertionError("the current view shows an item twice")
+    return found
+
+
+def gaps_of(lake: Lake) -> dict[str, set[Gap]]:
+    """The rows of the gaps view, by item."""
+    found: dict[str, set[Gap]] = {}
+    for key, *row in lake.ask(GAPS):
+        found.setdefault(json.loads(str(key))["pk"]["S"], set()).add((str(row[0]), str(row[1]), str(row[2])))
+    return found
+
+
+def differs(histories: Sequence[History], current: Mapping[str, tuple[str | None, str | None]]) -> Wrong:
+    """Items whose newest state in the lake is not the table's."""
+    wrong = {}
+    left = dict(current)
+    for number, history in enumerate(histories):
+        state = history.final
+        expected = None if state is None else (str(state), state_digest(history.key, state))
+        if left.pop(history.key, None) != expected:
+            wrong[number] = f"current shows {current.get(history.key)}, the table has {expected}"
+    if left:
+        raise AssertionError(f"the current view shows items that never were: {sorted(left)[:3]}")
+    return wrong
+
+
+def check_whole(histories: Sequence[History], lake: Lake) -> Wrong:
+    """Everything was delivered: current is the table, history has every change once, gaps is empty."""
+    wrong = differs(histories, current_of(lake))
+    gaps = gaps_of(lake)
+    shown = {str(row[0]): row[1:] for row in lake.ask(HISTORY)}
+    for number, history in enumerate(histories):
+        if history.key in gaps:
+            wrong[number] = f"gaps shows {sorted(gaps[history.key])} where nothing is missing"
+        if problem := _history_problem(history, shown.pop(history.key, None)):
+            wrong[number] = problem
+    if shown:
+        raise AssertionError(f"the history view shows items that never were: {sorted(shown)[:3]}")
+    return wrong
+
+
+def _history_problem(history: History, row: Sequence[str | None] | None) -> str | None:
+    """What is wrong with an item's rows in the history view."""
+    if row is None:
+        return "history has no row of it"
+    first, last, count, text = row
+    size = len(history.changes)
+    if (first, last, count) != ("1", str(size), str(size)):
+        return f"history numbers {count} changes from {first} to {last}, there were {size}"
+    shown = [tuple(part.split(" ")) for part in str(text).split(",")]
+    made = [
+        (time_text(change.moment), _shown(history.key, change.before), _shown(history.key, change.after))
+        for change in history.changes
+    ]
+    if Counter((one[0], *one[2:]) for one in shown) != Counter(made):
+        return "history has not every change once"
+    until = [one[0] for one in shown[1:]] + ["-"]
+    if [one[1] for one in shown] != until:
+        return "history's valid_to is not the next change's time"
+    state = "-"
+    for _, group in groupby(shown, key=lambda one: one[0]):
+        moment = list(group)
+        chained = all(one[3] == other[2] for one, other in zip(moment, moment[1:], strict=False))
+        if moment[0][2] != state or (len(moment) <= 3 and not chained):
+            return "history is not in the order of the chain"
+        state = moment[-1][3]
+    return None
+
+
+def _shown(key: str, state: State) -> str:
+    return state_digest(key, state) or "-"
+
+
+def check_losses(
+    histories: Sequence[History], lost: Mapping[int, set[int]], lake: Lake
+) -> tuple[Wrong, Counter[str]]:
+    """Changes are missing: gaps and the comparison name each item that lacks some, and no other.
+
+    Also returns how many lost changes were named, and how many nothing can show: those left are a whole history
+    by themselves that ends in the table's state.
+    """
+    unequal = differs(histories, current_of(lake))
+    gaps = gaps_of(lake)
+    wrong: Wrong = {}
+    counts: Counter[str] = Counter()
+    for number, history in enumerate(histories):
+        rows = gaps.get(history.key, set())
+        named = bool(rows) or number in unequal
+        gone = lost.get(number, set())
+        if not gone:
+            if named:
+                wrong[number] = f"named without a loss: {sorted(rows) or unequal[number]}"
+            continue
+        left = [change for place, change in enumerate(history.changes) if place not in gone]
+        shows = oracle.loss_shows(history, left)
+        if named != shows:
+            wrong[number] = f"lost {sorted(gone)}: {'not named' if shows else f'named by {sorted(rows)}'}"
+        elif _untied(left) and rows != _gaps(history.key, left):
+            wrong[number] = f"lost {sorted(gone)}: gaps shows {sorted(rows)}, not {_gaps(history.key, left)}"
+        counts["lost changes named" if shows else "lost changes nothing can show"] += len(gone)
+        counts["items named" if shows else "items nothing can show"] += 1
+    return wrong, counts
+
+
+def _untied(changes: Sequence[Change]) -> bool:
+    return len({change.moment for change in changes}) == len(changes)
+
+
+def _gaps(key: str, changes: Sequence[Change]) -> set[Gap]:
+    return {
+        (state_digest(key, state), missing, time_text(moment))
+        for state, missing, moment in oracle.breaks(changes)
+    }

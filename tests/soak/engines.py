@@ -1,0 +1,114 @@
+"""The two engines the views are asked on, each with lakes of its own to fill."""
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Protocol
+
+from sandbox import accounts
+from sandbox.athena.engine import shared_database
+from sandbox.lifecycle import Sandbox, plan_stacks
+from scripts.views import definitions
+from tests.soak.delivery import DAYS
+from tests.soak.histories import TABLE
+from tests.sql.lake import Lake as MemoryLake
+from tests.trino import assembly
+from tests.trino.lake import Lake as AccountLake
+from tests.trino.server import Trino
+
+NAME = "soak"
+COLUMNS = ("n", "note", "pk")
+TYPES = {"n": "bigint"}
+SECONDS = 1_800.0
+
+Object = tuple[str, str, bytes]  # day, name, body
+Rows = list[list[str | None]]
+
+
+class Lake(Protocol):
+    """A lake with the shipped views of the table on it."""
+
+    def ask(self, sql: str) -> Rows:
+        """A query's rows, as texts."""
+
+
+class Engine(Protocol):
+    """Something that answers SQL over lakes."""
+
+    name: str
+
+    def lake(self, name: str, objects: Iterable[Object]) -> Lake:
+        """A lake of these objects."""
+
+
+class DuckDb:
+    """The sandbox's own Athena, in this process and without accounts."""
+
+    name = "sandbox"
+
+    def __init__(self, memory_megabytes: int) -> None:
+        shared_database().cursor().execute(f"SET GLOBAL memory_limit = '{memory_megabytes}MB'")
+
+    def lake(self, name: str, objects: Iterable[Object]) -> Lake:
+        """In memory, so the name says nothing."""
+        lake = MemoryLake(COLUMNS)
+        for day, key, body in objects:
+            lake.put_bytes(body, day=day, name=key)
+        for view in definitions(NAME, TABLE, COLUMNS, TYPES):
+            lake.run(view.statement)
+        return lake
+
+
+class RealTrino:
+    """Trino on the Glue catalog and the bucket of a sandbox's consumer account."""
+
+    name = "trino"
+
+    def __init__(self, account: AccountLake, server: Trino) -> None:
+        self._account, self._server = account, server
+
+    def lake(self, name: str, objects: Iterable[Object]) -> Lake:
+        """A database of this name with a table `changes` and its views."""
+        database = self._account.create_database(name)
+        root = self._account.declare(
+            "changes", COLUMNS, first_day=DAYS[0], last_day=DAYS[-1], database=database
+        )
+        for day, key, body in objects:
+            self._account.put_bytes(f"{root}/dt={day}/{key}", body)
+        for view in definitions(NAME, TABLE, COLUMNS, TYPES):
+            self._account.query(view.statement, database)
+        self._account.share_views(database)
+        return _TrinoLake(self._server, database)
+
+
+class _TrinoLake:
+    def __init__(self, server: Trino, database: str) -> None:
+        self._server, self._database = server, database
+
+    def ask(self, sql: str) -> Rows:
+        """A query's rows, as texts."""
+        rows = self._server.client.execute(sql, self._database, timeout=SECONDS).rows
+        return [[None if cell is None else str(cell) for cell in row] for row in rows]
+
+
+@contextmanager
+def real_trino(memory_megabytes: int) -> Iterator[RealTrino]:
+    """A server with this much memory. Raises `LeftOutError` where there can be none."""
+    server = assembly.prepare()
+    with Sandbox(speed=60) as sandbox, TemporaryDirectory(prefix="ddb-lake-soak-") as folder:
+        sandbox.launch(plan_stacks(single_account=False)[:1])
+        account = AccountLake(sandbox)
+        keys = sandbox.session("consumer").get_credentials()
+        with Trino(
+            server,
+            Path(folder),
+            endpoint=sandbox.endpoint,
+            authority=sandbox.folder / "ca.pem",
+            region=accounts.REGION,
+            access_key=keys.access_key,
+            secret_key=keys.secret_key,
+            probe=f"SELECT count(*) FROM {account.database}.changes WHERE dt = '2026-11-20'",
+            memory_megabytes=memory_megabytes,
+        ) as running:
+            yield RealTrino(account, running)

@@ -1,0 +1,83 @@
+"""Changes taken away again: first, last, any, tied ones, an item's every one, and whole objects."""
+
+import random
+from collections import Counter
+from collections.abc import Sequence
+
+from tests.soak.delivery import Delivered, Line
+from tests.soak.histories import History
+
+Lost = dict[int, set[int]]  # number of an item → numbers of its changes
+
+
+def lose(
+    histories: Sequence[History], objects: Sequence[Delivered], seed: int
+) -> tuple[list[Delivered], Lost, Counter[str]]:
+    """What is left of the objects, which changes are in none of them any more, and how often each kind of loss
+    was made.
+    """
+    random_ = random.Random(seed)  # noqa: S311  a seed makes it the same again
+    gone: Lost = {}
+    kinds: Counter[str] = Counter()
+    for number, history in enumerate(histories):
+        if random_.random() < 0.15:
+            kind, places = _loss(history, random_)
+            if places:
+                gone[number] = places
+                kinds[kind] += 1
+    share = max(1, len(objects) // 150)
+    kinds["an object"] = share
+    lost_objects = set(random_.sample(range(len(objects)), share)) if len(objects) > 1 else set()
+    kept = [
+        Delivered(
+            one.day, one.name, [line for line in one.lines if line.change not in gone.get(line.history, ())]
+        )
+        for number, one in enumerate(objects)
+        if number not in lost_objects
+    ]
+    return kept, _missing(histories, kept), kinds
+
+
+def _loss(history: History, random_: random.Random) -> tuple[str, set[int]]:
+    """One way to lose changes of an item."""
+    count = len(history.changes)
+    times = Counter(change.moment for change in history.changes)
+    tied = [place for place, change in enumerate(history.changes) if times[change.moment] > 1]
+    kind = random_.choice(
+        ("any", "some", "the first", "the last", "all", "a tied one", "a tied moment", "a stretch")
+    )
+    if kind in ("a tied one", "a tied moment"):
+        if not tied:
+            return kind, set()
+        place = random_.choice(tied)
+        moment = history.changes[place].moment
+        alike = {other for other in tied if history.changes[other].moment == moment}
+        return kind, {place} if kind == "a tied one" else alike
+    start = random_.randrange(count)
+    return kind, {
+        "any": {start},
+        "some": set(random_.sample(range(count), min(count, 3))),
+        "the first": set(range(min(count, random_.choice((1, 2))))),
+        "the last": set(range(count - min(count, random_.choice((1, 2))), count)),
+        "all": set(range(count)),
+        "a stretch": set(range(start, min(count, start + 4))),
+    }[kind]
+
+
+def _missing(histories: Sequence[History], kept: Sequence[Delivered]) -> Lost:
+    """The changes of which no line is left."""
+    seen: dict[int, set[int]] = {}
+    for one in kept:
+        for line in one.lines:
+            seen.setdefault(line.history, set()).add(line.change)
+    missing = {
+        number: set(range(len(history.changes))) - seen.get(number, set())
+        for number, history in enumerate(histories)
+        if len(seen.get(number, ())) < len(history.changes)
+    }
+    return missing
+
+
+def rows_of(objects: Sequence[Delivered], history: int) -> list[Line]:
+    """An item's lines, wherever they are."""
+    return [line for one in objects for line in one.lines if line.history == history]
