@@ -1,4 +1,4 @@
-"""The artifact bucket: where the functions' zips and large templates wait for CloudFormation.
+"""The artifact bucket: where the functions' zips, jobs' code and large templates wait for CloudFormation.
 
 One an account and Region, `ddb-lake-artifacts-<account>-<region>`: private, encrypted, versioned, TLS only.
 Every call names the account that must own it, so a bucket that someone else took first is refused.

@@ -25,17 +25,21 @@ examples:
   python -m scripts.deploy producer --profile producer \\
       --outputs-of ddb-lake-consumer --outputs-profile consumer
   python -m scripts.deploy single-account --dry-run
+  python -m scripts.deploy columnar --profile consumer --outputs-of ddb-lake-consumer
 
 An update keeps the value of every parameter that is not given. Without a terminal nothing is asked; a plan
 that removes or replaces what is there then needs --yes."""
 
 # The parameters that say where a function's zip is, and in which bucket.
 CATALOG_KEY, TRANSFORM_KEY, BUCKET = "CatalogArtifactKey", "TransformArtifactKey", "ArtifactBucketName"
+SCRIPT_KEY, LIBRARY_KEY = "JobScriptKey", "JobLibraryKey"  # and where a job's code is
+CODE = (CATALOG_KEY, TRANSFORM_KEY, SCRIPT_KEY, LIBRARY_KEY)
 ARCHITECTURE = "FunctionArchitecture"
 ARCHITECTURES = ("arm64", "x86_64", "host")  # host: this machine's, where an emulator runs functions on it
 # In the two-account kinds, the parameter that names the other account.
 OTHER_ACCOUNT = {"consumer": "ProducerAccountId", "producer": "ConsumerAccountId"}
 ADMITTED = "AdmittedAccountId"  # the consumer stack's output: the one account that may deliver
+HOLDER = "ConsumerAccountId"  # and the one that holds the lake, where its options belong
 
 
 @dataclass
@@ -73,10 +77,10 @@ def options() -> argparse.ArgumentParser:
     made = parser("deploy", "Create or update one stack from its template.", epilog=EPILOG)
     made.add_argument("kind", choices=tuple(templates.KINDS), help="which template")
     made.add_argument(
-        "--stack-name", metavar="NAME", help="default: ddb-lake-consumer, ddb-lake-producer, ddb-lake"
+        "--stack-name", metavar="NAME", help="default: ddb-lake-KIND; ddb-lake for single-account"
     )
     made.add_argument(
-        "--template", metavar="FILE", type=Path, help="a changed copy instead of templates/KIND.yaml"
+        "--template", metavar="FILE", type=Path, help="a changed copy instead of the shipped one"
     )
     made.add_argument("--parameter", metavar="K=V", action="append", default=[], help="a parameter's value")
     made.add_argument(
@@ -149,7 +153,7 @@ def main(arguments: Sequence[str], out: Output) -> int:
         out,
         name=parameters.get(BUCKET) or None,
     )
-    asked = [key for key in (CATALOG_KEY, TRANSFORM_KEY) if key in template.parameters and key not in values]
+    asked = [key for key in CODE if key in template.parameters and key not in values]
     filled = {*asked, BUCKET} if asked else set()
     templates.check_values(template, plan.values, kept=frozenset(filled | set(plan.kept)))
     _package(arch, plan, found, out, asked=asked, bucket=bucket.name)
@@ -186,7 +190,14 @@ def _outputs(given: argparse.Namespace, template: templates.Template, here: boto
         )
     given_out = outputs_of(found)
     account, _ = _identity(here, given.endpoint_url)
-    if (admitted := given_out.get(ADMITTED, account)) != account:
+    if given.kind in templates.OPTIONS:
+        if (holder := given_out.get(HOLDER, account)) != account:
+            raise CommandError(
+                f"stack {given.outputs_of} holds its lake in account {holder}, and this would deploy to "
+                f"{account}",
+                f"Deploy with a --profile of account {holder}.",
+            )
+    elif (admitted := given_out.get(ADMITTED, account)) != account:
         raise CommandError(
             f"stack {given.outputs_of} admits account {admitted}, and this would deploy to {account}: "
             "nothing could be delivered",
@@ -246,14 +257,15 @@ def _package(
     if ARCHITECTURE in plan.template.parameters:
         plan.values[ARCHITECTURE] = package.host_architecture() if arch == "host" else arch
     for name in asked:
-        built = (
-            package.build_catalog()
-            if name == CATALOG_KEY
-            else package.build_transform(package.target(arch), out)
-        )
+        if name in (SCRIPT_KEY, LIBRARY_KEY):
+            folder, built = "jobs", package.build_job()[name == LIBRARY_KEY]
+        elif name == CATALOG_KEY:
+            folder, built = "functions", package.build_catalog()
+        else:
+            folder, built = "functions", package.build_transform(package.target(arch), out)
         out.say(f"packaged {built.name}: {built.size:,} bytes")
         content = built.path.read_bytes()
-        key = key_of("functions", built.name, content)
+        key = key_of(folder, built.name, content)
         plan.uploads[key] = content
         plan.values[name] = key
         if BUCKET in plan.template.parameters:

@@ -2,6 +2,7 @@
 
 build/catalog.zip                    catalog_lambda/ (boto3 comes with the Lambda runtime)
 build/transform-<python>-<arch>.zip  transform_lambda/ and, at its root, what requirements/function.lock names
+build/compact_days.py, compaction.zip  the compaction job (pyspark and boto3 come with Glue)
 
 Entries are sorted, carry one time and two modes, and are stored, not deflated: deflate's bytes depend on
 the zlib a Python was built with, and a zip that differs by machine would look like a new function version.
@@ -26,6 +27,7 @@ from scripts.console import CommandError, Output, parser, run
 ROOT = Path(__file__).resolve().parent.parent
 BUILD = ROOT / "build"
 LOCK = ROOT / "requirements" / "function.lock"
+JOBS = ROOT / "glue" / "jobs"
 
 DEFAULT_ARCHITECTURE = "arm64"
 DEFAULT_PYTHON = "3.13"  # the runtime the templates name
@@ -232,6 +234,20 @@ def build_transform(wanted: Target, out: Output, folder: Path | None = None) -> 
     )
 
 
+def build_job(folder: Path | None = None) -> list[Package]:
+    """The compaction job's script, as it is, and the package it imports, as a zip."""
+    source, name = JOBS / "compact_days.py", "compaction"
+    content = source.read_bytes()
+    script = (folder or BUILD) / source.name
+    script.parent.mkdir(parents=True, exist_ok=True)
+    script.write_bytes(content)
+    library = ((f"{name}/{path.name}", path.read_bytes()) for path in (JOBS / name).glob("*.py"))
+    return [
+        Package(script.name, script, len(content), len(content), hashlib.sha256(content).hexdigest()),
+        write_zip((folder or BUILD) / f"{name}.zip", library),
+    ]
+
+
 def _compare(fresh: Package, kept: Path) -> None:
     """Refuse a zip in build/ that is not what the tree makes."""
     if not kept.is_file():
@@ -259,11 +275,12 @@ def main(arguments: Sequence[str], out: Output) -> int:
     wanted = target(given.arch, given.python)
     if given.check:
         with tempfile.TemporaryDirectory() as elsewhere:
-            packages = [build_transform(wanted, out, Path(elsewhere)), build_catalog(Path(elsewhere))]
+            fresh = Path(elsewhere)
+            packages = [build_transform(wanted, out, fresh), build_catalog(fresh), *build_job(fresh)]
             for package in packages:
                 _compare(package, BUILD / package.name)
     else:
-        packages = [build_transform(wanted, out), build_catalog()]
+        packages = [build_transform(wanted, out), build_catalog(), *build_job()]
     rows = [(f"build/{p.name}", f"{p.size:,}", f"{p.unpacked:,}", p.sha256[:16]) for p in packages]
     out.table("same as the tree" if given.check else "built", ("zip", "bytes", "unpacked", "sha256"), rows)
     out.answer(

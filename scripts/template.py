@@ -13,7 +13,13 @@ import yaml
 from scripts.console import CommandError, nearest
 
 ROOT = Path(__file__).resolve().parent.parent
-KINDS = {"consumer": "ddb-lake-consumer", "producer": "ddb-lake-producer", "single-account": "ddb-lake"}
+KINDS = {
+    "consumer": "ddb-lake-consumer",
+    "producer": "ddb-lake-producer",
+    "single-account": "ddb-lake",
+    "columnar": "ddb-lake-columnar",
+}
+OPTIONS = frozenset({"columnar"})  # add-ons beside a stack that holds the lake, in templates/options/
 
 # Quotas: docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html
 BODY_LIMIT = 51_200  # bytes of a template in a request; a larger one goes through S3
@@ -96,7 +102,7 @@ def read(path: Path) -> Template:
 
 def shipped(kind: str) -> Path:
     """Where a kind's template is."""
-    return ROOT / "templates" / f"{kind}.yaml"
+    return ROOT / "templates" / ("options" if kind in OPTIONS else "") / f"{kind}.yaml"
 
 
 def check_names(template: Template, names: Iterable[str]) -> None:

@@ -22,6 +22,7 @@ INSTALLED = (
     "sandbox.emulator.delivery_streams",
     "sandbox.emulator.glue_tables",
     "sandbox.emulator.glue_versions",
+    "sandbox.emulator.glue_partitions",
     "sandbox.emulator.event_targets",
     "sandbox.emulator.item_numbers",
     "sandbox.emulator.change_records",

@@ -219,7 +219,12 @@ def test_sizes_are_told_to_people_and_machines(run_verb: Callable[..., Ran]) -> 
     """A table on stderr, one JSON document on stdout."""
     done = run_verb(package.main, "--output", "json")
     packages = {entry["path"]: entry for entry in json.loads(done.out)["packages"]}
-    assert set(packages) == {"build/transform-3.13-arm64.zip", "build/catalog.zip"}
+    assert set(packages) == {
+        "build/transform-3.13-arm64.zip",
+        "build/catalog.zip",
+        "build/compact_days.py",
+        "build/compaction.zip",
+    }
     for path, entry in packages.items():
         assert path in done.err
         assert f"{entry['bytes']:,}" in done.err

@@ -136,4 +136,8 @@ def test_the_shipped_defaults_are_values_the_templates_take(kind: str) -> None:
         "ConsumerAccountId",
         "LakeBucketName",
         "LakeKeyArn",
+        "DatabaseName",
+        "LogGroupPrefix",
+        "JobScriptKey",
+        "JobLibraryKey",
     }

@@ -1,0 +1,1 @@
+"""What Glue is told: the table and the crawler as data, the job as code."""

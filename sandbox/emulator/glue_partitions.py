@@ -1,0 +1,64 @@
+"""UpdatePartition, which MiniStack lacks, and no partition without a table.
+
+AWS facts (Glue API reference)
+- UpdatePartition replaces the partition of `PartitionValueList` by `PartitionInput`, whose values may not be
+  those of another one; there is no condition on what it replaces ("UpdatePartition").
+- Both it and CreatePartition answer EntityNotFoundException for a table that is not there.
+"""
+
+import json
+import time
+from typing import Any
+
+from sandbox.emulator.glue_tables import complete
+from sandbox.emulator.seam import Seam
+
+CREATE_PARTITION = Seam("services.glue", "_create_partition", "568016195403192d")
+REQUESTS = Seam("services.glue", "_handle_request_sync", "23d06ad23cad5713")
+SEAMS = (CREATE_PARTITION, REQUESTS)
+
+Request = dict[str, Any]
+
+
+def install() -> None:
+    """Answer UpdatePartition, and look for the table of CreatePartition."""
+    from ministack.core.responses import error_response_json, json_response  # noqa: PLC0415
+    from ministack.services import glue  # noqa: PLC0415  importing it starts its state
+
+    create, requests = CREATE_PARTITION.check(), REQUESTS.check()
+
+    def table_of(data: Request) -> str:
+        return f"{data.get('DatabaseName')}/{data.get('TableName')}"
+
+    def missing(what: str) -> Any:
+        return error_response_json("EntityNotFoundException", f"{what} not found.", 400)
+
+    def create_partition(data: Request) -> Any:
+        if table_of(data) not in glue._tables:
+            return missing(f"Table {data.get('TableName')}")
+        return create(data)
+
+    def update_partition(data: Request) -> Any:
+        key, values = table_of(data), data.get("PartitionValueList") or []
+        if key not in glue._tables:
+            return missing(f"Table {data.get('TableName')}")
+        partitions = glue._partitions.get(key) or []
+        wanted = complete(data.get("PartitionInput") or {})
+        found = next((one for one in partitions if one.get("Values") == values), None)
+        if found is None:
+            return missing("Partition")
+        others = [one for one in partitions if one is not found]
+        if any(one.get("Values") == wanted.get("Values", values) for one in others):
+            return error_response_json("AlreadyExistsException", "Partition already exists.", 400)
+        kept = {name: found[name] for name in ("DatabaseName", "TableName", "CreationTime", "CatalogId")}
+        replaced = {"Values": values, **wanted, **kept, "LastAccessTime": int(time.time())}
+        glue._partitions[key] = [replaced if one is found else one for one in partitions]
+        return json_response({})
+
+    def handle(method: str, path: str, headers: dict[str, str], body: bytes, query: Any) -> Any:
+        if headers.get("x-amz-target", "").endswith(".UpdatePartition"):
+            return update_partition(json.loads(body or b"{}"))
+        return requests(method, path, headers, body, query)
+
+    CREATE_PARTITION.replace(create_partition)
+    REQUESTS.replace(handle)
