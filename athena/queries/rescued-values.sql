@@ -8,6 +8,7 @@ SELECT DISTINCT
   change_rescued
 FROM changes
 WHERE dt >= date_format(current_date - INTERVAL '30' DAY, '%Y-%m-%d')
+  AND change_type IN ('INSERT', 'MODIFY', 'REMOVE', 'SNAPSHOT')
   AND change_rescued IS NOT NULL
 ORDER BY change_time DESC, change_sequence DESC, change_key
 LIMIT 100

@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 
 from sandbox.athena.errors import QueryError, UnsupportedError
 from sandbox.athena.hive_types import HiveType, parse_type
+from sandbox.athena.lazy_simple import DELIMITERS, LAZY_SIMPLE_SERDE, parse_fields
 from sandbox.athena.openx import InvalidJsonError, Literal, malformed, read_line, text_of
 from sandbox.athena.ports import GlueTable, Store, StoredObject
 from sandbox.athena.projection import Partition
@@ -153,11 +154,12 @@ def read_object(
     """
     if table.serde == PARQUET_SERDE:
         return _read_parquet(table, stored, columns, store)
-    if table.serde not in JSON_SERDES:
+    if table.serde not in (*JSON_SERDES, LAZY_SIMPLE_SERDE):
         raise UnsupportedError(f"the SerDe {table.serde or '(none)'}")
     reading = (
         table.serde,
         table.ignores_malformed,
+        tuple(table.properties.get(name) for name in DELIMITERS),
         tuple((name, table.columns[name].text) for name in table.columns),
     )
     key = (stored.bucket, stored.key, stored.etag, stored.size, hash(reading))
@@ -166,7 +168,9 @@ def read_object(
     if missing or rows < 0:
         lines = _lines(store.read(stored), stored.key)
         rows = len(lines)
-        if missing:  # COUNT(*) reads no JSON: every line is a row, a malformed one a row of NULLs
+        if missing and table.serde == LAZY_SIMPLE_SERDE:
+            known.update(parse_fields(lines, table.columns, missing, table.properties))
+        elif missing:  # COUNT(*) reads no JSON: every line is a row, a malformed one a row of NULLs
             positional = any(line.lstrip().startswith(b"[") for line in lines)
             wanted = {name: table.columns[name] for name in (columns if positional else missing)}
             known.update(parse_lines(lines, wanted, table.ignores_malformed))

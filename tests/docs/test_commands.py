@@ -87,6 +87,7 @@ def aws_operation(words: list[str]) -> bool:
     service, operation, *_ = plain
     if service in {"configure", "sso"}:  # commands of the CLI itself
         return True
+    service = {"s3api": "s3"}.get(service, service)  # the CLI's own name for it
     model = botocore.session.get_session().get_service_model(service)
     return operation.replace("-", "_") in {xform_name(name) for name in model.operation_names}
 

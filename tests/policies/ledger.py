@@ -222,6 +222,7 @@ class Ledger:
             held += self.documents.identity.get(arn, [])
         else:
             arn = f"arn:aws:iam::{self.filled(cast['account'])}:role/{self.filled(cast['named'])}"
+        held += cast.get("holds", [])
         if "grants" in cast:
             held.append(self._granted(name, cast["grants"]))
         account = arn.split(":")[4]

@@ -1,6 +1,7 @@
 """The golden cases: what each statement answers over which lines.
 
     lakes/<lake>/dt=<day>/<object>.jsonl     input lines; stored gzipped as data/dt=<day>/<object>.gz
+    lakes/<lake>/errors/<type>/dt=<day>/…    the same of failed records, below errors/
     cases/<query>/<case>/case.yaml           lake, columns, parameters
     cases/<query>/<case>/query.sql           the statement, when <query> is not a file of athena/queries/
     cases/<query>/<case>/expected.csv        the result object as Athena writes it: NULL is nothing
@@ -20,6 +21,7 @@ import yaml
 
 HERE = Path(__file__).parent
 QUERIES = HERE.parents[1] / "athena" / "queries"
+TABLES = ("change_lines", "errors")  # beside `changes`
 TODAY = "2026-11-21"
 _WRITTEN = re.compile(r"(\d{4}-\d\d-\d\d)-(\d\d)-(\d\d)-(\d\d)-[^-]+$")
 
@@ -44,9 +46,10 @@ def written(name: str) -> str:
 
 def objects_of(folder: Path) -> Iterator[tuple[str, bytes, str]]:
     """Every object of a lake's folder. A `.jsonl` file is gzipped, any other stored as it is."""
-    for path in sorted(folder.glob("dt=*/**/*")):
+    for path in sorted((*folder.glob("dt=*/**/*"), *folder.glob("errors/**/*"))):
         if path.is_file():
-            body, key = path.read_bytes(), f"data/{path.relative_to(folder).as_posix()}"
+            body, key = path.read_bytes(), path.relative_to(folder).as_posix()
+            key = key if key.startswith("errors/") else f"data/{key}"
             if path.suffix == ".jsonl":
                 body, key = gzip.compress(body, mtime=0) if body else b"", key.removesuffix(".jsonl") + ".gz"
             yield key, body, written(path.name.split(".")[0])

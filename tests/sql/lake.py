@@ -1,4 +1,4 @@
-"""A lake in memory with the declared `changes` on it, and the sandbox's engine asked about it."""
+"""A lake in memory with the declared tables on it, and the sandbox's engine asked about it."""
 
 import datetime as dt
 import gzip
@@ -16,18 +16,21 @@ ROOT = Path(__file__).parents[2]
 NOW = dt.datetime(2026, 11, 21, 9, 30, tzinfo=dt.UTC)
 
 
-def declared_table(item_columns: Sequence[str] = (), name: str = "changes", root: str = "data") -> TABLE:
-    """The table as glue/changes.yaml declares it, with these columns more."""
-    declared = yaml.safe_load((ROOT / "glue" / "changes.yaml").read_text(encoding="utf-8"))
+def declared_table(
+    item_columns: Sequence[str] = (), name: str = "changes", root: str = "", file: str = "changes"
+) -> TABLE:
+    """A table as glue/`file`.yaml declares it, with these columns more, its objects below `root`."""
+    declared = yaml.safe_load((ROOT / "glue" / f"{file}.yaml").read_text(encoding="utf-8"))
     columns = [{"Name": column["name"], "Type": column["type"]} for column in declared["columns"]]
     columns += [{"Name": column, "Type": "string"} for column in item_columns]
-    location = f"s3://lake/{root}/"
+    location = f"s3://lake/{root or declared['location'].rstrip('/')}/"
+    template = location + declared["location_template"].removeprefix(declared["location"])
     return {
         "Name": name,
         "DatabaseName": "ddb_lake",
         "TableType": declared["table_type"],
         "PartitionKeys": [{"Name": key["name"], "Type": key["type"]} for key in declared["partition_keys"]],
-        "Parameters": {**declared["parameters"], "storage.location.template": f"{location}dt=${{dt}}/"},
+        "Parameters": {**declared["parameters"], "storage.location.template": template},
         "StorageDescriptor": {
             "Columns": columns,
             "Location": location,
@@ -42,11 +45,14 @@ def declared_table(item_columns: Sequence[str] = (), name: str = "changes", root
 
 
 class Lake:
-    """One lake: put lines or objects, run statements."""
+    """One lake: put lines or objects, run statements. `more` are tables of glue/ beside `changes`."""
 
-    def __init__(self, item_columns: Sequence[str] = ("pk", "n")) -> None:
+    def __init__(self, item_columns: Sequence[str] = ("pk", "n"), more: Sequence[str] = ()) -> None:
         self.catalog, self.store = MemoryCatalog(), MemoryStore()
-        self.catalog.held["ddb_lake"]["changes"] = declared_table(item_columns)
+        tables = self.catalog.held["ddb_lake"]
+        tables["changes"] = declared_table(item_columns)
+        for name in more:
+            tables[name] = declared_table(name=name, file=name)
 
     def put(self, *lines: str, day: str = "2026-11-20", name: str = "ddb-lake-1.gz", **more: Any) -> str:
         """Write lines as one object of a day; returns its `"$path"`."""

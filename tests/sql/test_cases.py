@@ -17,7 +17,7 @@ QUERIES = sorted(cases.QUERIES.glob("*.sql"))
 def test_case_answers_its_expected_rows(folder: cases.Path) -> None:
     """The result object is the expected one, byte for byte: names, order, NULLs, empty texts."""
     case = cases.load(folder)
-    lake = Lake(case.columns)
+    lake = Lake(case.columns, cases.TABLES)
     for key, body, modified in case.objects:
         lake.store.add(key, body, modified)
     sql = with_parameters(case.sql, case.parameters) if case.parameters else case.sql
@@ -50,13 +50,18 @@ def test_named_query_answers_an_empty_lake(path: cases.Path) -> None:
     text = path.read_text(encoding="utf-8")
     head = re.match(r"(?:-- .+\n)+", text)
     assert head is not None
-    assert Lake().ask(with_parameters(text, ["'{}'"] if "?" in text[head.end() :] else [])) == []
+    assert (
+        Lake(more=cases.TABLES).ask(with_parameters(text, ["'{}'"] if "?" in text[head.end() :] else []))
+        == []
+    )
 
 
-@pytest.mark.parametrize("name", ["newest-changes", "changes-by-day-and-type", "delivery-latency"])
+@pytest.mark.parametrize(
+    "name", ["newest-changes", "changes-by-day-and-type", "delivery-latency", "columns-that-appeared"]
+)
 def test_named_query_reads_recent_days_alone(name: str) -> None:
     """The condition on `dt` is one the engine prunes by, so a long history costs nothing."""
-    lake = Lake()
+    lake = Lake(more=cases.TABLES)
     lake.put('{"change_id":"1"}', day="2026-01-01")
     sql = (cases.QUERIES / f"{name}.sql").read_text(encoding="utf-8")
     assert lake.run(sql).scanned_bytes == 0

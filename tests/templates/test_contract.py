@@ -34,6 +34,8 @@ ASKED_FOR = {
         "CrawlNowCommand",
         "CrawlerName",
         "DatabaseName",
+        "ErrorsTableName",
+        "OperatorPolicyArn",
         "ResultsBucketName",
         "WorkgroupName",
     },
@@ -242,17 +244,21 @@ def test_functions_can_run_before_they_are_called() -> None:
 # The table, as glue/ has it
 
 
-def test_table_is_the_one_glue_describes() -> None:
-    """glue/changes.yaml and the template say the same, down to the comments."""
-    lake, wanted = launches.consumer(), glue("changes")
+@pytest.mark.parametrize(
+    ("logical_id", "file"),
+    [("ChangesTable", "changes"), ("ChangeLinesTable", "change_lines"), ("ErrorsTable", "errors")],
+)
+def test_table_is_the_one_glue_describes(logical_id: str, file: str) -> None:
+    """glue/*.yaml and the template say the same, down to the comments."""
+    lake, wanted = launches.consumer(), glue(file)
     bucket = lake.outputs["LakeBucketName"]
-    table = lake.resource("ChangesTable").properties["TableInput"]
+    table = lake.resource(logical_id).properties["TableInput"]
     storage = table["StorageDescriptor"]
 
     def columns(rows: list[dict[str, str]]) -> list[dict[str, str]]:
         return [{key.capitalize(): value for key, value in row.items()} for row in rows]
 
-    assert table["Name"] == wanted["name"] == lake.outputs["ChangesTableName"]
+    assert table["Name"] == wanted["name"]
     assert table["TableType"] == wanted["table_type"]
     assert table["PartitionKeys"] == columns(wanted["partition_keys"])
     template = f"s3://{bucket}/{wanted['location_template']}"
@@ -263,6 +269,43 @@ def test_table_is_the_one_glue_describes() -> None:
     assert storage["OutputFormat"] == wanted["output_format"]
     assert storage["SerdeInfo"]["SerializationLibrary"] == wanted["serde"]["library"]
     assert storage["SerdeInfo"]["Parameters"] == wanted["serde"]["parameters"]
+
+
+def test_tables_have_the_names_the_outputs_give() -> None:
+    """What a command asks for by its output is what glue/ names."""
+    outputs = launches.consumer().outputs
+    assert outputs["ChangesTableName"] == glue("changes")["name"]
+    assert outputs["ErrorsTableName"] == glue("errors")["name"]
+
+
+def test_lines_are_those_of_changes() -> None:
+    """`change_lines` reads the same objects on the same days, one text a line."""
+    lines, changes = glue("change_lines"), glue("changes")
+    for same in ("location", "location_template", "partition_keys", "parameters"):
+        assert lines[same] == changes[same]
+    assert [column["type"] for column in lines["columns"]] == ["string"]
+
+
+def test_errors_are_read_where_the_stream_writes_them() -> None:
+    """Type and day are in an error object's key, where projection looks for them."""
+    prefix = (
+        launches.producer()
+        .resource("DeliveryStream")
+        .properties["ExtendedS3DestinationConfiguration"]["ErrorOutputPrefix"]
+    )
+    template = glue("errors")["location_template"]
+    assert prefix == template.replace("${error_type}", "!{firehose:error-output-type}").replace(
+        "${dt}", "!{timestamp:yyyy-MM-dd}"
+    )
+
+
+def test_no_table_shows_the_payload_of_an_error() -> None:
+    """Results of queries lie where analysts may read them, and a failed record holds a whole item."""
+    for table in launches.consumer().of_type("AWS::Glue::Table"):
+        columns = table.properties["TableInput"]["StorageDescriptor"]["Columns"]
+        assert "rawdata" not in [column["Name"] for column in columns], table.logical_id
+        if "/errors/" in table.properties["TableInput"]["StorageDescriptor"]["Location"]:
+            assert table.logical_id == "ErrorsTable"
 
 
 def test_metadata_columns_are_what_the_function_writes() -> None:

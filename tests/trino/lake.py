@@ -51,19 +51,24 @@ class Lake:
         first_day: str = "",
         last_day: str = "NOW+1DAY",
         database: str = "",
+        *,
+        like: str = "changes",
+        root: str = "",
     ) -> str:
-        """A table like the declared `changes` with `columns` more, on objects of its own; returns their root.
+        """A table like a declared one with `columns` more, on objects of its own; returns their root.
 
         `first_day` shortens the projected range: without one, a query that names no day looks into every
-        day since 2020.
+        day since 2020. `root` puts it on the objects of another table.
         """
-        declared = self.glue.get_table(DatabaseName=self.database, Name="changes")["Table"]
+        declared = self.glue.get_table(DatabaseName=self.database, Name=like)["Table"]
         made: dict[str, Any] = {name: declared[name] for name in _TABLE_INPUT}
-        root = f"tables/{database or self.database}/{table}"
+        root = root or f"tables/{database or self.database}/{table}"
         location = f"s3://{self.bucket}/{root}/"
         descriptor = made["StorageDescriptor"]
         more = [{"Name": column, "Type": "string"} for column in columns]
-        parameters = {**made["Parameters"], "storage.location.template": f"{location}dt=${{dt}}/"}
+        parameters = dict(made["Parameters"])
+        template = parameters["storage.location.template"]
+        parameters["storage.location.template"] = template.replace(descriptor["Location"], location)
         if first_day:
             parameters["projection.dt.range"] = f"{first_day},{last_day}"
         made |= {
@@ -77,6 +82,14 @@ class Lake:
         }
         self.glue.create_table(DatabaseName=database or self.database, TableInput=made)
         return root
+
+    def declare_others(
+        self, root: str, database: str, first_day: str = "", last_day: str = "NOW+1DAY"
+    ) -> str:
+        """The other declared tables: `change_lines` on the objects at `root`, `errors`; returns its root."""
+        days = {"first_day": first_day, "last_day": last_day, "database": database}
+        self.declare("change_lines", like="change_lines", root=root, **days)
+        return self.declare("errors", like="errors", **days)
 
     def share_views(self, database: str = "") -> None:
         """Let Trino read the views Athena made: it asks for a view's owner, which Athena does not keep.

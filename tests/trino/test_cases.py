@@ -18,13 +18,16 @@ WRITTEN = f"parse_datetime({_NAME}, 'yyyy-MM-dd-HH-mm-ss')"
 
 @cache
 def database_of(lake: Lake, objects: tuple[tuple[str, bytes], ...], columns: tuple[str, ...]) -> str:
-    """A database whose table `changes` holds exactly these objects: one for all cases that share a lake."""
+    """A database whose tables hold exactly these objects: one for all cases that share a lake."""
     database = f"case_{hashlib.sha256(repr((objects, columns)).encode()).hexdigest()[:12]}"
     lake.create_database(database)
     days = [key.split("dt=")[1].split("/")[0] for key, _ in objects]
-    root = lake.declare("changes", columns, min(days, default=TODAY), TODAY, database)
+    first = min(days, default=TODAY)
+    root = lake.declare("changes", columns, first, TODAY, database)
+    errors = lake.declare_others(root, database, first, TODAY)
     for key, body in objects:
-        lake.put_bytes(key.replace("data/", f"{root}/", 1), body)
+        folder, _, rest = key.partition("/")
+        lake.put_bytes(f"{root if folder == 'data' else errors}/{rest}", body)
     return database
 
 
@@ -45,5 +48,6 @@ def test_a_golden_case_holds_on_trino(both: Both, folder: Path) -> None:
     database = database_of(both.lake, objects, tuple(case.columns))
     sql = case.sql.replace('"$file_modified_time"', WRITTEN)
     columns, rows = both.answer(sql, database, parameters=case.parameters)
-    place = f"s3://{both.lake.bucket}/tables/{database}/changes/"
-    assert csv([name for name, _ in columns], rows) == case.expected.replace("s3://{bucket}/data/", place)
+    place = f"s3://{both.lake.bucket}/tables/{database}/"
+    expected = case.expected.replace("s3://{bucket}/data/", f"{place}changes/")
+    assert csv([name for name, _ in columns], rows) == expected.replace("s3://{bucket}/", place)

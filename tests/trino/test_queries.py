@@ -32,10 +32,21 @@ def order(number: int, **attributes: dict[str, object]) -> Item:
 
 @pytest.fixture(scope="module")
 def queried(lake: Lake) -> Lake:
-    """A database of its own with a table `changes`: two days of changes, and one most leave out."""
+    """A database of its own: two days of changes, one that most leave out, and two failures."""
     lake.create_database(DATABASE)
     root = lake.declare(
         "changes", ["pk", "state", "total", "items"], first_day=str(LONG_AGO), database=DATABASE
+    )
+    errors = lake.declare_others(root, DATABASE, first_day=str(LONG_AGO))
+    failure = (
+        b'{"attemptsMade":1,"arrivalTimestamp":1793000000000,"errorCode":"Lambda.ProcessingFailedStatus"}'
+    )
+    lake.put([failure, b"not a failure"], str(TODAY), "ddb-lake-1.gz", f"{errors}/processing-failed")
+    lake.put(
+        [failure.replace(b"errorCode", b"ErrorCode")],
+        str(TODAY),
+        "ddb-lake-2",
+        f"{errors}/format-conversion-failed",
     )
     paid = order(1, state={"S": "paid"})
     sent = order(1, state={"S": "sent"}, items={"L": [{"M": {"sku": {"S": "a"}}}]})

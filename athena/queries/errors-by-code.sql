@@ -1,0 +1,28 @@
+-- Changes that could not become rows, by error: how many, when the first and the last one arrived (UTC), what the
+-- error says, and an object that holds the newest of them. The changes themselves are in the objects.
+-- For operators: it needs the right to read errors/ (the stack's output OperatorPolicyArn), which analysts lack.
+-- Takes no parameter. Failures older than thirty days are not read: change the 30 to look further back.
+WITH failures AS (
+  SELECT
+    error_type,
+    coalesce(errorcode, lasterrorcode, 'no code') AS error_code,
+    coalesce(errormessage, lasterrormessage) AS message,
+    coalesce(
+      to_iso8601(from_unixtime(try_cast(arrivaltimestamp AS bigint) / 1000e0)),
+      arrivaltimestamp
+    ) AS arrived,
+    "$path" AS object
+  FROM errors
+  WHERE dt >= date_format(current_date - INTERVAL '30' DAY, '%Y-%m-%d')
+)
+SELECT
+  error_type,
+  error_code,
+  count(*) AS failures,
+  min(arrived) AS first_arrival,
+  max(arrived) AS last_arrival,
+  max_by(message, object) AS newest_message,
+  max(object) AS newest_object
+FROM failures
+GROUP BY error_type, error_code
+ORDER BY failures DESC, error_type, error_code
