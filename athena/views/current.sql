@@ -3,6 +3,7 @@
 -- The newest change is the last by time. Of several at one time it is the one whose state is arrived at more often than
 -- left; where all are left again (A to B to A), the one that leads back to the state held before them; then the last by
 -- sequence. Changes delivered twice, under the same or another eventID, late or out of order do not alter the answer.
+-- Names with # are the view's own: no attribute has a column of such a name.
 CREATE OR REPLACE VIEW current_${name} AS
 WITH delivered AS (
   SELECT
@@ -10,34 +11,36 @@ WITH delivered AS (
     row_number() OVER (
       PARTITION BY change_key, change_time, change_type, change_before, change_after
       ORDER BY change_sequence, change_id, dt
-    ) AS delivery
+    ) AS "#delivery"
   FROM changes
-  WHERE change_table = '${source}' AND change_key IS NOT NULL
+  WHERE change_table = '${source}'
+    AND change_key IS NOT NULL
+    AND change_type IN ('INSERT', 'MODIFY', 'REMOVE', 'SNAPSHOT')
 ),
 tied AS (
   SELECT
     *,
     array_agg(IF(change_type <> 'SNAPSHOT', coalesce(change_before, '')))
-      OVER (PARTITION BY change_key, change_time) AS states_left,
-    array_agg(coalesce(change_after, '')) OVER (PARTITION BY change_key, change_time) AS states_reached
+      OVER (PARTITION BY change_key, change_time) AS "#states_left",
+    array_agg(coalesce(change_after, '')) OVER (PARTITION BY change_key, change_time) AS "#states_reached"
   FROM delivered
-  WHERE delivery = 1
+  WHERE "#delivery" = 1
 ),
 linked AS (
   SELECT
     *,
-    cardinality(filter(states_reached, state -> state = coalesce(change_after, '')))
-    > cardinality(filter(states_left, state -> state = coalesce(change_after, ''))) AS ends
+    cardinality(filter("#states_reached", state -> state = coalesce(change_after, '')))
+    > cardinality(filter("#states_left", state -> state = coalesce(change_after, ''))) AS "#ends"
   FROM tied
 ),
 placed AS (
   SELECT
     *,
     coalesce(
-      last_value(IF(ends, coalesce(change_after, ''))) IGNORE NULLS
+      last_value(IF("#ends", coalesce(change_after, ''))) IGNORE NULLS
         OVER (PARTITION BY change_key ORDER BY change_time, change_sequence, change_id),
       ''
-    ) AS state_held
+    ) AS "#state_held"
   FROM linked
 ),
 ranked AS (
@@ -47,11 +50,11 @@ ranked AS (
       PARTITION BY change_key
       ORDER BY
         change_time DESC,
-        IF(ends, 1, 0) DESC,
-        IF(coalesce(change_after, '') = state_held, 1, 0) DESC,
+        IF("#ends", 1, 0) DESC,
+        IF(coalesce(change_after, '') = "#state_held", 1, 0) DESC,
         change_sequence DESC,
         change_id DESC
-    ) AS age
+    ) AS "#age"
   FROM placed
 )
 SELECT
@@ -64,4 +67,4 @@ SELECT
   change_after,
   change_rescued${columns}
 FROM ranked
-WHERE age = 1 AND change_type <> 'REMOVE'
+WHERE "#age" = 1 AND change_type <> 'REMOVE'

@@ -14,7 +14,9 @@ WITH steps AS (
     IF(change_type = 'SNAPSHOT', change_after) AS state_copied,
     min(change_sequence) AS change_sequence
   FROM changes
-  WHERE change_table = '${source}' AND change_key IS NOT NULL
+  WHERE change_table = '${source}'
+    AND change_key IS NOT NULL
+    AND change_type IN ('INSERT', 'MODIFY', 'REMOVE', 'SNAPSHOT')
   GROUP BY change_key, change_time, change_type, change_before, change_after
 ),
 moments AS (
@@ -41,19 +43,29 @@ linked AS (
     *,
     flatten(transform(
       array_distinct(states_left),
-      state -> repeat(state, greatest(
-        cardinality(filter(states_left, other -> other = state))
-        - cardinality(filter(states_reached, other -> other = state)),
-        0
-      ))
+      state -> repeat(
+        state,
+        CAST(
+          greatest(
+            cardinality(filter(states_left, other -> other = state))
+              - cardinality(filter(states_reached, other -> other = state)),
+            0
+          ) AS integer
+        )
+      )
     )) AS begins,
     flatten(transform(
       array_distinct(states_reached),
-      state -> repeat(state, greatest(
-        cardinality(filter(states_reached, other -> other = state))
-        - cardinality(filter(states_left, other -> other = state)),
-        0
-      ))
+      state -> repeat(
+        state,
+        CAST(
+          greatest(
+            cardinality(filter(states_reached, other -> other = state))
+              - cardinality(filter(states_left, other -> other = state)),
+            0
+          ) AS integer
+        )
+      )
     )) AS ends
   FROM visits
   WHERE steps IS NOT NULL
@@ -87,7 +99,7 @@ walked AS (
   SELECT
     *,
     reduce(
-      flatten(repeat(steps, cardinality(steps))),
+      flatten(repeat(steps, CAST(cardinality(steps) AS integer))),
       ARRAY[IF(cardinality(begins) = 1, begins[1], state_held)],
       (seen, step) -> IF(contains(seen, step[1]) OR contains(seen, step[2]), array_union(seen, step), seen),
       seen -> seen

@@ -3,6 +3,7 @@
 -- A change delivered again, even under another eventID, says the same of the same item at the same time and counts
 -- once. Changes of one time stand in the order of their chain: first the one that leaves the state held before them,
 -- last the one whose state is arrived at more often than left; those between, by sequence.
+-- Names with # are the view's own: no attribute has a column of such a name.
 CREATE OR REPLACE VIEW history_${name} AS
 WITH delivered AS (
   SELECT
@@ -10,46 +11,48 @@ WITH delivered AS (
     row_number() OVER (
       PARTITION BY change_key, change_time, change_type, change_before, change_after
       ORDER BY change_sequence, change_id, dt
-    ) AS delivery
+    ) AS "#delivery"
   FROM changes
-  WHERE change_table = '${source}' AND change_key IS NOT NULL
+  WHERE change_table = '${source}'
+    AND change_key IS NOT NULL
+    AND change_type IN ('INSERT', 'MODIFY', 'REMOVE', 'SNAPSHOT')
 ),
 tied AS (
   SELECT
     *,
-    coalesce(change_before = change_after, false) AS stays,
+    coalesce(change_before = change_after, false) AS "#stays",
     array_agg(IF(change_before = change_after OR change_type = 'SNAPSHOT', '-', coalesce(change_before, '')))
-      OVER (PARTITION BY change_key, change_time) AS states_left,
+      OVER (PARTITION BY change_key, change_time) AS "#states_left",
     array_agg(IF(change_before = change_after, '-', coalesce(change_after, '')))
-      OVER (PARTITION BY change_key, change_time) AS states_reached
+      OVER (PARTITION BY change_key, change_time) AS "#states_reached"
   FROM delivered
-  WHERE delivery = 1
+  WHERE "#delivery" = 1
 ),
 linked AS (
   SELECT
     *,
-    cardinality(filter(states_left, state -> state = coalesce(change_before, '')))
-    > cardinality(filter(states_reached, state -> state = coalesce(change_before, ''))) AS begins,
-    cardinality(filter(states_reached, state -> state = coalesce(change_after, '')))
-    > cardinality(filter(states_left, state -> state = coalesce(change_after, ''))) AS ends
+    cardinality(filter("#states_left", state -> state = coalesce(change_before, '')))
+    > cardinality(filter("#states_reached", state -> state = coalesce(change_before, ''))) AS "#begins",
+    cardinality(filter("#states_reached", state -> state = coalesce(change_after, '')))
+    > cardinality(filter("#states_left", state -> state = coalesce(change_after, ''))) AS "#ends"
   FROM tied
 ),
 held AS (
   SELECT
     *,
-    bool_or(ends) OVER (PARTITION BY change_key, change_time) AS leads_on,
+    bool_or("#ends") OVER (PARTITION BY change_key, change_time) AS "#leads_on",
     coalesce(
-      last_value(IF(ends, coalesce(change_after, ''))) IGNORE NULLS
+      last_value(IF("#ends", coalesce(change_after, ''))) IGNORE NULLS
         OVER (PARTITION BY change_key ORDER BY change_time, change_sequence, change_id),
       ''
-    ) AS state_held
+    ) AS "#state_held"
   FROM linked
 ),
 placed AS (
   SELECT
     *,
-    IF(leads_on, begins, coalesce(change_before, '') = state_held) AS at_start,
-    IF(leads_on, ends, coalesce(change_after, '') = state_held) AS at_end
+    IF("#leads_on", "#begins", coalesce(change_before, '') = "#state_held") AS "#at_start",
+    IF("#leads_on", "#ends", coalesce(change_after, '') = "#state_held") AS "#at_end"
   FROM held
 ),
 numbered AS (
@@ -60,22 +63,22 @@ numbered AS (
       ORDER BY
         change_time,
         CASE
-          WHEN stays THEN IF(at_end, 2, IF(at_start, -2, 0))
+          WHEN "#stays" THEN IF("#at_end", 2, IF("#at_start", -2, 0))
           ELSE
-            IF(contains(states_left, coalesce(change_after, '')), 0, 1)
-            - IF(contains(states_reached, coalesce(change_before, '')), 0, 1)
+            IF(contains("#states_left", coalesce(change_after, '')), 0, 1)
+            - IF(contains("#states_reached", coalesce(change_before, '')), 0, 1)
         END,
-        IF(at_end, 2, 0) - IF(at_start, 1, 0),
+        IF("#at_end", 2, 0) - IF("#at_start", 1, 0),
         change_sequence,
         change_id
-    ) AS change_number
+    ) AS "#number"
   FROM placed
 )
 SELECT
   change_key,
-  change_number,
+  "#number" AS change_number,
   change_time AS valid_from,
-  lead(change_time) OVER (PARTITION BY change_key ORDER BY change_number) AS valid_to,
+  lead(change_time) OVER (PARTITION BY change_key ORDER BY "#number") AS valid_to,
   change_type,
   change_actor,
   change_id,

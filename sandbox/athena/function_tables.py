@@ -154,7 +154,7 @@ SCALARS: dict[str, str] = {
     "arrays_overlap(array(T), array(T)) boolean": "list_has_any({0}, {1})",
     "flatten(array(array(T))) array(T)": "flatten({0})",
     "slice(array(T), bigint, bigint) array(T)": "trino_slice({0}, {1}, {2})",
-    "repeat(T, bigint) array(T)": "list_transform(range(CAST({1} AS BIGINT)), lambda __i: {0})",
+    "repeat(T, integer) array(T)": "list_transform(range(CAST({1} AS BIGINT)), lambda __i: {0})",
     "sequence(bigint, bigint) array(bigint)": "trino_sequence({0}, {1})",
     "sequence(bigint, bigint, bigint) array(bigint)": "generate_series({0}, {1}, {2})",
     "sequence(date, date) array(date)": "list_transform(generate_series(CAST({0} AS TIMESTAMP), "

@@ -110,7 +110,9 @@ def options() -> argparse.ArgumentParser:
     made.add_argument(
         "--changes", type=int, default=1_000_000, metavar="N", help="changes to make (default: 1000000)"
     )
-    made.add_argument("--seed", type=int, metavar="N", help="make the same changes again (default: a new one)")
+    made.add_argument(
+        "--seed", type=int, metavar="N", help="make the same changes again (default: a new one)"
+    )
     made.add_argument(
         "--engine", choices=("both", "sandbox", "trino"), default="both", help="where to ask (default: both)"
     )
