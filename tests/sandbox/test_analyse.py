@@ -1,0 +1,158 @@
+"""docs/analyse.md, run block by block over a lake of its own."""
+
+from __future__ import annotations
+
+import contextlib
+import gzip
+import io
+import os
+import re
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import matplotlib.image
+import orjson
+import pytest
+
+from sandbox.lifecycle import Sandbox, plan_stacks
+from sandbox.processes import REPOSITORY
+from tests.sandbox.pipelines import wait_until
+from transform_lambda.change import transform
+
+pytestmark = pytest.mark.sandbox
+
+PAGE = REPOSITORY / "docs" / "analyse.md"
+BLOCK = re.compile(r"^```(python|text)\n(.*?)^```", re.DOTALL | re.MULTILINE)
+TABLE = "shop"
+START = 1_795_168_800_000_000  # 2026-11-20T10:00:00Z, in microseconds
+MINUTE = 60_000_000
+
+
+def item(number: int, total: str, paid: bool) -> dict[str, Any]:
+    """An order in DynamoDB JSON."""
+    return {
+        "pk": {"S": f"order-{number}"},
+        "total": {"N": total},
+        "paid": {"BOOL": paid},
+        "ordered_at": {"S": f"2026-11-20T10:{number % 60:02d}:00Z"},
+    }
+
+
+def changes() -> Iterator[tuple[int, str, dict[str, Any]]]:
+    """Changes over twelve minutes, one of them without any: minute, kind, images."""
+    for number in range(30):
+        minute = number % 12 if number % 12 != 7 else 0
+        yield minute, "INSERT", {"NewImage": item(number, "0.10", False)}
+        if number % 2:
+            images = {"OldImage": item(number, "0.10", False), "NewImage": item(number, "0.20", True)}
+            yield min(minute + 2, 11) if minute != 5 else 6, "MODIFY", images
+        if number % 10 == 1:
+            yield 11, "REMOVE", {"OldImage": item(number, "0.20", True)}
+
+
+def lines() -> Iterator[bytes]:
+    """The rows of the changes as the function writes them; every third one comes twice."""
+    for number, (minute, kind, images) in enumerate(changes()):
+        image = images.get("NewImage") or images["OldImage"]
+        record = {
+            "eventID": f"e-{number}",
+            "eventName": kind,
+            "tableName": TABLE,
+            "dynamodb": {
+                "ApproximateCreationDateTime": START + minute * MINUTE + number,
+                "ApproximateCreationDateTimePrecision": "MICROSECOND",
+                "Keys": {"pk": image["pk"]},
+                **images,
+            },
+        }
+        line, _ = transform(orjson.dumps(record), str(number))
+        yield from [line] * (2 if number % 3 == 0 else 1)
+
+
+@pytest.fixture(scope="module")
+def lake() -> Iterator[Sandbox]:
+    """The consumer stack with these rows, crawled, and the views made as the page says."""
+    with Sandbox(speed=60) as sandbox:
+        sandbox.launch(plan_stacks(single_account=False)[:1])
+        session = sandbox.session("consumer")
+        session.client("s3").put_object(
+            Bucket=sandbox.outputs["LakeBucketName"],
+            Key="data/dt=2026-11-20/ddb-lake-1.gz",
+            Body=gzip.compress(b"".join(lines()), mtime=0),
+        )
+        glue = session.client("glue")
+        glue.start_crawler(Name=sandbox.outputs["CrawlerName"])
+        table = {"DatabaseName": sandbox.outputs["DatabaseName"], "Name": "changes"}
+        wait_until(lambda: "ordered_at" in str(glue.get_table(**table)), "the crawl", 60)
+        yield sandbox
+
+
+def views(sandbox: Sandbox, *arguments: str) -> str:
+    """What `python -m scripts.views` prints."""
+    command = [sys.executable, "-m", "scripts.views", TABLE, "--name", "orders", "--profile", "consumer"]
+    done = subprocess.run(
+        [*command, *arguments],
+        cwd=REPOSITORY,
+        env=sandbox.environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_the_page_runs_and_its_plot_shows_the_changes(
+    lake: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every block in order, in one namespace; what is shown as printed is printed; the bars are the counts."""
+    types = tmp_path / "orders.yaml"
+    types.write_text(views(lake, "--propose-types"))
+    views(lake, "--types", str(types))
+    environment = lake.environment()
+    for name in set(os.environ) - set(environment):
+        monkeypatch.delenv(name)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("MPLBACKEND", "Agg")
+    monkeypatch.chdir(tmp_path)
+    text = PAGE.read_text(encoding="utf-8")
+    namespace: dict[str, Any] = {}
+    printed = ""
+    for block in BLOCK.finditer(text):
+        if block[1] == "text":
+            assert printed == block[2]
+            continue
+        shown = io.StringIO()
+        above = "\n" * (text[: block.start()].count("\n") + 1)  # so that a traceback names the page's line
+        with contextlib.redirect_stdout(shown):
+            exec(compile(above + block[2], str(PAGE), "exec"), namespace)  # noqa: S102  the page's own code
+        printed = shown.getvalue()
+
+    items = namespace["items"].set_index("pk")
+    assert len(items) == 27
+    assert items.loc["order-3", "total"] == Decimal("0.2")
+    assert items["total"].sum() == Decimal("0.1") * 15 + Decimal("0.2") * 12
+    assert set(items["paid"]) == {True, False}
+
+    made = Counter((minute, kind) for minute, kind, _ in changes())
+    assert sum(namespace["counted"]["changes"]) == sum(made.values())
+    bars = {
+        (number, container.get_label()): round(bar.get_height())
+        for container in namespace["axes"].containers
+        for number, bar in enumerate(container)
+    }
+    assert {place: height for place, height in bars.items() if height} == made
+    assert len(bars) == 12 * 3
+
+    picture = matplotlib.image.imread(tmp_path / "changes-per-minute.png")
+    assert picture.shape[:2] == (480, 1080)
+    for kind, color in namespace["COLORS"].items():
+        wanted = [int(color[place : place + 2], 16) / 255 for place in (1, 3, 5)]
+        painted = (abs(picture[:, :, :3] - wanted).max(axis=2) < 0.01).sum()
+        assert (painted > 500) == any(one == kind for _, one in made), kind
