@@ -24,6 +24,11 @@ def key_of(folder: str, name: str, content: bytes) -> str:
     return f"{folder}/{stem}-{hashlib.sha256(content).hexdigest()[:32]}{dot}{suffix}"
 
 
+def bucket_name(account: str, region: str) -> str:
+    """The artifact bucket's name, unless another one is given."""
+    return f"ddb-lake-artifacts-{account}-{region}"
+
+
 class ArtifactBucket:
     """The artifact bucket of one account and Region, or the bucket that is named instead of it."""
 
@@ -39,7 +44,7 @@ class ArtifactBucket:
     ) -> None:
         self._s3, self._account, self._region = s3, account, region
         self._partition, self._out = partition, out
-        self.name = name or f"ddb-lake-artifacts-{account}-{region}"
+        self.name = name or bucket_name(account, region)
         self._is_named = name is not None
         self._ready = False
 

@@ -39,6 +39,7 @@ ARCHITECTURES = ("arm64", "x86_64", "host")  # host: this machine's, where an em
 # In the two-account kinds, the parameter that names the other account.
 OTHER_ACCOUNT = {"consumer": "ProducerAccountId", "producer": "ConsumerAccountId"}
 ADMITTED = "AdmittedAccountId"  # the consumer stack's output: the one account that may deliver
+ADOPTED = "ExistingTableName"  # a table of the account that a stack is to stream, made by someone else
 HOLDER = "ConsumerAccountId"  # and the one that holds the lake, where its options belong
 
 
@@ -156,6 +157,7 @@ def main(arguments: Sequence[str], out: Output) -> int:
     asked = [key for key in CODE if key in template.parameters and key not in values]
     filled = {*asked, BUCKET} if asked else set()
     templates.check_values(template, plan.values, kept=frozenset(filled | set(plan.kept)))
+    _check_table(plan, client(here, "dynamodb", given.endpoint_url), out)
     _package(arch, plan, found, out, asked=asked, bucket=bucket.name)
     return _deploy(plan, bucket, tags, given, out)
 
@@ -236,6 +238,28 @@ def _check_accounts(plan: Plan) -> None:
             "Name the other account, or deploy with the other account's --profile; "
             "for a lake in the table's own account deploy single-account.",
         )
+
+
+def _check_table(plan: Plan, dynamodb: Any, out: Output) -> None:
+    """Refuse to adopt a table that is not there: the stack would be made, and nothing would ever arrive."""
+    name = plan.values.get(ADOPTED)
+    if not name or ADOPTED not in plan.template.parameters:
+        return
+    from botocore.exceptions import ClientError  # noqa: PLC0415
+
+    try:
+        dynamodb.describe_table(TableName=name)
+    except ClientError as error:
+        code = error.response.get("Error", {}).get("Code", "")
+        if code == "AccessDeniedException":  # a launch needs no such permission
+            out.say(f"whether there is a table {name} was not checked: dynamodb:DescribeTable is not granted")
+            return
+        if code != "ResourceNotFoundException":
+            raise
+        raise CommandError(
+            f"there is no table {name} in account {plan.account}, Region {plan.region}",
+            f"Correct {ADOPTED}, --profile or --region: `aws dynamodb list-tables` shows what is there.",
+        ) from None
 
 
 def _package(

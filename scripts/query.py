@@ -32,6 +32,10 @@ SHOWN_ROWS, SHOWN_COLUMNS, SHOWN_CHARACTERS = (
     60,
 )  # of a table for people; CSV and JSON have everything
 NUMERIC = frozenset(("tinyint", "smallint", "integer", "bigint", "decimal", "double", "float", "real"))
+# A SELECT from the table or from a view of it; SHOW COLUMNS FROM changes is none.
+ASKS_FOR_CHANGES = re.compile(
+    r"\A(?!\s*show\b).*\b(?:from|join)\s+(?:\w+\.)?(?:changes|(?:current|history|gaps)_\w+)\b", re.I | re.S
+)
 PARAMETER_CHARACTERS = 1024  # API_StartQueryExecution, ExecutionParameters
 
 
@@ -108,6 +112,10 @@ def main(arguments: Sequence[str], out: Output) -> int:
         f"{_count(len(result.rows), 'row')}, {result.bytes_scanned:,} bytes scanned, {result.seconds:.1f} s "
         f"(query {result.query_id})"
     )
+    if not result.bytes_scanned and ASKS_FOR_CHANGES.search(sql):
+        out.say(
+            "nothing was read: no change is delivered yet, or no day of the lake fits the condition on `dt`"
+        )
     return 0
 
 
@@ -237,6 +245,8 @@ def next_step(  # noqa: PLR0911  one answer a kind of reason
 ) -> str:
     """What to do about a failed query, by what Athena says of it."""
     if "TABLE_NOT_FOUND" in reason or re.search(r"[Tt]able .* (does not exist|not found)", reason):
+        if view := re.search(r"\b(current|history|gaps)_(\w+)", reason):
+            return f"Make the view first: `python -m scripts.views TABLE --name {view[2]}` makes all three."
         tables = _tables(database, here, endpoint)
         known = (
             f"{database} has: {', '.join(tables)}" if tables else f"database {database} is empty or not there"

@@ -16,6 +16,8 @@ EPILOG = """\
 Remove the producer stack first: its delivery stream writes to the consumer's bucket.
 What holds data (table, buckets, keys) stays when its stack goes; the commands that delete it are shown."""
 
+UPLOADS = "ArtifactBucketName"  # the parameter that names the bucket of the functions' zips
+
 # How each kind of resource that may stay is deleted by hand.
 BY_HAND = {
     "AWS::DynamoDB::Table": "aws dynamodb delete-table --table-name {id}",
@@ -65,6 +67,7 @@ def main(arguments: Sequence[str], out: Output) -> int:
             f"--stack-name {given.stack}`.",
         )
     resources = _resources(formation, given.stack, found["StackStatus"])
+    resources += _uploads(found, account, here.region_name)
     out.say(f"{place}: delete stack {given.stack} ({found['StackStatus']})", "bold")
     rows = [("stays" if r.stays else "goes", r.logical_id, r.type, r.physical_id) for r in resources]
     out.table("what happens to each", ("", "resource", "type", "name"), sorted(rows, reverse=True))
@@ -114,6 +117,18 @@ def _resources(formation: Any, stack: str, status: str) -> list[Resource]:
     return found
 
 
+def _uploads(found: Mapping[str, Any], account: str, region: str) -> list[Resource]:
+    """The bucket that `deploy` made for what it uploads: no stack's resource, and one for all of them.
+
+    A bucket of another name is the user's own, and nothing is said of it.
+    """
+    from scripts.artifacts import bucket_name  # noqa: PLC0415  boto3 is behind it
+
+    name = bucket_name(account, region)
+    given = {one["ParameterKey"]: one.get("ParameterValue") for one in found.get("Parameters", [])}
+    return [Resource(UPLOADS, "AWS::S3::Bucket", name, True)] if given.get(UPLOADS) == name else []
+
+
 def _confirm(yes: bool, stack: str, place: str) -> None:
     """Go on by --yes or by the stack's name typed; a deletion is never implied."""
     if yes:
@@ -148,6 +163,10 @@ def _delete(formation: Any, stack: Stack, stack_id: str, out: Output) -> str:
 
 
 def _by_hand(resource: Resource) -> str:
+    """How to delete it."""
+    if resource.logical_id == UPLOADS:
+        how = BY_HAND[resource.type].format(id=resource.physical_id)
+        return f"what `deploy` uploaded, for all stacks of this account and Region; after the last one {how}"
     return BY_HAND.get(resource.type, "delete {id}").format(id=resource.physical_id)
 
 

@@ -97,13 +97,23 @@ def main(arguments: Sequence[str], out: Output) -> int:
     check_workgroup(athena, given.workgroup)
     columns = item_columns(here, given.database, given.endpoint_url)
     _check_source(here, given, athena)
+    if not columns:
+        raise CommandError(
+            f"{given.database}.changes has no column of an attribute yet",
+            "Start the crawler (the consumer stack's output CrawlNowCommand), or name them in ItemColumns.",
+        )
+    path = given.types or TYPES / f"{name}.yaml"
     if given.propose_types:
         proposed = propose(here, given, athena, columns)
         out.answer(
             {"types": proposed}, "".join(f"{column}: {kind}\n" for column, kind in proposed.items()).rstrip()
         )
+        out.say(
+            f"next: look it through, keep it as {_shown(path)}, and run this again without --propose-types"
+            if proposed
+            else "no column proposes a type but text: the views need no type file"
+        )
         return 0
-    path = given.types or TYPES / f"{name}.yaml"
     types = read_types(path, columns) if given.types or path.exists() else {}
     views = definitions(name, given.table, columns, types)
     if given.dry_run:
@@ -146,22 +156,21 @@ def item_columns(here: boto3.Session, database: str, endpoint: str | None) -> li
             f"there is no table {database}.changes in this account and Region",
             "Correct --database (the consumer stack's output DatabaseName), --profile or --region.",
         ) from None
-    found = [
+    return [
         column["Name"] for column in table["StorageDescriptor"]["Columns"] if column["Name"] not in METADATA
     ]
-    if not found:
-        raise CommandError(
-            f"{database}.changes has no column of an attribute yet",
-            "Start the crawler (the consumer stack's output CrawlNowCommand), or name them in ItemColumns.",
-        )
-    return found
 
 
 def read_types(path: Path, columns: Sequence[str]) -> dict[str, str]:
     """The types of a file, `column: type` a line.
 
-    :raises CommandError: not such a file, an unknown column or an unknown type
+    :raises CommandError: no such file, not one of types, an unknown column or an unknown type
     """
+    if not path.is_file():
+        raise CommandError(
+            f"there is no type file {path}",
+            "Correct --types, or have one written: --propose-types prints what the data allows.",
+        )
     try:
         types = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
     except (yaml.YAMLError, UnicodeDecodeError) as error:
@@ -213,6 +222,11 @@ def _column(column: str, kind: str) -> str:
 
 def _quoted_name(column: str) -> str:
     return '"' + column.replace('"', '""') + '"'
+
+
+def _shown(path: Path) -> str:
+    """The path as one would type it here."""
+    return str(path.relative_to(ROOT) if path.is_relative_to(ROOT) else path)
 
 
 def _check_source(here: boto3.Session, given: argparse.Namespace, athena: Any) -> None:

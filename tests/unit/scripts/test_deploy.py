@@ -406,6 +406,45 @@ def test_a_template_without_functions_packages_nothing(
     assert "ddb-lake" in aws["consumer"].stacks
 
 
+@pytest.mark.parametrize(
+    ("answer", "code", "said"),
+    [
+        (None, 0, ""),
+        (
+            "ResourceNotFoundException",
+            1,
+            "there is no table ordres in account 111111111111, Region eu-west-1",
+        ),
+        ("AccessDeniedException", 0, "was not checked: dynamodb:DescribeTable is not granted"),
+    ],
+)
+def test_a_table_to_adopt_is_looked_for_before_anything_is_made(
+    *,
+    aws: dict[str, Account],
+    tmp_path: Path,
+    run_verb: Callable[..., Ran],
+    answer: str | None,
+    code: int,
+    said: str,
+) -> None:
+    """A stack around a misspelt name would launch, and nothing would ever arrive."""
+
+    def describe_table(TableName: str) -> None:
+        assert TableName == "ordres"
+        if answer:
+            raise refused(answer)
+
+    aws["producer"].describe_table = describe_table  # type: ignore[attr-defined]
+    path = tmp_path / "producer.yaml"
+    path.write_text("Parameters: {ExistingTableName: {Type: String, Default: ''}}\nResources: {}")
+    given = ["producer", "--profile", "producer", "--template", str(path), "--yes"]
+    done = run_verb(deploy.main, *given, "--parameter", "ExistingTableName=ordres")
+    assert done.code == code
+    assert said in done.err
+    assert ("create_change_set" in aws["producer"].calls) == (code == 0)
+    assert run_verb(deploy.main, *given).code == 0
+
+
 def test_a_named_zip_needs_its_bucket(consumer: Callable[..., Ran]) -> None:
     """Our bucket does not hold the user's zip."""
     done = consumer("--parameter", "CatalogArtifactKey=mine.zip")

@@ -35,6 +35,7 @@ class Athena:
         self.output = "s3://results/"
         self.failure: Exception | None = None
         self.tables = ["changes", "crawled_data"]
+        self.scanned = 12345
 
     def get_work_group(self, WorkGroup: str) -> dict[str, Any]:
         """The lake's workgroup is the only one."""
@@ -97,7 +98,7 @@ def athena(monkeypatch: pytest.MonkeyPatch) -> Athena:
     def wait(_: str, **__: Any) -> dict[str, Any]:
         if made.failure:
             raise made.failure
-        statistics = {"DataScannedInBytes": 12345, "TotalExecutionTimeInMillis": 1500}
+        statistics = {"DataScannedInBytes": made.scanned, "TotalExecutionTimeInMillis": 1500}
         return {"StatementType": made.statement, "Statistics": statistics}
 
     monkeypatch.setattr(wr.athena, "start_query_execution", start)
@@ -235,6 +236,10 @@ def test_a_workgroup_without_a_place_for_results_is_refused(
             "TABLE_NOT_FOUND: line 1:15: Table 'awsdatacatalog.d.x' does not exist",
             "ddb_lake has: changes, crawled_data",
         ),
+        (
+            "TABLE_NOT_FOUND: line 1:15: Table 'awsdatacatalog.ddb_lake.gaps_shop' does not exist",
+            "python -m scripts.views TABLE --name shop",
+        ),
         ("SCHEMA_NOT_FOUND: line 1:15: Schema 'x' does not exist", "Correct --database"),
         ("COLUMN_NOT_FOUND: line 1:8: Column 'x' cannot be resolved", "SHOW COLUMNS IN changes"),
         ("TYPE_MISMATCH: line 1:8: Cannot apply operator: varchar < integer", "try_cast"),
@@ -255,6 +260,27 @@ def test_a_failed_query_has_athenas_reason_and_a_next_step(
     assert error["message"] == f"the query failed: {reason}"
     assert next_ in error["next"]
     assert error["query"] == "id-1"
+
+
+@pytest.mark.parametrize(
+    ("sql", "scanned", "says_so"),
+    [
+        ("SELECT * FROM changes", 0, True),
+        ("-- newest\nWITH a AS (SELECT * FROM ddb_lake.changes) SELECT 1 FROM a", 0, True),
+        ("select n from current_orders", 0, True),
+        ("SELECT * FROM changes", 1, False),
+        ("SELECT 1", 0, False),
+        ("SHOW COLUMNS FROM changes", 0, False),
+        ("SELECT * FROM information_schema.tables", 0, False),
+    ],
+)
+def test_a_question_about_changes_that_read_nothing_says_why(
+    *, athena: Athena, run_verb: Callable[..., Ran], sql: str, scanned: int, says_so: bool
+) -> None:
+    """An empty lake answers like one whose condition fits nothing: no rows, no error."""
+    athena.scanned = scanned
+    done = run_verb(query.main, sql)
+    assert (done.code, "nothing was read" in done.err) == (0, says_so)
 
 
 def test_an_empty_database_is_called_so(athena: Athena) -> None:

@@ -98,6 +98,20 @@ def test_what_stays_is_named_with_the_command_that_deletes_it(run: Callable[...,
     assert [stays["name"] for stays in document["stays"]] == ["lake-1", "key-1"]
 
 
+@pytest.mark.parametrize("dry", [["--dry-run"], ["--yes"]])
+def test_what_deploy_uploaded_stays_and_is_named(run: Callable[..., Ran], dry: list[str]) -> None:
+    """The bucket of the zips is no stack's resource; one that the user named is not spoken of."""
+    uploads = "ddb-lake-artifacts-222222222222-eu-west-1"
+    for name, stays in ((uploads, ["lake-1", "key-1", uploads]), ("mine", ["lake-1", "key-1"])):
+        account = Removable()
+        parameter = {"ParameterKey": "ArtifactBucketName", "ParameterValue": name}
+        account.stacks["lake"]["Parameters"] = [parameter]
+        done = run(account, "lake", *dry, "--output", "json")
+        assert done.code == 0, done.err
+        assert [one["name"] for one in json.loads(done.out)["stays"]] == stays
+        assert (f"aws s3 rb s3://{name}" in done.err) == (name == uploads and dry == ["--yes"])
+
+
 def test_after_a_failed_first_launch_only_what_is_always_retained_stays(run: Callable[..., Ran]) -> None:
     """RetainExceptOnCreate does not hold what the launch that failed has made."""
     done = run(Removable("ROLLBACK_COMPLETE"), "lake", "--dry-run", "--output", "json")

@@ -1,0 +1,184 @@
+"""Wrong questions and wrong files: a message that says what to do next, and a catalog that is as it was."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from sandbox.lifecycle import Sandbox, plan_stacks
+from scripts import console, query, views
+from tests.trino.lake import Lake
+from tests.trino.rows import item_lines
+
+pytestmark = pytest.mark.sandbox
+
+DAY = "2026-11-19"
+TABLE = "orders"  # as tests/trino/rows.py names it
+COLUMNS = ("pk", "total", "at")
+Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture(scope="module")
+def lake() -> Iterator[Lake]:
+    """Three lakes: `empty` has no object, `uncrawled` no column of an attribute, `filled` both."""
+    with Sandbox(speed=60) as sandbox:
+        sandbox.launch(plan_stacks(single_account=False)[:1])
+        made = Lake(sandbox)
+        item = {"pk": {"S": "a"}, "total": {"N": "19.90"}, "at": {"S": "2026-11-19T10:00:00Z"}}
+        for database, columns in (("empty", COLUMNS), ("uncrawled", ()), ("filled", COLUMNS)):
+            made.create_database(database)
+            root = made.declare("changes", columns, first_day=DAY, database=database)
+            if database != "empty":
+                made.put(item_lines(item), DAY, root=root)
+        yield made
+
+
+@pytest.fixture
+def run(lake: Lake, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """A verb as a user of the consumer account runs it: exit code, stdout, stderr."""
+    environment = lake.sandbox.environment()
+    for name in ("AWS_CA_BUNDLE", "AWS_PROFILE", "AWS_REGION", "AWS_DEFAULT_REGION"):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
+        monkeypatch.setenv(name, environment[name])
+
+    def command(verb: str, database: str, *arguments: str) -> tuple[int, str, str]:
+        capsys.readouterr()
+        main = {"query": query.main, "views": views.main}[verb]
+        code = console.run(main, [*arguments, "--profile", "consumer", "--database", database])
+        said = capsys.readouterr()
+        return code, said.out, said.err
+
+    return command
+
+
+def tables(lake: Lake, database: str) -> dict[str, str]:
+    """Every table and view of a database, with its version."""
+    found = lake.glue.get_tables(DatabaseName=database)["TableList"]
+    return {one["Name"]: str(one.get("ViewOriginalText")) for one in found}
+
+
+@pytest.mark.parametrize(
+    ("database", "sql", "message", "next_"),
+    [
+        (
+            "filled",
+            "SELECT * FROM nowhere",
+            "Table 'awsdatacatalog.filled.nowhere' does not exist",
+            "has: changes",
+        ),
+        (
+            "filled",
+            "SELECT * FROM history_nobody",
+            "history_nobody' does not exist",
+            "scripts.views TABLE --name nobody",
+        ),
+        ("nobody", "SELECT * FROM changes", "Schema 'nobody' does not exist", "Correct --database"),
+        (
+            "filled",
+            "SELECT colour FROM changes",
+            "Column 'colour' cannot be resolved",
+            "after the next crawl",
+        ),
+        ("filled", "SELEC 1", "refused: line 1:7: mismatched input", "Correct the SQL at the place"),
+        ("filled", "SELECT total > 5 FROM changes", "TYPE_MISMATCH", "try_cast"),
+    ],
+)
+def test_a_wrong_query_is_answered_with_the_next_step(
+    run: Run, database: str, sql: str, message: str, next_: str
+) -> None:
+    """Exit code 1, Athena's reason with the place, nothing on stdout."""
+    code, out, err = run("query", database, sql)
+    assert (code, out) == (1, "")
+    [error, following] = err.strip().splitlines()
+    assert error.startswith("error: the query ")
+    assert message in error
+    assert following.startswith("next: ")
+    assert next_ in following
+
+
+def test_a_query_of_an_empty_lake_says_that_nothing_was_read(run: Run) -> None:
+    """No error, no rows, and why."""
+    code, out, err = run("query", "empty", "SELECT change_id FROM changes", "--output", "csv")
+    assert (code, out) == (0, '"change_id"\n')
+    assert "nothing was read: no change is delivered yet" in err
+    assert "nothing was read" not in run("query", "filled", "SELECT change_id FROM changes")[2]
+
+
+@pytest.mark.parametrize(
+    ("database", "arguments", "message", "next_"),
+    [
+        ("empty", (TABLE,), "the lake is empty", "wait for one buffer interval"),
+        ("empty", (TABLE, "--propose-types"), "the lake is empty", "Write an item"),
+        ("uncrawled", (TABLE,), "uncrawled.changes has no column of an attribute yet", "Start the crawler"),
+        ("uncrawled", ("order",), "the lake has no change of a table order", "Name one of: orders"),
+        ("filled", ("order",), "the lake has no change of a table order", "Name one of: orders"),
+        ("nobody", (TABLE,), "there is no table nobody.changes", "Correct --database"),
+        ("filled", (TABLE, "--workgroup", "other"), "there is no workgroup other", "--workgroup"),
+        (
+            "filled",
+            (TABLE, "--types", "nowhere.yaml"),
+            "there is no type file nowhere.yaml",
+            "--propose-types",
+        ),
+        ("filled", (TABLE, "totl: bigint"), "changes has no column totl", "total"),
+        ("filled", (TABLE, "total: money"), "is no type for a view: money", "decimal(38, 2)"),
+        ("filled", (TABLE, "total: ["), "is not YAML", "`column: type` a line"),
+        ("filled", (TABLE, "total"), "is no list of columns", "`column: type` a line"),
+    ],
+)
+def test_wrong_views_are_refused_and_nothing_is_made(
+    *,
+    lake: Lake,
+    run: Run,
+    tmp_path: Path,
+    database: str,
+    arguments: tuple[str, ...],
+    message: str,
+    next_: str,
+) -> None:
+    """Exit code 1, a message, a next step; the catalog has no table more, less or other."""
+    before = tables(lake, database) if database != "nobody" else {}
+    if len(arguments) == 2 and not arguments[1].startswith("--"):  # the text of a type file
+        types = tmp_path / "orders.yaml"
+        types.write_text(arguments[1])
+        arguments = (TABLE, "--types", str(types))
+    code, out, err = run("views", database, *arguments)
+    assert (code, out) == (1, "")
+    assert err.startswith("error: ")
+    assert message in err
+    assert next_ in err.partition("\nnext: ")[2]
+    if database != "nobody":
+        assert tables(lake, database) == before
+
+
+def test_views_that_cannot_be_read_replace_none(lake: Lake, run: Run, tmp_path: Path) -> None:
+    """A refresh that one of the three views cannot follow leaves all of them, as they were."""
+    lake.create_database("typed")
+    root = lake.declare("changes", COLUMNS, first_day=DAY, database="typed")
+    lake.put(item_lines({"pk": {"S": "a"}, "total": {"N": "1"}}), DAY, root=root)
+    assert run("views", "typed", TABLE)[:2] == (0, "current_orders\ngaps_orders\nhistory_orders\n")
+    table = lake.glue.get_table(DatabaseName="typed", Name="changes")["Table"]
+    kept = ("Name", "TableType", "Parameters", "PartitionKeys", "StorageDescriptor")
+    changed = {name: table[name] for name in kept}
+    for column in changed["StorageDescriptor"]["Columns"]:
+        if column["Name"] == "total":
+            column["Type"] = "array<string>"  # as no stack declares it: it cannot be cast to a number
+    lake.glue.update_table(DatabaseName="typed", TableInput=changed)
+    before = tables(lake, "typed")
+    types = tmp_path / "orders.yaml"
+    types.write_text("total: bigint\n")
+    code, out, err = run("views", "typed", TABLE, "--types", str(types))
+    assert (code, out) == (1, "")
+    assert "TYPE_MISMATCH" in err
+    assert tables(lake, "typed") == before
+
+
+def test_proposed_types_say_where_they_go(run: Run) -> None:
+    """The file's text alone on stdout, the next step on stderr, and the text is a file the command takes."""
+    code, out, err = run("views", "filled", TABLE, "--propose-types")
+    assert (code, out) == (0, "total: decimal(38, 10)\nat: timestamp\n")
+    assert err.startswith("next: ")
+    assert "keep it as glue/types/orders.yaml" in err
