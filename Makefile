@@ -28,7 +28,7 @@ lint: venv  ## ruff, mypy and cfn-lint, no finding allowed
 	@$(VENV)/bin/ruff check .
 	@$(VENV)/bin/ruff format --check .
 	@$(VENV)/bin/mypy
-	@$(VENV)/bin/cfn-lint templates/*.yaml
+	@$(VENV)/bin/cfn-lint templates/*.yaml templates/options/*.yaml
 
 unit: venv  ## every test but test-policies and test-athena
 	@$(PY) -m pytest -n 2 --dist loadgroup --ignore tests/policies tests

@@ -20,6 +20,7 @@ LAYOUTS = ("two-accounts", "single-account")
 # Parameters that only the packaging knows, and the options that bring policies of their own.
 _COMMON = {"ArtifactBucketName": "ddb-lake-artifacts"}
 _CONSUMER = {"CatalogArtifactKey": "catalog.zip"}
+_JOB = {"JobScriptKey": "jobs/compact_days.py", "JobLibraryKey": "jobs/compaction.zip"}
 _PRODUCER = {"TransformArtifactKey": "transform.zip", "CreateInterfaceEndpoints": "true"}
 
 
@@ -32,7 +33,7 @@ def launched(
     templates: Mapping[str, dict[str, Any]] | None = None,
     options: Mapping[str, str] | None = None,
 ) -> dict[str, Stack]:
-    """Template kind → stack. The producer is launched with the consumer's outputs, filled in by name.
+    """Template kind → stack. Producer and options are launched with the lake's outputs, filled in by name.
 
     ``options`` are further parameters; each template takes those that it has.
     """
@@ -43,11 +44,17 @@ def launched(
     def chosen(body: dict[str, Any], given: dict[str, str]) -> dict[str, str]:
         return given | {key: value for key, value in (options or {}).items() if key in body["Parameters"]}
 
+    def columnar(lake: Stack) -> Stack:
+        body = template("columnar")
+        filled = {key: value for key, value in lake.outputs.items() if key in body["Parameters"]}
+        given = chosen(body, {**filled, **_COMMON, **_JOB})
+        return Stack(body, name="ddb-lake-columnar", account=CONSUMER, region=REGION, parameters=given)
+
     if layout == "single-account":
         body = template(layout)
         given = chosen(body, {**_COMMON, **_CONSUMER, **_PRODUCER})
         single = Stack(body, name="ddb-lake", account=CONSUMER, region=REGION, parameters=given)
-        return {"single-account": single}
+        return {"single-account": single, "columnar": columnar(single)}
     body = template("consumer")
     consumer = Stack(
         body,
@@ -68,7 +75,7 @@ def launched(
         region=REGION,
         parameters=chosen(body, {**handed_over, **_COMMON, **_PRODUCER}),
     )
-    return {"consumer": consumer, "producer": producer}
+    return {"consumer": consumer, "producer": producer, "columnar": columnar(consumer)}
 
 
 @dataclass

@@ -38,7 +38,7 @@ def test_shipped_templates_keep_every_house_rule(name: str) -> None:
     assert guard.broken(load_template(TEMPLATES / name)) == set()
 
 
-def test_the_three_templates_meet_every_rule_but_those_for_what_they_do_not_have() -> None:
+def test_the_shipped_templates_meet_every_rule_but_those_for_what_they_do_not_have() -> None:
     """A rule that is skipped everywhere proves nothing, unless its kind of resource is not shipped."""
     met = {
         rule

@@ -14,6 +14,8 @@ ARTIFACTS = {
     "ArtifactBucketName": "artifacts",
     "CatalogArtifactKey": "catalog.zip",
     "TransformArtifactKey": "t.zip",
+    "JobScriptKey": "jobs/compact_days.py",
+    "JobLibraryKey": "jobs/compaction.zip",
 }
 
 
@@ -32,6 +34,17 @@ def producer(lake: Stack | None = None, **parameters: Any) -> Stack:
 def single_account(**parameters: Any) -> Stack:
     """Both in one account."""
     return _launched("single-account", "ddb-lake", PRODUCER, parameters)
+
+
+def columnar(lake: Stack | None = None, **parameters: Any) -> Stack:
+    """The option stack for compacted days, fed with a lake's outputs, in the lake's account."""
+    lake = lake or consumer()
+    filled = {
+        name: value
+        for name, value in lake.outputs.items()
+        if name in shipped_template("columnar")["Parameters"]
+    }
+    return _launched("columnar", "ddb-lake-columnar", lake.account, {**filled, **parameters})
 
 
 def _launched(kind: str, name: str, account: str, parameters: Mapping[str, Any]) -> Stack:

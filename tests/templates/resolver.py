@@ -70,11 +70,12 @@ def load_template(source: Path | str) -> dict[str, Any]:
 
 @lru_cache(maxsize=8)
 def _shipped(kind: str) -> str:
-    return json.dumps(load_template(TEMPLATES / f"{kind}.yaml"))
+    path = next(path for folder in ("", "options") if (path := TEMPLATES / folder / f"{kind}.yaml").exists())
+    return json.dumps(load_template(path))
 
 
 def shipped_template(kind: str) -> dict[str, Any]:
-    """The shipped template of one kind (consumer, producer, single-account): a fresh copy, safe to change."""
+    """The shipped template of one kind (consumer, columnar, …): a fresh copy, safe to change."""
     template: dict[str, Any] = json.loads(_shipped(kind))
     return template
 

@@ -35,6 +35,7 @@ ASKED_FOR = {
         "CrawlerName",
         "DatabaseName",
         "ErrorsTableName",
+        "LogGroupPrefix",
         "OperatorPolicyArn",
         "ResultsBucketName",
         "WorkgroupName",
@@ -164,6 +165,10 @@ def test_key_admits_the_stacks_own_log_groups(launch: Any) -> None:
             for group in stack.of_type("AWS::Logs::LogGroup")
             if group.properties["KmsKeyId"] == key.arn
         ]
+        if key.logical_id == "LakeKey":  # and the groups of the option stack, all under one prefix
+            groups.append(
+                f"{groups[0].partition('log-group:')[0]}log-group:/ddb-lake/{stack.name}/columnar/x"
+            )
         assert len(groups) == len(admitted)
         for group in groups:
             assert any(fnmatch.fnmatchcase(group, pattern) for pattern in admitted), group

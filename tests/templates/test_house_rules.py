@@ -9,7 +9,7 @@ from tests.templates.house_rules import MOST, RULES, House
 from tests.templates.resolver import TEMPLATES
 
 HERE = Path(__file__).parent
-KINDS = ("consumer", "producer", "single-account")
+KINDS = ("consumer", "producer", "single-account", "options/columnar")
 PASSES = (HERE / "passes.yaml").read_text(encoding="utf-8")
 EDITS = yaml.safe_load((HERE / "must_fail.yaml").read_text(encoding="utf-8"))
 CASES = [(rule, edit) for rule, edits in EDITS.items() for edit in edits]
