@@ -29,7 +29,7 @@ class WrongError(Exception):
 
 @dataclass
 class Data:
-    """What is asked about: the items' histories, the objects that tell them, and what is left after losses."""
+    """What is asked about: the items' histories, the objects that tell them, and what losses leave."""
 
     histories: list[History]
     whole: list[Delivered]
@@ -110,9 +110,7 @@ def options() -> argparse.ArgumentParser:
     made.add_argument(
         "--changes", type=int, default=1_000_000, metavar="N", help="changes to make (default: 1000000)"
     )
-    made.add_argument(
-        "--seed", type=int, metavar="N", help="make the same changes again (default: a new one)"
-    )
+    made.add_argument("--seed", type=int, metavar="N", help="make the same changes again (default: new ones)")
     made.add_argument(
         "--engine", choices=("both", "sandbox", "trino"), default="both", help="where to ask (default: both)"
     )
@@ -157,13 +155,14 @@ def main() -> int:
 
 def _text(document: dict[str, Any]) -> str:
     lines = [
-        f"{document['changes']:,} changes of {document['items']:,} items, {document['tied_pairs']['all']:,} tied "
-        f"pairs, {document['lines']:,} lines in {document['objects']} objects (seed {document['seed']})"
+        f"{document['changes']:,} changes of {document['items']:,} items, "
+        f"{document['tied_pairs']['all']:,} tied pairs, {document['lines']:,} lines in "
+        f"{document['objects']} objects (seed {document['seed']})"
     ]
     lines += [
         f"{one['engine']}: current, history and gaps are right ({one['seconds_whole']} s); of "
-        f"{document['lost_changes']:,} lost changes {one.get('lost_changes_named', 0):,} are named, nothing can "
-        f"show {one.get('lost_changes_nothing_can_show', 0):,} ({one['seconds_losses']} s)"
+        f"{document['lost_changes']:,} lost changes {one.get('lost_changes_named', 0):,} are named, "
+        f"nothing can show {one.get('lost_changes_nothing_can_show', 0):,} ({one['seconds_losses']} s)"
         for one in document["engines"]
     ]
     return "\n".join(lines)

@@ -1,10 +1,10 @@
-"""The views' answers against the table's and the changes'. Each check names the items that are wrong, and how."""
+"""The views' answers against the table and the changes. Each check names the wrong items, and how."""
 
 import datetime as dt
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from itertools import groupby
+from itertools import groupby, pairwise
 
 from tests.soak import oracle
 from tests.soak.engines import Lake
@@ -108,7 +108,7 @@ def _history_problem(history: History, row: Sequence[str | None] | None) -> str 
     state = "-"
     for _, group in groupby(shown, key=lambda one: one[0]):
         moment = list(group)
-        chained = all(one[3] == other[2] for one, other in zip(moment, moment[1:], strict=False))
+        chained = all(one[3] == other[2] for one, other in pairwise(moment))
         if moment[0][2] != state or (len(moment) <= 3 and not chained):
             return "history is not in the order of the chain"
         state = moment[-1][3]
@@ -124,8 +124,8 @@ def check_losses(
 ) -> tuple[Wrong, Counter[str]]:
     """Changes are missing: gaps and the comparison name each item that lacks some, and no other.
 
-    Also returns how many lost changes were named, and how many nothing can show: those left are a whole history
-    by themselves that ends in the table's state.
+    Also returns how many lost changes were named, and how many nothing can show: those left are a whole
+    history by themselves that ends in the table's state.
     """
     unequal = differs(histories, current_of(lake))
     gaps = gaps_of(lake)

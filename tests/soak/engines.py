@@ -38,7 +38,7 @@ class Engine(Protocol):
 
     name: str
 
-    def lake(self, name: str, objects: Iterable[Object]) -> Lake:
+    def lake(self, name: str, objects: Iterable[Object], /) -> Lake:
         """A lake of these objects."""
 
 
@@ -47,11 +47,13 @@ class DuckDb:
 
     name = "sandbox"
 
-    def __init__(self, memory_megabytes: int) -> None:
-        shared_database().cursor().execute(f"SET GLOBAL memory_limit = '{memory_megabytes}MB'")
+    def __init__(self, memory_megabytes: int = 0) -> None:
+        """Without a figure the engine keeps the limit the sandbox gives it."""
+        if memory_megabytes:
+            shared_database().cursor().execute(f"SET GLOBAL memory_limit = '{memory_megabytes}MB'")
 
-    def lake(self, name: str, objects: Iterable[Object]) -> Lake:
-        """In memory, so the name says nothing."""
+    def lake(self, _: str, objects: Iterable[Object]) -> Lake:
+        """In memory, so it needs no name."""
         lake = MemoryLake(COLUMNS)
         for day, key, body in objects:
             lake.put_bytes(body, day=day, name=key)

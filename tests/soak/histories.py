@@ -9,6 +9,7 @@ import random
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import pairwise
 from typing import Any, Final, NamedTuple
 
 from transform_lambda.canonical import image_digest
@@ -17,7 +18,7 @@ TABLE: Final = "soak"
 # 2026-11-20T00:00:00Z, and the moment the precision is changed: noon.
 DAY_START: Final = 1_795_132_800_000_000
 NOON: Final = DAY_START + 12 * 3_600_000_000
-_TIED: Final = 0.125  # how often a change has the time of the one before it
+_TIED: Final = 0.13  # how often a change has the time of the one before it
 
 State = int | None
 
@@ -50,8 +51,7 @@ class History:
     @property
     def tied_pairs(self) -> int:
         """Neighbours of one time."""
-        times = [change.moment for change in self.changes]
-        return sum(one == other for one, other in zip(times, times[1:], strict=False))
+        return sum(one.moment == other.moment for one, other in pairwise(self.changes))
 
 
 def precision(moment: int) -> str:

@@ -13,8 +13,8 @@ Lost = dict[int, set[int]]  # number of an item → numbers of its changes
 def lose(
     histories: Sequence[History], objects: Sequence[Delivered], seed: int
 ) -> tuple[list[Delivered], Lost, Counter[str]]:
-    """What is left of the objects, which changes are in none of them any more, and how often each kind of loss
-    was made.
+    """What is left of the objects, the changes that are in none of them any more, and how often each kind of
+    loss was made.
     """
     random_ = random.Random(seed)  # noqa: S311  a seed makes it the same again
     gone: Lost = {}
@@ -25,7 +25,7 @@ def lose(
             if places:
                 gone[number] = places
                 kinds[kind] += 1
-    share = max(1, len(objects) // 150)
+    share = max(1, len(objects) // 60)
     kinds["an object"] = share
     lost_objects = set(random_.sample(range(len(objects)), share)) if len(objects) > 1 else set()
     kept = [
@@ -70,12 +70,11 @@ def _missing(histories: Sequence[History], kept: Sequence[Delivered]) -> Lost:
     for one in kept:
         for line in one.lines:
             seen.setdefault(line.history, set()).add(line.change)
-    missing = {
+    return {
         number: set(range(len(history.changes))) - seen.get(number, set())
         for number, history in enumerate(histories)
         if len(seen.get(number, ())) < len(history.changes)
     }
-    return missing
 
 
 def rows_of(objects: Sequence[Delivered], history: int) -> list[Line]:

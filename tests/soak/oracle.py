@@ -29,7 +29,7 @@ def told(changes: Sequence[Change]) -> tuple[bool, State]:
 
 
 def loss_shows(history: History, left: Sequence[Change]) -> bool:
-    """Whether anything can show that changes are missing: those left are no whole history, or not the table's."""
+    """Whether anything can show a loss: the changes left are no whole history, or not the table's."""
     whole, state = told(left)
     return not whole or state != history.final
 

@@ -1,184 +1,269 @@
-"""The shipped views are right under anything the stream may do: duplicates, disorder, equal times, losses."""
+"""The shipped views are right under anything the stream may do: duplicates, disorder, equal times, losses.
 
-import hashlib
+The rows are written by the shipped function, the views rendered by `scripts.views`; the long run of the same
+checks is `python -m tests.soak`.
+"""
+
 import json
-from dataclasses import dataclass
-from pathlib import Path
-from string import Template
-from typing import Any
+from collections.abc import Sequence
+from itertools import groupby, pairwise
 
+import orjson
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.sql.cases import QUERIES
+from scripts.views import VIEWS, definitions
+from tests.soak import __main__ as soak
+from tests.soak import checks, delivery, oracle
+from tests.soak.delivery import DAYS, Line
+from tests.soak.engines import COLUMNS, NAME, TYPES, DuckDb
+from tests.soak.engines import Lake as ViewedLake
+from tests.soak.histories import (
+    DAY_START,
+    NOON,
+    TABLE,
+    Change,
+    History,
+    State,
+    change_record,
+    item,
+    state_digest,
+)
 from tests.sql.lake import Lake
+from transform_lambda.change import change_time, read_change, row_line, row_of
 
-VIEWS = QUERIES.parent / "views"
-COLUMNS = ("pk", "n")
-
-
-@dataclass(frozen=True)
-class Change:
-    """One write to one item: its state before and after, None where the item is not there."""
-
-    key: str
-    tick: int
-    before: str | None
-    after: str | None
-    number: int
-
-    def line(self, identifier: str, sequence: int | None, digits: int) -> str:
-        """The row of this change, as one delivery of it."""
-        kind = "INSERT" if self.before is None else "REMOVE" if self.after is None else "MODIFY"
-        micros = self.tick * (1_000 if digits == 3 else 1)
-        seconds = micros // 1_000_000
-        time = f"2026-11-20T10:{seconds // 60:02d}:{seconds % 60:02d}.{micros % 1_000_000:06d}Z"
-        row: dict[str, Any] = {
-            "change_id": identifier,
-            "change_type": kind,
-            "change_time": time,
-            "change_sequence": None if sequence is None else f"{sequence:056d}",
-            "change_actor": "user",
-            "change_key": json.dumps({"pk": {"S": self.key}}, separators=(",", ":")),
-            "change_before": digest(self.before),
-            "change_after": digest(self.after),
-            "change_table": "orders",
-            "pk": self.key,
-            "n": self.after if self.after is not None else self.before,
-        }
-        return json.dumps(row)
+ENGINE = DuckDb()
+QUICK = settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
 
 
-def digest(state: str | None) -> str | None:
-    """A state's 16 hex digits."""
-    return None if state is None else hashlib.sha256(state.encode()).hexdigest()[:16]
-
-
-def views(lake: Lake) -> Lake:
-    """The lake with the three views of the table `orders`."""
-    for path in sorted(VIEWS.glob("*.sql")):
-        filled = Template(path.read_text(encoding="utf-8")).substitute(
-            name="orders", source="orders", columns="".join(f",\n  {name}" for name in COLUMNS)
-        )
-        lake.run(filled)
-    return lake
+def made(key: str, start: int, *steps: tuple[int, State]) -> History:
+    """An item's history: for each change, the time since the one before it and the state after."""
+    history, state, moment = History(key), None, start
+    for passed, after in steps:
+        moment += passed
+        history.changes.append(Change(moment, state, after))
+        state = after
+    return history
 
 
 @st.composite
-def histories(draw: st.DrawFn) -> list[Change]:
-    """Writes to a few items. Within one instant an item never comes back to a state it had in that instant:
-    two writes that say the same of the same item at the same time cannot be told from one delivered twice.
+def lives(draw: st.DrawFn) -> list[History]:
+    """Writes to a few items, in either precision: ties, cycles, removals, and writes that change nothing.
+
+    Within one moment no step is made twice: what says the same of the same item at the same time is the same
+    change delivered twice, whatever its eventID.
     """
-    made, number = [], 0
-    for key in ("a", "b", "c")[: draw(st.integers(1, 3))]:
-        state: str | None = None
-        tick, seen = 0, {state}
-        for _ in range(draw(st.integers(0, 6))):
-            step = draw(st.sampled_from((0, 0, 1, 1_000_000)))
-            choices = [one for one in (None, "1", "2", "3") if one != state]
-            if step == 0:
-                choices = [one for one in choices if one not in seen]
-            if not choices:
+    histories = []
+    for key in "abcdef"[: draw(st.integers(1, 6))]:
+        start, unit = draw(st.sampled_from(((DAY_START, 1_000), (NOON, 1))))
+        steps: list[tuple[int, State]] = []
+        state: State = None
+        seen: set[tuple[State, State]] = set()
+        wanted = st.tuples(st.sampled_from((0, 0, 1, 1_000)), st.sampled_from((None, 1, 2, 3)))
+        for passed, after in draw(st.lists(wanted, max_size=7)):
+            if state is after is None or (not passed and (state, after) in seen):
                 continue
-            after = draw(st.sampled_from(choices))
-            tick += step
-            seen = seen | {after} if step == 0 else {state, after}
-            number += 1
-            made.append(Change(key, tick, state, after, number))
+            seen = {(state, after)} | (set() if passed else seen)
+            steps.append((passed * unit, after))
             state = after
-    return made
+        histories.append(made(key, start, *steps))
+    return histories
 
 
-def deliver(draw: Any, changes: list[Change], digits: int) -> Lake:
-    """The changes shuffled over days and objects, some of them twice, under the same or another eventID."""
-    lines: list[str] = []
-    for change in changes:
-        sequence = draw(st.sampled_from((change.number, None)))
-        lines.append(change.line(f"id-{change.number}", sequence, digits))
-        again = draw(st.sampled_from(("no", "no", "same", "new")))
-        if again != "no":
-            identifier = f"id-{change.number}" + ("" if again == "same" else "-again")
-            lines.append(change.line(identifier, None if sequence is None else sequence + 1_000, digits))
-    lake = Lake(COLUMNS)
-    for number, line in enumerate(draw(st.permutations(lines))):
-        lake.put(
-            line,
-            day=draw(st.sampled_from(("2026-11-19", "2026-11-20"))),
-            name=f"ddb-lake-{number % 3}-{number}.gz",
-        )
-    return views(lake)
+@st.composite
+def deliveries(
+    draw: st.DrawFn, histories: Sequence[History], lost: Sequence[tuple[int, int]] = ()
+) -> ViewedLake:
+    """A lake of these changes but the lost ones: shuffled, some twice, split over objects and days."""
+    lines: list[Line] = []
+    for number, history in enumerate(histories):
+        for place in range(len(history.changes)):
+            if (number, place) in lost:
+                continue
+            sequence = draw(st.sampled_from((str(100 + place), str(100 - place), None)))
+            lines.append(Line(number, place, f"id-{number}-{place}", sequence))
+            again = draw(st.sampled_from(("no", "no", "alike", "another sequence", "another eventID")))
+            if again != "no":
+                named = f"{lines[-1].event_id}-again" if again == "another eventID" else lines[-1].event_id
+                lines.append(Line(number, place, named, sequence if again == "alike" else "999"))
+    lines = draw(st.permutations(lines))
+    cuts = sorted(draw(st.lists(st.integers(0, len(lines)), max_size=3)))
+    return ENGINE.lake(
+        "",
+        [
+            (
+                draw(st.sampled_from(DAYS)),
+                f"ddb-lake-{start}-{end}.gz",
+                delivery.body(histories, lines[start:end]),
+            )
+            for start, end in pairwise([0, *cuts, len(lines)])
+        ],
+    )
 
 
-QUICK = settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
-
-
-@given(st.data(), histories(), st.sampled_from((3, 6)))
+@given(st.data(), lives())
 @QUICK
-def test_views_of_everything_delivered(data: st.DataObject, changes: list[Change], digits: int) -> None:
+def test_views_of_everything_delivered(data: st.DataObject, histories: list[History]) -> None:
     """`current` is the table, `history` has every change once and in order, `gaps` is empty."""
-    lake = deliver(data.draw, changes, digits)
-    final = {change.key: change.after for change in changes}
-    current = {row[0]: row[1] for row in lake.ask("SELECT pk, n FROM current_orders")}
-    assert current == {key: state for key, state in final.items() if state is not None}
-    rows = lake.ask("SELECT pk, change_before, change_after FROM history_orders ORDER BY pk, change_number")
-    ordered = sorted(changes, key=lambda change: (change.key, change.number))
-    assert len(rows) == len(changes)
-    assert [row[0] for row in rows] == [change.key for change in ordered]
-    for key, state in final.items():
-        ends = [row[2] for row in rows if row[0] == key]
-        assert ends[-1] == digest(state)
-    assert lake.ask("SELECT * FROM gaps_orders") == []
+    lake = data.draw(deliveries(histories))
+    assert checks.check_whole([one for one in histories if one.changes], lake) == {}
 
 
-@given(st.data(), histories())
+@given(st.data(), lives())
 @QUICK
-def test_every_loss_shows(data: st.DataObject, changes: list[Change]) -> None:
-    """A lost change breaks its item's chain; the last one shows as a difference between `current` and the
-    table.
+def test_every_loss_that_can_show_is_named(data: st.DataObject, histories: list[History]) -> None:
+    """`gaps` and a comparison of `current` with the table name the items that lack changes, and no other."""
+    places = [(number, place) for number, one in enumerate(histories) for place in range(len(one.changes))]
+    lost = data.draw(st.lists(st.sampled_from(places), max_size=4)) if places else []
+    lake = data.draw(deliveries(histories, lost))
+    gone: dict[int, set[int]] = {}
+    for number, place in lost:
+        gone.setdefault(number, set()).add(place)
+    wrong, _ = checks.check_losses(histories, gone, lake)
+    assert wrong == {}
+
+
+def test_a_small_soak() -> None:
+    """Thousands of changes of both precisions with every kind of loss, as the long run makes them."""
+    data = soak.make(6_000, seed=7)
+    assert data.summary["tied_pairs"]["MILLISECOND"] > 200
+    assert data.summary["tied_pairs"]["MICROSECOND"] > 200
+    answer = soak.hold(ENGINE, data, lambda _: None)
+    assert answer["lost_changes_named"] > 400
+
+
+def test_losing_a_way_back_to_the_same_state_shows_nowhere() -> None:
+    """The rest is a whole history that ends in the table's state: no chain and no comparison can tell.
+
+    An attribute that never repeats (a version number) leaves only an item that came and went.
     """
-    if not changes:
-        return
-    lost = data.draw(st.sampled_from(changes))
-    lake = deliver(data.draw, [change for change in changes if change is not lost], 6)
-    if lost.number != max(change.number for change in changes if change.key == lost.key):
-        assert lake.ask("SELECT change_key FROM gaps_orders") != []
-        return
-    current = {row[0]: row[1] for row in lake.ask("SELECT pk, n FROM current_orders")}
-    assert current.get(lost.key) == lost.before != lost.after
+    for steps, lost in (
+        (((0, 1), (5, 2), (5, 1), (5, 3)), {1, 2}),
+        (((0, 1), (5, None)), {0, 1}),
+        (((0, 1), (5, 1)), {1}),
+    ):
+        history = made("a", NOON, *steps)
+        left = [change for place, change in enumerate(history.changes) if place not in lost]
+        assert not oracle.loss_shows(history, left)
+    history = made("a", NOON, (0, 1), (5, 2), (5, 3), (5, 4))
+    for count in range(1, 4):
+        assert oracle.loss_shows(history, history.changes[:count] + history.changes[count + 1 :])
+
+
+def filled(*histories: History, more: Sequence[bytes] = ()) -> ViewedLake:
+    """A lake of these histories, each change once and in order; `more` are whole lines."""
+    lines = [
+        delivery.row(histories, Line(number, place, f"id-{number}-{place}", str(place)))
+        for number, history in enumerate(histories)
+        for place in range(len(history.changes))
+    ]
+    lake = Lake(COLUMNS)
+    lake.put(*(line.decode().rstrip("\n") for line in [*lines, *more]))
+    for view in definitions(NAME, TABLE, COLUMNS, TYPES):
+        lake.run(view.statement)
+    return lake
+
+
+def snapshot(key: str, state: int, moment: int) -> bytes:
+    """A row that a backfill writes: the item as it was found."""
+    change = read_change(change_record(key, Change(moment, None, state), f"copy-{key}-{state}"))
+    change.change_type = "SNAPSHOT"
+    return row_line(row_of(change))
+
+
+def test_a_copied_item_is_current_and_begins_its_chain() -> None:
+    """An item that a backfill wrote before or after its first change lacks nothing before it."""
+    adopted = History("a", [Change(NOON + 10, 1, 2), Change(NOON + 20, 2, 1)])
+    for moment in (NOON, NOON + 15):
+        lake = filled(adopted, more=[snapshot("a", 1, moment), snapshot("b", 3, moment)])
+        assert lake.ask("SELECT pk, n, change_type FROM current_soak ORDER BY pk") == [
+            ["a", "1", "MODIFY"],
+            ["b", "3", "SNAPSHOT"],
+        ]
+        assert lake.ask("SELECT * FROM gaps_soak") == []
+    rows = filled(adopted).ask("SELECT broken_state, missing, change_time FROM gaps_soak")
+    assert rows == [[state_digest("a", 1), "before", change_time(NOON + 10)]]
+
+
+def test_a_copied_item_that_goes_in_a_circle_within_a_moment_lacks_nothing() -> None:
+    """Left and come back to at one time, as its first changes."""
+    circle = History("a", [Change(NOON, 1, 2), Change(NOON, 2, 1)])
+    lake = filled(circle, more=[snapshot("a", 1, NOON - 5)])
+    assert lake.ask("SELECT * FROM gaps_soak") == []
+    assert {row[0] for row in filled(circle).ask("SELECT missing FROM gaps_soak")} == {"before"}
+
+
+@pytest.mark.parametrize(
+    "steps",
+    [
+        ((0, 1), (9, 2), (0, 1)),
+        ((0, 1), (9, 2), (0, 1), (0, 3)),
+        ((0, 1), (9, 2), (0, 3), (0, 2)),
+        ((0, 1), (9, None), (0, 1), (0, 2)),
+        ((0, 1), (9, 1), (0, 2), (0, 2)),
+        ((0, 1), (0, 2), (0, 3), (0, 4), (0, 5)),
+    ],
+    ids=["circle", "through its start", "through its end", "removed and back", "nothing changes", "path"],
+)
+def test_ties_stand_in_the_order_of_their_chain(steps: tuple[tuple[int, State], ...]) -> None:
+    """Whatever the sequence numbers say: here they say the opposite."""
+    history = made("a", NOON, *steps)
+    places = range(len(history.changes))
+    reverse = [delivery.row([history], Line(0, place, f"id-{place}", str(99 - place))) for place in places]
+    lake = filled(more=reverse)
+    last = history.final
+    assert lake.ask("SELECT n FROM current_soak") == ([] if last is None else [[str(last)]])
+    shown = lake.ask("SELECT change_before, change_after FROM history_soak ORDER BY change_number")
+    expected = [
+        [state_digest("a", change.before) or None, state_digest("a", change.after) or None]
+        for change in history.changes
+    ]
+    for _, moment in groupby(
+        zip(history.changes, shown, expected, strict=True), key=lambda one: one[0].moment
+    ):
+        _, seen, wanted = zip(*moment, strict=True)
+        assert (seen[0], seen[-1]) == (wanted[0], wanted[-1])
+        if len(seen) <= 3:
+            assert seen == wanted
 
 
 def test_history_says_when_a_state_held() -> None:
     """valid_to is the next change's time; the newest state has none, and a number counts the changes."""
-    lake = Lake(COLUMNS)
-    changes = [
-        Change("a", 0, None, "1", 1),
-        Change("a", 1_000_000, "1", "2", 2),
-        Change("a", 2_000_000, "2", None, 3),
-    ]
-    lake.put(*(change.line(f"id-{change.number}", change.number, 6) for change in changes))
-    rows = views(lake).ask("SELECT change_number, valid_from, valid_to, n FROM history_orders ORDER BY 1")
+    rows = filled(made("a", NOON, (0, 1), (10, 2), (10, None))).ask(
+        "SELECT change_number, valid_from, valid_to, n FROM history_soak ORDER BY 1"
+    )
+    times = [change_time(NOON + passed) for passed in (0, 10, 20)]
     assert rows == [
-        ["1", "2026-11-20T10:00:00.000000Z", "2026-11-20T10:00:01.000000Z", "1"],
-        ["2", "2026-11-20T10:00:01.000000Z", "2026-11-20T10:00:02.000000Z", "2"],
-        ["3", "2026-11-20T10:00:02.000000Z", None, "2"],
+        ["1", times[0], times[1], "1"],
+        ["2", times[1], times[2], "2"],
+        ["3", times[2], None, "2"],
     ]
 
 
 def test_views_leave_other_tables_and_foreign_lines_out() -> None:
     """A lake may hold several source tables, and objects that are none of ours."""
-    lake = Lake(COLUMNS)
-    mine = Change("a", 0, None, "1", 1).line("id-1", 1, 6)
-    lake.put(mine, mine.replace('"orders"', '"other"').replace('"a"', '"b"'), "garbage", '{"x":1}')
-    views(lake)
-    assert lake.ask("SELECT pk FROM current_orders") == [["a"]]
-    assert lake.ask("SELECT pk FROM history_orders") == [["a"]]
-    assert lake.ask("SELECT * FROM gaps_orders") == []
+    record = change_record("b", Change(NOON, None, 1), "id-other") | {"tableName": "other"}
+    other = delivery.transform(orjson.dumps(record))[0]
+    lake = filled(made("a", NOON, (0, 1)), more=[other, b"garbage", b'{"x":1}'])
+    assert lake.ask("SELECT pk FROM current_soak") == [["a"]]
+    assert lake.ask("SELECT pk FROM history_soak") == [["a"]]
+    assert lake.ask("SELECT * FROM gaps_soak") == []
 
 
-@pytest.mark.parametrize("path", sorted(VIEWS.glob("*.sql")), ids=lambda path: path.stem)
-def test_view_answers_an_empty_lake(path: Path) -> None:
+@pytest.mark.parametrize("name", sorted(path.stem for path in VIEWS.glob("*.sql")))
+def test_view_answers_an_empty_lake(name: str) -> None:
     """A view over a table that nothing was delivered to has its columns and no rows."""
-    result = views(Lake(COLUMNS)).run(f"SELECT * FROM {path.stem}_orders")
+    lake = Lake(COLUMNS)
+    for view in definitions(NAME, TABLE, COLUMNS, TYPES):
+        lake.run(view.statement)
+    result = lake.run(f"SELECT * FROM {name}_{NAME}")
     assert result.rows == []
     assert result.columns
+
+
+def test_the_rows_are_the_shipped_functions() -> None:
+    """The same item of the table has the digest that its row has."""
+    [row] = [json.loads(line) for line in (delivery.row([made("a", NOON, (0, 1))], Line(0, 0, "id", "1")),)]
+    assert row["change_after"] == state_digest("a", 1)
+    assert row["change_key"] == json.dumps({"pk": item("a", 1)["pk"]}, separators=(",", ":"))
