@@ -28,6 +28,8 @@ PRICES = {
     "kinesis_shard_million_put_units": 0.014,  # a unit is 25 KB
     "kinesis_shard_retention_hour": 0.020,  # from 24 hours to 7 days
     "firehose_gb": 0.029,  # Amazon Data Firehose pricing, first 500 TB; each record rounded up to 5 KB
+    "firehose_partitioned_gb": 0.020,  # the same page, Dynamic Partitioning: by GB and object delivered
+    "firehose_thousand_partitioned_objects": 0.005,
     "lambda_million_requests": 0.20,  # AWS Lambda pricing
     "lambda_arm_gb_second": 0.0000133334,
     "s3_gb_month": 0.023,  # Amazon S3 pricing, Standard
@@ -42,7 +44,7 @@ PRICES = {
 CRAWLER_DPUS = 2  # [unverified] no AWS page states what a crawler uses
 CRAWLER_HOURS = 10 / 60
 KEYS = 2
-ALARMS = 8
+ALARMS = 8  # one more with partitions
 FUNCTION_GB_SECONDS_PER_MILLION = 60.0  # 30,000 changes a second in 1,769 MB: benchmarks/, not seen on Lambda
 
 
@@ -59,10 +61,13 @@ class Workload:
     buffer_seconds: int = 60
     crawls_a_month: float = 30.0
     gb_queried: float = 10.0
+    partition_by: str = "delivery"  # or "event", which Firehose bills as dynamic partitioning
 
     def __post_init__(self) -> None:
+        if self.partition_by not in ("delivery", "event"):
+            raise CommandError(f"--partition-by is {self.partition_by}", "Give delivery or event.")
         for name, value in asdict(self).items():
-            if value < 0 or not math.isfinite(value):
+            if name != "partition_by" and (value < 0 or not math.isfinite(value)):
                 raise CommandError(
                     f"--{name.replace('_', '-')} is {value}", "Give a number that is not negative."
                 )
@@ -81,7 +86,7 @@ def monthly(load: Workload) -> dict[str, float]:
         / MILLION
         * PRICES["dynamodb_per_million_change_units"],
         "Kinesis stream": _stream(load),
-        "Firehose": _gigabytes(load, rounded_to_kb=5) * PRICES["firehose_gb"],
+        "Firehose": _firehose(load),
         "Transform function": _function(load),
         "S3 requests and a month of rows": _objects(load) / 1000 * PRICES["s3_thousand_puts"]
         + load.changes * load.row_compressed_kb * 1024 / GIB * PRICES["s3_gb_month"],
@@ -89,7 +94,7 @@ def monthly(load: Workload) -> dict[str, float]:
         "Athena": load.gb_queried / 1024 * PRICES["athena_tb_scanned"],
         "KMS keys and requests": KEYS * PRICES["kms_key_month"]
         + _objects(load) / 10_000 * PRICES["kms_ten_thousand_requests"],
-        "CloudWatch alarms": ALARMS * PRICES["alarm_month"],
+        "CloudWatch alarms": (ALARMS + (load.partition_by == "event")) * PRICES["alarm_month"],
     }
 
 
@@ -110,6 +115,21 @@ def _stream(load: Workload) -> float:
         HOURS * PRICES["kinesis_on_demand_stream_hour"]
         + gigabytes * (PRICES["kinesis_on_demand_gb_in"] + PRICES["kinesis_on_demand_gb_out"])
         + kept * PRICES["kinesis_on_demand_retention_gb_month"]
+    )
+
+
+def _firehose(load: Workload) -> float:
+    """Bytes in; with partitions bytes and objects out as well.
+
+    The page does not say whether what is delivered counts before or after compression: counted is what
+    came in, which is more than either.
+    """
+    gigabytes = _gigabytes(load, rounded_to_kb=5)
+    if load.partition_by == "delivery":
+        return gigabytes * PRICES["firehose_gb"]
+    return (
+        gigabytes * (PRICES["firehose_gb"] + PRICES["firehose_partitioned_gb"])
+        + _objects(load) / 1000 * PRICES["firehose_thousand_partitioned_objects"]
     )
 
 

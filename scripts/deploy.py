@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from scripts import partitioning
 from scripts import template as templates
 from scripts.console import CommandError, Output, client, parser, profile_setting, run, session
 
@@ -55,6 +56,7 @@ class Plan:
     update: bool
     values: dict[str, str]
     kept: list[str] = field(default_factory=list)
+    left_behind: str | None = None  # the delivery stream that goes on beside its successor
     uploads: dict[str, bytes] = field(default_factory=dict)  # key in the artifact bucket: content
 
 
@@ -99,6 +101,11 @@ def options() -> argparse.ArgumentParser:
     )
     made.add_argument(
         "--tag", metavar="K=V", action="append", default=[], help="a tag of the stack and its resources"
+    )
+    made.add_argument(
+        partitioning.OPTION,
+        action="store_true",
+        help="let a changed PartitionBy make a delivery stream beside the one there is",
     )
     made.add_argument("--dry-run", action="store_true", help="show the plan and change nothing")
     made.add_argument("--yes", action="store_true", help="do not ask")
@@ -146,6 +153,7 @@ def main(arguments: Sequence[str], out: Output) -> int:
     plan = Plan(given.kind, stack, template, account, here.region_name, found is not None, values)
     plan.kept = _kept(found, plan)
     _check_accounts(plan)
+    plan.left_behind = partitioning.succeeded(found, template, values, allowed=given.second_delivery_stream)
     bucket = ArtifactBucket(
         client(here, "s3", given.endpoint_url),
         account,
@@ -347,6 +355,8 @@ def _lead_on(given: argparse.Namespace, plan: Plan, outputs: Mapping[str, str], 
         there = f" --outputs-profile {given.profile}" if given.profile else ""
         producer = "python -m scripts.deploy producer --profile PROFILE_OF_THE_OTHER_ACCOUNT"
         out.say(f"next: {producer} --outputs-of {plan.stack.name}{there}")
+    elif plan.left_behind:
+        out.say(partitioning.next_step(plan.left_behind, plan.region, profile))
     elif "SourceTableName" in outputs and not plan.update:
         out.say(f"next: python -m scripts.put_items {outputs['SourceTableName']}{profile}")
 

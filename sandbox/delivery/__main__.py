@@ -67,11 +67,17 @@ class Delivery:
                 log.error("%s", error)
             self.refused[arn] = str(error)
             return
-        self.refused.pop(arn, None)
         running = self.pipelines.get(arn)
         if running and running.stream.started == stream.started:
+            if bool(running.stream.partition_keys) != bool(stream.partition_keys):
+                # Developer guide, "Enable dynamic partitioning": only at creation, and for good.
+                reason = f"{stream.name}: dynamic partitioning was chosen when it was made and cannot change"
+                self.refused[arn] = reason
+                return
+            self.refused.pop(arn, None)
             running.stream = stream
             return
+        self.refused.pop(arn, None)
         if running:  # deleted and made again between two looks
             running.stop()
         log.info("delivering %s", arn)

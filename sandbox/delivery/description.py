@@ -19,8 +19,10 @@ DEFAULT_INTERVAL_SECONDS = 300.0
 DEFAULT_PROCESSOR_SIZE_MIB = 1.0
 DEFAULT_PROCESSOR_INTERVAL_SECONDS = 60.0
 DEFAULT_PROCESSOR_RETRIES = 3
-# API reference, "ExtendedS3DestinationConfiguration": the floor of the buffer size with dynamic partitioning.
+# The floors with dynamic partitioning, as CloudFormation was seen to refuse less (aws/aws-cdk,
+# aws-kinesisfirehose/lib/private/helpers.ts); "Buffer data for dynamic partitioning": no zero buffering.
 DYNAMIC_SIZE_MIB = 64
+DYNAMIC_INTERVAL_SECONDS = 60
 # Developer guide, "Configure Amazon S3 object name format": the extension of each compression.
 EXTENSIONS = {"UNCOMPRESSED": "", "GZIP": ".gz"}
 
@@ -170,6 +172,10 @@ def _partition_keys(config: Mapping[str, Any], destination: S3Destination) -> tu
     if dynamic and destination.buffering.size < DYNAMIC_SIZE_MIB * MIB:
         raise UnsupportedDeliveryStreamError(
             f"dynamic partitioning needs a buffer of at least {DYNAMIC_SIZE_MIB} MiB"
+        )
+    if dynamic and destination.buffering.interval < DYNAMIC_INTERVAL_SECONDS:
+        raise UnsupportedDeliveryStreamError(
+            f"dynamic partitioning needs a buffer interval of at least {DYNAMIC_INTERVAL_SECONDS} s"
         )
     return tuple(partition_keys(destination.prefix))
 

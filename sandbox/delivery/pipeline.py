@@ -30,8 +30,9 @@ log = logging.getLogger("delivery")
 SERVICE_PRINCIPAL = "firehose.amazonaws.com"
 SESSION_NAME = "AWSFirehoseToS3"  # seen in CloudTrail as the session of Firehose's S3 deliveries
 
-# Error output types. The second was seen in the field; the third stands in the developer guide, "Buffer data
-# for dynamic partitioning", with its limit of 500.
+# Error output types. The second was seen in the field, as the folder of an error prefix, for keys that are
+# missing or empty; the third stands in the developer guide, "Buffer data for dynamic partitioning", with its
+# limit of 500.
 PROCESSING_FAILED = "processing-failed"
 METADATA_EXTRACTION_FAILED = "metadata-extraction-failed"
 ACTIVE_PARTITION_EXCEEDED = "activePartitionExceeded"

@@ -75,3 +75,19 @@ def test_a_negative_figure_is_refused_by_its_option_name() -> None:
 
 if __name__ == "__main__":
     PAGE.write_text(written(PAGE.read_text()))
+
+
+def test_partitions_by_event_are_billed_on_top() -> None:
+    """By gigabyte and by object delivered (Firehose pricing page, Dynamic Partitioning), and one alarm."""
+    loads = [Workload(partition_by=day, buffer_seconds=60) for day in ("delivery", "event")]
+    plain, dated = map(monthly, loads)
+    gigabytes = plain["Firehose"] / 0.029
+    objects = 730 * 60
+    assert dated["Firehose"] == pytest.approx(plain["Firehose"] + gigabytes * 0.020 + objects / 1000 * 0.005)
+    assert {name for name in plain if dated[name] != plain[name]} == {"Firehose", "CloudWatch alarms"}
+
+
+def test_an_unknown_day_is_refused() -> None:
+    """Delivery or event."""
+    with pytest.raises(CommandError, match="--partition-by is week"):
+        Workload(partition_by="week")

@@ -323,16 +323,22 @@ def handler(event, context):
 """
 
 
+DYNAMIC = {
+    "Prefix": "data/dt=!{partitionKeyFromLambda:day}/",
+    "BufferingHints": {"SizeInMBs": 64, "IntervalInSeconds": 60},
+    "DynamicPartitioningConfiguration": {"Enabled": True},
+}
+
+
+def refusals(pipeline: Pipeline) -> list[str]:
+    """Why delivery refuses this test's delivery stream."""
+    written = status.read(pipeline.sandbox.folder) or {"refused": []}
+    return [one["reason"] for one in written["refused"] if one["arn"] == pipeline.arn]
+
+
 def test_dynamic_partitioning_follows_the_functions_keys(new: New, unique: str) -> None:
     """Each partition an object; a record without its key goes to metadata-extraction-failed."""
-    pipeline = new(
-        function=PARTITIONING,
-        destination={
-            "Prefix": "data/dt=!{partitionKeyFromLambda:day}/",
-            "BufferingHints": {"SizeInMBs": 64, "IntervalInSeconds": 10},
-            "DynamicPartitioningConfiguration": {"Enabled": True},
-        },
-    )
+    pipeline = new(function=PARTITIONING, destination=DYNAMIC)
     pipeline.write("2026-01-01 a", "2026-01-02 b", "2026-01-01 c", " d")
     until(pipeline, "delivered", 3)
     until(pipeline, "failed", 1)
@@ -344,6 +350,36 @@ def test_dynamic_partitioning_follows_the_functions_keys(new: New, unique: str) 
     (line,) = error_lines(pipeline)
     assert line["errorCode"] == "DynamicPartitioning.MetadataExtractionFailed"
     assert all(key.startswith("errors/metadata-extraction-failed/") for key in pipeline.objects("errors/"))
+
+
+def test_more_active_partitions_than_the_limit_go_to_their_own_error_type(new: New, unique: str) -> None:
+    """500 at once; the rest lies under activePartitionExceeded, with its data, and is not lost."""
+    pipeline = new(function=PARTITIONING, destination=DYNAMIC)
+    pipeline.write(*(f"d{number} x" for number in range(500)))
+    pipeline.write(*(f"d{number} x" for number in range(500, 503)))
+    until(pipeline, "failed", 3)
+    until(pipeline, "delivered", 500)
+    assert {line["errorCode"] for line in error_lines(pipeline)} == {
+        "DynamicPartitioning.ActivePartitionExceeded"
+    }
+    assert all(key.startswith("errors/activePartitionExceeded/") for key in pipeline.objects("errors/"))
+
+
+def test_dynamic_partitioning_cannot_be_switched_on_later(new: New, unique: str) -> None:
+    """Firehose takes it at creation only: a delivery stream that says otherwise is refused, as it was."""
+    pipeline = new()
+    pipeline.write("one")
+    until(pipeline, "delivered", 1)
+    firehose = pipeline.client("firehose")
+    described = firehose.describe_delivery_stream(DeliveryStreamName=unique)["DeliveryStreamDescription"]
+    firehose.update_destination(
+        DeliveryStreamName=unique,
+        CurrentDeliveryStreamVersionId=described["VersionId"],
+        DestinationId=described["Destinations"][0]["DestinationId"],
+        ExtendedS3DestinationUpdate=DYNAMIC,
+    )
+    reason = f"{unique}: dynamic partitioning was chosen when it was made and cannot change"
+    assert wait_until(lambda: refusals(pipeline), "a refusal") == [reason]
 
 
 def test_the_backup_keeps_source_records_whatever_becomes_of_them(new: New, unique: str) -> None:
@@ -371,13 +407,10 @@ def test_what_is_not_emulated_is_refused_in_the_status(new: New, unique: str) ->
     """The name and the reason stand where `sandbox check` finds them."""
     pipeline = new(destination={"CompressionFormat": "Snappy"})
 
-    def refused() -> list[str]:
-        written = status.read(pipeline.sandbox.folder) or {"refused": []}
-        return [one["reason"] for one in written["refused"] if one["arn"] == pipeline.arn]
-
-    assert wait_until(refused, "a refusal") == [f"{unique}: CompressionFormat Snappy is not emulated"]
+    reason = f"{unique}: CompressionFormat Snappy is not emulated"
+    assert wait_until(lambda: refusals(pipeline), "a refusal") == [reason]
     pipeline.remove()
-    wait_until(lambda: not refused(), "the end of the refusal")
+    wait_until(lambda: not refusals(pipeline), "the end of the refusal")
 
 
 def test_records_go_round_the_delivery_stream_only_once(new: New, unique: str) -> None:

@@ -205,7 +205,7 @@ class Stack:
             self._conditions[name] = self._truth(conditions[name])
         return self._conditions[name]
 
-    def _truth(self, expression: Any) -> bool:
+    def _truth(self, expression: Any) -> bool:  # noqa: PLR0911 - one arm a function
         if isinstance(expression, bool):
             return expression
         ((function, argument),) = expression.items()
@@ -220,6 +220,9 @@ class Stack:
             return all(self._truth(part) for part in argument)
         if function == "Fn::Or":
             return any(self._truth(part) for part in argument)
+        if function == "Fn::Contains":  # in Rules only
+            members, wanted = (self.value(side) for side in argument)
+            return _text(wanted) in map(_text, members)
         raise ResolveError(f"stack {self.name}: {function} is no condition function known here")
 
     def value(self, expression: Any) -> Any:
@@ -281,7 +284,7 @@ class Stack:
             return json.dumps(self.value(argument))
         if function == "Fn::Length":
             return len(self.value(argument))
-        if function in {"Fn::Equals", "Fn::Not", "Fn::And", "Fn::Or"}:
+        if function in {"Fn::Equals", "Fn::Not", "Fn::And", "Fn::Or", "Fn::Contains"}:
             return self._truth({function: argument})
         raise ResolveError(f"stack {self.name}: {function} is not known here")
 

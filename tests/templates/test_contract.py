@@ -188,13 +188,18 @@ def objects(stream: str) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize("stream", ["ddb-lake", "other.stream_2"])
-def test_both_sides_admit_what_the_stream_writes(stream: str) -> None:
+DAYS = {"delivery": "!{timestamp:yyyy-MM-dd}", "event": "!{partitionKeyFromLambda:dt}"}
+
+
+@pytest.mark.parametrize("stream", ["ddb-lake", "other.stream_2", "s" * 58])
+@pytest.mark.parametrize("partition_by", sorted(DAYS))
+def test_both_sides_admit_what_the_stream_writes(stream: str, partition_by: str) -> None:
     """Prefixes, role and bucket policy speak of the same keys, whatever the stream is called."""
     lake = launches.consumer(DeliveryStreamName=stream)
-    source = launches.producer(lake)
-    destination = source.resource("DeliveryStream").properties["ExtendedS3DestinationConfiguration"]
-    assert destination["Prefix"] == "data/dt=!{timestamp:yyyy-MM-dd}/"
+    source = launches.producer(lake, PartitionBy=partition_by)
+    made = source.resource("DeliveryStream")
+    destination = made.properties["ExtendedS3DestinationConfiguration"]
+    assert destination["Prefix"] == f"data/dt={DAYS[partition_by]}/"
     assert (
         destination["ErrorOutputPrefix"] == "errors/!{firehose:error-output-type}/dt=!{timestamp:yyyy-MM-dd}/"
     )
@@ -206,12 +211,37 @@ def test_both_sides_admit_what_the_stream_writes(stream: str) -> None:
         (writes,) = (
             s for s in policy["Statement"] if "s3:PutObject" in s["Action"] and s["Effect"] == "Allow"
         )
-        for key in objects(stream):
+        for key in objects(made.name):
             arn = f"arn:aws:s3:::{lake.outputs['LakeBucketName']}/{key}"
             assert any(fnmatch.fnmatchcase(arn, pattern) for pattern in writes["Resource"]), arn
         for key in objects("someone-else"):
             arn = f"arn:aws:s3:::{lake.outputs['LakeBucketName']}/{key}"
             assert not any(fnmatch.fnmatchcase(arn, pattern) for pattern in writes["Resource"]), arn
+
+
+def test_partitions_are_dynamic_with_event_only() -> None:
+    """By the change's own day Firehose needs the function's keys, its floors and a stream made for it."""
+    by_delivery, by_event = (
+        launches.producer(PartitionBy=day).resource("DeliveryStream") for day in ("delivery", "event")
+    )
+    assert by_event.name == f"{by_delivery.name}-event"
+    assert (
+        len(launches.producer(DeliveryStreamName="s" * 58, PartitionBy="event").outputs["DeliveryStreamName"])
+        == 64
+    )
+    settings = [
+        one.properties["ExtendedS3DestinationConfiguration"].get("DynamicPartitioningConfiguration")
+        for one in (by_delivery, by_event)
+    ]
+    assert settings == [None, {"Enabled": True, "RetryOptions": {"DurationInSeconds": 7200}}]
+    hints = by_event.properties["ExtendedS3DestinationConfiguration"]["BufferingHints"]
+    assert (int(hints["SizeInMBs"]) >= 64, int(hints["IntervalInSeconds"]) >= 60) == (True, True)
+
+
+def test_a_delivery_stream_outlives_its_replacement() -> None:
+    """What it has read and not written is in no successor, which reads from the latest record on."""
+    stream = shipped_template("producer")["Resources"]["DeliveryStream"]
+    assert (stream["DeletionPolicy"], stream["UpdateReplacePolicy"]) == ("Delete", "Retain")
 
 
 def test_role_is_the_one_the_lake_admits() -> None:
@@ -225,7 +255,9 @@ def test_role_is_the_one_the_lake_admits() -> None:
     }
     assert admitted == {role.arn}
     condition = role.properties["AssumeRolePolicyDocument"]["Statement"][0]["Condition"]
-    assert condition["ArnEqualsIfExists"]["aws:SourceArn"] == source.resource("DeliveryStream").arn
+    trusted = condition["ArnEqualsIfExists"]["aws:SourceArn"]
+    successor = launches.producer(lake, PartitionBy="event").resource("DeliveryStream").arn
+    assert trusted == [source.resource("DeliveryStream").arn, successor]
     assert condition["StringEquals"]["sts:ExternalId"] == launches.PRODUCER
 
 
@@ -390,7 +422,8 @@ def test_transform_function_reads_its_settings(depth: int) -> None:
     stack = launches.producer(FlattenMaxDepth=depth)
     bounds = shipped_template("producer")["Parameters"]["FlattenMaxDepth"]
     variables = stack.resource("TransformFunction").properties["Environment"]["Variables"]
-    assert Configuration.from_environment(variables) == Configuration(depth, "INFO")
+    event_stream = launches.producer(PartitionBy="event").resource("DeliveryStream").name
+    assert Configuration.from_environment(variables) == Configuration(depth, "INFO", event_stream)
     assert bounds["MinValue"] <= depth <= bounds["MaxValue"]
 
 
@@ -441,7 +474,7 @@ def test_failed_records_are_counted_from_the_summary(capsys: pytest.CaptureFixtu
 
 def test_policies_are_within_their_quotas() -> None:
     """IAM, S3 and KMS refuse longer documents, with names as long as they may be as well."""
-    lake = launches.consumer(DeliveryRoleName="r" * 64, DeliveryStreamName="s" * 64, DatabaseName="d" * 128)
+    lake = launches.consumer(DeliveryRoleName="r" * 64, DeliveryStreamName="s" * 58, DatabaseName="d" * 128)
     source = launches.producer(lake, CreateInterfaceEndpoints="true")
     longest = {
         "AWS::IAM::Role": ("AssumeRolePolicyDocument", 2_048),

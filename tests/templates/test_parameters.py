@@ -65,6 +65,14 @@ CONTRADICTIONS = [
         "AdoptedTableIsLeftAlone",
     ),
     ("producer", {"SortKeyName": "pk"}, "KeysAreTwoAttributes"),
+    *(
+        ("producer", {"PartitionBy": "event", "BufferSizeMiB": str(size)}, "EventBuffersAreLarge")
+        for size in (1, 5, 63, "64.5")
+    ),
+    *(
+        ("producer", {"PartitionBy": "event", "BufferIntervalSeconds": str(seconds)}, "EventBuffersAreLarge")
+        for seconds in (0, 1, 59)
+    ),
     ("producer", {"VpcId": "vpc-0a1b2c3d"}, "VpcHasItsSubnets"),
     ("producer", {"SubnetIds": "subnet-0a1b2c3d,subnet-0a1b2c3e"}, "SubnetsHaveTheirVpc"),
     ("producer", {"RouteTableIds": "rtb-0a1b2c3d"}, "SubnetsHaveTheirVpc"),
@@ -110,6 +118,11 @@ def test_contradiction_is_refused(kind: str, parameters: dict[str, str], rule: s
         {"TableName": "orders", "SortKeyName": "State#Date", "TtlAttributeName": "ttl"},
         OWN_VPC,
         {**OWN_VPC, "RouteTableIds": "rtb-0a1b2c3d"},
+        {"BufferSizeMiB": "1", "BufferIntervalSeconds": "0"},
+        {"PartitionBy": "event"},
+        *({"PartitionBy": "event", "BufferSizeMiB": str(size)} for size in range(64, 129)),
+        {"PartitionBy": "event", "BufferIntervalSeconds": "60"},
+        {"PartitionBy": "event", "BufferIntervalSeconds": "900"},
     ],
 )
 def test_combination_that_works_breaks_no_rule(parameters: dict[str, str]) -> None:

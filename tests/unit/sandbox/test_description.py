@@ -134,6 +134,15 @@ def test_dynamic_partitioning_names_its_keys() -> None:
             ),
             "at least 64 MiB",
         ),
+        (
+            described(
+                Prefix="!{partitionKeyFromLambda:k}/",
+                ErrorOutputPrefix=ERRORS,
+                BufferingHints={"SizeInMBs": 64, "IntervalInSeconds": 59},
+                DynamicPartitioningConfiguration={"Enabled": True},
+            ),
+            "at least 60 s",
+        ),
     ],
 )
 def test_what_is_not_emulated_is_refused_by_name(given: dict[str, Any], reason: str) -> None:

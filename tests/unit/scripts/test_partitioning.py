@@ -1,0 +1,112 @@
+"""PartitionBy of a stack that is there: refused before anything is touched, unless it is meant."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from scripts import deploy, partitioning
+from scripts.console import CommandError
+from scripts.template import read, shipped
+from tests.unit.scripts.conftest import Ran
+from tests.unit.scripts.test_deploy import Account, aws
+
+__all__ = ["aws"]  # the fixture of two accounts in memory
+
+TEMPLATE = """
+Parameters:
+  PartitionBy: {Type: String, Default: delivery, AllowedValues: [delivery, event]}
+  Days: {Type: Number, Default: 7}
+Resources:
+  Bucket: {Type: AWS::S3::Bucket}
+"""
+
+
+def stack(*, partition_by: str | None = "delivery") -> dict[str, Any]:
+    """A stack as CloudFormation describes it; None is one from before the parameter."""
+    parameters = {"Days": "7"} if partition_by is None else {"PartitionBy": partition_by}
+    return {
+        "StackName": "ddb-lake-producer",
+        "StackStatus": "UPDATE_COMPLETE",
+        "Parameters": [{"ParameterKey": k, "ParameterValue": v} for k, v in parameters.items()],
+        "Outputs": [{"OutputKey": "DeliveryStreamName", "OutputValue": "lake-2"}],
+    }
+
+
+def left(found: dict[str, Any] | None, kind: str = "producer", *, allowed: bool = False, **given: str) -> Any:
+    """What a deployment of a shipped template would leave behind."""
+    return partitioning.succeeded(found, read(shipped(kind)), given, allowed=allowed)
+
+
+@pytest.mark.parametrize(
+    ("found", "given"),
+    [
+        (None, {"PartitionBy": "event"}),
+        (stack(), {}),
+        (stack(), {"PartitionBy": "delivery"}),
+        (stack(partition_by="event"), {}),
+        (stack(partition_by="event"), {"PartitionBy": "event"}),
+        (stack(partition_by=None), {}),
+        (stack(partition_by=None), {"PartitionBy": "delivery"}),
+    ],
+)
+@pytest.mark.parametrize("allowed", [False, True])
+def test_what_changes_no_delivery_stream_leaves_none_behind(
+    found: dict[str, Any] | None, given: dict[str, str], allowed: bool
+) -> None:
+    """A launch, an update that keeps it, and the default where the stack has no such parameter yet."""
+    assert left(found, allowed=allowed, **given) is None
+    assert left(found, "single-account", allowed=allowed, **given) is None
+
+
+def test_templates_without_the_parameter_are_not_concerned() -> None:
+    """The consumer stack delivers nothing."""
+    assert left(stack(), "consumer") is None
+
+
+@pytest.mark.parametrize(("was", "wanted"), [("delivery", "event"), ("event", "delivery")])
+def test_a_change_is_refused_unless_a_second_delivery_stream_is_meant(was: str, wanted: str) -> None:
+    """Firehose knows no way there or back, for a delivery stream that is there."""
+    with pytest.raises(CommandError, match=f"is {was}, .* {wanted} takes a second") as refusal:
+        left(stack(partition_by=was), PartitionBy=wanted)
+    assert partitioning.OPTION in str(refusal.value.next_step)
+    assert left(stack(partition_by=was), PartitionBy=wanted, allowed=True) == "lake-2"
+
+
+@pytest.mark.parametrize("allowed", [False, True])
+def test_a_stack_from_before_the_parameter_is_updated_first(allowed: bool) -> None:
+    """Its delivery stream would be deleted with what it has not written."""
+    with pytest.raises(CommandError, match=r"without PartitionBy: .* would not outlive") as refusal:
+        left(stack(partition_by=None), PartitionBy="event", allowed=allowed)
+    assert "Deploy once without PartitionBy" in str(refusal.value.next_step)
+
+
+def test_the_guide_has_the_section_that_is_named() -> None:
+    """The message leads somewhere."""
+    path, heading = partitioning.GUIDE.replace('"', "").split(", ")
+    text = (Path(__file__).resolve().parents[3] / path).read_text(encoding="utf-8")
+    assert f"## {heading}\n" in text
+
+
+def test_deploy_refuses_before_anything_is_touched(
+    aws: dict[str, Account],
+    tmp_path: Path,
+    run_verb: Callable[..., Ran],
+) -> None:
+    """No bucket, no upload, no change set, whatever --yes says; with the option it goes on, with advice."""
+    path = tmp_path / "producer.yaml"
+    path.write_text(TEMPLATE)
+    account = aws["producer"]
+    account.stacks["ddb-lake-producer"] = stack()
+    given = ["producer", "--profile", "producer", "--template", str(path), "--yes"]
+    given += ["--parameter", "PartitionBy=event"]
+    refused = run_verb(deploy.main, *given)
+    assert (refused.code, account.calls, account.s3.names()) == (1, [], [])
+    assert "takes a second delivery stream" in refused.err
+    done = run_verb(deploy.main, *given, "--second-delivery-stream")
+    assert done.code == 0, done.err
+    wanted = "delete-delivery-stream --region eu-west-1 --profile producer --delivery-stream-name lake-2"
+    assert wanted in " ".join(done.err.split())
