@@ -4,7 +4,7 @@ VENV := .venv
 PY := $(VENV)/bin/python
 PACKAGES := transform_lambda catalog_lambda scripts sandbox benchmarks
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test lint unit test-policies test-athena access sandbox package templates bench lock clean
+.PHONY: help venv demo test lint unit test-policies test-athena soak-views access sandbox package templates bench lock clean
 
 help:  ## list every target
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -38,6 +38,9 @@ test-policies: venv  ## prove who gets in: access ledger, mutation, second opini
 
 test-athena: venv  ## every table, view and query on a real Trino server (needs Java and Maven)
 	@$(PY) -m tests.trino
+
+soak-views: venv  ## the views over a million changes and over losses, on both engines (CHANGES=N for fewer)
+	@$(PY) -m tests.soak --changes $(or $(CHANGES),1000000)
 
 access: venv  ## print who may do what, and the statement that decides
 	@$(PY) -m tests.policies.access

@@ -16,7 +16,7 @@ from typing import Any
 
 from tests.soak import checks, delivery, losses
 from tests.soak.delivery import Delivered
-from tests.soak.engines import DuckDb, Engine, Object, real_trino
+from tests.soak.engines import DuckDb, Engine, Lake, Object, Rows, real_trino
 from tests.soak.histories import NOON, History, histories
 from tests.trino.assembly import LeftOutError
 
@@ -64,12 +64,12 @@ def make(changes: int, seed: int) -> Data:
 def hold(engine: Engine, data: Data, say: Callable[[str], None]) -> dict[str, Any]:
     """Both lakes on one engine. Raises `WrongError`."""
     started = time.monotonic()
-    lake = engine.lake("whole", _objects(data.histories, data.whole, say))
-    say(f"{engine.name}: everything delivered: asking current, history and gaps")
+    lake = _Telling(engine.lake("whole", _objects(data.histories, data.whole, say)), engine, say)
+    say(f"{engine.name}: everything is delivered")
     _refuse(data, data.whole, checks.check_whole(data.histories, lake), engine)
     middle = time.monotonic()
-    lake = engine.lake("losses", _objects(data.histories, data.left, say))
-    say(f"{engine.name}: {data.summary['lost_changes']:,} changes lost: asking current and gaps")
+    lake = _Telling(engine.lake("losses", _objects(data.histories, data.left, say)), engine, say)
+    say(f"{engine.name}: {data.summary['lost_changes']:,} changes are lost")
     wrong, counts = checks.check_losses(data.histories, data.lost, lake)
     _refuse(data, data.left, wrong, engine)
     return {
@@ -78,6 +78,18 @@ def hold(engine: Engine, data: Data, say: Callable[[str], None]) -> dict[str, An
         "seconds_losses": round(time.monotonic() - middle, 1),
         **{name.replace(" ", "_"): count for name, count in sorted(counts.items())},
     }
+
+
+class _Telling:
+    """A lake that says what it is asked."""
+
+    def __init__(self, lake: Lake, engine: Engine, say: Callable[[str], None]) -> None:
+        self._lake, self._engine, self._say = lake, engine, say
+
+    def ask(self, sql: str) -> Rows:
+        """The lake's answer."""
+        self._say(f"{self._engine.name}: asking {sql.partition('FROM ')[2].split()[0]}")
+        return self._lake.ask(sql)
 
 
 def _objects(
@@ -145,8 +157,8 @@ def main() -> int:
         except LeftOutError as error:
             left_out.append(str(error))
             print(f"left out: the views on the real engine: {error}", file=sys.stderr)
-        except WrongError as error:
-            print(f"error: {error}", file=sys.stderr)
+        except (WrongError, checks.WrongViewError) as error:
+            print(f"error: {error}\nnext: run it again with --changes {given.changes} --seed {seed}", file=sys.stderr)
             return 1
     document = {**data.summary, "engines": answers, "left_out": left_out}
     print(json.dumps(document, indent=2) if given.output == "json" else _text(document))

@@ -32,6 +32,11 @@ GROUP BY pk
 """
 GAPS = "SELECT change_key, broken_state, missing, change_time FROM gaps_soak"
 
+
+class WrongViewError(AssertionError):
+    """A view shows what no item accounts for."""
+
+
 Gap = tuple[str, str, str]  # broken state, before or after, time
 
 
@@ -46,7 +51,7 @@ def current_of(lake: Lake) -> dict[str, tuple[str | None, str | None]]:
     rows = lake.ask(CURRENT)
     found = {str(row[0]): (row[1], row[2]) for row in rows}
     if len(found) != len(rows):
-        raise AssertionError("the current view shows an item twice")
+        raise WrongViewError("the current view shows an item twice")
     return found
 
 
@@ -68,7 +73,7 @@ def differs(histories: Sequence[History], current: Mapping[str, tuple[str | None
         if left.pop(history.key, None) != expected:
             wrong[number] = f"current shows {current.get(history.key)}, the table has {expected}"
     if left:
-        raise AssertionError(f"the current view shows items that never were: {sorted(left)[:3]}")
+        raise WrongViewError(f"the current view shows items that never were: {sorted(left)[:3]}")
     return wrong
 
 
@@ -83,7 +88,7 @@ def check_whole(histories: Sequence[History], lake: Lake) -> Wrong:
         if problem := _history_problem(history, shown.pop(history.key, None)):
             wrong[number] = problem
     if shown:
-        raise AssertionError(f"the history view shows items that never were: {sorted(shown)[:3]}")
+        raise WrongViewError(f"the history view shows items that never were: {sorted(shown)[:3]}")
     return wrong
 
 
