@@ -1,5 +1,5 @@
 -- Seconds from a change in DynamoDB to the object in S3 that holds it, by day of delivery: median, 90th and
--- 99th percentile and the longest. Most of it is Firehose's buffering.
+-- 99th percentile and the longest. Most of it is Firehose's buffering; every delivery counts, repeated ones too.
 -- Takes no parameter. Deliveries older than thirty days are not read: change the 30 to look further back.
 SELECT
   dt AS delivery_day,
@@ -11,7 +11,7 @@ SELECT
 FROM (
   SELECT
     dt,
-    to_unixtime("$file_modified_time") - to_unixtime(from_iso8601_timestamp(change_time)) AS seconds
+    to_unixtime("$file_modified_time") - to_unixtime(try(from_iso8601_timestamp(change_time))) AS seconds
   FROM changes
   WHERE dt >= date_format(current_date - INTERVAL '30' DAY, '%Y-%m-%d')
     AND change_type IN ('INSERT', 'MODIFY', 'REMOVE', 'SNAPSHOT')

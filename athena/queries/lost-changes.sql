@@ -3,7 +3,7 @@
 -- since or a backfill wrote its state; a loss that ends in a state the item had before is not seen.
 -- Takes no parameter. Reads the whole lake.
 WITH every_change AS (
-  SELECT DISTINCT change_key, change_type, change_time, change_sequence, change_before, change_after
+  SELECT DISTINCT change_key, change_type, change_time, change_before, change_after
   FROM changes
   WHERE change_type IN ('INSERT', 'MODIFY', 'REMOVE', 'SNAPSHOT')
 )

@@ -1,8 +1,9 @@
 -- Values that had no column of their own, because two attributes claimed one column; newest first.
+-- A change that was delivered twice is shown once.
 -- Takes no parameter. Deliveries older than thirty days are not read: change the 30 to look further back.
-SELECT DISTINCT
-  change_time,
-  change_sequence,
+SELECT
+  min(change_time) AS change_time,
+  min(change_sequence) AS change_sequence,
   change_type,
   change_key,
   change_rescued
@@ -10,5 +11,6 @@ FROM changes
 WHERE dt >= date_format(current_date - INTERVAL '30' DAY, '%Y-%m-%d')
   AND change_type IN ('INSERT', 'MODIFY', 'REMOVE', 'SNAPSHOT')
   AND change_rescued IS NOT NULL
+GROUP BY change_id, change_type, change_key, change_rescued
 ORDER BY change_time DESC, change_sequence DESC, change_key
 LIMIT 100

@@ -211,13 +211,15 @@ def _lines(body: bytes, key: str) -> list[bytes]:
     Seen on Trino 435: a byte order mark before the first line is skipped, and a line also ends at `\\r`.
     """
     if key.endswith(".gz"):
+        if body and not body.startswith(b"\x1f\x8b"):
+            raise QueryError("HIVE_CANNOT_OPEN_SPLIT", f"Error opening Hive split {key}: not in GZIP format")
         try:
             body = gzip.decompress(body)
         except (OSError, EOFError, zlib.error) as error:
             raise QueryError(
                 "HIVE_CURSOR_ERROR", f"Failed to read file: {key}: {type(error).__name__}"
             ) from None
-    elif key.endswith((".bz2", ".zst", ".snappy", ".lz4", ".lzo", ".deflate", ".zip")):
+    elif key.endswith((".bz2", ".zst", ".snappy", ".lz4", ".lzo", ".deflate")):
         raise UnsupportedError(f"the compression of .{key.rsplit('.', 1)[1]} files")
     body = body.removeprefix(b"\xef\xbb\xbf").replace(b"\r\n", b"\n").replace(b"\r", b"\n")
     lines = body.split(b"\n")

@@ -2,40 +2,68 @@
 
     lakes/<lake>/dt=<day>/<object>.jsonl     input lines; stored gzipped as data/dt=<day>/<object>.gz
     lakes/<lake>/errors/<type>/dt=<day>/…    the same of failed records, below errors/
-    cases/<query>/<case>/case.yaml           lake, columns, parameters
+    cases/<query>/<case>/case.yaml           lake, columns ("*": every attribute in the lines), parameters
     cases/<query>/<case>/query.sql           the statement, when <query> is not a file of athena/queries/
     cases/<query>/<case>/expected.csv        the result object as Athena writes it: NULL is nothing
+    cases/drift/<case>/answers.yaml          the same of every named query and of the views, by name
 
 A lake may also lie in the case's own folder; the time an object was written is in its name. The cases hold on
-any engine that reads the declared table: `Case.sql` has the day in place of `current_date`, and `{bucket}` in
-expected.csv stands for the bucket's name. Days are from 2026, so a later clock reads them all the same.
+any engine that reads the declared tables: a statement has the day in place of `current_date`, and `{bucket}`
+stands for the bucket's name. Days are from 2026, so a later clock reads them all the same.
+
+A case with `answers.yaml` has in case.yaml what those statements need: `item`, the key whose history is asked
+for, and `types`, the columns of the views that are not text. An answer may be `fails: NAME`, with the
+error's name.
+`python -m tests.sql.answers` writes the answers as the sandbox's engine gives them; Trino judges them.
 """
 
 import gzip
+import hashlib
+import json
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import yaml
 
+from scripts.views import View, definitions
+
 HERE = Path(__file__).parent
 QUERIES = HERE.parents[1] / "athena" / "queries"
+METADATA = [
+    column["name"]
+    for column in yaml.safe_load((HERE.parents[1] / "glue" / "changes.yaml").read_text())["columns"]
+]
 TABLES = ("change_lines", "errors")  # beside `changes`
+SOURCE = "orders"  # the table whose views a case asks
 TODAY = "2026-11-21"
+LONGEST_LINE = 2_000  # of an answer, as it is kept
 _WRITTEN = re.compile(r"(\d{4}-\d\d-\d\d)-(\d\d)-(\d\d)-(\d\d)-[^-]+$")
+_CURRENT_DATE = re.compile(r'(?<!")current_date(?!")')  # in quotes it is a column
+_ORDERS = {"current": "change_key", "history": "change_key, change_number", "gaps": "change_key, change_time"}
+
+
+@dataclass(frozen=True)
+class Statement:
+    """One question to a lake; `parameters` are SQL literals, `expected` a result object or `fails: NAME`."""
+
+    name: str
+    sql: str
+    expected: str
+    parameters: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
 class Case:
-    """One statement over one lake. `objects` are (key, body, time written); `parameters` SQL literals."""
+    """A lake and what is asked of it. `objects` are (key, body, time written)."""
 
     name: str
-    sql: str
     columns: list[str]
-    parameters: list[str]
     objects: list[tuple[str, bytes, str]]
-    expected: str
+    statements: list[Statement]
+    views: list[View] = field(default_factory=list)
 
 
 def written(name: str) -> str:
@@ -58,17 +86,57 @@ def objects_of(folder: Path) -> Iterator[tuple[str, bytes, str]]:
 def load(folder: Path) -> Case:
     """The case in a folder."""
     settings = yaml.safe_load((folder / "case.yaml").read_text(encoding="utf-8"))
+    objects = list(objects_of(HERE / "lakes" / settings["lake"] if settings.get("lake") else folder))
+    columns = settings.get("columns", [])
+    if columns == "*":
+        columns = _attributes(body for _, body, _ in objects)
+    statements = [_own_statement(folder, settings)]
+    views: list[View] = []
+    kept = folder / "answers.yaml"
+    if kept.exists():
+        views = definitions(SOURCE, SOURCE, columns, settings.get("types", {}))
+        statements += _asked(settings, yaml.safe_load(kept.read_text(encoding="utf-8")) or {})
+    return Case(f"{folder.parent.name}/{folder.name}", columns, objects, statements, views)
+
+
+def _own_statement(folder: Path, settings: Mapping[str, Any]) -> Statement:
     own = folder / "query.sql"
     path = own if own.exists() else QUERIES / f"{folder.parent.name}.sql"
-    sql = path.read_text(encoding="utf-8").replace("current_date", f"DATE '{TODAY}'")
-    lake = HERE / "lakes" / settings["lake"] if settings.get("lake") else folder
-    return Case(
-        name=f"{folder.parent.name}/{folder.name}",
-        sql=sql,
-        columns=settings.get("columns", []),
-        parameters=settings.get("parameters", []),
-        objects=list(objects_of(lake)),
-        expected=(folder / "expected.csv").read_text(encoding="utf-8"),
+    expected = (folder / "expected.csv").read_text(encoding="utf-8")
+    return Statement(folder.parent.name, _dated(path), expected, settings.get("parameters", []))
+
+
+def _asked(settings: Mapping[str, Any], answers: Mapping[str, str]) -> Iterator[Statement]:
+    """Every named query over rows, and every view."""
+    for path in sorted(QUERIES.glob("*.sql")):
+        if path.stem != "errors-by-code":
+            parameters = [f"'{settings['item']}'"] if path.stem == "item-history" else []
+            yield Statement(path.stem, _dated(path), answers.get(path.stem, ""), parameters)
+    for view, order in _ORDERS.items():
+        sql = f"SELECT * FROM {view}_{SOURCE} ORDER BY {order}"
+        yield Statement(view, sql, answers.get(view, ""))
+
+
+def _dated(path: Path) -> str:
+    return _CURRENT_DATE.sub(f"DATE '{TODAY}'", path.read_text(encoding="utf-8"))
+
+
+def _attributes(bodies: Iterator[bytes]) -> list[str]:
+    """The names in the lines that are no metadata, in order of the alphabet."""
+    names: set[str] = set()
+    for body in bodies:
+        for line in gzip.decompress(body).splitlines():
+            names |= set(json.loads(line))
+    return sorted(names - set(METADATA))
+
+
+def shortened(result: str) -> str:
+    """A result object as an answer keeps it: of a very long line its beginning, its length and its digest."""
+    return "".join(
+        line
+        if len(line) <= LONGEST_LINE
+        else f"{line[:200]}… {len(line)} characters, SHA-256 {hashlib.sha256(line.encode()).hexdigest()}\n"
+        for line in result.splitlines(keepends=True)
     )
 
 

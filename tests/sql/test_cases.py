@@ -4,9 +4,9 @@ import re
 
 import pytest
 
-from sandbox.athena.results import to_csv
 from sandbox.athena.statements import kind_of, with_parameters
 from tests.sql import cases
+from tests.sql.answers import answer, lake_of
 from tests.sql.lake import Lake
 
 FOLDERS = cases.folders()
@@ -17,12 +17,12 @@ QUERIES = sorted(cases.QUERIES.glob("*.sql"))
 def test_case_answers_its_expected_rows(folder: cases.Path) -> None:
     """The result object is the expected one, byte for byte: names, order, NULLs, empty texts."""
     case = cases.load(folder)
-    lake = Lake(case.columns, cases.TABLES)
-    for key, body, modified in case.objects:
-        lake.store.add(key, body, modified)
-    sql = with_parameters(case.sql, case.parameters) if case.parameters else case.sql
-    result = lake.run(sql)
-    assert to_csv(result.columns, result.rows).decode() == case.expected.replace("{bucket}", "lake")
+    lake = lake_of(case)
+    own, *more = case.statements
+    assert answer(lake, own) == own.expected
+    assert {one.name: cases.shortened(answer(lake, one)) for one in more} == {
+        one.name: one.expected for one in more
+    }
 
 
 def test_every_named_query_has_a_case() -> None:

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.sql.cases import HERE, TODAY, Case, folders, load
+from tests.sql.cases import HERE, TODAY, Case, Statement, folders, load, shortened
+from tests.trino.client import TrinoError
 from tests.trino.engines import Both
-from tests.trino.lake import Lake, TextRow
+from tests.trino.lake import AthenaError, Lake, TextRow
 
 # Nobody can set the time at which S3 has stored an object: here it is read from the object's name, where the
 # cases have it. test_queries.py asks for the real column.
@@ -17,9 +18,14 @@ WRITTEN = f"parse_datetime({_NAME}, 'yyyy-MM-dd-HH-mm-ss')"
 
 
 @cache
-def database_of(lake: Lake, objects: tuple[tuple[str, bytes], ...], columns: tuple[str, ...]) -> str:
+def database_of(
+    lake: Lake,
+    objects: tuple[tuple[str, bytes], ...],
+    columns: tuple[str, ...],
+    views: tuple[str, ...],
+) -> str:
     """A database whose tables hold exactly these objects: one for all cases that share a lake."""
-    database = f"case_{hashlib.sha256(repr((objects, columns)).encode()).hexdigest()[:12]}"
+    database = f"case_{hashlib.sha256(repr((objects, columns, views)).encode()).hexdigest()[:12]}"
     lake.create_database(database)
     days = [key.split("dt=")[1].split("/")[0] for key, _ in objects]
     first = min(days, default=TODAY)
@@ -28,6 +34,9 @@ def database_of(lake: Lake, objects: tuple[tuple[str, bytes], ...], columns: tup
     for key, body in objects:
         folder, _, rest = key.partition("/")
         lake.put_bytes(f"{root if folder == 'data' else errors}/{rest}", body)
+    for view in views:
+        lake.query(view, database)
+    lake.share_views(database)
     return database
 
 
@@ -40,14 +49,35 @@ def csv(columns: list[str], rows: list[TextRow]) -> str:
     return "".join(f"{line}\n" for line in quoted)
 
 
+def placed(text: str, lake: Lake, database: str) -> str:
+    """A statement or a result, with the places of the case's objects."""
+    place = f"s3://{lake.bucket}/tables/{database}/"
+    return text.replace("s3://{bucket}/data/", f"{place}changes/").replace("s3://{bucket}/", place)
+
+
+def answer(both: Both, statement: Statement, database: str) -> str:
+    """What both engines answer: the result object, or `fails: NAME` as Trino calls it."""
+    sql = placed(statement.sql, both.lake, database).replace('"$file_modified_time"', WRITTEN)
+    try:
+        columns, rows = both.answer(sql, database, parameters=statement.parameters)
+    except TrinoError as error:
+        with pytest.raises(AthenaError, match=error.name):
+            both.lake.query(sql, database, statement.parameters)
+        return f"fails: {error.name}\n"
+    return csv([name for name, _ in columns], rows)
+
+
 @pytest.mark.parametrize("folder", folders(), ids=lambda path: path.relative_to(HERE / "cases").as_posix())
 def test_a_golden_case_holds_on_trino(both: Both, folder: Path) -> None:
     """The expected rows are Trino's own, and the sandbox's over the wire."""
     case: Case = load(folder)
     objects = tuple((key, body) for key, body, _ in case.objects)
-    database = database_of(both.lake, objects, tuple(case.columns))
-    sql = case.sql.replace('"$file_modified_time"', WRITTEN)
-    columns, rows = both.answer(sql, database, parameters=case.parameters)
-    place = f"s3://{both.lake.bucket}/tables/{database}/"
-    expected = case.expected.replace("s3://{bucket}/data/", f"{place}changes/")
-    assert csv([name for name, _ in columns], rows) == expected.replace("s3://{bucket}/", place)
+    views = tuple(view.statement for view in case.views)
+    database = database_of(both.lake, objects, tuple(case.columns), views)
+    own, *more = case.statements
+    assert answer(both, own, database) == placed(own.expected, both.lake, database)
+    for one in more:
+        found = answer(both, one, database).replace(
+            f"s3://{both.lake.bucket}/tables/{database}/changes/", "s3://{bucket}/data/"
+        )
+        assert (one.name, shortened(found)) == (one.name, one.expected)

@@ -1,3 +1,3 @@
-SELECT change_id, "order", "select", "user", "values"
+SELECT change_id, "order", "select", "user", "values", "from", "where", "group", "table", "end", "current_date", "null", "true", "row"
 FROM changes
-ORDER BY "order"
+ORDER BY change_id, "order"
