@@ -31,7 +31,7 @@ class Catalogue(RuleBasedStateMachine):
             table("changes", TEMPLATE, Parameters={"projection.enabled": "true"}),
             table("crawled_data", ["change_id"], Parameters={"UPDATED_BY_CRAWLER": "crawler"}),
         )
-        self.declared: set[str] = set(TEMPLATE)
+        self.declared: set[str] = set(TEMPLATE)  # every name that `changes` must have by now
 
     def run_function(self, item_columns: list[str], glue: Any) -> None:
         """The function, with the names the stack gives it."""
@@ -50,11 +50,21 @@ class Catalogue(RuleBasedStateMachine):
 
     @rule(names=lists(sampled_from(NAMES), unique=True, max_size=3))
     def declare(self, names: list[str]) -> None:
-        """The function runs to its end; another edit may come first."""
+        """The function runs to its end; another edit may come first. The table has exactly what is known."""
+        raced = list(self.glue.racing)
         self.run_function(names, self.glue)
-        self.declared |= set(self.glue.columns())
         crawled = [one for one in self.glue.columns("crawled_data") if one != "dt"]
-        assert set(self.glue.columns()) >= {*crawled, *names, *self.declared}
+        self.declared |= {*crawled, *names, *(set(raced) - set(self.glue.racing))}
+        assert set(self.glue.columns()) == self.declared
+
+    @rule(names=lists(sampled_from(NAMES), unique=True, max_size=3))
+    def declare_twice(self, names: list[str]) -> None:
+        """The second run, a retry of Lambda's for one, finds nothing to do."""
+        self.declare(names)
+        if not self.glue.racing:
+            updates = self.glue.updates
+            self.declare(names)
+            assert self.glue.updates == updates
 
     @rule(name=sampled_from(NAMES))
     def race(self, name: str) -> None:
@@ -76,6 +86,25 @@ class Catalogue(RuleBasedStateMachine):
 
         with contextlib.suppress(CutOffError):
             self.run_function(names, Ending())
+
+    @rule(names=lists(sampled_from(NAMES), min_size=1, max_size=2))
+    def cut_off_late(self, names: list[str]) -> None:
+        """The function ends after Glue took its update, and never hears of it."""
+        glue = self.glue
+        raced = list(glue.racing)
+
+        class Ending:
+            def __getattr__(self, name: str) -> Any:
+                return getattr(glue, name)
+
+            def update_table(self, **request: Any) -> None:
+                glue.update_table(**request)
+                raise CutOffError
+
+        before = set(glue.columns())
+        with contextlib.suppress(CutOffError):
+            self.run_function(names, Ending())
+        self.declared |= set(glue.columns()) - before | (set(raced) - set(glue.racing))
 
     @rule()
     def update_stack(self) -> None:

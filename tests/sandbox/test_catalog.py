@@ -1,0 +1,147 @@
+"""Crawls and runs of the catalog function on the shipped stack, in any order, twice, and cut off half-way."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import random
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from sandbox.lifecycle import Sandbox, plan_stacks
+from tests.sandbox.pipelines import wait_until
+from tests.trino.lake import Lake
+from tests.trino.rows import item_lines
+
+pytestmark = pytest.mark.sandbox
+
+# What one attribute is over the days: a number, a text, a map, and then it is not there at all.
+DRIFT: list[dict[str, Any]] = [{"N": "1"}, {"S": "one"}, {"M": {"deep": {"N": "1"}}}, {}]
+
+
+class Account:
+    """The consumer account: its lake, its crawler, its catalog function."""
+
+    def __init__(self, sandbox: Sandbox) -> None:
+        self.lake = Lake(sandbox)
+        session = sandbox.session("consumer")
+        self.glue, self._functions = session.client("glue"), session.client("lambda")
+        self.crawler = sandbox.outputs["CrawlerName"]
+        found = session.client("cloudformation").describe_stack_resource(
+            StackName="ddb-lake-consumer", LogicalResourceId="CatalogFunction"
+        )
+        self._function = found["StackResourceDetail"]["PhysicalResourceId"]
+        self.attributes: set[str] = set()
+        self.days = 0
+        self.types: set[str] = set()
+
+    def write(self) -> None:
+        """A day of objects with an attribute nobody has seen, and one that is something else every day."""
+        day = f"2026-11-{1 + self.days:02d}"
+        new = f"new_{self.days}"
+        item = {"pk": {"S": f"item-{self.days}"}, new: {"S": "x"}, "Mixed.Case": {"BOOL": True}}
+        value = DRIFT[self.days % len(DRIFT)]
+        self.lake.put(item_lines(item | ({"shape": value} if value else {})), day)
+        self.attributes |= {"pk", new, "mixed_case"}
+        self.attributes |= {"shape__deep"} if "M" in value else {"shape"} if value else set()
+        self.days += 1
+
+    def crawl(self) -> None:
+        """From its start to its end; it may be running already."""
+        with contextlib.suppress(ClientError):
+            self.glue.start_crawler(Name=self.crawler)
+        wait_until(self._idle, "the crawler's end", 60)
+        with contextlib.suppress(ClientError):  # before the first crawl has ended there is no such table
+            table = self.glue.get_table(DatabaseName=self.lake.database, Name="crawled_data")["Table"]
+            types = {one["Name"]: one["Type"] for one in table["StorageDescriptor"]["Columns"]}
+            self.types.add(types.get("shape", ""))
+
+    def _idle(self) -> bool:
+        state: str = self.glue.get_crawler(Name=self.crawler)["Crawler"]["State"]
+        return state == "READY"
+
+    def crawl_twice(self) -> None:
+        """One crawl right after another."""
+        self.crawl()
+        self.crawl()
+
+    def cut_off(self) -> None:
+        """A crawl that is stopped while it works."""
+        with contextlib.suppress(ClientError):
+            self.glue.start_crawler(Name=self.crawler)
+        with contextlib.suppress(ClientError):  # it may have been faster
+            self.glue.stop_crawler(Name=self.crawler)
+        wait_until(self._idle, "the crawler's end", 60)
+
+    def declare(self, state: str = "Succeeded") -> None:
+        """The function, with the crawler's event."""
+        event = {
+            "source": "aws.glue",
+            "detail-type": "Glue Crawler State Change",
+            "detail": {"crawlerName": self.crawler, "state": state},
+        }
+        answer = self._functions.invoke(FunctionName=self._function, Payload=json.dumps(event).encode())
+        assert "FunctionError" not in answer, answer["Payload"].read()
+
+    def declare_at_once(self) -> None:
+        """Two runs at a time."""
+        with ThreadPoolExecutor(2) as pool:
+            list(pool.map(lambda _: self.declare(), range(2)))
+
+    def ignore(self) -> None:
+        """A crawl that failed declares nothing."""
+        self.declare("Failed")
+
+    def definition(self) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+        """The table `changes`: everything that is no column and no version, and the columns."""
+        table = self.glue.get_table(DatabaseName=self.lake.database, Name="changes")["Table"]
+        columns = table["StorageDescriptor"].pop("Columns")
+        for name in ("VersionId", "UpdateTime"):
+            table.pop(name, None)
+        return table, columns
+
+
+ACTIONS = (
+    Account.write,
+    Account.crawl,
+    Account.crawl_twice,
+    Account.cut_off,
+    Account.declare,
+    Account.declare_at_once,
+    Account.ignore,
+)
+
+
+@pytest.fixture
+def account() -> Iterator[Account]:
+    """A consumer stack of its own, for its table is counted column by column."""
+    with Sandbox(speed=60) as sandbox:
+        sandbox.launch(plan_stacks(single_account=False)[:1])
+        yield Account(sandbox)
+
+
+def test_changes_gains_exactly_the_new_attributes_whatever_happens(account: Account) -> None:
+    """After each step the definition is as it was but for columns behind the others, all of them `string`.
+
+    The crawler's own table drifts meanwhile, and what it infers reaches no query.
+    """
+    rest, first = account.definition()
+    steps = random.Random(20261120).sample(ACTIONS * 2, k=2 * len(ACTIONS))  # noqa: S311  one order of many
+    for step in [*steps, Account.write, Account.crawl, Account.write, Account.crawl, Account.declare]:
+        _, before = account.definition()
+        step(account)
+        now, columns = account.definition()
+        assert now == rest, step.__name__
+        assert columns[: len(before)] == before, step.__name__
+        gained = columns[len(first) :]
+        assert {one["Type"] for one in gained} <= {"string"}
+        assert len({one["Name"] for one in columns}) == len(columns)
+        assert {one["Name"] for one in gained} <= account.attributes
+    assert {one["Name"] for one in gained} == account.attributes
+    assert len(account.types) > 1, "the crawler's table did not drift: this test shows nothing"
+    _, rows = account.lake.query("SELECT DISTINCT shape, shape__deep FROM changes WHERE dt < '2026-12-01'")
+    assert {tuple(row) for row in rows} == {("1", None), ("one", None), (None, "1"), (None, None)}
