@@ -1,7 +1,7 @@
--- Columns that appeared this week: each one's name, the day of the delivery and the time of the change that had it
--- first, and how many changes have it. New is what no delivery of the thirty days before this week had: in a lake
+-- Columns that appeared this week: each one's name, the first day it lies under (dt) and the time of the change that had it
+-- first, and how many changes have it. New is what no line of the thirty days before this week has: in a lake
 -- younger than that, its first columns are all new. It reads the lines themselves and needs no crawl.
--- Takes no parameter. Deliveries older than 37 days are not read: change the 7 and the 37 to look further back.
+-- Takes no parameter. Rows under a dt older than 37 days are not read: change the 7 and the 37 to look further back.
 WITH every_line AS (
   SELECT
     dt,

@@ -1,8 +1,9 @@
--- Seconds from a change in DynamoDB to the object in S3 that holds it, by day of delivery: median, 90th and
--- 99th percentile and the longest. Most of it is Firehose's buffering; every delivery counts, repeated ones too.
--- Takes no parameter. Deliveries older than thirty days are not read: change the 30 to look further back.
+-- Seconds from a change in DynamoDB to the object in S3 that holds it, by the day the row lies under (dt, which
+-- is the day of delivery, or the change's own with PartitionBy event): median, 90th and 99th percentile and the
+-- longest. Most of it is Firehose's buffering; every delivery counts, repeated ones too.
+-- Takes no parameter. Rows under a dt older than thirty days are not read: change the 30 to look further back.
 SELECT
-  dt AS delivery_day,
+  dt,
   count(*) AS deliveries,
   round(approx_percentile(seconds, 0.5), 3) AS median_seconds,
   round(approx_percentile(seconds, 0.9), 3) AS p90_seconds,

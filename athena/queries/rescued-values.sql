@@ -1,6 +1,6 @@
 -- Values that had no column of their own, because two attributes claimed one column; newest first.
 -- A change that was delivered twice is shown once.
--- Takes no parameter. Deliveries older than thirty days are not read: change the 30 to look further back.
+-- Takes no parameter. Rows under a dt older than thirty days are not read: change the 30 to look further back.
 SELECT
   min(change_time) AS change_time,
   min(change_sequence) AS change_sequence,

@@ -24,6 +24,7 @@ PRODUCER_PARAMETERS = (
     "SortKeyName=sk",
     "TtlAttributeName=until",
     "FunctionReservedConcurrency=5",
+    "PartitionBy=event",
 )
 LOG_BUCKET = "ddb-lake-readback-access-logs"
 CONSUMER_PARAMETERS = (f"AccessLogBucketName={LOG_BUCKET}", "ItemColumns=title,info__rating")

@@ -190,6 +190,20 @@ def iam_policy(session: boto3.Session, _: str, properties: Properties) -> Proper
     return {"PolicyName": name, "Roles": holders, "PolicyDocument": document}
 
 
+def iam_managed_policy(session: boto3.Session, arn: str, _: Properties) -> Properties:
+    """AWS::IAM::ManagedPolicy"""
+    iam = session.client("iam")
+    found = iam.get_policy(PolicyArn=arn)["Policy"]
+    version = iam.get_policy_version(PolicyArn=arn, VersionId=found["DefaultVersionId"])["PolicyVersion"]
+    return {
+        "ManagedPolicyName": found["PolicyName"],
+        "Path": found["Path"],
+        "Description": found.get("Description"),
+        "PolicyDocument": version["Document"],
+        "Tags": _tags(found.get("Tags")),
+    }
+
+
 def lambda_function(session: boto3.Session, name: str, properties: Properties) -> Properties:
     """AWS::Lambda::Function; the API does not tell where the code came from, its digest does."""
     client = session.client("lambda")
@@ -493,6 +507,7 @@ READERS: dict[str, Reader] = {
     "AWS::Glue::Database": glue_database,
     "AWS::Glue::SecurityConfiguration": security_configuration,
     "AWS::Glue::Table": glue_table,
+    "AWS::IAM::ManagedPolicy": iam_managed_policy,
     "AWS::IAM::Policy": iam_policy,
     "AWS::IAM::Role": iam_role,
     "AWS::KMS::Alias": kms_alias,
