@@ -76,7 +76,7 @@ def install_simulator() -> None:
     lock = SIMULATOR / "package-lock.json"
     # Beside node_modules' parent: npm ci empties node_modules itself.
     with _once(ROOT / "build" / "tools" / "simulator.stamp", [lock]) as stale:
-        if stale or not (SIMULATOR / "node_modules").is_dir():
+        if stale or not (SIMULATOR / "node_modules" / "@cloud-copilot").is_dir():  # npm may have been stopped
             _quiet(["npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts"], SIMULATOR)
 
 
