@@ -174,7 +174,8 @@ def read_types(path: Path, columns: Sequence[str]) -> dict[str, str]:
     try:
         types = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise CommandError(f"{path} is not YAML: {error}", "Write one `column: type` a line.") from None
+        why = " ".join(str(error).split())  # YAML's own reason spans lines
+        raise CommandError(f"{path} is not YAML: {why}", "Write one `column: type` a line.") from None
     if not isinstance(types, dict):
         raise CommandError(f"{path} is no list of columns", "Write one `column: type` a line.")
     for column, kind in types.items():

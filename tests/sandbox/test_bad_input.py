@@ -12,7 +12,7 @@ from scripts import console, query, views
 from tests.trino.lake import Lake
 from tests.trino.rows import item_lines
 
-pytestmark = pytest.mark.sandbox
+pytestmark = [pytest.mark.sandbox, pytest.mark.xdist_group("bad_input")]  # one launch for all of them
 
 DAY = "2026-11-19"
 TABLE = "orders"  # as tests/trino/rows.py names it
