@@ -34,6 +34,10 @@ class Store(Protocol):
         """The object's bytes as stored."""
         ...
 
+    def require_read(self, stored: StoredObject) -> None:
+        """Raise `AccessDeniedError` unless the query may read the object: asked where nothing is read anew."""
+        ...
+
     def write(self, bucket: str, key: str, body: bytes, content_type: str) -> None:
         """Put one object."""
         ...

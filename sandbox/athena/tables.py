@@ -177,6 +177,8 @@ def read_object(
             if positional:
                 return rows, known
         cache.put(key, rows, known)
+    else:  # another caller's query has read it: this one's permissions decide all the same
+        store.require_read(stored)
     return rows, {name: known[name] for name in columns}
 
 

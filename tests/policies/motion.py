@@ -37,6 +37,7 @@ IDENTITIES = (
     "transform function's double",
     "consumer administrator",
     "analyst",
+    "operator",
     "stranger administrator",
     "stranger's delivery role",
     "anybody unsigned",

@@ -268,6 +268,15 @@ def test_query_lacks_what_its_caller_lacks(scene: Scene, missing: str, words: st
     assert words in scene.reason("SELECT pk FROM changes", analyst)
 
 
+def test_what_another_has_read_is_not_open_to_all(scene: Scene) -> None:
+    """Parsed objects stay in memory; who may not read the object does not get them from there either."""
+    assert scene.rows("SELECT pk FROM changes ORDER BY pk") == [["a"], ["b"]]
+    statements = [scene.athena_statement(), scene.glue_statement(), *scene.result_statements()]
+    outsider = scene.role("outsider", *statements, allow("s3:ListBucket", f"arn:aws:s3:::{scene.name}"))
+    assert "PERMISSION_DENIED: Access Denied" in scene.reason("SELECT pk FROM changes", outsider)
+    assert "PERMISSION_DENIED: Access Denied" in scene.reason("SELECT count(*) FROM changes", outsider)
+
+
 def test_results_are_read_with_the_callers_permissions(scene: Scene) -> None:
     """GetQueryResults reads the caller's object: who may not read it gets no rows."""
     writer = scene.role(

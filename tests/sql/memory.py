@@ -38,6 +38,9 @@ class MemoryStore:
         self.reads.append(stored.key)
         return self.objects[stored.bucket, stored.key][0]
 
+    def require_read(self, stored: StoredObject) -> None:
+        """Everybody may read."""
+
     def write(self, bucket: str, key: str, body: bytes, content_type: str) -> None:  # noqa: ARG002  the port's
         """Put one object."""
         self.add(key, body, bucket=bucket)
