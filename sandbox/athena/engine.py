@@ -178,10 +178,12 @@ class Query:
         found = tables.list_partition_objects(self.store, partitions, table.location)
         paths = pruning.kept_paths(self.cursor, source.where, [stored.path for stored, _ in found])
         found = [(stored, partition) for stored, partition in found if stored.path in paths]
-        self.scanned_bytes += sum(stored.size for stored, _ in found)
+        columns = [column for column in table.columns if column in source.uses]
+        self.scanned_bytes += sum(
+            tables.scanned_bytes(table, stored, columns, self.store) for stored, _ in found
+        )
         if self.scan_limit is not None and self.scanned_bytes > self.scan_limit:
             raise CancelledError("Query cancelled! : Bytes scanned limit was exceeded")
-        columns = [column for column in table.columns if column in source.uses]
         hidden = [column for column in dialect.PSEUDOCOLUMNS if column in source.uses]
         data = tables.scan(
             table,

@@ -5,7 +5,6 @@ ETag, so that a second query over the same lake reads no JSON at all.
 """
 
 import gzip
-import io
 import threading
 import zlib
 from collections import OrderedDict
@@ -14,8 +13,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
+from sandbox.athena import parquet
 from sandbox.athena.errors import QueryError, UnsupportedError
 from sandbox.athena.hive_types import HiveType, parse_type
 from sandbox.athena.lazy_simple import DELIMITERS, LAZY_SIMPLE_SERDE, parse_fields
@@ -24,7 +23,6 @@ from sandbox.athena.ports import GlueTable, Store, StoredObject
 from sandbox.athena.projection import Partition
 
 JSON_SERDES = ("org.openx.data.jsonserde.JsonSerDe", "org.apache.hive.hcatalog.data.JsonSerDe")
-PARQUET_SERDE = "org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe"
 HIDDEN_COLUMNS = {
     "$path": pa.string(),
     "$file_size": pa.int64(),
@@ -144,6 +142,13 @@ class ColumnCache:
                 self._held -= self._entries.popitem(last=False)[1][2]
 
 
+def scanned_bytes(table: Table, stored: StoredObject, columns: list[str], store: Store) -> int:
+    """Stored bytes that reading these columns of an object takes, as Athena counts them."""
+    if table.serde == parquet.SERDE:
+        return parquet.scanned_bytes(stored, [name for name in columns if name in table.columns], store)
+    return stored.size
+
+
 def read_object(
     table: Table, stored: StoredObject, columns: list[str], store: Store, cache: ColumnCache
 ) -> tuple[int, dict[str, pa.Array]]:
@@ -152,8 +157,8 @@ def read_object(
     A JSON array fills the columns a statement reads by position, so its values are no column's own: an object
     with such a line is parsed anew for every statement.
     """
-    if table.serde == PARQUET_SERDE:
-        return _read_parquet(table, stored, columns, store)
+    if table.serde == parquet.SERDE:
+        return parquet.read(stored, {name: table.columns[name] for name in columns}, store)
     if table.serde not in (*JSON_SERDES, LAZY_SIMPLE_SERDE):
         raise UnsupportedError(f"the SerDe {table.serde or '(none)'}")
     reading = (
@@ -180,31 +185,6 @@ def read_object(
     else:  # another caller's query has read it: this one's permissions decide all the same
         store.require_read(stored)
     return rows, {name: known[name] for name in columns}
-
-
-def _read_parquet(
-    table: Table, stored: StoredObject, columns: list[str], store: Store
-) -> tuple[int, dict[str, pa.Array]]:
-    """The same of a Parquet object: columns by name, absent ones NULL."""
-    try:
-        data = pq.read_table(io.BytesIO(store.read(stored)))
-    except (pa.ArrowInvalid, OSError):
-        raise QueryError("HIVE_BAD_DATA", f"Not valid Parquet file: {stored.path}") from None
-    found: dict[str, pa.Array] = {}
-    names = [name.lower() for name in data.column_names]
-    for name in columns:
-        kind = table.columns[name].arrow
-        if name not in names:
-            found[name] = pa.nulls(data.num_rows, kind)
-            continue
-        try:
-            column = data.column(names.index(name)).cast(kind).combine_chunks()
-        except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
-            kind_text = table.columns[name].text
-            message = f"Malformed Parquet file. Field {name}'s type in the file does not fit {kind_text}"
-            raise QueryError("HIVE_BAD_DATA", message) from None
-        found[name] = column if isinstance(column, pa.Array) else pa.concat_arrays(column.chunks)
-    return data.num_rows, found
 
 
 def _lines(body: bytes, key: str) -> list[bytes]:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from sandbox.athena import results, tables, views
+from sandbox.athena import parquet, results, tables, views
 from sandbox.athena import trino_types as t
 from sandbox.athena.ddl import named
 from sandbox.athena.errors import QueryError, UnsupportedError
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 PARQUET = {
     "InputFormat": "org.apache.hadoop.hive.ql.io.parquet.MapredParquetInputFormat",
     "OutputFormat": "org.apache.hadoop.hive.ql.io.parquet.MapredParquetOutputFormat",
-    "SerdeInfo": {"SerializationLibrary": tables.PARQUET_SERDE, "Parameters": {}},
+    "SerdeInfo": {"SerializationLibrary": parquet.SERDE, "Parameters": {}},
 }
 JSON = {
     "InputFormat": "org.apache.hadoop.mapred.TextInputFormat",
@@ -187,7 +187,7 @@ def insert(query: "Query", match: re.Match[str]) -> results.Result:
     cast = data.rename_columns(list(columns)).cast(
         pa.schema([(n, _arrow_type(k)) for n, k in columns.items()])
     )
-    kind = "parquet" if table.serde == tables.PARQUET_SERDE else "json"
+    kind = "parquet" if table.serde == parquet.SERDE else "json"
     written = _write(query, cast, list(columns.values()), table.location, kind)
     return results.Result(
         scanned_bytes=query.scanned_bytes, text=True, update_count=data.num_rows, manifest=written
