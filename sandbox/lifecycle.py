@@ -27,7 +27,13 @@ from sandbox.errors import SandboxError
 from sandbox.processes import REPOSITORY, Child, start_command, wait_through_interrupts
 
 DEFAULT_PORT = 4566
-STACK_NAMES = {"consumer": "ddb-lake-consumer", "producer": "ddb-lake-producer", "single-account": "ddb-lake"}
+STACK_NAMES = {
+    "consumer": "ddb-lake-consumer",
+    "producer": "ddb-lake-producer",
+    "single-account": "ddb-lake",
+    "columnar": "ddb-lake-columnar",
+}
+OPTIONS = frozenset({"columnar"})  # stacks beside the one that holds the lake
 _START_SECONDS = 60.0
 _DEPLOY_LINES = 40  # of deploy's messages that an error repeats
 
@@ -51,7 +57,8 @@ class Stack:
     @property
     def file(self) -> Path:
         """The template's file."""
-        return self.template or REPOSITORY / "templates" / f"{self.kind}.yaml"
+        folder = REPOSITORY / "templates" / ("options" if self.kind in OPTIONS else "")
+        return self.template or folder / f"{self.kind}.yaml"
 
     @property
     def name(self) -> str:

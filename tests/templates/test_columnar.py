@@ -19,12 +19,9 @@ def test_the_lakes_outputs_launch_it(lake: Stack) -> None:
     scripts_template.check_values(read, {name: str(value) for name, value in stack.parameters.items()})
 
 
-def test_a_lake_of_another_account_or_region_is_refused() -> None:
-    """The job's role is admitted in its own account only, and logs are encrypted in their Region."""
-    lake = launches.consumer()
-    for elsewhere in ("arn:aws:kms:us-east-1:333333333333", "arn:aws:kms:eu-west-1:222222222222"):
-        key = f"{elsewhere}:{lake.outputs['LakeKeyArn'].split(':', 5)[5]}"
-        assert launches.broken_rules(launches.columnar(lake, LakeKeyArn=key)) == ["LakeIsHere"]
+def test_the_compacted_table_is_not_compacted() -> None:
+    """Its rows would be read from where they are written."""
+    assert launches.broken_rules(launches.columnar(ChangesTableName="changes_columnar")) == ["TablesAreTwo"]
 
 
 def test_without_the_lakes_stack_it_cannot_be_launched() -> None:

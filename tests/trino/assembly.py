@@ -74,7 +74,7 @@ def require() -> Server:
 def prepare() -> Server:
     """The server from the cache, downloaded first where needed. Raises `LeftOutError`, `AssemblyError`."""
     java, home = find_java(), cache_folder()
-    with _one_at_a_time(home):
+    with one_at_a_time(home):
         if not home.is_dir():
             staging = _download(home)
             differences = verify(staging)
@@ -88,7 +88,7 @@ def prepare() -> Server:
 
 
 @contextmanager
-def _one_at_a_time(home: Path) -> Iterator[None]:
+def one_at_a_time(home: Path) -> Iterator[None]:
     """Hold the cache while it is filled: two runs at once download once."""
     home.parent.mkdir(parents=True, exist_ok=True)
     with home.with_name(f".{home.name}.lock").open("w") as lock:

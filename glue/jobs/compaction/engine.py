@@ -17,8 +17,8 @@ _HASH_DIGITS = 15  # of 16: so a part stays a positive 64-bit number, and their 
 _UNSAFE = frozenset("*?[]{}\\^,:")  # a Hadoop path reads these as patterns or as something else
 
 
-class EngineError(Exception):
-    """Spark cannot read or write what it was asked to; the message says what to do."""
+class UnreadableNameError(Exception):
+    """A Hadoop path cannot say an object's name; the message says what to do."""
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,9 @@ class SparkEngine:
 
         for one in objects:
             if not _UNSAFE.isdisjoint(one.key) or "//" in one.key or not one.key.isprintable():
-                raise EngineError(f"Spark cannot read the name {one.key!r}. Next: move it out of data/")
+                raise UnreadableNameError(
+                    f"Spark cannot read the name {one.key!r}. Next: move it out of data/"
+                )
         paths = [f"s3://{bucket}/{one.key}" for one in objects]
         prefix = f"s3://{bucket}/"
         wanted = list(columns)

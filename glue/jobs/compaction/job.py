@@ -15,6 +15,7 @@ it the one that saw less, the next run sees other objects than the partition rec
 
 import argparse
 import datetime as dt
+import re
 import sys
 import time
 import uuid
@@ -38,7 +39,9 @@ from .days import (
 from .engine import Engine, Raw, SparkEngine
 from .storage import Folder, Storage
 
-_GIVE_UP_AFTER = 3  # days in a row that failed: what ails them ails the others too
+# Days in a row that failed for no reason of their own: what ails them ails the others too.
+_GIVE_UP_AFTER = 3
+_OWN_REASON = re.compile(r"(?:UnreadableObjectError|UnreadableNameError): (.+)")
 
 
 class JobError(Exception):
@@ -93,24 +96,25 @@ def run(ports: Ports, settings: Settings) -> int:
             switched += _compact(ports, settings, day, registered.get(day), columns)
             in_a_row = 0
         except Exception as error:  # noqa: BLE001  one day's trouble is not the next one's; all of it is raised below
-            failures.append(f"{day}: {type(error).__name__}: {_first_line(error)}")
+            own = _OWN_REASON.search(f"{type(error).__name__}: {error}")  # Spark wraps what a worker raised
+            failures.append(f"{day}: {own[1] if own else _shortened(error)}")
             ports.say(f"{failures[-1]}; the day stays as it was")
-            in_a_row += 1
+            in_a_row = 0 if own else in_a_row + 1
             if in_a_row == _GIVE_UP_AFTER:
                 break
     try:
         _clean(ports, settings)
     except Exception as error:  # noqa: BLE001  as above: what was switched stays switched
-        failures.append(f"old versions: {type(error).__name__}: {_first_line(error)}")
+        failures.append(f"old versions: {_shortened(error)}")
     ports.say(f"{switched} days switched, {len(failures)} failures")
     if failures:
         raise JobError("; ".join(failures))
     return switched
 
 
-def _first_line(error: Exception) -> str:
+def _shortened(error: Exception) -> str:
     """The start of an error's text: a Java stack trace is in Spark's own log."""
-    return next(iter(str(error).splitlines()), "")[:500]
+    return f"{type(error).__name__}: {next(iter(str(error).splitlines()), '')[:500]}"
 
 
 def _first_day(source: dict[str, Any]) -> str:

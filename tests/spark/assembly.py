@@ -1,0 +1,153 @@
+"""The Spark that AWS Glue 5.1 runs, put together once in a cache outside the tree.
+
+`python -m tests.spark` calls `prepare()`; the tests call `require()` and install nothing. A virtual
+environment of Python 3.11 takes requirements/spark.lock, every file checked against its hash; Maven brings
+the S3 connector, every file checked against `jars.sha256`.
+"""
+
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.trino.assembly import AssemblyError, LeftOutError, checksums, one_at_a_time
+
+# AWS Glue 5.1: Spark 3.5.6, Python 3.11, Java 17 (Glue developer guide, "AWS Glue versions").
+VERSION = "3.5.6"
+PYTHON = (3, 11)
+JAVA_VERSION = 17  # Spark 3.5 runs on 8, 11 and 17
+HERE = Path(__file__).parent
+REPOSITORY = HERE.parent.parent
+LOCK = REPOSITORY / "requirements" / "spark.lock"
+CHECKSUMS = HERE / "jars.sha256"
+_BUILDS_FIRST = "setuptools"  # pyspark is built with it, and hashes allow no build environment of pip's own
+_SECONDS = 1_800
+
+__all__ = ["AssemblyError", "LeftOutError", "Spark", "prepare", "require"]
+
+
+@dataclass(frozen=True)
+class Spark:
+    """Its folder, the Python that has pyspark, and the folder of a Java 17."""
+
+    home: Path
+    java_home: Path
+
+    @property
+    def python(self) -> Path:
+        """The interpreter."""
+        return self.home / "env" / "bin" / "python"
+
+    @property
+    def jars(self) -> Path:
+        """The S3 connector."""
+        return self.home / "jars"
+
+
+def cache_folder() -> Path:
+    """Where it is kept: `$XDG_CACHE_HOME/ddb-lake/spark-3.5.6-…`, another one for another lock."""
+    pinned = hashlib.sha256(LOCK.read_bytes() + CHECKSUMS.read_bytes()).hexdigest()[:12]
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(base) / "ddb-lake" / f"spark-{VERSION}-{pinned}"
+
+
+def find_java() -> Path:
+    """The folder of a Java 17. Raises `LeftOutError`."""
+    next_step = f"Next: install openjdk-{JAVA_VERSION}-jre-headless, or set JAVA_HOME to one"
+    home = os.environ.get("JAVA_HOME")
+    java = shutil.which("java", path=f"{home}/bin" if home else None)
+    if not java:
+        raise LeftOutError(f"there is no Java {'in JAVA_HOME' if home else 'on the PATH'}. {next_step}")
+    asked = subprocess.run([java, "-version"], capture_output=True, text=True, check=False)
+    version = re.search(r'version "(\d+)', asked.stderr)
+    if asked.returncode or not version or int(version.group(1)) != JAVA_VERSION:
+        raise LeftOutError(f"{java} is Java {version.group(1) if version else 'unknown'}. {next_step}")
+    return Path(java).resolve().parent.parent
+
+
+def find_python() -> str:
+    """A Python of the version Glue runs. Raises `LeftOutError`."""
+    wanted = f"python{PYTHON[0]}.{PYTHON[1]}"
+    found = sys.executable if sys.version_info[:2] == PYTHON else shutil.which(wanted)
+    if not found:
+        raise LeftOutError(f"there is no {wanted}, which AWS Glue 5.1 runs. Next: install it")
+    return found
+
+
+def require() -> Spark:
+    """What is already in the cache. Raises `LeftOutError`."""
+    home = cache_folder()
+    if not (home / ".ready").exists():
+        raise LeftOutError(f"Spark is not in {home}. Next: python -m tests.spark installs it")
+    return Spark(home, find_java())
+
+
+def prepare() -> Spark:
+    """The same, installed first where needed. Raises `LeftOutError`, `AssemblyError`."""
+    java_home, home = find_java(), cache_folder()
+    with one_at_a_time(home):
+        if not (home / ".ready").exists():
+            python = find_python()
+            print(f"installing Spark {VERSION} (330 MB, once) into {home}", file=sys.stderr, flush=True)
+            shutil.rmtree(home, ignore_errors=True)
+            home.mkdir()
+            _connector(home)
+            _environment(home, python)
+            (home / ".ready").touch()
+    return Spark(home, java_home)
+
+
+def _environment(home: Path, python: str) -> None:
+    """The virtual environment; what builds pyspark goes first, both by hash."""
+    _run([python, "-m", "venv", str(home / "env")], "make a virtual environment")
+    pip = [str(home / "env" / "bin" / "python"), "-m", "pip", "install", "--quiet"]
+    pip += ["--disable-pip-version-check", "--require-hashes", "--no-build-isolation"]
+    stanzas = re.split(r"^(?=[a-z0-9])", LOCK.read_text(), flags=re.MULTILINE)
+    first = home / "first.lock"
+    first.write_text("".join(stanza for stanza in stanzas if stanza.startswith(_BUILDS_FIRST)))
+    _run([*pip, "--only-binary", ":all:", "--requirement", str(first)], f"install {_BUILDS_FIRST}")
+    only = ["--only-binary", ":all:", "--no-binary", "pyspark"]
+    _run([*pip, *only, "--requirement", str(LOCK)], "install requirements/spark.lock")
+
+
+def _connector(home: Path) -> None:
+    if not shutil.which("mvn"):
+        raise LeftOutError("the S3 connector is not downloaded and there is no Maven. Next: install maven")
+    command = ["mvn", "--batch-mode", "--quiet", "-Dstyle.color=never", "--strict-checksums"]
+    command += ["--file", str(HERE / "pom.xml"), f"-Dassembly.directory={home}"]
+    command += [f"-Dmaven.repo.local={home / 'maven'}", "package"]
+    _run(command, "download the S3 connector")
+    shutil.rmtree(home / "maven")
+    shutil.rmtree(home / "build", ignore_errors=True)
+    found = "".join(f"{digest}  {name}\n" for name, digest in checksums(home / "jars").items())
+    if found != CHECKSUMS.read_text():
+        raise AssemblyError(
+            f"{home / 'jars'} is not what {CHECKSUMS.name} names. Next: compare, then remove it"
+        )
+
+
+def _run(command: list[str], what: str) -> None:
+    try:
+        done = subprocess.run(
+            command,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=_SECONDS,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        raise LeftOutError(f"could not {what} within {_SECONDS} s. Next: run it again") from None
+    if done.returncode:
+        said = [line for line in done.stdout.splitlines() if "ERROR" in line or "Could not" in line]
+        reason = (said or done.stdout.splitlines() or ["no reason given"])[0]
+        raise LeftOutError(f"could not {what}: {reason[:300]}. Next: check the network")
+
+
+if __name__ == "__main__":  # python -m tests.spark.assembly FOLDER > tests/spark/jars.sha256: pin new jars
+    for name, value in checksums(Path(sys.argv[1])).items():
+        print(f"{value}  {name}")

@@ -1,0 +1,75 @@
+"""One lake, its deployed job, and both engines over the two tables.
+
+Fixtures
+- `lake`: a sandbox with the consumer stack and the option stack `columnar` launched.
+- `job`: the deployed job in a process of its own, under its role.
+- `both`: the sandbox's Athena and Trino side by side.
+- `days`: days of the lake that no other test uses.
+
+Collected only when asked for (`make test-spark`): they need Java, pyspark and Trino, and nothing is skipped.
+A run of the job looks at every day of the lake, so a test says what became of its own days.
+"""
+
+import datetime as dt
+import itertools
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from sandbox.lifecycle import Sandbox, plan_stacks
+from tests.spark import assembly
+from tests.spark.compacted import CompactedLake
+from tests.spark.deployed import COLUMNAR, DeployedJob
+from tests.trino import assembly as trino_assembly
+from tests.trino.engines import Both
+from tests.trino.server import Trino
+
+HERE = Path(__file__).parent
+FIRST_DAY = dt.date(2020, 1, 1)  # long closed, whenever the tests run
+_counter = itertools.count(1)
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave this folder out of a run that does not name it."""
+    named = [Path(argument.split("::")[0]).resolve() for argument in config.args]
+    return None if any(path.is_relative_to(HERE) for path in named) else True
+
+
+@pytest.fixture
+def days() -> Callable[[int], list[str]]:
+    """Takes so many days that no other test has."""
+    return lambda count: [str(FIRST_DAY + dt.timedelta(days=next(_counter))) for _ in range(count)]
+
+
+@pytest.fixture(scope="session")
+def lake() -> Iterator[CompactedLake]:
+    """Consumer and option stack in their account; nothing delivers, the tests put the objects."""
+    with Sandbox(speed=20) as sandbox:
+        consumer = plan_stacks(single_account=False, consumer_parameters=[f"FirstDay={FIRST_DAY}"])[0]
+        sandbox.launch([consumer, COLUMNAR])
+        yield CompactedLake(sandbox)
+
+
+@pytest.fixture(scope="session")
+def job(lake: CompactedLake, tmp_path_factory: pytest.TempPathFactory) -> Iterator[DeployedJob]:
+    """The job as deployed, with one Spark for every run of it."""
+    with DeployedJob(lake.sandbox, assembly.require(), tmp_path_factory.mktemp("spark")) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def both(lake: CompactedLake, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Both]:
+    """Trino on the consumer account's catalog and bucket, beside the sandbox's Athena."""
+    keys = lake.sandbox.session("consumer").get_credentials()
+    with Trino(
+        trino_assembly.require(),
+        tmp_path_factory.mktemp("trino"),
+        endpoint=lake.sandbox.endpoint,
+        authority=lake.sandbox.folder / "ca.pem",
+        region="us-east-1",
+        access_key=keys.access_key,
+        secret_key=keys.secret_key,
+        probe=f"SELECT count(*) FROM {lake.database}.changes WHERE dt = '{FIRST_DAY}'",
+    ) as server:
+        yield Both(lake, server.client)

@@ -1,0 +1,165 @@
+"""The job as it stands in a sandbox: its definition from Glue, its code from S3, its role's credentials.
+
+What Glue would do with it: the script runs with the job's default arguments, the library on its path, and no
+rights but those of the role. Only where S3, Glue and the certificates are is told from outside.
+"""
+
+import json
+import subprocess
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, pkcs12
+from cryptography.x509 import load_pem_x509_certificate
+
+from sandbox import accounts
+from sandbox.lifecycle import Sandbox, Stack
+from tests.spark.assembly import HERE, Spark
+
+_TRUST_PASSWORD = "not-a-secret"  # a trust store holds no secret, but must have a password
+_STOP_SECONDS = 20.0
+
+COLUMNAR = Stack("columnar", "consumer", outputs_of=("ddb-lake-consumer", "consumer"))
+
+
+class JobEndedError(Exception):
+    """The job's process is gone; the message ends with the end of its log."""
+
+
+def fetched(sandbox: Sandbox, location: str, folder: Path) -> Path:
+    """An object of the artifact bucket as a file."""
+    parts = urlsplit(location)
+    body = (
+        sandbox.session("consumer").client("s3").get_object(Bucket=parts.netloc, Key=parts.path[1:])["Body"]
+    )
+    path = folder / parts.path.rsplit("/", 1)[-1]
+    path.write_bytes(body.read())
+    return path
+
+
+def role_credentials(sandbox: Sandbox, role: str) -> dict[str, str]:
+    """The environment of whoever is the role, assumed as Glue assumes it."""
+    sts = sandbox.session("consumer").client("sts")
+    made = accounts.as_service(sts, "glue.amazonaws.com").assume_role(RoleArn=role, RoleSessionName="job")
+    keys = made["Credentials"]
+    return {
+        "AWS_ACCESS_KEY_ID": keys["AccessKeyId"],
+        "AWS_SECRET_ACCESS_KEY": keys["SecretAccessKey"],
+        "AWS_SESSION_TOKEN": keys["SessionToken"],
+    }
+
+
+class DeployedJob:
+    """A running job process; a context manager. `folder` is empty and private."""
+
+    def __init__(self, sandbox: Sandbox, spark: Spark, folder: Path) -> None:
+        self._sandbox, self._spark, self._folder = sandbox, spark, folder
+        self._log = folder / "spark.log"
+        self._lock = threading.Lock()
+        glue = sandbox.session("consumer").client("glue")
+        self.definition = glue.get_job(JobName=sandbox.outputs["CompactionJobName"])["Job"]
+        self.arguments: dict[str, str] = dict(self.definition["DefaultArguments"])
+        self.arguments["--checked-days"] = "36500"  # the tests' days are old
+
+    def __enter__(self) -> "DeployedJob":
+        script = fetched(self._sandbox, self.definition["Command"]["ScriptLocation"], self._folder)
+        library = fetched(self._sandbox, self.arguments["--extra-py-files"], self._folder)
+        command = [str(self._spark.python), str(HERE / "driver.py"), str(script)]
+        with self._log.open("wb") as log:
+            self._process = subprocess.Popen(
+                command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+                cwd=self._folder,
+                env=self._environment(library),
+                start_new_session=True,
+            )
+        return self
+
+    def _environment(self, library: Path) -> dict[str, str]:
+        trust = self._folder / "trust.p12"
+        certificate = load_pem_x509_certificate((self._sandbox.folder / "ca.pem").read_bytes())
+        trust.write_bytes(
+            pkcs12.serialize_java_truststore(
+                [pkcs12.PKCS12Certificate(certificate, b"sandbox")],
+                BestAvailableEncryption(_TRUST_PASSWORD.encode()),
+            )
+        )
+        java = {
+            "javax.net.ssl.trustStore": trust,
+            "javax.net.ssl.trustStorePassword": _TRUST_PASSWORD,
+            "user.timezone": "UTC",
+        }
+        settings = {
+            "spark.master": "local[2]",
+            "spark.driver.memory": "1500m",
+            "spark.driver.bindAddress": "127.0.0.1",
+            "spark.driver.host": "127.0.0.1",
+            "spark.ui.enabled": "false",
+            "spark.ui.showConsoleProgress": "false",
+            "spark.local.dir": str(self._folder),
+            "spark.sql.shuffle.partitions": "2",
+            "spark.driver.extraClassPath": f"{self._spark.jars}/*",
+            "spark.driver.extraJavaOptions": " ".join(
+                ["-XX:TieredStopAtLevel=1", *(f"-D{name}={value}" for name, value in java.items())]
+            ),
+            "spark.hadoop.fs.s3.impl": "org.apache.hadoop.fs.s3a.S3AFileSystem",  # as Glue 5.1 reads s3://
+            "spark.hadoop.fs.s3a.endpoint": self._sandbox.endpoint,
+            "spark.hadoop.fs.s3a.endpoint.region": accounts.REGION,
+            "spark.hadoop.fs.s3a.path.style.access": "true",
+            "spark.hadoop.fs.s3a.aws.credentials.provider": (
+                "com.amazonaws.auth.EnvironmentVariableCredentialsProvider"
+            ),
+        }
+        given = " ".join(f"--conf '{name}={value}'" for name, value in settings.items())
+        return {
+            "PATH": f"{self._spark.python.parent}:/usr/bin:/bin",
+            "HOME": str(self._folder),
+            "LANG": "C.UTF-8",
+            "TZ": "UTC",
+            "JAVA_HOME": str(self._spark.java_home),
+            "PYSPARK_PYTHON": str(self._spark.python),
+            "PYSPARK_SUBMIT_ARGS": f"--py-files {library} {given} pyspark-shell",
+            "AWS_ENDPOINT_URL": self._sandbox.endpoint,
+            "AWS_CA_BUNDLE": str(self._sandbox.folder / "ca.pem"),
+            "PYTHONPATH": str(library),
+            **role_credentials(self._sandbox, self.definition["Role"]),
+        }
+
+    def run(self, fault: Mapping[str, Any] | None = None, **changed: str) -> dict[str, Any]:
+        """One run with the job's default arguments but for those `changed`; the driver's answer."""
+        arguments = self.arguments | {f"--{name.replace('_', '-')}": value for name, value in changed.items()}
+        given = [text for name, value in arguments.items() for text in (name, str(value))]
+        request = {"arguments": [*given, "--JOB_RUN_ID", "jr_0"], "fault": fault}
+        assert self._process.stdin
+        assert self._process.stdout
+        with self._lock:
+            self._process.stdin.write(json.dumps(request) + "\n")
+            self._process.stdin.flush()
+            line = self._process.stdout.readline()
+        if not line:
+            raise JobEndedError(self.tail())
+        answer: dict[str, Any] = json.loads(line)
+        return answer
+
+    def tail(self, lines: int = 40) -> str:
+        """The last lines of Spark's log."""
+        return "\n".join(self._log.read_text(errors="replace").splitlines()[-lines:])
+
+    def kill(self) -> None:
+        """End the process at once, as a machine that is switched off."""
+        self._process.kill()
+        self._process.wait()
+
+    def __exit__(self, *_: object) -> None:
+        assert self._process.stdin
+        self._process.stdin.close()
+        try:
+            self._process.wait(_STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.kill()

@@ -1,0 +1,78 @@
+"""The job's own process, in the Spark environment: a request a line on stdin, an answer a line on stdout.
+
+`{"arguments": […], "fault": {"at": "compaction.catalog:Catalog.switch", "when": "before", "call": 1}}` runs
+the deployed script once, in one Spark session for all runs. A fault ends the run as if the process had died
+there: nothing of the job can catch it. The answer has `error` or `died`, if the run ended so, and `said`, the
+lines that the job has logged.
+"""
+
+import importlib
+import io
+import json
+import os
+import runpy
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stderr
+from typing import Any
+
+
+class Death(BaseException):
+    """The process is gone: no `except Exception` sees it."""
+
+
+@contextmanager
+def fault(wanted: dict[str, Any] | None) -> Iterator[None]:
+    """Die before or after the named call of a method of the job."""
+    if not wanted:
+        yield
+        return
+    module, _, path = wanted["at"].partition(":")
+    owner, name = path.split(".")
+    kind = getattr(importlib.import_module(module), owner)
+    original, calls = getattr(kind, name), 0
+
+    def dying(*arguments: Any, **named: Any) -> Any:
+        nonlocal calls
+        calls += 1
+        due = calls == wanted.get("call", 1)
+        if due and wanted["when"] == "before":
+            raise Death(wanted["at"])
+        answer = original(*arguments, **named)
+        if due:
+            raise Death(wanted["at"])
+        return answer
+
+    setattr(kind, name, dying)
+    try:
+        yield
+    finally:
+        setattr(kind, name, original)
+
+
+def answer(script: str, request: dict[str, Any]) -> dict[str, Any]:
+    """One run of the script."""
+    said = io.StringIO()
+    sys.argv = [script, *request["arguments"]]
+    result: dict[str, Any] = {}
+    with redirect_stderr(said), fault(request.get("fault")):
+        try:
+            runpy.run_path(script, run_name="__main__")
+        except Death as death:
+            result["died"] = str(death)
+        except Exception as error:  # noqa: BLE001  the test judges it
+            result["error"] = f"{type(error).__name__}: {error}"
+    return result | {"said": said.getvalue()}
+
+
+def main(script: str) -> None:
+    """Answer until stdin ends; Spark prints where nobody listens."""
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
+    for line in sys.stdin:
+        answers.write(json.dumps(answer(script, json.loads(line))) + "\n")
+        answers.flush()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

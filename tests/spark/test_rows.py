@@ -1,0 +1,208 @@
+"""`changes_columnar` holds the rows of `changes`, text for text, on both engines."""
+
+import gzip
+import json
+import random
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.spark.compacted import COMPACTED, CompactedLake
+from tests.spark.deployed import DeployedJob
+from tests.sql.cases import METADATA, Case, folders, load
+from tests.trino.engines import Both
+from tests.trino.lake import AthenaError
+from tests.trino.rows import item_lines, lines, record
+
+Days = Callable[[int], list[str]]
+
+FOREIGN = [
+    b"",
+    b"   ",
+    b"garbage",
+    b"null",
+    b'"text"',
+    b"{}",
+    b'{"change_id":"x"}',
+    b'{"change_type":"INSERTED","change_id":"another tool"}',
+    b'{"change_type":["INSERT"]}',
+    b'{"change_type":"INSERT","pk":"cut',
+    b'["INSERT","INSERT","INSERT"]',
+]
+LENIENT = [
+    b"{'change_type':'INSERT','pk':'single quotes','n':0x10}",
+    b'{"CHANGE_TYPE":"INSERT","PK":"names in capitals"}',
+    b'{"change_type":"INSERT","pk":"two"}{"change_type":"INSERT","pk":"objects"}',
+    b'{"change_type":"INSERT","pk":"text behind"} trailing',
+    b'{"change_type":"INSERT","pk":"first","pk":"twice"}',
+    b'{"change_type":"INSERT","pk":"\xff\xfe","n":1.50,"list":[1.50,1e-9,"</a>"]}',
+    b'{"change_type":"INSERT","pk":"\\ud800\\ud83d\\ude00","n":12345678901234567890123456789012345678}',
+    b'{"change_type":"INSERT","pk":"NaN","n":NaN,"list":{"b":1,"B":2,"a":[null,{}]}}',
+    b'{"change_type":"INSERT","pk":"depth","list":' + b"[" * 40 + b"]" * 40 + b"}",
+    b'{"change_type":"INSERT","pk":null,"n":false,"list":{}}',
+]
+
+
+def attributes(objects: list[bytes]) -> set[str]:
+    """The names in objects' lines that are no metadata, as columns."""
+    names: set[str] = set()
+    for body in objects:
+        for line in body.splitlines():
+            try:
+                found = json.loads(line)
+            except ValueError:
+                continue
+            names |= {name.lower() for name in found} if isinstance(found, dict) else set()
+    return {name for name in names - set(METADATA) if name.isidentifier() and name != "dt"}
+
+
+def unpacked(key: str, body: bytes) -> bytes:
+    """An object's lines, nothing of one that is cut off."""
+    try:
+        return gzip.decompress(body) if key.endswith(".gz") else body
+    except (OSError, EOFError):
+        return b""
+
+
+def test_every_golden_lake_reads_the_same(
+    lake: CompactedLake, job: DeployedJob, both: Both, days: Days
+) -> None:
+    """All objects of the golden cases, in one run; a day with an object no engine can read stays raw.
+
+    Cases of a thousand columns are left to their own test: a column slows every run of these down.
+    """
+    cases: list[Case] = [case for folder in folders() if len((case := load(folder)).columns) <= 100]
+    moved: dict[str, str] = {}  # the objects of a case's day → a day of its own
+    for case in cases:
+        found = [(key, body) for key, body, _ in case.objects if key.startswith("data/dt=")]
+        for day in sorted({key.split("/")[1] for key, _ in found}):
+            held = [(key, body) for key, body in found if key.split("/")[1] == day]
+            content = repr(held)
+            if content not in moved:
+                (moved[content],) = days(1)
+                for key, body in held:
+                    lake.put_bytes(f"data/dt={moved[content]}/{key.split('/', 2)[2]}", body)
+    bodies = [unpacked(key, body) for case in cases for key, body, _ in case.objects]
+    lake.declare_columns(sorted({*attributes(bodies), "pk", "n", "list"}))
+    answer = job.run()
+    readable = []
+    for day in moved.values():
+        try:
+            lake.rows("changes", [day])
+        except AthenaError:
+            assert lake.partition(day) is None
+            assert day in answer["error"]
+            lake.remove_day(day)
+        else:
+            readable.append(day)
+    assert len(readable) >= 10
+    raw = both.ask(lake.rows_sql("changes", readable), ordered=False)
+    compacted = both.ask(lake.rows_sql(COMPACTED, readable), ordered=False)
+    assert sorted(map(repr, compacted)) == sorted(map(repr, raw))
+    assert len(raw) >= 50
+
+
+def scalar(chance: random.Random) -> dict[str, Any]:
+    """An attribute value of any type, with digits and letters that readers like to change."""
+    digits = chance.choice(["0", "-1", "1.5", "1E-130", "9" * 38, "0.000001", "1E+20", "12345678901234567"])
+    text = "".join(
+        chance.choice(['"', "\\", "/", "<", "é", "😀", "\u2028", "\t", "\n", " ", "a"]) for _ in "12345"
+    )
+    return chance.choice(
+        [
+            {"S": text},
+            {"N": digits},
+            {"BOOL": True},
+            {"NULL": True},
+            {"B": "AAE="},
+            {"SS": [text, "b"]},
+            {"NS": [digits]},
+        ]
+    )
+
+
+def value(chance: random.Random, depth: int = 3) -> dict[str, Any]:
+    """The same, nested."""
+    if not depth or chance.random() < 0.5:
+        return scalar(chance)
+    members = [value(chance, depth - 1) for _ in range(chance.randrange(4))]
+    if chance.random() < 0.5:
+        return {"L": members}
+    return {"M": {f"{chance.choice('aAbZ._')}{number}": member for number, member in enumerate(members)}}
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_any_rows_read_the_same(
+    lake: CompactedLake, job: DeployedJob, both: Both, days: Days, seed: int
+) -> None:
+    """Random items among hostile lines, in objects of every kind: nothing lost, doubled or changed."""
+    chance = random.Random(seed)  # noqa: S311  the same rows for a seed
+    own = days(3)
+    lake.declare_columns(["pk", "n", "list", "nested__a0", "text"])
+    for day in own:
+        items = [
+            {
+                "pk": {"S": f"{seed}-{number}"},
+                "n": scalar(chance),
+                "list": value(chance),
+                "nested": value(chance),
+            }
+            for number in range(60)
+        ]
+        rows = [*lines([record(item, event_id=f"e{n}") for n, item in enumerate(items)]), *FOREIGN, *LENIENT]
+        rows += chance.choices(rows, k=10)  # delivered twice
+        chance.shuffle(rows)
+        third = len(rows) // 3
+        lake.put(rows[:third], day)
+        lake.put_bytes(f"data/dt={day}/more/ddb-lake-2", b"\r\n".join(rows[third : 2 * third]))
+        body = b"\xef\xbb\xbf" + b"\r".join(rows[2 * third :])
+        members = gzip.compress(body[: len(body) // 2]) + gzip.compress(body[len(body) // 2 :])
+        lake.put_bytes(f"data/dt={day}/ddb-lake-3.gz", members)
+        lake.put_bytes(f"data/dt={day}/_temporary/ddb-lake-4.gz", b"hidden")
+        lake.put_bytes(f"data/dt={day}/.hidden.gz", b"hidden")
+        lake.put_bytes(f"data/dt={day}/empty.gz", b"")
+    job.run()
+    raw = both.ask(lake.rows_sql("changes", own), ordered=False)
+    compacted = both.ask(lake.rows_sql(COMPACTED, own), ordered=False)
+    assert sorted(map(repr, compacted)) == sorted(map(repr, raw))
+    assert sum(int(lake.recorded(day, "rows")) for day in own) == len(raw)
+    assert all(int(lake.recorded(day, "unreadable_lines")) >= len(FOREIGN) - 2 for day in own)
+
+
+def test_the_digest_sees_every_difference_but_order(
+    lake: CompactedLake, job: DeployedJob, days: Days
+) -> None:
+    """Rows in another order and in other objects are the same; a value elsewhere, or a row twice, is not."""
+    lake.declare_columns(["pk", "text"])
+    rows = item_lines({"pk": {"S": "a"}, "text": {"S": "x"}}, {"pk": {"S": "b"}}, {"pk": {"S": "c"}})
+    plain, turned, elsewhere, twice = days(4)
+    lake.put(rows, plain)
+    lake.put(rows[:1], turned, "2.gz")
+    lake.put(rows[:0:-1], turned, "1.gz")
+    lake.put([rows[0].replace(b'"text":', b'"list":'), *rows[1:]], elsewhere)
+    lake.put([*rows, rows[0]], twice)
+    lake.declare_columns(["list"])
+    job.run()
+    digests = [lake.recorded(day, "digest") for day in (plain, turned, elsewhere, twice)]
+    assert digests[0] == digests[1]
+    assert len(set(digests)) == 3
+    assert [lake.recorded(day, "rows") for day in (plain, twice)] == ["3", "4"]
+
+
+def test_an_attribute_that_becomes_a_column_is_read_back(
+    lake: CompactedLake, job: DeployedJob, both: Both, days: Days
+) -> None:
+    """Days that hold it are compacted again, days that do not are left alone and read NULL."""
+    with_it, without = days(2)
+    lake.put(item_lines({"pk": {"S": "a"}, "shoe_size": {"N": "43.50"}}), with_it)
+    lake.put(item_lines({"pk": {"S": "b"}}), without)
+    job.run()
+    before = lake.partition(without)
+    assert "shoe_size" not in lake.columns(COMPACTED)
+    lake.declare_columns(["shoe_size"])
+    job.run()
+    sql = f"SELECT shoe_size FROM {{}} WHERE dt IN ('{with_it}', '{without}') ORDER BY dt"
+    assert both.ask(sql.format(COMPACTED)) == both.ask(sql.format("changes")) == [["43.50"], [None]]
+    assert lake.partition(without) == before
+    assert set(lake.columns()) == set(lake.columns(COMPACTED))

@@ -1,0 +1,193 @@
+"""A day is switched whole or not at all: retries, late objects, deaths at every step, runs at once."""
+
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.spark import assembly
+from tests.spark.compacted import COMPACTED, CompactedLake
+from tests.spark.deployed import DeployedJob, JobEndedError
+from tests.trino.rows import item_lines
+
+Days = Callable[[int], list[str]]
+_SECONDS = 120.0
+
+
+def items(*names: str) -> list[bytes]:
+    """A row a name."""
+    return item_lines(*({"pk": {"S": name}} for name in names))
+
+
+def test_a_second_run_changes_nothing(lake: CompactedLake, job: DeployedJob, days: Days) -> None:
+    """Unchanged sources: no new version, and the partition as it was."""
+    (day,) = days(1)
+    lake.put(items("a"), day)
+    job.run()
+    before, versions = lake.partition(day), lake.versions(day)
+    answer = job.run()
+    assert "0 days switched" in answer["said"]
+    assert (lake.partition(day), lake.versions(day)) == (before, versions)
+
+
+def test_a_late_object_compacts_its_day_again(lake: CompactedLake, job: DeployedJob, days: Days) -> None:
+    """The old version stays for those who read it, and goes after its time; the other day is left alone."""
+    day, other = days(2)
+    lake.put(items("a"), day)
+    lake.put(items("b"), other)
+    job.run()
+    untouched, old = lake.partition(other), lake.versions(day)
+    lake.put(items("late", "late"), day, "ddb-lake-2.gz")
+    answer = job.run()
+    assert f"{day}: its objects changed; 3 rows of 2 objects" in answer["said"]
+    assert lake.rows(COMPACTED, [day]) == lake.rows("changes", [day])
+    assert lake.partition(other) == untouched
+    assert old < lake.versions(day)
+    job.run(keep_hours="0")
+    partition = lake.partition(day)
+    assert partition
+    assert lake.versions(day) == {partition["StorageDescriptor"]["Location"]}
+
+
+def test_an_open_day_is_left_alone(lake: CompactedLake, job: DeployedJob, days: Days) -> None:
+    """As long as it may still grow."""
+    (day,) = days(1)
+    lake.put(items("a"), day)
+    job.run(close_after_hours="1000000")
+    assert lake.partition(day) is None
+    job.run()
+    assert lake.partition(day)
+
+
+def test_an_old_day_is_not_looked_at_again(lake: CompactedLake, job: DeployedJob, days: Days) -> None:
+    """Once compacted, a day older than the days to check stays; one never compacted is, however old."""
+    (day,) = days(1)
+    lake.put(items("a"), day)
+    job.run(checked_days="400")
+    before = lake.partition(day)
+    assert before
+    lake.put(items("late"), day, "ddb-lake-2.gz")
+    job.run(checked_days="400")
+    assert lake.partition(day) == before
+    job.run()
+    assert lake.recorded(day, "objects") == "2"
+
+
+def test_an_unreadable_object_fails_its_day_alone(lake: CompactedLake, job: DeployedJob, days: Days) -> None:
+    """Half an object is an error, with its name and what to do; its day stays, the next one is done."""
+    broken, good = days(2)
+    lake.put(items("before"), broken)
+    job.run()
+    before = lake.rows(COMPACTED, [broken])
+    lake.put_bytes(f"data/dt={broken}/ddb-lake-2.gz", b"\x1f\x8b\x08 half")
+    lake.put(items("good"), good)
+    answer = job.run()
+    assert f"data/dt={broken}/ddb-lake-2.gz is not whole" in answer["error"]
+    assert "Next:" in answer["error"]
+    assert lake.rows(COMPACTED, [broken]) == before
+    assert len(lake.rows(COMPACTED, [good])) == 1
+    lake.remove(f"data/dt={broken}/ddb-lake-2.gz")
+    assert "error" not in job.run()
+
+
+DEATHS = [
+    ("compaction.storage:Storage.objects", "after", "old"),
+    ("compaction.engine:_SparkDay.content", "after", "old"),
+    ("compaction.engine:_SparkDay.write", "before", "old"),
+    ("compaction.engine:_SparkDay.write", "after", "old"),
+    ("compaction.engine:SparkEngine.written", "after", "old"),
+    ("compaction.catalog:Catalog.switch", "before", "old"),
+    ("compaction.catalog:Catalog.switch", "after", "new"),
+    ("compaction.storage:Storage.versions", "before", "new"),
+]
+
+
+@pytest.fixture(scope="module")
+def compacted_days(lake: CompactedLake, job: DeployedJob) -> list[str]:
+    """A day for each death, compacted in one run."""
+    own = [f"2020-12-{number:02}" for number in range(1, 1 + len(DEATHS))]
+    for day in own:
+        lake.put(items("a", "b"), day)
+    job.run()
+    return own
+
+
+@pytest.mark.parametrize("number", range(len(DEATHS)), ids=[f"{when} {place}" for place, when, _ in DEATHS])
+def test_a_death_leaves_the_old_day_or_the_new_one(
+    lake: CompactedLake, job: DeployedJob, compacted_days: list[str], number: int
+) -> None:
+    """Whole in either case; the next run brings the new one, and what was left over goes in time."""
+    day, (place, when, left) = compacted_days[number], DEATHS[number]
+    old = lake.rows("changes", [day])
+    lake.put(items("late"), day, "ddb-lake-2.gz")
+    new = lake.rows("changes", [day])
+    answer = job.run(fault={"at": place, "when": when, "call": due(lake, place, day)})
+    assert answer.get("died") == place
+    assert lake.rows(COMPACTED, [day]) == {"old": old, "new": new}[left]
+    assert "error" not in job.run()
+    assert lake.rows(COMPACTED, [day]) == new
+    job.run(keep_hours="0")
+    assert len(lake.versions(day)) == 1
+    assert lake.rows(COMPACTED, [day]) == new
+
+
+def due(lake: CompactedLake, place: str, day: str) -> int:
+    """Which call is the day's own: every day before it is listed too."""
+    if not place.endswith("Storage.objects"):
+        return 1
+    answer = lake.glue.get_partitions(DatabaseName=lake.database, TableName=COMPACTED)
+    return 1 + sum(partition["Values"][0] < day for partition in answer["Partitions"])
+
+
+def test_a_killed_process_leaves_the_old_day(
+    lake: CompactedLake, job: DeployedJob, days: Days, tmp_path: Any
+) -> None:
+    """SIGKILL while objects of the new version are being written; another run beside it does the work."""
+    (day,) = days(1)
+    lake.put(items("a"), day)
+    job.run()
+    old, versions = lake.rows(COMPACTED, [day]), lake.versions(day)
+    lake.put([line for number in range(2_000) for line in items(str(number))], day, "ddb-lake-2.gz")
+    with DeployedJob(lake.sandbox, assembly.require(), tmp_path) as victim:
+        thread = threading.Thread(target=_run_until_killed, args=(victim,))
+        thread.start()
+        deadline = time.monotonic() + _SECONDS
+        while lake.versions(day) == versions and time.monotonic() < deadline:
+            time.sleep(0.02)
+        victim.kill()
+        thread.join()
+    assert lake.versions(day) > versions
+    if lake.recorded(day, "objects") == "1":  # it was not faster than the kill
+        assert lake.rows(COMPACTED, [day]) == old
+    job.run()
+    assert lake.rows(COMPACTED, [day]) == lake.rows("changes", [day])
+
+
+def _run_until_killed(victim: DeployedJob) -> None:
+    with pytest.raises((JobEndedError, BrokenPipeError)):
+        victim.run()
+
+
+def test_two_runs_at_once_leave_one_whole_day(
+    lake: CompactedLake, job: DeployedJob, days: Days, tmp_path: Any
+) -> None:
+    """Both compact the same days from folders of their own; the last switch wins, and nothing is doubled."""
+    own = days(3)
+    for day in own:
+        lake.put(items("a", "b", day), day)
+    with DeployedJob(lake.sandbox, assembly.require(), tmp_path) as other:
+        answers: list[dict[str, Any]] = []
+        threads = [
+            threading.Thread(target=lambda run=run: answers.append(run())) for run in (job.run, other.run)
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert [answer.get("error") for answer in answers] == [None, None]
+    assert lake.rows(COMPACTED, own) == lake.rows("changes", own)
+    assert "0 days switched" in job.run(keep_hours="0")["said"]
+    assert all(len(lake.versions(day)) == 1 for day in own)
+    assert lake.rows(COMPACTED, own) == lake.rows("changes", own)
