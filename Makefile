@@ -4,7 +4,7 @@ VENV := .venv
 PY := $(VENV)/bin/python
 PACKAGES := transform_lambda catalog_lambda scripts sandbox benchmarks
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test lint unit test-policies test-athena soak-views access sandbox package templates bench lock clean
+.PHONY: help venv demo test lint unit test-policies test-athena test-spark soak-views access sandbox package templates bench lock clean
 
 help:  ## list every target
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -30,7 +30,7 @@ lint: venv  ## ruff, mypy and cfn-lint, no finding allowed
 	@$(VENV)/bin/mypy
 	@$(VENV)/bin/cfn-lint templates/*.yaml templates/options/*.yaml
 
-unit: venv  ## every test but test-policies and test-athena
+unit: venv  ## every test but test-policies, test-athena and test-spark
 	@$(PY) -m pytest -n 2 --dist loadgroup --ignore tests/policies tests
 
 test-policies: venv  ## prove who gets in: access ledger, mutation, second opinion, house rules (needs Node)
@@ -41,6 +41,9 @@ test-athena: venv  ## every table, view and query on a real Trino server (needs 
 
 soak-views: venv  ## the views over a million changes and over losses, on both engines (CHANGES=N for fewer)
 	@$(PY) -m tests.soak --changes $(or $(CHANGES),1000000)
+
+test-spark: venv  ## the compaction job on the Spark of AWS Glue, and both tables on Trino (needs Java 17 and Maven)
+	@$(PY) -m tests.spark
 
 access: venv  ## print who may do what, and the statement that decides
 	@$(PY) -m tests.policies.access
@@ -64,6 +67,7 @@ lock: venv  ## compile requirements/*.lock anew from requirements/*.in
 	$(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header requirements/function.in -o requirements/function.lock
 	$(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header requirements/development.in -o requirements/development.lock
 	$(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header requirements/checkov.in -o requirements/checkov.lock
+	$(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header requirements/spark.in -o requirements/spark.lock
 
 clean:  ## remove the environment and everything built
 	rm -rf $(VENV) build .mypy_cache .pytest_cache .ruff_cache .hypothesis
