@@ -112,8 +112,8 @@ def _bind(pattern: Pattern, kind: Type, bound: dict[str, Type]) -> bool:  # noqa
 def _coerces(kind: Type, name: str) -> bool:
     if kind.base == name or (name == "varchar" and kind.is_text):
         return True
-    if name in ("bigint", "integer"):
-        return kind.is_integer
+    if name in ("bigint", "integer"):  # a cast downward is never implied
+        return kind.is_integer and (name == "bigint" or kind.base != "bigint")
     if name == "double":
         return kind.is_number
     if name == "timestamp":
