@@ -35,7 +35,7 @@ class Store(Protocol):
         ...
 
     def require_read(self, stored: StoredObject) -> None:
-        """Raise `AccessDeniedError` unless the query may read the object: asked where nothing is read anew."""
+        """Raise `AccessDeniedError` unless the query may read the object, where nothing is read anew."""
         ...
 
     def write(self, bucket: str, key: str, body: bytes, content_type: str) -> None:

@@ -206,8 +206,8 @@ class Translator:
         node.set("windows", None)
         self._partition_conditions(node, scope)
         self._joins(node, scope, renderer)
-        names, values = [], []
-        for projection in list(node.expressions):
+        names, values, shown = [], [], []
+        for projection in node.expressions:
             inner = projection.this if isinstance(projection, exp.Alias) else projection
             value = renderer.render(inner)
             names.append(projection.alias_or_name)
@@ -216,7 +216,8 @@ class Translator:
                 value.text = (
                     f"CAST({value.text} AS {value.type.duckdb()})" if value.text != "NULL" else "NULL"
                 )
-            projection.replace(exp.alias_(raw(value.text), names[-1], quoted=True))
+            shown.append(exp.alias_(raw(value.text), names[-1], quoted=True))
+        node.set("expressions", shown)  # at once: one by one, a thousand columns take seconds
         self._types[id(node)], self._names[id(node)] = [v.type for v in values], names
         for key, what in (("where", "WHERE clause"), ("having", "HAVING clause")):
             clause = node.args.get(key)
