@@ -12,6 +12,7 @@ help:  ## list every target
 # The environment is made anew whenever the lock changes; pip checks every hash.
 $(VENV)/.ready: requirements/development.lock
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("ddb-lake needs Python 3.11 or newer, this is %s. Next: make PYTHON=python3.12" % sys.version.split()[0])'
+	@test ! -L $(VENV) || { echo "$(VENV) is a link, and what it leads to would be emptied. Next: rm $(VENV)"; exit 1; }
 	@echo "making $(VENV) from requirements/development.lock (a minute or two, once)"
 	@$(PYTHON) -m venv --clear $(VENV)
 	@$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: -r requirements/development.lock
