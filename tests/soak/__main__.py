@@ -158,7 +158,8 @@ def main() -> int:
             left_out.append(str(error))
             print(f"left out: the views on the real engine: {error}", file=sys.stderr)
         except (WrongError, checks.WrongViewError) as error:
-            print(f"error: {error}\nnext: run it again with --changes {given.changes} --seed {seed}", file=sys.stderr)
+            again = f"--changes {given.changes} --seed {seed}"
+            print(f"error: {error}\nnext: run it again with {again}", file=sys.stderr)
             return 1
     document = {**data.summary, "engines": answers, "left_out": left_out}
     print(json.dumps(document, indent=2) if given.output == "json" else _text(document))

@@ -54,7 +54,8 @@ class Trino:
     ) -> None:
         """`folder` is empty and private: it takes the configuration, which holds the keys, and the log.
 
-        The server counts as up when `probe`, a query of a table, has run; two fifths of its memory are a query's.
+        The server counts as up when `probe`, a query of a table, has run. Two fifths of its memory are a
+        query's.
         """
         self._server = server
         self._probe = probe

@@ -16,7 +16,8 @@ def test_a_view_has_the_tables_columns_in_their_order_and_types() -> None:
     current, gaps, history = definitions("shop", "it's", columns, {"total": "decimal(38, 2)"})
     assert (current.name, gaps.name, history.name) == ("current_shop", "gaps_shop", "history_shop")
     for view in (current, history):
-        shown = [line.strip(" ,") for line in view.select.splitlines() if ' AS "' in line and '"#' not in line]
+        lines = [line.strip(" ,") for line in view.select.splitlines()]
+        shown = [line for line in lines if ' AS "' in line and '"#' not in line]
         assert shown == [
             'try_cast("total" AS decimal(38, 2)) AS "total"',
             '"order" AS "order"',
