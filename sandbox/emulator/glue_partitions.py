@@ -1,9 +1,12 @@
-"""UpdatePartition, which MiniStack lacks, and no partition without a table.
+"""UpdatePartition, which MiniStack lacks, GetPartitions by segments and pages, no partition without a table.
 
 AWS facts (Glue API reference)
 - UpdatePartition replaces the partition of `PartitionValueList` by `PartitionInput`, whose values may not be
   those of another one; there is no condition on what it replaces ("UpdatePartition").
 - Both it and CreatePartition answer EntityNotFoundException for a table that is not there.
+- GetPartitions gives each partition in one of `Segment.TotalSegments` segments, at most 1000 a page, and
+  without its columns where `ExcludeColumnSchema` is set ("GetPartitions"). `Expression` is not evaluated
+  here: whoever sends one gets more than asked for. Trino reads a table's partitions in segments at once.
 """
 
 import json
@@ -14,8 +17,10 @@ from sandbox.emulator.glue_tables import complete
 from sandbox.emulator.seam import Seam
 
 CREATE_PARTITION = Seam("services.glue", "_create_partition", "568016195403192d")
+GET_PARTITIONS = Seam("services.glue", "_get_partitions", "fbb9b4ed7464a899")
 REQUESTS = Seam("services.glue", "_handle_request_sync", "23d06ad23cad5713")
-SEAMS = (CREATE_PARTITION, REQUESTS)
+SEAMS = (CREATE_PARTITION, GET_PARTITIONS, REQUESTS)
+_PAGE = 1_000
 
 Request = dict[str, Any]
 
@@ -55,10 +60,30 @@ def install() -> None:
         glue._partitions[key] = [replaced if one is found else one for one in partitions]
         return json_response({})
 
+    def get_partitions(data: Request) -> Any:
+        key = table_of(data)
+        if key not in glue._tables:
+            return missing(f"Table {data.get('TableName')}")
+        segment = data.get("Segment") or {}
+        number, total = int(segment.get("SegmentNumber", 0)), int(segment.get("TotalSegments", 1))
+        found = (glue._partitions.get(key) or [])[number::total]
+        start = int(data.get("NextToken") or 0)
+        end = start + min(int(data.get("MaxResults") or _PAGE), _PAGE)
+        page = [_without_columns(one) if data.get("ExcludeColumnSchema") else one for one in found[start:end]]
+        more = {"NextToken": str(end)} if end < len(found) else {}
+        return json_response({"Partitions": page, **more})
+
     def handle(method: str, path: str, headers: dict[str, str], body: bytes, query: Any) -> Any:
         if headers.get("x-amz-target", "").endswith(".UpdatePartition"):
             return update_partition(json.loads(body or b"{}"))
         return requests(method, path, headers, body, query)
 
     CREATE_PARTITION.replace(create_partition)
+    GET_PARTITIONS.replace(get_partitions)
     REQUESTS.replace(handle)
+
+
+def _without_columns(partition: Request) -> Request:
+    descriptor = partition.get("StorageDescriptor") or {}
+    kept = {name: value for name, value in descriptor.items() if name != "Columns"}
+    return {**partition, "StorageDescriptor": kept}

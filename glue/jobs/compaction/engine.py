@@ -62,20 +62,15 @@ class _SparkDay:
     def __init__(self, frame: Any, columns: Sequence[str], files: int) -> None:
         self._frame, self._columns, self._files = frame, columns, files
 
-    def _changes(self) -> Any:
-        return self._frame.where("change_type IS NOT NULL").drop(UNDECLARED)
-
     def content(self) -> Raw:
-        from pyspark.sql import functions as f  # noqa: PLC0415  the rest of the package runs without Spark
-
-        lost = self._frame.where("change_type IS NULL").count()
-        names = self._frame.select(f.col(f"`{UNDECLARED}`")).where(f"`{UNDECLARED}` IS NOT NULL")
-        found = frozenset(name for row in names.distinct().collect() for name in row[0].split(","))
-        return Raw(_content(self._changes(), self._columns), lost, found)
+        """One pass over the kept rows."""
+        lines, found, names = _summed(self._frame, self._columns, UNDECLARED)
+        undeclared = frozenset(name for text in names for name in text.split(","))
+        return Raw(found, lines - found.rows, undeclared)
 
     def write(self, location: str) -> None:
         order = ["change_key", "change_time", "change_sequence", "change_id"]  # one item's rows lie together
-        changes = self._changes()
+        changes = self._frame.where("change_type IS NOT NULL").drop(UNDECLARED)
         spread = changes.coalesce(1) if self._files == 1 else changes.repartitionByRange(self._files, *order)
         ordered = spread.sortWithinPartitions(*order)
         ordered.write.mode("errorifexists").option("compression", "zstd").parquet(location)
@@ -122,7 +117,9 @@ class SparkEngine:
 
     def written(self, location: str, columns: Sequence[str]) -> Content:
         """Count and digest of what the folder's Parquet objects hold."""
-        return _content(self._session.read.schema(_schema(columns)).parquet(location), columns)
+        frame = self._session.read.schema(_schema(columns)).parquet(location)
+        lines, found, _ = _summed(frame, columns)
+        return Content(lines, found.digest)  # a row that is no change is one too many
 
 
 def _schema(columns: Sequence[str]) -> Any:
@@ -131,20 +128,24 @@ def _schema(columns: Sequence[str]) -> Any:
     return StructType([StructField(name, StringType()) for name in columns])
 
 
-def _content(frame: Any, columns: Sequence[str]) -> Content:
-    """Count and digest: the sum, part by part, of the SHA-256 of every row's JSON text.
+def _summed(frame: Any, columns: Sequence[str], listed: str = "") -> tuple[int, Content, list[str]]:
+    """How many lines, count and digest of those that are changes, and the values of the column `listed`.
 
-    NULLs are left out of that text and names are in it, so a column added later leaves the digest as it is.
-    The sum counts a row that is there twice twice.
+    The digest is the sum, part by part, of the SHA-256 of every row's JSON text. NULLs are left out of that
+    text and names are in it, so a column added later leaves the digest as it is; a row that is there twice
+    counts twice.
     """
-    from pyspark.sql import functions as f  # noqa: PLC0415
+    from pyspark.sql import functions as f  # noqa: PLC0415  the rest of the package runs without Spark
 
     text = f.to_json(f.struct(*[f.col(f"`{name}`") for name in columns]))
-    hashed = frame.select(f.sha2(text, 256).alias("h"))
+    row = f.when(f.col("change_type").isNotNull(), f.sha2(text, 256))
+    extra = f.col(f"`{listed}`") if listed else f.lit(None).cast("string")
     parts = [
-        f.sum(f.conv(f.substring("h", 1 + 16 * part, _HASH_DIGITS), 16, 10).cast("decimal(20,0)"))
+        f.sum(f.conv(f.substring("row", 1 + 16 * part, _HASH_DIGITS), 16, 10).cast("decimal(20,0)"))
         for part in range(_HASH_PARTS)
     ]
-    count, *sums = hashed.agg(f.count("h"), *parts).collect()[0]
+    hashed = frame.select(row.alias("row"), extra.alias("extra"))
+    counts = (f.count(f.lit(1)), f.count("row"), f.collect_set("extra"))
+    lines, rows, names, *sums = hashed.agg(*counts, *parts).collect()[0]
     total = ":".join(str(int(one or 0)) for one in sums)
-    return Content(int(count), hashlib.sha256(total.encode()).hexdigest()[:32])
+    return int(lines), Content(int(rows), hashlib.sha256(total.encode()).hexdigest()[:32]), list(names)

@@ -1,0 +1,75 @@
+"""Partitions are replaced in one call, and read in pages and segments, as Glue does."""
+
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from sandbox.lifecycle import Sandbox
+
+pytestmark = pytest.mark.sandbox
+
+
+@pytest.fixture
+def table(emulator: Sandbox, unique: str) -> tuple[Any, dict[str, str]]:
+    """A Glue client, and database and name of a table partitioned by day."""
+    glue = emulator.session("consumer").client("glue")
+    glue.create_database(DatabaseInput={"Name": unique})
+    keys = [{"Name": "dt", "Type": "string"}]
+    glue.create_table(DatabaseName=unique, TableInput={"Name": "t", "PartitionKeys": keys})
+    return glue, {"DatabaseName": unique, "TableName": "t"}
+
+
+def partition(day: str, folder: str = "v1") -> dict[str, Any]:
+    """What CreatePartition and UpdatePartition take."""
+    columns = [{"Name": "a", "Type": "string"}]
+    return {
+        "Values": [day],
+        "StorageDescriptor": {"Columns": columns, "Location": f"s3://b/t/{day}/{folder}/"},
+        "Parameters": {"folder": folder},
+    }
+
+
+def test_an_update_replaces_the_whole_partition(table: tuple[Any, dict[str, str]]) -> None:
+    """Location and parameters change in one call; there is one partition, before and after."""
+    glue, where = table
+    glue.create_partition(**where, PartitionInput=partition("1"))
+    made = glue.get_partition(**where, PartitionValues=["1"])["Partition"]["CreationTime"]
+    glue.update_partition(**where, PartitionValueList=["1"], PartitionInput=partition("1", "v2"))
+    (found,) = glue.get_partitions(**where)["Partitions"]
+    assert found["StorageDescriptor"]["Location"] == "s3://b/t/1/v2/"
+    assert (found["Parameters"], found["CreationTime"]) == ({"folder": "v2"}, made)
+
+
+def test_what_is_not_there_is_not_updated(table: tuple[Any, dict[str, str]]) -> None:
+    """Neither call makes up a table, nor the update a partition, nor two of one value."""
+    glue, where = table
+    refused = glue.exceptions.EntityNotFoundException
+    with pytest.raises(refused):
+        glue.update_partition(**where, PartitionValueList=["1"], PartitionInput=partition("1"))
+    for call in (glue.create_partition, glue.update_partition):
+        more = {} if call == glue.create_partition else {"PartitionValueList": ["1"]}
+        with pytest.raises(refused):
+            call(**{**where, "TableName": "u"}, PartitionInput=partition("1"), **more)
+    glue.create_partition(**where, PartitionInput=partition("1"))
+    glue.create_partition(**where, PartitionInput=partition("2"))
+    with pytest.raises(ClientError, match="AlreadyExists"):
+        glue.update_partition(**where, PartitionValueList=["1"], PartitionInput=partition("2"))
+
+
+def test_segments_and_pages_hold_every_partition_once(table: tuple[Any, dict[str, str]]) -> None:
+    """Readers at once see all of them, none twice; columns are left out on request."""
+    glue, where = table
+    days = [f"{number:02}" for number in range(13)]
+    glue.batch_create_partition(**where, PartitionInputList=[partition(day) for day in days])
+    segments = [{"SegmentNumber": number, "TotalSegments": 5} for number in range(5)]
+    found = [
+        one["Values"][0] for s in segments for one in glue.get_partitions(**where, Segment=s)["Partitions"]
+    ]
+    assert sorted(found) == days
+    pages = glue.get_paginator("get_partitions").paginate(
+        **where, ExcludeColumnSchema=True, PaginationConfig={"PageSize": 5}
+    )
+    paged = [one for page in pages for one in page["Partitions"]]
+    assert [one["Values"][0] for one in paged] == days
+    assert not any("Columns" in one["StorageDescriptor"] for one in paged)

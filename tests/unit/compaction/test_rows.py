@@ -1,0 +1,102 @@
+"""Lines to rows: the columns' texts, nothing for a line that is no change, names without a column."""
+
+import gzip
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from glue.jobs.compaction import openx
+from glue.jobs.compaction.rows import UnreadableObjectError, lines_of, rows_of
+from sandbox.athena import openx as with_orjson
+
+GOOD = b'{"change_type":"INSERT","pk":"a","n":1.50}'
+
+
+def rows(
+    *lines: bytes, columns: tuple[str, ...] = ("change_type", "pk", "n")
+) -> list[tuple[str | None, ...]]:
+    """The rows of an object with these lines."""
+    return list(rows_of("data/dt=2026-11-20/1", b"\n".join(lines), columns, set()))
+
+
+def test_a_change_is_its_columns_texts() -> None:
+    """By name whatever its case, absent ones None, numbers digit for digit."""
+    assert rows(b'{"CHANGE_TYPE":"REMOVE","n":1.50}') == [("REMOVE", None, "1.50", None)]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"",
+        b"garbage",
+        b"null",
+        b'{"change_type":"INSERTED"}',
+        b'{"pk":"a"}',
+        b'["INSERT"]',
+        b'{"change_type":"INSERT"',
+    ],
+)
+def test_a_line_that_is_no_change_is_nothing_and_costs_no_neighbour(line: bytes) -> None:
+    """Counted, and left out."""
+    assert rows(line, GOOD) == [(None, None, None, None), ("INSERT", "a", "1.50", None)]
+
+
+def test_names_without_a_column_are_given_once() -> None:
+    """Sorted, for whoever declares them later; what can be no column is not among them."""
+    line = b'{"change_type":"INSERT","z":1,"A":1,"a b":1}'
+    assert [row[-1] for row in rows(line, line, b'{"change_type":"INSERT","q":1}')] == ["a,z", None, "q"]
+    assert [row[-1] for row in rows(b'{"change_type":"other","w":1}')] == [None]
+
+
+def test_lines_end_as_athena_ends_them() -> None:
+    """`\\n`, `\\r\\n` or `\\r`; a byte order mark at the start is skipped."""
+    assert lines_of("x", b"\xef\xbb\xbfa\nb\r\nc\rd") == [b"a", b"b", b"c", b"d"]
+    assert lines_of("x.gz", gzip.compress(b"a\n") + gzip.compress(b"\nb\n")) == [b"a", b"", b"b"]
+
+
+@pytest.mark.parametrize("body", [gzip.compress(b"a" * 1_000)[:20], b"no gzip", b"\x1f\x8b"])
+def test_a_cut_off_object_is_named(body: bytes) -> None:
+    """With what to do; nothing of it is a row."""
+    with pytest.raises(UnreadableObjectError, match=r"^data/x\.gz is not whole .*Next: "):
+        lines_of("data/x.gz", body)
+
+
+def test_another_compression_is_refused() -> None:
+    """Athena would read it, this job does not."""
+    with pytest.raises(UnreadableObjectError, match="not compressed with gzip"):
+        lines_of("data/x.bz2", b"")
+
+
+texts = st.text(max_size=6)
+leaves = st.none() | st.booleans() | st.integers() | st.floats() | texts
+values = st.recursive(
+    leaves,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3),
+    max_leaves=8,
+)
+lines = st.one_of(
+    values.map(lambda value: json.dumps(value).encode()),
+    st.binary(max_size=20).map(lambda inner: b'{"a":' + inner + b"}"),
+    st.text(alphabet="{}[]\":,\\u0d8a1e+-. \t/#*'=;tn", max_size=30).map(
+        lambda inner: f'{{"a":{inner}'.encode()
+    ),
+)
+
+
+def shown(reader: object, line: bytes) -> object:
+    """A line's columns as text, by one of the two readers."""
+    try:
+        found = reader.read_line(line)  # type: ignore[attr-defined]
+    except openx.InvalidJsonError:
+        return "malformed"
+    if isinstance(found, dict):
+        return {name: openx.text_of(value) for name, value in found.items()}
+    return [openx.text_of(value) for value in found] if isinstance(found, list) else found
+
+
+@given(lines)
+def test_the_job_reads_a_line_as_the_sandbox_does(line: bytes) -> None:
+    """With the standard library alone, and with orjson in front: the same texts."""
+    assert shown(openx, line) == shown(with_orjson, line)
