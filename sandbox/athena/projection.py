@@ -73,7 +73,7 @@ def _values(name: str, parameters: dict[str, str], now: dt.datetime) -> list[str
 
     kind = property_of("type").lower()
     if kind == "enum":
-        return [value.strip() for value in property_of("values").split(",")]
+        return property_of("values").split(",")  # a blank is part of the value, as the guide says
     if kind == "integer":
         low, high = (int(part) for part in property_of("range").split(","))
         digits = int(property_of("digits", "0"))

@@ -8,6 +8,7 @@ from sandbox.athena.statements import kind_of, with_parameters
 from tests.sql import cases
 from tests.sql.answers import answer, lake_of
 from tests.sql.lake import Lake
+from transform_lambda.flatten import METADATA_COLUMNS
 
 FOLDERS = cases.folders()
 QUERIES = sorted(cases.QUERIES.glob("*.sql"))
@@ -42,6 +43,45 @@ def test_named_query_is_one_documented_statement(path: cases.Path) -> None:
     assert kind_of(text).substatement == "SELECT"
     assert text.endswith("\n")
     assert ";" not in text[head.end() :]
+
+
+def test_every_kind_of_drift_is_put_to_every_query_and_view() -> None:
+    """Drift never breaks a query: each kind has an answer of every query over rows and of every view."""
+    rows = {path.stem for path in QUERIES if "FROM errors" not in path.read_text(encoding="utf-8")}
+    asked = {
+        folder.name: {one.name for one in cases.load(folder).statements if one.expected}
+        for folder in FOLDERS
+        if (folder / "answers.yaml").exists()
+    }
+    assert len(asked) >= 13
+    for name, statements in asked.items():
+        assert rows | {"current", "history", "gaps"} <= statements, name
+
+
+def test_only_a_broken_gzip_fails_a_query() -> None:
+    """What the lake cannot help is named so; nothing else may fail, not even in the sandbox."""
+    failing = {
+        folder.name
+        for folder in FOLDERS
+        for one in cases.load(folder).statements
+        if one.expected.startswith("fails: ")
+    }
+    assert failing == {"a-broken-gzip-fails-until-it-is-left-out", "text-named-gz-fails-until-it-is-left-out"}
+
+
+@pytest.mark.parametrize("path", QUERIES, ids=lambda path: path.stem)
+def test_named_query_tells_our_rows_from_foreign_lines(path: cases.Path) -> None:
+    """A foreign line is no change: a query names the types, or the one it asks for, or counts the rest."""
+    text = path.read_text(encoding="utf-8")
+    guard = "IN ('INSERT', 'MODIFY', 'REMOVE', 'SNAPSHOT')"
+    assert guard in text or "change_type = 'REMOVE'" in text or "FROM errors" in text
+
+
+def test_new_columns_are_those_that_are_no_metadata() -> None:
+    """The query leaves out exactly the names every row has."""
+    text = (cases.QUERIES / "columns-that-appeared.sql").read_text(encoding="utf-8")
+    (listed,) = re.findall(r"NOT lower\(name\) IN \(([^)]+)\)", text)
+    assert re.findall(r"'(\w+)'", listed) == list(METADATA_COLUMNS)
 
 
 @pytest.mark.parametrize("path", QUERIES, ids=lambda path: path.stem)

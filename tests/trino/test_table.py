@@ -171,6 +171,44 @@ def test_lines_end_as_in_hadoop(both: Both, lake: Lake) -> None:
     assert rows == [["alone"], ["first"], ["last"], ["second"], [None], [None], [None]]
 
 
+def test_a_line_reads_whole_as_text(both: Both, lake: Lake) -> None:
+    """`change_lines` shows every line, whatever it is; byte 1 ends one, which no row of ours has."""
+    root = lake.declare("texts", first_day=DAY, like="change_lines")
+    lines = [
+        b'{"a": 1, "b": [1,2]}',
+        b"",
+        b"a,b\tc;d|e",
+        b"\\N",
+        b'"\\"',
+        b"\xff\xfe",
+        b"left\x01out",
+        "漢字 😀".encode(),
+    ]
+    lake.put(lines, DAY, root=root)
+    rows = both.ask("SELECT line FROM texts ORDER BY line")
+    assert rows == [
+        [""],
+        ['"\\"'],
+        ["a,b\tc;d|e"],
+        ["left"],
+        ['{"a": 1, "b": [1,2]}'],
+        ["漢字 😀"],
+        ["\ufffd\ufffd"],
+        [None],
+    ]
+
+
+def test_errors_are_found_by_type_and_day(both: Both, lake: Lake) -> None:
+    """The types are listed, the days projected; a type that is not listed is not read."""
+    root = lake.declare("failures", first_day=DAY, like="errors")
+    for kind in ("processing-failed", "activePartitionExceeded", "splunk-failed"):
+        lake.put([f'{{"ErrorCode":"{kind}"}}'], DAY, "ddb-lake-1", f"{root}/{kind}")
+    rows = both.ask("SELECT error_type, dt, errorcode FROM failures ORDER BY error_type")
+    assert rows == [[kind, DAY, kind] for kind in ("activePartitionExceeded", "processing-failed")]
+    where = f"error_type = 'processing-failed' AND dt = '{DAY}'"
+    assert both.ask(f"SELECT errorcode FROM failures WHERE {where}") == [["processing-failed"]]
+
+
 def test_path_names_the_object_of_a_row(both: Both, objects: Lake) -> None:
     """`"$path"` is the S3 address, so a row leads to its object."""
     rows = both.ask("""SELECT "$path" FROM objects WHERE pk = 'nested'""")

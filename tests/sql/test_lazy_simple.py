@@ -1,0 +1,58 @@
+"""Delimited text, line by line. Rules: Trino, `line.simple`, which tests/trino/test_table.py asks."""
+
+import pytest
+
+from sandbox.athena.errors import UnsupportedError
+from sandbox.athena.hive_types import parse_type
+from sandbox.athena.lazy_simple import parse_fields
+from tests.sql.lake import Lake
+
+STRING = parse_type("string")
+
+
+def fields(lines: list[bytes], properties: dict[str, str], count: int = 2) -> list[tuple[str | None, ...]]:
+    """Every column of the lines of a table of `count` text columns."""
+    types = {f"c{number}": STRING for number in range(count)}
+    columns = parse_fields(lines, types, list(types), properties)
+    return list(zip(*(column.to_pylist() for column in columns.values()), strict=True))
+
+
+@pytest.mark.parametrize(
+    ("properties", "delimiter"),
+    [
+        ({}, b"\x01"),
+        ({"serialization.format": "1"}, b"\x01"),
+        ({"serialization.format": ","}, b","),
+        ({"serialization.format": "1", "field.delim": "|"}, b"|"),
+        ({"field.delim": "9"}, b"\t"),
+    ],
+)
+def test_delimiter_is_the_one_named(properties: dict[str, str], delimiter: bytes) -> None:
+    """`field.delim` before `serialization.format`; a number names a byte; without either it is byte 1."""
+    assert fields([b"a" + delimiter + b"b"], properties) == [("a", "b")]
+
+
+def test_fields_go_by_position() -> None:
+    """What is absent or marked is NULL, what is too much is left out, an empty field is an empty text."""
+    lines = [b"a", b"", b"\\N,", b"a,b,c", b"\xff,b"]
+    expected = [("a", None), ("", None), (None, ""), ("a", "b"), ("\ufffd", "b")]
+    assert fields(lines, {"field.delim": ","}) == expected
+
+
+@pytest.mark.parametrize("property_", ["escape.delim", "serialization.null.format", "skip.header.line.count"])
+def test_what_is_not_read_is_refused(property_: str) -> None:
+    """No wrong answer for a table of another kind."""
+    with pytest.raises(UnsupportedError, match=property_):
+        fields([b"a"], {property_: "1"})
+    with pytest.raises(UnsupportedError, match="typed columns"):
+        parse_fields([b"1"], {"n": parse_type("int")}, ["n"], {})
+
+
+def test_lines_are_whole_texts() -> None:
+    """`change_lines` shows a line as it was written, also of an object already read as rows."""
+    lake = Lake(("pk",), ("change_lines",))
+    lines = ['{"change_id": "1", "pk": "a"}', "not JSON, with, commas", "[null,2]"]
+    lake.put(*lines)
+    assert lake.ask("SELECT change_id FROM changes") == [["1"], [None], [None]]
+    assert lake.ask("SELECT line FROM change_lines") == [[line] for line in lines]
+    assert lake.ask("SELECT count(*) FROM change_lines") == [["3"]]
