@@ -60,6 +60,11 @@ class CompactedLake(Lake):
         found: list[TextRow] = self.query(self.rows_sql(table, days))[1]
         return sorted((tuple(row) for row in found), key=repr)
 
+    def stored_bytes(self, prefix: str) -> int:
+        """Bytes of the objects under a prefix."""
+        pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=prefix)
+        return sum(one["Size"] for page in pages for one in page.get("Contents") or [])
+
     def remove_day(self, day: str) -> None:
         """Delete the raw objects of a day."""
         for one in self._s3.list_objects_v2(Bucket=self.bucket, Prefix=f"data/dt={day}/")["Contents"]:

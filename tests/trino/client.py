@@ -6,7 +6,7 @@ Protocol: Trino documentation, "Trino client REST API": POST the statement, then
 import json
 import time
 import urllib.request
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 CATALOG = "awsdatacatalog"  # Athena's name for the Glue catalog; views name it
@@ -39,11 +39,12 @@ def _trace(error: dict[str, Any]) -> str:
 
 @dataclass(frozen=True)
 class Result:
-    """A statement's answer: column names, their Trino types, and rows of JSON values."""
+    """A statement's answer: column names, their Trino types, rows of JSON values, Trino's own counters."""
 
     columns: list[str]
     types: list[str]
     rows: list[list[Any]]
+    stats: dict[str, Any] = field(default_factory=dict)
 
     def dicts(self) -> list[dict[str, Any]]:
         """The rows by column name."""
@@ -71,7 +72,8 @@ class Client:
         if error := page.get("error"):
             raise TrinoError(error["errorName"], error["message"] + _trace(error))
         columns = columns or []
-        return Result([column["name"] for column in columns], [column["type"] for column in columns], rows)
+        names, types = [column["name"] for column in columns], [column["type"] for column in columns]
+        return Result(names, types, rows, page.get("stats") or {})
 
     def _call(self, address: str, body: str | None, schema: str, method: str | None = None) -> dict[str, Any]:
         headers = {**_HEADERS, "X-Trino-Schema": schema}

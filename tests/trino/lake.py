@@ -30,6 +30,7 @@ class Lake:
         self._s3, self.glue = session.client("s3"), session.client("glue")
         self._athena = session.client("athena")
         self._workgroup = sandbox.outputs["WorkgroupName"]
+        self.scanned_bytes = 0  # by the last query, in Athena's count
 
     def put(
         self, lines: Iterable[str | bytes], day: str, name: str = "ddb-lake-1.gz", root: str = "data"
@@ -127,8 +128,10 @@ class Lake:
             raise AthenaError(f"SYNTAX_ERROR: {error.response['Error']['Message']}") from error
         deadline = time.monotonic() + _QUERY_SECONDS
         while True:
-            status = self._athena.get_query_execution(QueryExecutionId=started)["QueryExecution"]["Status"]
+            execution = self._athena.get_query_execution(QueryExecutionId=started)["QueryExecution"]
+            status = execution["Status"]
             if status["State"] == "SUCCEEDED":
+                self.scanned_bytes = int(execution["Statistics"]["DataScannedInBytes"])
                 break
             if status["State"] in ("FAILED", "CANCELLED"):
                 raise AthenaError(status.get("StateChangeReason", status["State"]))

@@ -39,8 +39,8 @@ from .days import (
 from .engine import Engine, Raw, SparkEngine
 from .storage import Folder, Storage
 
-# Days in a row that failed for no reason of their own: what ails them ails the others too.
-_GIVE_UP_AFTER = 3
+_TOLD = 10  # failures that the error names; the log has them all
+# What a worker says of an object, in the middle of a Java stack trace.
 _OWN_REASON = re.compile(r"(?:UnreadableObjectError|UnreadableNameError): (.+)")
 
 
@@ -90,25 +90,22 @@ def run(ports: Ports, settings: Settings) -> int:
     registered = ports.catalog.registered()
     days = _candidates(ports, settings, registered, _first_day(source))
     ports.say(f"{len(days)} closed days to look at, {len(registered)} compacted before")
-    switched, failures, in_a_row = 0, list[str](), 0
+    switched, failures = 0, list[str]()
     for day in days:
         try:
             switched += _compact(ports, settings, day, registered.get(day), columns)
-            in_a_row = 0
         except Exception as error:  # noqa: BLE001  one day's trouble is not the next one's; all of it is raised below
             own = _OWN_REASON.search(f"{type(error).__name__}: {error}")  # Spark wraps what a worker raised
             failures.append(f"{day}: {own[1] if own else _shortened(error)}")
             ports.say(f"{failures[-1]}; the day stays as it was")
-            in_a_row = 0 if own else in_a_row + 1
-            if in_a_row == _GIVE_UP_AFTER:
-                break
     try:
         _clean(ports, settings)
     except Exception as error:  # noqa: BLE001  as above: what was switched stays switched
         failures.append(f"old versions: {_shortened(error)}")
     ports.say(f"{switched} days switched, {len(failures)} failures")
     if failures:
-        raise JobError("; ".join(failures))
+        more = [f"and {len(failures) - _TOLD} more"] if len(failures) > _TOLD else []
+        raise JobError("; ".join([*failures[:_TOLD], *more]))
     return switched
 
 

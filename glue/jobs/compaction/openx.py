@@ -228,8 +228,8 @@ def canonical(literal: str) -> str:
     try:
         number = Decimal(literal)
     except InvalidOperation:
-        return literal
-    return str(number) if number.is_finite() else literal
+        return str(literal)
+    return str(number) if number.is_finite() else str(literal)  # never a Literal: Spark knows no such text
 
 
 def whole_number(text: str) -> int:

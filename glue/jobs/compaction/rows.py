@@ -10,7 +10,7 @@ from .openx import InvalidJsonError, read_line, text_of
 # The guard of every query in athena/: a line with another change type is no change of ours.
 CHANGE_TYPES = frozenset(("INSERT", "MODIFY", "REMOVE", "SNAPSHOT"))
 _NAME = re.compile(r"[a-z0-9_]{1,255}")  # what the catalog function declares, catalog_lambda/columns.py
-_OTHER_COMPRESSION = (".bz2", ".zst", ".snappy", ".lz4", ".lzo", ".deflate", ".zip")
+_OTHER_COMPRESSION = (".bz2", ".zst", ".snappy", ".lz4", ".lzo", ".deflate")
 
 Row = tuple[str | None, ...]
 
