@@ -43,8 +43,9 @@ PRICES = {
 
 CRAWLER_DPUS = 2  # [unverified] no AWS page states what a crawler uses
 CRAWLER_HOURS = 10 / 60
+COMPACTION_DPUS = 2  # the option stack's default, two G.1X workers of one DPU each
 KEYS = 2
-ALARMS = 8  # one more with partitions
+ALARMS = 8  # one more with partitions, one more with compaction
 FUNCTION_GB_SECONDS_PER_MILLION = 60.0  # 30,000 changes a second in 1,769 MB: benchmarks/, not seen on Lambda
 
 
@@ -62,6 +63,7 @@ class Workload:
     crawls_a_month: float = 30.0
     gb_queried: float = 10.0
     partition_by: str = "delivery"  # or "event", which Firehose bills as dynamic partitioning
+    compaction_minutes_a_day: float = 0.0  # of the option stack's job: 0 without it
 
     def __post_init__(self) -> None:
         if self.partition_by not in ("delivery", "event"):
@@ -91,10 +93,17 @@ def monthly(load: Workload) -> dict[str, float]:
         "S3 requests and a month of rows": _objects(load) / 1000 * PRICES["s3_thousand_puts"]
         + load.changes * load.row_compressed_kb * 1024 / GIB * PRICES["s3_gb_month"],
         "Glue crawler": load.crawls_a_month * CRAWLER_DPUS * CRAWLER_HOURS * PRICES["glue_dpu_hour"],
+        "Glue compaction job": load.compaction_minutes_a_day
+        / 60
+        * HOURS
+        / 24
+        * COMPACTION_DPUS
+        * PRICES["glue_dpu_hour"],
         "Athena": load.gb_queried / 1024 * PRICES["athena_tb_scanned"],
         "KMS keys and requests": KEYS * PRICES["kms_key_month"]
         + _objects(load) / 10_000 * PRICES["kms_ten_thousand_requests"],
-        "CloudWatch alarms": (ALARMS + (load.partition_by == "event")) * PRICES["alarm_month"],
+        "CloudWatch alarms": (ALARMS + (load.partition_by == "event") + (load.compaction_minutes_a_day > 0))
+        * PRICES["alarm_month"],
     }
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from scripts.template import parse
+from scripts.template import parse, shipped
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "operations.md"
@@ -18,8 +18,8 @@ REGION = re.compile(r"(<!-- alarms:.*?-->\n).*?(<!-- end of alarms -->)", re.DOT
 def table() -> str:
     """One line an alarm: its stack, its logical id, its description."""
     lines = ["| stack | alarm | what it says |", "|---|---|---|"]
-    for stack in ("producer", "consumer"):
-        resources = parse((ROOT / "templates" / f"{stack}.yaml").read_text())["Resources"]
+    for stack in ("producer", "consumer", "columnar"):
+        resources = parse(shipped(stack).read_text())["Resources"]
         lines += [
             f"| {stack} | `{name}` | {resource['Properties']['AlarmDescription'].strip()} |"
             for name, resource in resources.items()

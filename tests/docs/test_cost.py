@@ -52,6 +52,7 @@ def test_an_idle_pipeline_costs_its_standing_parts_only() -> None:
         "Firehose",
         "Transform function",
         "S3 requests and a month of rows",
+        "Glue compaction job",
     }
 
 
@@ -85,6 +86,14 @@ def test_partitions_by_event_are_billed_on_top() -> None:
     objects = 730 * 60
     assert dated["Firehose"] == pytest.approx(plain["Firehose"] + gigabytes * 0.020 + objects / 1000 * 0.005)
     assert {name for name in plain if dated[name] != plain[name]} == {"Firehose", "CloudWatch alarms"}
+
+
+def test_compaction_costs_its_minutes_and_an_alarm() -> None:
+    """Two DPU by the second (Glue pricing page); five minutes a night are what docs/columnar.md says."""
+    plain, compacted = (monthly(Workload(compaction_minutes_a_day=minutes)) for minutes in (0, 5))
+    assert compacted["Glue compaction job"] == pytest.approx(2.23, abs=0.01)
+    changed = {name for name in plain if compacted[name] != plain[name]}
+    assert changed == {"Glue compaction job", "CloudWatch alarms"}
 
 
 def test_an_unknown_day_is_refused() -> None:
