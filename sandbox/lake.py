@@ -67,7 +67,7 @@ class Lake:
 
 
 def find_lakes(sandbox: Sandbox, buckets: set[str]) -> dict[str, Lake]:
-    """The declared table of each bucket, in whichever account it stands; crawled tables do not count."""
+    """The declared table of each bucket, in whichever account; crawled and compacted ones do not count."""
     found: dict[str, Lake] = {}
     for account in sandbox.accounts.values():
         session = sandbox.root(account)
@@ -86,8 +86,9 @@ def _declared(glue: Any, database: str, buckets: set[str]) -> Iterator[tuple[str
             location = (table.get("StorageDescriptor") or {}).get("Location") or ""
             bucket = location.removeprefix("s3://").split("/", 1)[0]
             names = {column["Name"] for column in (table.get("StorageDescriptor") or {}).get("Columns") or []}
-            crawled = (table.get("Parameters") or {}).get("UPDATED_BY_CRAWLER")
-            if bucket in buckets and not crawled and names >= set(METADATA_COLUMNS):
+            said = table.get("Parameters") or {}
+            copied = "UPDATED_BY_CRAWLER" in said or said.get("classification") == "parquet"
+            if bucket in buckets and not copied and names >= set(METADATA_COLUMNS):
                 yield bucket, table
 
 

@@ -78,6 +78,10 @@ class Stack:
         return command
 
 
+# The option stack of compacted days, beside the consumer stack.
+COLUMNAR = Stack("columnar", "consumer", outputs_of=(STACK_NAMES["consumer"], "consumer"))
+
+
 def plan_stacks(
     *,
     single_account: bool,

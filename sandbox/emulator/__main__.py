@@ -23,6 +23,7 @@ INSTALLED = (
     "sandbox.emulator.glue_tables",
     "sandbox.emulator.glue_versions",
     "sandbox.emulator.glue_partitions",
+    "sandbox.emulator.glue_jobs",
     "sandbox.emulator.event_targets",
     "sandbox.emulator.item_numbers",
     "sandbox.emulator.change_records",

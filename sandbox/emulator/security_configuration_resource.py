@@ -1,7 +1,8 @@
 """AWS::Glue::SecurityConfiguration, a type MiniStack does not know.
 
-AWS fact: both properties are create-only, so a change makes another one, and Ref is the name (CloudFormation
-template reference, "AWS::Glue::SecurityConfiguration").
+AWS facts: both properties are create-only, so a change makes another one, and Ref is the name (CloudFormation
+template reference, "AWS::Glue::SecurityConfiguration"); its `S3Encryptions` are the API's `S3Encryption`
+(Glue API reference, "EncryptionConfiguration").
 """
 
 from typing import Any
@@ -17,7 +18,10 @@ def _create(_: str, properties: Properties, __: str) -> Any:
     missing = [name for name in ("Name", "EncryptionConfiguration") if not properties.get(name)]
     if missing:
         raise ValueError(f"{KIND}: the property {missing[0]} is required")
-    call(glue._create_security_configuration, properties, KIND)
+    encryption = dict(properties["EncryptionConfiguration"])
+    if "S3Encryptions" in encryption:
+        encryption["S3Encryption"] = encryption.pop("S3Encryptions")
+    call(glue._create_security_configuration, {**properties, "EncryptionConfiguration": encryption}, KIND)
     return properties["Name"], {}
 
 

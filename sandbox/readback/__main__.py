@@ -11,7 +11,7 @@ from typing import Any
 from sandbox import accounts
 from sandbox.emulator.inspection import PATH
 from sandbox.errors import SandboxError
-from sandbox.lifecycle import Sandbox, plan_stacks
+from sandbox.lifecycle import COLUMNAR, Sandbox, plan_stacks
 from sandbox.processes import REPOSITORY
 from sandbox.readback import report
 from sandbox.readback.compare import Dropped, dropped
@@ -58,13 +58,12 @@ def read_back(sandbox: Sandbox) -> list[Dropped]:
 def launch_everything(sandbox: Sandbox) -> None:
     """Launch the shipped templates with every option."""
     sandbox.session("consumer").client("s3").create_bucket(Bucket=LOG_BUCKET)
-    sandbox.launch(
-        plan_stacks(
-            single_account=False,
-            producer_parameters=PRODUCER_PARAMETERS,
-            consumer_parameters=CONSUMER_PARAMETERS,
-        )
+    stacks = plan_stacks(
+        single_account=False,
+        producer_parameters=PRODUCER_PARAMETERS,
+        consumer_parameters=CONSUMER_PARAMETERS,
     )
+    sandbox.launch([*stacks, COLUMNAR])
 
 
 def observe() -> list[Dropped]:

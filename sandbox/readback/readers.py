@@ -148,6 +148,22 @@ def glue_crawler(session: boto3.Session, name: str, _: Properties) -> Properties
     }
 
 
+def glue_job(session: boto3.Session, name: str, _: Properties) -> Properties:
+    """AWS::Glue::Job"""
+    glue = session.client("glue")
+    arn = f"arn:aws:glue:{session.region_name}:{_account(session)}:job/{name}"
+    return {**glue.get_job(JobName=name)["Job"], "Tags": glue.get_tags(ResourceArn=arn)["Tags"]}
+
+
+def glue_trigger(session: boto3.Session, name: str, _: Properties) -> Properties:
+    """AWS::Glue::Trigger"""
+    glue = session.client("glue")
+    found: Properties = dict(glue.get_trigger(Name=name)["Trigger"])
+    arn = f"arn:aws:glue:{session.region_name}:{_account(session)}:trigger/{name}"
+    started = found["State"] in {"ACTIVATED", "ACTIVATING"}
+    return {**found, "StartOnCreation": started, "Tags": glue.get_tags(ResourceArn=arn)["Tags"]}
+
+
 def _account(session: boto3.Session) -> str:
     return str(session.client("sts").get_caller_identity()["Account"])
 
@@ -505,8 +521,10 @@ READERS: dict[str, Reader] = {
     "AWS::Events::Rule": events_rule,
     "AWS::Glue::Crawler": glue_crawler,
     "AWS::Glue::Database": glue_database,
+    "AWS::Glue::Job": glue_job,
     "AWS::Glue::SecurityConfiguration": security_configuration,
     "AWS::Glue::Table": glue_table,
+    "AWS::Glue::Trigger": glue_trigger,
     "AWS::IAM::ManagedPolicy": iam_managed_policy,
     "AWS::IAM::Policy": iam_policy,
     "AWS::IAM::Role": iam_role,

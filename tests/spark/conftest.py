@@ -17,10 +17,10 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.lifecycle import Sandbox, plan_stacks
+from sandbox.lifecycle import COLUMNAR, Sandbox, plan_stacks
 from tests.spark import assembly
 from tests.spark.compacted import CompactedLake
-from tests.spark.deployed import COLUMNAR, DeployedJob
+from tests.spark.deployed import DeployedJob
 from tests.trino import assembly as trino_assembly
 from tests.trino.engines import Both
 from tests.trino.server import Trino

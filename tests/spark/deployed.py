@@ -16,13 +16,11 @@ from cryptography.hazmat.primitives.serialization import BestAvailableEncryption
 from cryptography.x509 import load_pem_x509_certificate
 
 from sandbox import accounts
-from sandbox.lifecycle import Sandbox, Stack
+from sandbox.lifecycle import Sandbox
 from tests.spark.assembly import HERE, Spark
 
 _TRUST_PASSWORD = "not-a-secret"  # a trust store holds no secret, but must have a password
 _STOP_SECONDS = 20.0
-
-COLUMNAR = Stack("columnar", "consumer", outputs_of=("ddb-lake-consumer", "consumer"))
 
 
 class JobEndedError(Exception):

@@ -19,10 +19,10 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.records import change_records, firehose_event
-from sandbox.lifecycle import Sandbox, plan_stacks
+from sandbox.lifecycle import COLUMNAR, Sandbox, plan_stacks
 from tests.spark import assembly
 from tests.spark.compacted import COMPACTED, CompactedLake
-from tests.spark.deployed import COLUMNAR, DeployedJob
+from tests.spark.deployed import DeployedJob
 from tests.trino import assembly as trino_assembly
 from tests.trino.engines import with_parameters
 from tests.trino.server import Trino

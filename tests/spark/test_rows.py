@@ -217,7 +217,7 @@ def test_an_attribute_that_becomes_a_column_is_read_back(
 
 
 def test_a_json_array_is_no_row(lake: CompactedLake, job: DeployedJob, both: Both, days: Days) -> None:
-    """In `changes` it fills the columns a statement names, by position, and may pass for a change; not here."""
+    """In `changes` it fills the columns a statement names, by position, so it may pass for a change."""
     (day,) = days(1)
     lake.put([b'["INSERT","INSERT"]', *item_lines({"pk": {"S": "a"}})], day)
     job.run()

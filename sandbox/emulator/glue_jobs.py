@@ -1,0 +1,49 @@
+"""A Glue job keeps its execution property and class, which MiniStack drops.
+
+AWS fact: GetJob answers the `ExecutionProperty` (`MaxConcurrentRuns`, 1 by default) and the `ExecutionClass`
+of a job (Glue API reference, "Job"); a property that CloudFormation no longer names goes back to its default
+(CloudFormation template reference, "AWS::Glue::Job").
+"""
+
+from typing import Any
+
+from sandbox.emulator.seam import Seam
+
+CREATE_JOB = Seam("services.glue", "_create_job", "a6e2c6ef3e8ee2a3")
+UPDATE_JOB = Seam("services.glue", "_update_job", "e31cf7aa93c708fa")
+JOB_FIELDS = Seam("services.cloudformation.provisioners", "_glue_job_fields", "7921dc98654e9749")
+SEAMS = (CREATE_JOB, UPDATE_JOB, JOB_FIELDS)
+
+Request = dict[str, Any]
+_DEFAULTS = {"ExecutionProperty": {"MaxConcurrentRuns": 1}, "ExecutionClass": "STANDARD"}
+
+
+def install() -> None:
+    """Keep both, through the API and through CloudFormation alike."""
+    from ministack.services import glue  # noqa: PLC0415  importing it starts its state
+
+    create, update, fields = CREATE_JOB.check(), UPDATE_JOB.check(), JOB_FIELDS.check()
+
+    def create_job(data: Request) -> Any:
+        answer = create(data)
+        if answer[0] == 200:
+            glue._jobs[data["Name"]].update(
+                {name: data.get(name) or value for name, value in _DEFAULTS.items()}
+            )
+        return answer
+
+    def update_job(data: Request) -> Any:
+        answer = update(data)
+        if answer[0] == 200:
+            wanted = data.get("JobUpdate") or {}
+            given = {name: wanted[name] for name in _DEFAULTS if wanted.get(name)}
+            glue._jobs[data["JobName"]].update(given)
+        return answer
+
+    CREATE_JOB.replace(create_job)
+    UPDATE_JOB.replace(update_job)
+    JOB_FIELDS.replace(
+        lambda properties: (
+            fields(properties) | {name: properties.get(name) or _DEFAULTS[name] for name in _DEFAULTS}
+        )
+    )

@@ -1,0 +1,47 @@
+"""A Glue job answers how often it may run at once, whoever made it."""
+
+import pytest
+
+from sandbox.lifecycle import Sandbox
+from tests.sandbox.stacks import Stacks
+
+pytestmark = pytest.mark.sandbox
+COMMAND = {"Name": "glueetl", "ScriptLocation": "s3://b/script.py"}
+ROLE = "arn:aws:iam::222222222222:role/r"
+
+
+def test_a_job_keeps_its_execution_property_and_class(emulator: Sandbox, unique: str) -> None:
+    """Through the API: the defaults, what was given, and what an update gave."""
+    glue = emulator.session("consumer").client("glue")
+    glue.create_job(Name=unique, Role=ROLE, Command=COMMAND)
+    found = glue.get_job(JobName=unique)["Job"]
+    assert (found["ExecutionProperty"], found["ExecutionClass"]) == ({"MaxConcurrentRuns": 1}, "STANDARD")
+    update = {"ExecutionProperty": {"MaxConcurrentRuns": 3}, "ExecutionClass": "FLEX"}
+    glue.update_job(JobName=unique, JobUpdate=update)
+    found = glue.get_job(JobName=unique)["Job"]
+    assert (found["ExecutionProperty"], found["ExecutionClass"]) == ({"MaxConcurrentRuns": 3}, "FLEX")
+
+
+def test_a_stack_gives_and_takes_them(emulator: Sandbox, unique: str) -> None:
+    """And a property that the template no longer names goes back to its default."""
+    stacks, glue = Stacks(emulator, "consumer"), emulator.session("consumer").client("glue")
+    job = {"Name": unique, "Role": ROLE, "Command": COMMAND, "ExecutionProperty": {"MaxConcurrentRuns": 2}}
+    stacks.create(unique, {"Job": {"Type": "AWS::Glue::Job", "Properties": job}})
+    assert glue.get_job(JobName=unique)["Job"]["ExecutionProperty"] == {"MaxConcurrentRuns": 2}
+    del job["ExecutionProperty"]
+    job["ExecutionClass"] = "FLEX"
+    stacks.update(unique, {"Job": {"Type": "AWS::Glue::Job", "Properties": job}})
+    found = glue.get_job(JobName=unique)["Job"]
+    assert (found["ExecutionProperty"], found["ExecutionClass"]) == ({"MaxConcurrentRuns": 1}, "FLEX")
+
+
+def test_a_security_configuration_keeps_what_encrypts_objects(emulator: Sandbox, unique: str) -> None:
+    """The template's `S3Encryptions` are the API's `S3Encryption`."""
+    encrypted = {"S3Encryptions": [{"S3EncryptionMode": "SSE-S3"}]}
+    properties = {"Name": unique, "EncryptionConfiguration": encrypted}
+    Stacks(emulator, "consumer").create(
+        unique, {"S": {"Type": "AWS::Glue::SecurityConfiguration", "Properties": properties}}
+    )
+    glue = emulator.session("consumer").client("glue")
+    found = glue.get_security_configuration(Name=unique)["SecurityConfiguration"]
+    assert found["EncryptionConfiguration"]["S3Encryption"] == encrypted["S3Encryptions"]
