@@ -267,3 +267,14 @@ def test_what_is_recorded_says_what_the_day_was_made_of(world: World) -> None:
     assert recorded["ddb_lake.switched"] == "2026-11-21T04:30:00+00:00"
     assert recorded["ddb_lake.run"] == "jr_1"
     assert len(recorded["ddb_lake.manifest"]) == 64
+
+
+def test_an_old_compacted_day_is_not_looked_at_again(world: World) -> None:
+    """One that never was compacted is, however old."""
+    old = "2026-02-01"
+    world.put(old, f"{old}/1.gz", "x")
+    world.run(checked_days=30)
+    world.put(old, f"{old}/2.gz", "late")
+    assert world.run(checked_days=30) == 0
+    assert world.run(checked_days=400) == 1
+    assert world.answered(old) == ["late", "x"]

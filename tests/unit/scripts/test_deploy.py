@@ -461,3 +461,61 @@ def test_an_artifact_that_is_named_is_not_built(
     assert aws["consumer"].parameters()["CatalogArtifactKey"] == "mine.zip"
     assert aws["consumer"].parameters()["ArtifactBucketName"] == "mine"
     assert aws["consumer"].s3.names() == []
+
+
+OPTION = """
+Parameters:
+  ArtifactBucketName: {Type: String}
+  JobScriptKey: {Type: String}
+  JobLibraryKey: {Type: String}
+  LakeBucketName: {Type: String}
+Resources:
+  Job: {Type: AWS::Glue::Job}
+"""
+
+
+@pytest.fixture
+def columnar(aws: dict[str, Account], tmp_path: Path, run_verb: Callable[..., Ran]) -> Callable[..., Ran]:
+    """Deploy an option template of a few lines beside a lake of account 222222222222."""
+    (tmp_path / "columnar.yaml").write_text(OPTION)
+    outputs = {
+        "LakeBucketName": "lake",
+        "ConsumerAccountId": "222222222222",
+        "AdmittedAccountId": "111111111111",
+    }
+    for account in aws.values():
+        account.stacks["lake"] = {
+            "StackStatus": "CREATE_COMPLETE",
+            "Outputs": [{"OutputKey": key, "OutputValue": value} for key, value in outputs.items()],
+        }
+
+    def run(profile: str, *arguments: str) -> Ran:
+        given = ["columnar", "--profile", profile, "--template", str(tmp_path / "columnar.yaml"), "--yes"]
+        return run_verb(deploy.main, *given, "--outputs-of", "lake", *arguments)
+
+    return run
+
+
+def test_an_option_takes_its_lakes_outputs_and_uploads_its_job(
+    columnar: Callable[..., Ran], aws: dict[str, Account]
+) -> None:
+    """Script and library each under a key of their own content; whom the lake admits is no matter here."""
+    done = columnar("consumer")
+    assert done.code == 0, done.err
+    given, objects = aws["consumer"].parameters(), aws["consumer"].s3.objects
+    assert given["LakeBucketName"] == "lake"
+    assert given["JobScriptKey"] in objects
+    assert given["JobLibraryKey"] in objects
+    assert str(given["JobScriptKey"]).startswith("jobs/compact_days-")
+    assert str(given["JobLibraryKey"]).startswith("jobs/compaction-")
+    assert "create stack ddb-lake-columnar" in done.err
+
+
+def test_an_option_for_another_accounts_lake_is_refused(
+    columnar: Callable[..., Ran], aws: dict[str, Account]
+) -> None:
+    """Its job could read nothing there."""
+    done = columnar("producer")
+    assert done.code == 1
+    assert "holds its lake in account 222222222222, and this would deploy to 111111111111" in done.err
+    assert aws["producer"].calls == []
