@@ -53,8 +53,9 @@ def role_credentials(sandbox: Sandbox, role: str) -> dict[str, str]:
 class DeployedJob:
     """A running job process; a context manager. `folder` is empty and private."""
 
-    def __init__(self, sandbox: Sandbox, spark: Spark, folder: Path) -> None:
-        self._sandbox, self._spark, self._folder = sandbox, spark, folder
+    def __init__(self, sandbox: Sandbox, spark: Spark, folder: Path, *, long: bool = False) -> None:
+        """`long` is for runs over many rows: twice the memory, and Java's full compiler."""
+        self._sandbox, self._spark, self._folder, self._long = sandbox, spark, folder, long
         self._log = folder / "spark.log"
         self._lock = threading.Lock()
         glue = sandbox.session("consumer").client("glue")
@@ -95,7 +96,7 @@ class DeployedJob:
         }
         settings = {
             "spark.master": "local[2]",
-            "spark.driver.memory": "1500m",
+            "spark.driver.memory": "3g" if self._long else "1500m",
             "spark.driver.bindAddress": "127.0.0.1",
             "spark.driver.host": "127.0.0.1",
             "spark.ui.enabled": "false",
@@ -104,7 +105,10 @@ class DeployedJob:
             "spark.sql.shuffle.partitions": "2",
             "spark.driver.extraClassPath": f"{self._spark.jars}/*",
             "spark.driver.extraJavaOptions": " ".join(
-                ["-XX:TieredStopAtLevel=1", *(f"-D{name}={value}" for name, value in java.items())]
+                [
+                    "" if self._long else "-XX:TieredStopAtLevel=1",
+                    *(f"-D{name}={value}" for name, value in java.items()),
+                ]
             ),
             "spark.hadoop.fs.s3.impl": "org.apache.hadoop.fs.s3a.S3AFileSystem",  # as Glue 5.1 reads s3://
             "spark.hadoop.fs.s3a.endpoint": self._sandbox.endpoint,

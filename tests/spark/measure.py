@@ -35,6 +35,7 @@ QUERIES = {
     "item-history": ("item",),
 }
 FOLDER = Path(__file__).parents[2] / "athena" / "queries"
+TRINO_MEGABYTES = 4_000
 BATCH = 500  # records of one call of the function
 ITEM_COLUMNS = (
     "pk",
@@ -85,7 +86,7 @@ def rows(count: int, number: int, day: dt.date) -> Iterator[bytes]:
 
 def fill(lake: CompactedLake, total: int, days: list[dt.date], objects: int) -> int:
     """Write the lake; the bytes of its objects."""
-    stored, count = 0, total // (len(days) * objects)
+    stored, count = 0, -(-total // (len(days) * objects))  # at least so many
     for number in range(len(days) * objects):
         day = days[number // objects]
         body = gzip.compress(b"".join(rows(count, number, day)), 6)
@@ -142,7 +143,7 @@ def measure(total: int, day_count: int, objects: int, rounds: int) -> dict[str, 
         raw_bytes = fill(lake, total, days, objects)
         (Path(folder) / "spark").mkdir()
         (Path(folder) / "trino").mkdir()
-        with DeployedJob(sandbox, spark, Path(folder) / "spark") as job:
+        with DeployedJob(sandbox, spark, Path(folder) / "spark", long=True) as job:
             started = time.monotonic()
             said = job.run()
             compaction = time.monotonic() - started
@@ -159,6 +160,7 @@ def measure(total: int, day_count: int, objects: int, rounds: int) -> dict[str, 
             access_key=keys.access_key,
             secret_key=keys.secret_key,
             probe=f"SELECT count(*) FROM {lake.database}.changes WHERE dt = '{days[0]}'",
+            memory_megabytes=TRINO_MEGABYTES,
         ) as running:
             counted = [
                 int(running.client.execute(f"SELECT count(*) FROM {table}", lake.database).rows[0][0])

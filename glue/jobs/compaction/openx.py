@@ -10,6 +10,7 @@ NULLs. Text after the closing bracket is ignored: two objects on one line are on
 import json
 import re
 from decimal import Decimal, InvalidOperation
+from json.encoder import encode_basestring
 from typing import Any, NoReturn
 
 _WHITESPACE = " \t\n\r"
@@ -283,4 +284,4 @@ def _plain(value: Any) -> str:  # noqa: PLR0911  one return a kind
 
 
 def _quote(text: str) -> str:
-    return json.dumps(str(text), ensure_ascii=False)
+    return encode_basestring(str(text))
