@@ -6,8 +6,11 @@ DataScannedInBytes), which Athena bills; seconds are medians, and those of a mac
 """
 
 import argparse
+import base64
+import contextlib
 import datetime as dt
 import gzip
+import io
 import json
 import os
 import statistics
@@ -26,6 +29,7 @@ from tests.spark.deployed import DeployedJob
 from tests.trino import assembly as trino_assembly
 from tests.trino.engines import with_parameters
 from tests.trino.server import Trino
+from transform_lambda.handler import handler
 
 QUERIES = {
     "changes-by-day-and-type": (),
@@ -57,10 +61,6 @@ ITEM_COLUMNS = (
 
 def rows(count: int, number: int, day: dt.date) -> Iterator[bytes]:
     """The lines of one object: `count` changes of a day, inserts, modifications and deletes of orders."""
-    import base64  # noqa: PLC0415
-
-    from transform_lambda.handler import handler  # noqa: PLC0415
-
     midnight = int(dt.datetime.combine(day, dt.time(), dt.UTC).timestamp() * 1_000_000)
     records = change_records(count, seed=number)
     for at, record in enumerate(records):
@@ -80,7 +80,9 @@ def rows(count: int, number: int, day: dt.date) -> Iterator[bytes]:
             change["NewImage"]["Status"] = {"S": "another attribute for the column"}
     for start in range(0, count, BATCH):
         event = firehose_event(records[start : start + BATCH])
-        for answer in handler(event, None)["records"]:
+        with contextlib.redirect_stdout(io.StringIO()):  # its log
+            answers = handler(event, None)["records"]
+        for answer in answers:
             yield base64.b64decode(answer["data"])
 
 
