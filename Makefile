@@ -31,7 +31,7 @@ lint: venv  ## ruff, mypy and cfn-lint, no finding allowed
 	@$(VENV)/bin/mypy
 	@$(VENV)/bin/cfn-lint templates/*.yaml templates/options/*.yaml
 
-unit: venv  ## every test but test-policies, test-athena and test-spark
+unit: venv  ## every test but test-policies, test-athena, test-spark and soak-views
 	@$(PY) -m pytest -n 2 --dist loadgroup --ignore tests/policies tests
 
 test-policies: venv  ## prove who gets in: access ledger, mutation, second opinion, house rules (needs Node)

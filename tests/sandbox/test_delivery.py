@@ -262,18 +262,27 @@ def test_a_full_buffer_does_not_wait_for_its_interval(new: New, unique: str) -> 
     assert not key.endswith(".gz")
 
 
+def update(pipeline: Pipeline, name: str, destination: dict[str, Any]) -> None:
+    """Give the delivery stream another description of its destination."""
+    firehose = pipeline.client("firehose")
+    described = firehose.describe_delivery_stream(DeliveryStreamName=name)["DeliveryStreamDescription"]
+    firehose.update_destination(
+        DeliveryStreamName=name,
+        CurrentDeliveryStreamVersionId=described["VersionId"],
+        DestinationId=described["Destinations"][0]["DestinationId"],
+        ExtendedS3DestinationUpdate=destination,
+    )
+
+
 def test_an_updated_description_is_followed(new: New, unique: str) -> None:
     """A new prefix and version, without a restart."""
     pipeline = new()
     pipeline.write("one")
     until(pipeline, "delivered", 1)
-    firehose = pipeline.client("firehose")
-    described = firehose.describe_delivery_stream(DeliveryStreamName=unique)["DeliveryStreamDescription"]
-    firehose.update_destination(
-        DeliveryStreamName=unique,
-        CurrentDeliveryStreamVersionId=described["VersionId"],
-        DestinationId=described["Destinations"][0]["DestinationId"],
-        ExtendedS3DestinationUpdate={
+    update(
+        pipeline,
+        unique,
+        {
             "Prefix": "moved/!{timestamp:yyyy}/",
             "FileExtension": ".jsonl.gz",
             "CustomTimeZone": "Asia/Tokyo",
@@ -370,14 +379,7 @@ def test_dynamic_partitioning_cannot_be_switched_on_later(new: New, unique: str)
     pipeline = new()
     pipeline.write("one")
     until(pipeline, "delivered", 1)
-    firehose = pipeline.client("firehose")
-    described = firehose.describe_delivery_stream(DeliveryStreamName=unique)["DeliveryStreamDescription"]
-    firehose.update_destination(
-        DeliveryStreamName=unique,
-        CurrentDeliveryStreamVersionId=described["VersionId"],
-        DestinationId=described["Destinations"][0]["DestinationId"],
-        ExtendedS3DestinationUpdate=DYNAMIC,
-    )
+    update(pipeline, unique, DYNAMIC)
     reason = f"{unique}: dynamic partitioning was chosen when it was made and cannot change"
     assert wait_until(lambda: refusals(pipeline), "a refusal") == [reason]
 
