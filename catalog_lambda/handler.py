@@ -20,6 +20,10 @@ log.setLevel(os.environ.get("LOG_LEVEL", "INFO").upper())
 _RESERVE_MILLISECONDS = 5_000
 
 
+class CrawlFailedError(Exception):
+    """The crawler failed; raised so that the function's error alarm tells of both."""
+
+
 class ConfigurationError(Exception):
     """The function or its custom resource lacks a setting; the message names it."""
 
@@ -69,16 +73,23 @@ def _declare(settings: Settings, item_columns: Sequence[str]) -> Outcome:
 
 
 def _crawler(event: Mapping[str, Any]) -> dict[str, Any]:
-    """The crawler's end. A foreign event is left alone; an error is raised, so that Lambda retries."""
+    """The crawler's end. A foreign event is left alone; an error is raised: Lambda retries, an alarm rings.
+
+    Raises CrawlFailedError for a crawl that failed: until one succeeds, new attributes are no columns.
+    """
     settings = Settings.read(os.environ, {})
     detail = event.get("detail") or {}
-    if (
-        event.get("source") != "aws.glue"
-        or detail.get("crawlerName") != settings.crawler
-        or detail.get("state") != "Succeeded"
-    ):
+    state = detail.get("state")
+    ours = event.get("source") == "aws.glue" and detail.get("crawlerName") == settings.crawler
+    if not ours or state not in {"Succeeded", "Failed"}:
         _report("ignored", trigger="crawler")
         return {"added": 0}
+    if state == "Failed":
+        _report("the crawl failed", logging.ERROR, trigger="crawler", crawler=settings.crawler)
+        raise CrawlFailedError(
+            f"the crawler {settings.crawler} failed, so no column was declared: "
+            "aws glue get-crawler says why, under LastCrawl"
+        )
     return _summary(_declare(settings, []), trigger="crawler")
 
 

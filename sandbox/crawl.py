@@ -9,7 +9,7 @@ from __future__ import annotations
 import gzip
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,6 +25,10 @@ _PARTITION_BATCH = 100  # BatchCreatePartition and BatchUpdatePartition take at 
 
 class CrawlError(Exception):
     """The crawl fails; the message stands in LastCrawl."""
+
+
+class CrawlStopped(Exception):
+    """Somebody called StopCrawler; what was written before stays."""
 
 
 @dataclass(frozen=True)
@@ -168,20 +172,27 @@ def lines_of(body: bytes) -> list[bytes]:
 
 
 class Crawl:
-    """One run with the clients of the crawler's role."""
+    """One run with the clients of the crawler's role; `stopped` is asked between its steps."""
 
-    def __init__(self, settings: Settings, s3: Any, glue: Any) -> None:
+    def __init__(
+        self, settings: Settings, s3: Any, glue: Any, stopped: Callable[[], bool] = lambda: False
+    ) -> None:
         self._settings = settings
+        self._stopped = stopped
         self._s3 = s3
         self._glue = glue
         self.result = Result()
 
     def run(self) -> Result:
-        """Crawl every target. Raises CrawlError or ClientError, having kept what was written before."""
+        """Crawl every target. Raises CrawlError, CrawlStopped or ClientError; what was written stays."""
         self._glue.get_database(Name=self._settings.database)
         for path, exclusions in self._settings.targets:
             self._target(path, exclusions)
         return self.result
+
+    def _go_on(self) -> None:
+        if self._stopped():
+            raise CrawlStopped
 
     def _objects(self, bucket: str, prefix: str, exclusions: Iterable[str]) -> Iterator[dict[str, Any]]:
         excluded = [glob_pattern(glob) for glob in exclusions]
@@ -207,6 +218,7 @@ class Crawl:
             values = tuple(value for _, value in partition)
             if self._settings.recrawl == CRAWL_NEW_FOLDERS_ONLY and values in known:
                 continue
+            self._go_on()
             location = f"s3://{bucket}/{one['Key'].rsplit('/', 1)[0]}/"
             folder = folders.setdefault(partition, _Folder(values, location))
             lines = lines_of(self._s3.get_object(Bucket=bucket, Key=one["Key"])["Body"].read())
@@ -225,6 +237,7 @@ class Crawl:
         definition = self._definition(
             f"s3://{bucket}/{prefix}", schema, name=name, keys=keys, objects=objects, size=size
         )
+        self._go_on()
         definition = self._write_table(before, definition)
         if keys:
             self._write_partitions(name, definition, list(folders.values()), known)
@@ -320,6 +333,7 @@ class Crawl:
         where = {"DatabaseName": self._settings.database, "TableName": name}
         new = [partition(folder) for folder in folders if folder.values not in known]
         for start in range(0, len(new), _PARTITION_BATCH):
+            self._go_on()
             batch = new[start : start + _PARTITION_BATCH]
             answer = self._glue.batch_create_partition(**where, PartitionInputList=batch)
             _require_none(answer.get("Errors"))
@@ -330,6 +344,7 @@ class Crawl:
             if folder.values in known and self._drifted(known[folder.values], partition(folder))
         ]
         for start in range(0, len(changed), _PARTITION_BATCH):
+            self._go_on()
             batch = changed[start : start + _PARTITION_BATCH]
             entries = [{"PartitionValueList": one["Values"], "PartitionInput": one} for one in batch]
             answer = self._glue.batch_update_partition(**where, Entries=entries)

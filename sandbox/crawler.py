@@ -3,8 +3,8 @@
 AWS facts
 - A crawler works with the permissions of its role alone, for the data and for the Data Catalog (Glue
   developer guide, "Crawler prerequisites"). So this one speaks the public APIs with the role's credentials.
-- READY → RUNNING → STOPPING → READY; LastCrawl tells SUCCEEDED or FAILED with its message (Glue API
-  reference, "Crawler", "LastCrawlInfo").
+- READY → RUNNING → STOPPING → READY; LastCrawl tells SUCCEEDED, CANCELLED or FAILED with its message (Glue
+  API reference, "Crawler", "LastCrawlInfo"). A stopped crawler is READY when it has stopped, not before.
 - Start and end are events of `aws.glue`, `Glue Crawler State Change`, states Started, Succeeded and Failed
   (EventBridge user guide, "AWS Glue events").
 - Schedules are not run: start the crawler by hand.
@@ -19,13 +19,13 @@ import os
 import threading
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from sandbox.crawl import Crawl, CrawlError, Result, Settings
+from sandbox.crawl import Crawl, CrawlError, CrawlStopped, Result, Settings
 from sandbox.delivery.roles import Roles, Sandbox
 from sandbox.emulator.seam import Seam
 
@@ -75,57 +75,70 @@ def event_detail(name: str, account: str, state: str, result: Result, seconds: f
     }
 
 
-def run(sandbox: Sandbox, account: str, crawler: Mapping[str, Any]) -> Result:
-    """Crawl with the role's credentials. Raises CrawlError, ClientError or BotoCoreError."""
+def run(sandbox: Sandbox, account: str, crawler: Mapping[str, Any], stopped: Callable[[], bool]) -> Result:
+    """Crawl with the role's credentials. Raises CrawlError, CrawlStopped, ClientError or BotoCoreError."""
     settings = Settings.of(crawler)
     arn = f"arn:aws:glue:{sandbox.region}:{account}:crawler/{settings.name}"
     roles = Roles(sandbox, account, SERVICE_PRINCIPAL, SESSION_NAME, arn)
     role = role_arn(crawler["Role"], account)
-    return Crawl(settings, roles.client(role, "s3"), roles.client(role, "glue")).run()
+    return Crawl(settings, roles.client(role, "s3"), roles.client(role, "glue"), stopped).run()
+
+
+def last_crawl(name: str, outcome: str, message: str, started: float) -> dict[str, Any]:
+    """LastCrawl of GetCrawler's answer; a message only where there is one."""
+    return {
+        "Status": outcome.upper(),
+        "LogGroup": LOG_GROUP,
+        "LogStream": name,
+        "MessagePrefix": str(uuid.uuid4()),
+        "StartTime": started,
+        **({"ErrorMessage": message} if message else {}),
+    }
+
+
+def emit(detail: dict[str, str]) -> None:
+    """Put the state change on the account's default bus, as Glue does."""
+    from ministack.services import eventbridge  # noqa: PLC0415  only the emulator process loads MiniStack
+
+    entry = {
+        "Source": "aws.glue",
+        "DetailType": "Glue Crawler State Change",
+        "Detail": json.dumps(detail),
+        "Resources": [],
+    }
+    eventbridge._put_events({"Entries": [entry]}, allow_aws_source=True)
 
 
 def install() -> None:
     """Replace MiniStack's StartCrawler and StopCrawler."""
     from ministack.core.responses import error_response_json, get_account_id, json_response  # noqa: PLC0415
-    from ministack.services import eventbridge, glue  # noqa: PLC0415
+    from ministack.services import glue  # noqa: PLC0415
 
     START_CRAWLER.check()
     STOP_CRAWLER.check()
-    runs: dict[tuple[str, str], str] = {}  # (account, crawler) → its run under way
+    stops: dict[tuple[str, str], threading.Event] = {}  # (account, crawler) → whether its run is to stop
+    turn = threading.Lock()  # a crawl that has ended is not stopped any more
 
-    def emit(detail: dict[str, str]) -> None:
-        entry = {
-            "Source": "aws.glue",
-            "DetailType": "Glue Crawler State Change",
-            "Detail": json.dumps(detail),
-            "Resources": [],
-        }
-        eventbridge._put_events({"Entries": [entry]}, allow_aws_source=True)
-
-    def crawl(name: str, run_id: str, started: float) -> None:
+    def crawl(name: str, stop: threading.Event, started: float) -> None:
         account = get_account_id()
         crawler = glue._crawlers[name]
         outcome, message, result = "Succeeded", "", Result()
         try:
-            result = run(Sandbox.read(Path(os.environ["SANDBOX_STATE"])), account, crawler)
+            result = run(Sandbox.read(Path(os.environ["SANDBOX_STATE"])), account, crawler, stop.is_set)
+        except CrawlStopped:
+            outcome = "Cancelled"
         except (CrawlError, ClientError, BotoCoreError) as error:
             outcome, message = "Failed", str(error)
             log.warning("crawler %s failed: %s", name, message)
-        if glue._crawlers.get(name) is not crawler or runs.get((account, name)) != run_id:
-            return  # deleted or stopped meanwhile
-        crawler["State"] = "STOPPING"
+        if glue._crawlers.get(name) is not crawler:
+            return  # deleted meanwhile
         seconds = time.time() - started
-        crawler["LastCrawl"] = {
-            "Status": outcome.upper(),
-            "LogGroup": LOG_GROUP,
-            "LogStream": name,
-            "MessagePrefix": run_id,
-            "StartTime": started,
-            **({"ErrorMessage": message} if message else {}),
-        }
+        crawler["LastCrawl"] = last_crawl(name, outcome, message, started)
         crawler["CrawlElapsedTime"] = int(seconds * 1000)
-        crawler["State"] = "READY"
-        emit(event_detail(name, account, outcome, result, seconds))
+        with turn:
+            crawler["State"] = "READY"
+        if outcome != "Cancelled":  # no page of AWS names an event for it
+            emit(event_detail(name, account, outcome, result, seconds))
 
     def start_crawler(data: dict[str, Any]) -> Any:
         name = str(data.get("Name"))
@@ -137,12 +150,12 @@ def install() -> None:
                 "CrawlerRunningException", f"Crawler with name {name} has already started", 400
             )
         started = time.time()
-        run_id = runs[get_account_id(), name] = str(uuid.uuid4())
+        stop = stops[get_account_id(), name] = threading.Event()
         crawler.update(State="RUNNING", CrawlElapsedTime=0)
         emit(event_detail(name, get_account_id(), "Started", Result(), 0))
         # A thread starts without the request's account: it is given a copy of the request's context.
         context = contextvars.copy_context()
-        threading.Thread(target=context.run, args=(crawl, name, run_id, started), daemon=True).start()
+        threading.Thread(target=context.run, args=(crawl, name, stop, started), daemon=True).start()
         return json_response({})
 
     def stop_crawler(data: dict[str, Any]) -> Any:
@@ -150,12 +163,13 @@ def install() -> None:
         crawler = glue._crawlers.get(name)
         if crawler is None:
             return error_response_json("EntityNotFoundException", f"Crawler {name} not found", 400)
-        if crawler["State"] != "RUNNING":
-            return error_response_json(
-                "CrawlerNotRunningException", f"Crawler with name {name} is not running", 400
-            )
-        runs.pop((get_account_id(), name), None)
-        crawler["State"] = "READY"
+        with turn:
+            state = crawler["State"]
+            crawler["State"] = "STOPPING" if state == "RUNNING" else state
+        if state != "RUNNING":
+            code = "CrawlerStoppingException" if state == "STOPPING" else "CrawlerNotRunningException"
+            return error_response_json(code, f"Crawler with name {name} is {state}, not RUNNING", 400)
+        stops[get_account_id(), name].set()
         return json_response({})
 
     START_CRAWLER.replace(start_crawler)

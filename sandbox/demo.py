@@ -142,7 +142,7 @@ def show_schema(lake: Lake, consumer: boto3.Session) -> None:
     glue = consumer.client("glue")
     crawler = _only([made["Name"] for made in glue.get_crawlers()["Crawlers"]])
     glue.start_crawler(Name=crawler)
-    columns = _wait_for_columns(glue, lake.database)
+    columns = _wait_for_columns(glue, lake.database, crawler)
     table = Table("column of changes", "type")
     for column in columns[:SHOWN_COLUMNS]:
         table.add_row(column["Name"], column["Type"])
@@ -205,7 +205,7 @@ def _a_changed_key(lake: Lake) -> str:
         raise DemoError(f"no item with two changes was found: {done.stderr.strip()[-300:]}") from error
 
 
-def _wait_for_columns(glue: Any, database: str) -> list[dict[str, str]]:
+def _wait_for_columns(glue: Any, database: str, crawler: str) -> list[dict[str, str]]:
     """The columns of `changes`, once the catalog function has added to the declared ones."""
     declared = len(_columns(glue, database))
     deadline = time.monotonic() + CRAWL_SECONDS
@@ -213,6 +213,9 @@ def _wait_for_columns(glue: Any, database: str) -> list[dict[str, str]]:
         while time.monotonic() < deadline:
             if len(columns := _columns(glue, database)) > declared:
                 return columns
+            last = glue.get_crawler(Name=crawler)["Crawler"].get("LastCrawl") or {}
+            if last.get("Status") == "FAILED":
+                raise DemoError(f"the crawl failed: {last.get('ErrorMessage')}")
             time.sleep(0.2)
     raise DemoError(f"the crawler added no column to {database}.changes in {CRAWL_SECONDS} s")
 

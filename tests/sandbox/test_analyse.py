@@ -21,6 +21,7 @@ import pytest
 
 from sandbox.lifecycle import Sandbox, plan_stacks
 from sandbox.processes import REPOSITORY
+from tests.sandbox.crawls import crawl
 from tests.sandbox.pipelines import wait_until
 from transform_lambda.change import transform
 
@@ -100,10 +101,10 @@ def lake() -> Iterator[Sandbox]:
             Body=gzip.compress(b"".join(lines()), mtime=0),
         )
         glue = session.client("glue")
-        glue.start_crawler(Name=sandbox.outputs["CrawlerName"])
+        crawl(glue, sandbox.outputs["CrawlerName"])
         fill(sandbox.session("producer").client("dynamodb"))
         table = {"DatabaseName": sandbox.outputs["DatabaseName"], "Name": "changes"}
-        wait_until(lambda: "ordered_at" in str(glue.get_table(**table)), "the crawl", 60)
+        wait_until(lambda: "ordered_at" in str(glue.get_table(**table)), "the column", 60)
         yield sandbox
 
 

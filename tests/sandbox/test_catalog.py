@@ -13,6 +13,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from sandbox.lifecycle import Sandbox, plan_stacks
+from tests.sandbox.crawls import crawl, idle
 from tests.sandbox.pipelines import wait_until
 from tests.trino.lake import Lake
 from tests.trino.rows import item_lines
@@ -51,18 +52,12 @@ class Account:
         self.days += 1
 
     def crawl(self) -> None:
-        """From its start to its end; it may be running already."""
-        with contextlib.suppress(ClientError):
-            self.glue.start_crawler(Name=self.crawler)
-        wait_until(self._idle, "the crawler's end", 60)
+        """From its start to its end."""
+        crawl(self.glue, self.crawler)
         with contextlib.suppress(ClientError):  # before the first crawl has ended there is no such table
             table = self.glue.get_table(DatabaseName=self.lake.database, Name="crawled_data")["Table"]
             types = {one["Name"]: one["Type"] for one in table["StorageDescriptor"]["Columns"]}
             self.types.add(types.get("shape", ""))
-
-    def _idle(self) -> bool:
-        state: str = self.glue.get_crawler(Name=self.crawler)["Crawler"]["State"]
-        return state == "READY"
 
     def crawl_twice(self) -> None:
         """One crawl right after another."""
@@ -75,16 +70,22 @@ class Account:
             self.glue.start_crawler(Name=self.crawler)
         with contextlib.suppress(ClientError):  # it may have been faster
             self.glue.stop_crawler(Name=self.crawler)
-        wait_until(self._idle, "the crawler's end", 60)
+        wait_until(lambda: idle(self.glue, self.crawler), "the crawler's end", 60)
 
-    def declare(self, state: str = "Succeeded") -> None:
-        """The function, with the crawler's event."""
+    def _tell(self, state: str) -> dict[str, Any]:
+        """The function's answer to the crawler's event."""
         event = {
             "source": "aws.glue",
             "detail-type": "Glue Crawler State Change",
             "detail": {"crawlerName": self.crawler, "state": state},
         }
-        answer = self._functions.invoke(FunctionName=self._function, Payload=json.dumps(event).encode())
+        payload = json.dumps(event).encode()
+        answer: dict[str, Any] = self._functions.invoke(FunctionName=self._function, Payload=payload)
+        return answer
+
+    def declare(self) -> None:
+        """The function, told of a success."""
+        answer = self._tell("Succeeded")
         assert "FunctionError" not in answer, answer["Payload"].read()
 
     def declare_at_once(self) -> None:
@@ -92,9 +93,10 @@ class Account:
         with ThreadPoolExecutor(2) as pool:
             list(pool.map(lambda _: self.declare(), range(2)))
 
-    def ignore(self) -> None:
-        """A crawl that failed declares nothing."""
-        self.declare("Failed")
+    def fail(self) -> None:
+        """A crawl that failed is an error of the function, which its alarm counts."""
+        answer = self._tell("Failed")
+        assert "aws glue get-crawler says why" in answer["Payload"].read().decode()
 
     def definition(self) -> tuple[dict[str, Any], list[dict[str, Any]]]:
         """The table `changes`: everything that is no column and no version, and the columns."""
@@ -112,7 +114,7 @@ ACTIONS = (
     Account.cut_off,
     Account.declare,
     Account.declare_at_once,
-    Account.ignore,
+    Account.fail,
 )
 
 

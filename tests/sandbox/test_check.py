@@ -11,6 +11,7 @@ import pytest
 
 from sandbox.lifecycle import Sandbox, plan_stacks
 from sandbox.processes import REPOSITORY
+from tests.sandbox.crawls import crawl
 from tests.sandbox.pipelines import wait_until
 
 pytestmark = pytest.mark.sandbox
@@ -131,14 +132,7 @@ def test_a_crawl_declares_new_attributes_and_they_can_be_queried(deployed: Sandb
     before, column = definition(), {"Name": f"{unique}__inner", "Type": "string"}
     assert column not in columns()
     assert check(deployed).returncode in {0, 1}  # delivered, whatever another test left different
-    glue.start_crawler(Name=crawler)
-
-    def ended() -> Any:
-        found = glue.get_crawler(Name=crawler)["Crawler"]
-        return found["State"] == "READY" and found.get("LastCrawl")
-
-    last = wait_until(ended, "the crawler's end", 60)
-    assert last["Status"] == "SUCCEEDED", last
+    crawl(glue, crawler)
     crawled = glue.get_table(DatabaseName=database, Name="crawled_data")["Table"]
     assert {"Name": f"{unique}__inner", "Type": "bigint"} in crawled["StorageDescriptor"]["Columns"]
     wait_until(lambda: column in columns(), "the column is declared", 60)

@@ -264,3 +264,18 @@ def test_a_running_crawler_cannot_be_started(emulator: Sandbox, unique: str) -> 
     crawler.glue.start_crawler(Name=unique)
     with pytest.raises(crawler.glue.exceptions.CrawlerRunningException):
         crawler.glue.start_crawler(Name=unique)
+
+
+def test_a_stopped_crawl_ends_before_the_next_one_starts(emulator: Sandbox, unique: str) -> None:
+    """READY only once it has stopped: what it writes late would meet the next crawl."""
+    crawler = Crawler(emulator, unique).make()
+    for number in range(40):
+        crawler.put(f"data/dt=2026-11-20/{number}", {"n": number})
+    crawler.glue.start_crawler(Name=unique)
+    crawler.glue.stop_crawler(Name=unique)
+    wait_until(lambda: crawler.glue.get_crawler(Name=unique)["Crawler"]["State"] == "READY", "the stop")
+    assert crawler.glue.get_crawler(Name=unique)["Crawler"]["LastCrawl"]["Status"] == "CANCELLED"
+    with pytest.raises(crawler.glue.exceptions.EntityNotFoundException):
+        crawler.table()
+    assert crawler.run()["Status"] == "SUCCEEDED"
+    assert crawler.columns() == {"n": "bigint"}

@@ -14,6 +14,7 @@ from sandbox.demo import _batches, _write
 from sandbox.lifecycle import Sandbox
 from sandbox.processes import REPOSITORY
 from sandbox.workload import KeySchema, Workload
+from tests.sandbox.crawls import crawl
 from tests.sandbox.pipelines import wait_until
 
 pytestmark = pytest.mark.sandbox
@@ -47,9 +48,9 @@ def whole_job(sandbox: Sandbox, producer: str, consumer: str) -> None:
     assert table["figures"]["changes in the lake"] >= workload.writes
 
     glue = sandbox.session(consumer).client("glue")
-    glue.start_crawler(Name=sandbox.outputs["CrawlerName"])
+    crawl(glue, sandbox.outputs["CrawlerName"])
     changes = {"DatabaseName": sandbox.outputs["DatabaseName"], "Name": "changes"}
-    wait_until(lambda: "customer__address__geo__lat" in str(glue.get_table(**changes)), "the crawl", 60)
+    wait_until(lambda: "customer__address__geo__lat" in str(glue.get_table(**changes)), "the column", 60)
     [table] = run(sandbox, "sandbox", "check")["tables"]
     assert table["figures"]["columns not declared in the lake"] == 0
     assert table["figures"]["column values compared"] >= 15 * (ITEMS - ITEMS // 10)

@@ -13,6 +13,7 @@ import pytest
 
 from sandbox.lifecycle import Sandbox
 from sandbox.processes import REPOSITORY
+from tests.sandbox.crawls import crawl
 from tests.sandbox.pipelines import wait_until
 
 pytestmark = pytest.mark.sandbox
@@ -58,9 +59,9 @@ def test_views_show_the_items_their_history_and_no_gap(
         lambda: rows(verb, f"SELECT count(*) AS n FROM changes WHERE {mine}") == [{"n": 4}], "delivery", 60
     )
     glue = two_accounts.session("consumer").client("glue")
-    glue.start_crawler(Name=two_accounts.outputs["CrawlerName"])
+    crawl(glue, two_accounts.outputs["CrawlerName"])
     changes = {"DatabaseName": two_accounts.outputs["DatabaseName"], "Name": "changes"}
-    wait_until(lambda: f"'{unique}'" in str(glue.get_table(**changes)), "the crawl", 60)
+    wait_until(lambda: f"'{unique}'" in str(glue.get_table(**changes)), "the column", 60)
 
     nobody = verb("views", "no-such-table")
     assert (nobody.returncode, "has no change of a table no-such-table" in nobody.stderr) == (1, True)

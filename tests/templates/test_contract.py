@@ -441,11 +441,11 @@ def test_catalog_function_reads_its_settings() -> None:
 def test_catalog_function_hears_of_its_crawler() -> None:
     """The rule lets exactly the event through that the function answers."""
     lake = launches.consumer()
-    pattern = lake.resource("CrawlerSucceededRule").properties["EventPattern"]
+    pattern = lake.resource("CrawlerEndedRule").properties["EventPattern"]
     assert pattern == {
         "source": ["aws.glue"],
         "detail-type": ["Glue Crawler State Change"],
-        "detail": {"crawlerName": [lake.outputs["CrawlerName"]], "state": ["Succeeded"]},
+        "detail": {"crawlerName": [lake.outputs["CrawlerName"]], "state": ["Succeeded", "Failed"]},
     }
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from catalog_lambda import catalog, response
-from catalog_lambda.handler import handler
+from catalog_lambda.handler import CrawlFailedError, handler
 from tests.unit.catalog.fakes import FakeGlue, table
 
 ENVIRONMENT = {
@@ -124,11 +124,25 @@ def test_the_crawlers_success_declares_what_it_found(glue: FakeGlue) -> None:
 
 
 @pytest.mark.parametrize(
-    "event", [crawled(state="Failed"), crawled(crawler="another"), {"source": "aws.s3"}, {}]
+    "event",
+    [
+        crawled(state="Started"),
+        crawled(crawler="another"),
+        crawled(state="Failed", crawler="another"),
+        {"source": "aws.s3"},
+        {},
+    ],
 )
 def test_a_foreign_event_changes_nothing(glue: FakeGlue, event: dict[str, Any]) -> None:
-    """Only our crawler's success counts."""
+    """Only our crawler's end counts."""
     assert handler(event, Context()) == {"added": 0}
+    assert glue.updates == 0
+
+
+def test_a_crawl_that_failed_is_an_error_and_declares_nothing(glue: FakeGlue) -> None:
+    """The function's errors are what the alarm counts."""
+    with pytest.raises(CrawlFailedError, match="aws glue get-crawler says why"):
+        handler(crawled(state="Failed"), Context())
     assert glue.updates == 0
 
 
