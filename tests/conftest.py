@@ -1,4 +1,4 @@
-"""Examples enough to find what matters, few enough to run with every `make test`.
+"""How far Hypothesis searches, in every test: enough to find what matters, little enough for `make test`.
 
 HYPOTHESIS_PROFILE=long searches fifty times as far.
 """
