@@ -75,6 +75,14 @@ def test_a_command_of_the_documentation_exists(page: Path, words: list[str]) -> 
             assert words[0] in {".", "export", "cd", "git"}, f"what is {words[0]}?"
 
 
+@pytest.mark.parametrize(("page", "words"), [shown for shown in SHOWN if ">" in shown.values[1]])
+def test_a_file_that_a_command_writes_has_a_folder(page: Path, words: list[str]) -> None:
+    """A shell makes the file after `>`, never the folder it lies in: a clone has to have that."""
+    folder = str(Path(words[words.index(">") + 1]).parent)
+    listed = subprocess.run(["git", "ls-files", "--", folder], cwd=ROOT, capture_output=True, check=True)
+    assert listed.stdout, f"{page.name} writes into {folder}, which is not in the repository"
+
+
 def aws_operation(words: list[str]) -> bool:
     """Whether botocore knows the service and the operation of an AWS CLI command."""
     plain: list[str] = []
