@@ -37,6 +37,8 @@ NEXT_STEPS = {
     "ThrottlingException": "AWS asked for patience: run the command again, it takes up where it was.",
 }
 
+NO_ENDPOINT = ("Invalid endpoint", "Invalid IPv6 URL")  # what botocore's plain ValueError says of no URL
+
 
 class CommandError(Exception):
     """A verb cannot go on.
@@ -218,6 +220,10 @@ def explained(error: Exception) -> CommandError | None:  # noqa: PLR0911  one an
         return CommandError(
             f"{error.filename}: {error.strerror or error}",
             "Check the path and its permissions, then run the command again.",
+        )
+    if isinstance(error, ValueError) and str(error).startswith(NO_ENDPOINT):
+        return CommandError(
+            str(error), "Give --endpoint-url, or the profile's endpoint_url, as https://HOST:PORT."
         )
     return None
 

@@ -1078,7 +1078,7 @@ def main(arguments: Sequence[str]) -> dict[str, Any]:
     return {"table": table.name, "account": table.account, "region": table.region, **done}
 
 
-def explained(error: Exception) -> CommandError | None:  # noqa: PLR0911  one a kind of error
+def explained(error: Exception) -> CommandError | None:  # noqa: PLR0911, PLR0912  one a kind of error
     """The CommandError an exception amounts to, None for a defect of ours. It never quotes an item."""
     if isinstance(error, CommandError):
         return error
@@ -1113,6 +1113,10 @@ def explained(error: Exception) -> CommandError | None:  # noqa: PLR0911  one a 
         return CommandError(str(error), "Name a profile with --profile, or sign in.")
     if isinstance(error, aws.BotoCoreError):
         return CommandError(str(error), again)
+    if isinstance(error, ValueError) and str(error).startswith(("Invalid endpoint", "Invalid IPv6 URL")):
+        return CommandError(
+            str(error), "Give --endpoint-url, or the profile's endpoint_url, as https://HOST:PORT."
+        )
     return None
 
 

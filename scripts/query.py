@@ -86,7 +86,13 @@ def quoted(text: str) -> str:
 def main(arguments: Sequence[str], out: Output) -> int:
     """Run one query and give its answer."""
     given = options().parse_args(arguments)
-    sql = given.file.read_text(encoding="utf-8") if given.file else given.sql
+    try:
+        sql = given.file.read_text(encoding="utf-8") if given.file else given.sql
+    except UnicodeDecodeError:
+        raise CommandError(
+            f"{given.file} is not UTF-8 text",
+            "Name a file of SQL with --file, or convert it (`iconv -t UTF-8`).",
+        ) from None
     if sql is not None and not sql.strip():
         raise CommandError(
             "there is no SQL to run", "Give a statement, --file or --named.", exit_code=EXIT_USAGE

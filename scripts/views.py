@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from scripts.console import CommandError, Output, client, nearest, page, parser, run, session
+from scripts.console import CommandError, Output, client, nearest, parser, run, session
 from scripts.query import check_workgroup, execute, quoted
 from scripts.template import ROOT
 
@@ -30,6 +30,7 @@ METADATA = tuple(
     column["name"] for column in yaml.safe_load((ROOT / "glue" / "changes.yaml").read_text())["columns"]
 )
 ROWS = "change_type IN ('INSERT', 'MODIFY', 'REMOVE', 'SNAPSHOT')"
+NAME_CHARACTERS = 255  # AWS Glue API, NameString
 # Columns that history_… has of its own; an attribute of such a name gets an ending.
 OWN = frozenset(("change_number", "valid_from", "valid_to"))
 
@@ -92,6 +93,11 @@ def main(arguments: Sequence[str], out: Output) -> int:
     given = options().parse_args(arguments)
     given.parameters = []
     name = view_name(given.name or given.table)
+    if len(f"history_{name}") > NAME_CHARACTERS:
+        raise CommandError(
+            f"a view history_{name} would have a longer name than Glue takes, {NAME_CHARACTERS} characters",
+            "Give a shorter ending with --name.",
+        )
     here = session(given.profile, given.region)
     athena = client(here, "athena", given.endpoint_url)
     check_workgroup(athena, given.workgroup)
@@ -117,8 +123,10 @@ def main(arguments: Sequence[str], out: Output) -> int:
     types = read_types(path, columns) if given.types or path.exists() else {}
     views = definitions(name, given.table, columns, types)
     if given.dry_run:
-        for view in views:
-            page(f"{view.statement};\n")
+        out.answer(
+            {"database": given.database, "statements": {view.name: view.statement for view in views}},
+            "\n".join(f"{view.statement};\n" for view in views),
+        )
         return 0
     for view in views:  # all of them can be read before the first is made
         execute(here, given, athena, f"SELECT * FROM ({view.select}) LIMIT 0", given.database)  # noqa: S608
@@ -172,7 +180,8 @@ def read_types(path: Path, columns: Sequence[str]) -> dict[str, str]:
             "Correct --types, or have one written: --propose-types prints what the data allows.",
         )
     try:
-        types = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+        # A name is text, also where YAML would make a truth value of it (`no`) or a number (`2024`).
+        types = yaml.load(path.read_text(encoding="utf-8"), yaml.BaseLoader) or {}  # noqa: S506  makes text only
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         why = " ".join(str(error).split())  # YAML's own reason spans lines
         raise CommandError(f"{path} is not YAML: {why}", "Write one `column: type` a line.") from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -123,6 +124,7 @@ def test_a_query_of_an_empty_lake_says_that_nothing_was_read(run: Run) -> None:
             "there is no type file nowhere.yaml",
             "--propose-types",
         ),
+        ("filled", (TABLE, "--name", "a" * 248), "a longer name than Glue takes", "--name"),
         ("filled", (TABLE, "totl: bigint"), "changes has no column totl", "total"),
         ("filled", (TABLE, "total: money"), "is no type for a view: money", "decimal(38, 2)"),
         ("filled", (TABLE, "total: ["), "is not YAML", "`column: type` a line"),
@@ -182,3 +184,13 @@ def test_proposed_types_say_where_they_go(run: Run) -> None:
     assert (code, out) == (0, "total: decimal(38, 10)\nat: timestamp\n")
     assert err.startswith("next: ")
     assert "keep it as glue/types/orders.yaml" in err
+
+
+def test_the_sql_of_the_views_is_one_document_when_json_is_asked_for(lake: Lake, run: Run) -> None:
+    """--output json holds for --dry-run as well, and the catalog stays as it was."""
+    before = tables(lake, "filled")
+    code, out, _ = run("views", "filled", TABLE, "--dry-run", "--output", "json")
+    statements = json.loads(out)["statements"]
+    assert (code, sorted(statements)) == (0, ["current_orders", "gaps_orders", "history_orders"])
+    assert all(sql.startswith(f"CREATE OR REPLACE VIEW {name} AS") for name, sql in statements.items())
+    assert tables(lake, "filled") == before

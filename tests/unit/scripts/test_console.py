@@ -8,7 +8,9 @@ import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
+import boto3
 import pytest
 from botocore import exceptions as aws
 
@@ -19,7 +21,7 @@ from tests.unit.scripts.conftest import Ran
 from tests.unit.scripts.edge import refused
 
 ROOT = Path(console.__file__).parents[1]
-LAKE_VERBS = ["deploy", "package", "put_items", "query", "remove"]
+LAKE_VERBS = ["cost", "deploy", "package", "put_items", "query", "remove", "views"]
 
 
 def module(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -36,7 +38,7 @@ def module(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 def test_the_verbs_are_listed_with_what_they_do() -> None:
     """`python -m scripts` names every module that runs; a verb that does not exist is exit code 2."""
-    assert set(LAKE_VERBS) <= set(verbs())
+    assert {*LAKE_VERBS, "single_account"} == set(verbs())  # the one for this repository, not for a lake
     assert all(verbs().values())
     listed = module("scripts")
     assert listed.returncode == 0
@@ -56,7 +58,7 @@ def test_every_verb_has_help_and_the_common_options(verb: str) -> None:
     assert f"usage: python -m scripts.{verb}" in done.stdout
 
 
-@pytest.mark.parametrize("verb", ["deploy", "package", "put_items", "query", "remove"])
+@pytest.mark.parametrize("verb", LAKE_VERBS)
 def test_help_and_wrong_options_answer_at_once(verb: str) -> None:
     """The slow packages are imported by the work that needs them, not by the command line."""
     code = (
@@ -132,9 +134,19 @@ def test_what_goes_wrong_is_told_with_the_next_step(
         assert done.out == ""
 
 
+@pytest.mark.parametrize("url", ["localhost", "http://", "http://[::1"])
+@pytest.mark.parametrize("explain", [explained, put_items.explained])
+def test_what_is_no_url_is_told_without_a_traceback(explain: Callable[[Exception], Any], url: str) -> None:
+    """botocore raises a plain ValueError for it, in the option and in the profile alike."""
+    with pytest.raises(ValueError, match="Invalid") as raised:
+        boto3.Session(region_name="us-east-1").client("sts", endpoint_url=url)
+    assert "--endpoint-url" in explain(raised.value).next_step
+
+
 def test_a_defect_of_ours_is_not_dressed_up() -> None:
     """What nobody foresaw keeps its traceback."""
     assert explained(ZeroDivisionError()) is None
+    assert explained(ValueError("odd")) is put_items.explained(ValueError("odd")) is None
     with pytest.raises(ZeroDivisionError):
         console.run(raising(ZeroDivisionError()), [])
     assert put_items.explained(ZeroDivisionError()) is None

@@ -189,6 +189,17 @@ def test_a_named_query_is_found_beyond_the_first_page(athena: Athena, run_verb: 
     assert athena.started["database"] == "d"
 
 
+def test_a_file_that_is_no_text_is_refused(
+    athena: Athena, run_verb: Callable[..., Ran], tmp_path: Path
+) -> None:
+    """Before anything is asked, without a traceback."""
+    path = tmp_path / "q.sql"
+    path.write_bytes(b"SELECT '\xff'")
+    done = run_verb(query.main, "--file", str(path))
+    assert (done.code, athena.started) == (1, {})
+    assert done.err.startswith(f"error: {path} is not UTF-8 text\nnext: ")
+
+
 def test_a_files_sql_is_run(athena: Athena, run_verb: Callable[..., Ran], tmp_path: Path) -> None:
     """One statement a file."""
     path = tmp_path / "q.sql"

@@ -45,12 +45,14 @@ def test_a_type_that_no_view_can_have_is_refused_with_those_there_are(kind: str)
 
 
 def test_a_type_file_is_held_to_the_table(tmp_path: Path) -> None:
-    """`column: type` a line; an unknown column names those near it."""
+    """`column: type` a line, every name as it stands; an unknown column names those near it."""
     path = tmp_path / "orders.yaml"
     path.write_text("total: decimal(38, 2)\npaid: boolean\n")
     assert read_types(path, ["paid", "total"]) == {"total": "decimal(38, 2)", "paid": "boolean"}
     path.write_text("")
     assert read_types(path, ["paid"]) == {}
+    path.write_text("no: boolean\n2024: bigint\n")
+    assert read_types(path, ["no", "2024"]) == {"no": "boolean", "2024": "bigint"}
     path.write_text("totl: bigint")
     with pytest.raises(CommandError, match="no column totl") as refused:
         read_types(path, ["paid", "total"])
