@@ -41,6 +41,7 @@ ARCHITECTURES = ("arm64", "x86_64", "host")  # host: this machine's, where an em
 OTHER_ACCOUNT = {"consumer": "ProducerAccountId", "producer": "ConsumerAccountId"}
 ADMITTED = "AdmittedAccountId"  # the consumer stack's output: the one account that may deliver
 ADOPTED = "ExistingTableName"  # a table of the account that a stack is to stream, made by someone else
+ENABLE = "EnableStreamingCommand"  # the output that turns its stream on, once the stack is complete
 HOLDER = "ConsumerAccountId"  # and the one that holds the lake, where its options belong
 
 
@@ -357,6 +358,8 @@ def _lead_on(given: argparse.Namespace, plan: Plan, outputs: Mapping[str, str], 
         out.say(f"next: {producer} --outputs-of {plan.stack.name}{there}")
     elif plan.left_behind:
         out.say(partitioning.next_step(plan.left_behind, plan.region, profile))
+    elif ENABLE in outputs and not plan.update:
+        out.say(f"next: {outputs[ENABLE]}{profile}")
     elif "SourceTableName" in outputs and not plan.update:
         out.say(f"next: python -m scripts.put_items {outputs['SourceTableName']}{profile}")
 

@@ -43,6 +43,7 @@ class Account:
         self.request: dict[str, Any] = {}
         self.endpoint = "https://localhost:1"
         self.settings: dict[str, str] = {}
+        self.outputs = {"LakeBucketName": "lake"}
 
     def client(self, service: str) -> Any:
         """One client for everything but S3."""
@@ -89,7 +90,7 @@ class Account:
         self.stacks[StackName] = {
             "StackStatus": "CREATE_COMPLETE",
             "Parameters": given,
-            "Outputs": [{"OutputKey": "LakeBucketName", "OutputValue": "lake"}],
+            "Outputs": [{"OutputKey": key, "OutputValue": value} for key, value in self.outputs.items()],
         }
 
     def get_paginator(self, _: str) -> Pages:
@@ -443,6 +444,35 @@ def test_a_table_to_adopt_is_looked_for_before_anything_is_made(
     assert said in done.err
     assert ("create_change_set" in aws["producer"].calls) == (code == 0)
     assert run_verb(deploy.main, *given).code == 0
+
+
+@pytest.mark.parametrize(
+    ("outputs", "said"),
+    [
+        ({"SourceTableName": "orders"}, "\nnext: python -m scripts.put_items orders --profile producer\n"),
+        (
+            {
+                "SourceTableName": "orders",
+                "EnableStreamingCommand": "aws dynamodb enable-it --on orders",
+            },
+            "\nnext: aws dynamodb enable-it --on orders --profile producer\n",
+        ),
+    ],
+)
+def test_a_launch_leads_on_to_what_comes_next(
+    aws: dict[str, Account],
+    tmp_path: Path,
+    run_verb: Callable[..., Ran],
+    outputs: dict[str, str],
+    said: str,
+) -> None:
+    """An item; but what is written into an adopted table reaches nothing until its stream is turned on."""
+    aws["producer"].outputs = outputs
+    path = tmp_path / "producer.yaml"
+    path.write_text("Resources: {}")
+    given = ["producer", "--profile", "producer", "--template", str(path), "--yes"]
+    assert said in run_verb(deploy.main, *given).err
+    assert "next:" not in run_verb(deploy.main, *given).err
 
 
 def test_a_named_zip_needs_its_bucket(consumer: Callable[..., Ran]) -> None:
