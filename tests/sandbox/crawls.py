@@ -16,6 +16,8 @@ def idle(glue: Any, crawler: str) -> bool:
 def crawl(glue: Any, crawler: str) -> None:
     """Start it, wait for its end, and show the crawler's own words when it failed."""
     glue.start_crawler(Name=crawler)
-    wait_until(lambda: idle(glue, crawler), "the crawler's end", 60)
+    wait_until(
+        lambda: idle(glue, crawler), "the crawler's end", 60, said=lambda: glue.get_crawler(Name=crawler)
+    )
     last = glue.get_crawler(Name=crawler)["Crawler"]["LastCrawl"]
     assert last["Status"] == "SUCCEEDED", last

@@ -38,14 +38,16 @@ def handler(event, context):
 _CLIENTS: dict[tuple[str, str, str], Any] = {}
 
 
-def wait_until(condition: Callable[[], Any], what: str, seconds: float = 30.0) -> Any:
-    """The first truthy answer of the condition."""
+def wait_until(
+    condition: Callable[[], Any], what: str, seconds: float = 30.0, *, said: Callable[[], Any] = str
+) -> Any:
+    """The first truthy answer of the condition; a failure repeats what is `said` of the wait in the end."""
     deadline = time.monotonic() + seconds
     while True:
         answer = condition()
         if answer:
             return answer
-        assert time.monotonic() < deadline, f"not within {seconds:.0f} s: {what}"
+        assert time.monotonic() < deadline, f"not within {seconds:.0f} s: {what} {said()}"
         time.sleep(0.1)
 
 

@@ -7,12 +7,15 @@ import json
 import random
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
+from sandbox.errors import SandboxError
 from sandbox.lifecycle import Sandbox, plan_stacks
+from sandbox.processes import REPOSITORY
 from tests.sandbox.crawls import crawl, idle
 from tests.sandbox.pipelines import wait_until
 from tests.trino.lake import Lake
@@ -28,7 +31,7 @@ class Account:
     """The consumer account: its lake, its crawler, its catalog function."""
 
     def __init__(self, sandbox: Sandbox) -> None:
-        self.lake = Lake(sandbox)
+        self.lake, self._sandbox = Lake(sandbox), sandbox
         session = sandbox.session("consumer")
         self.glue, self._functions = session.client("glue"), session.client("lambda")
         self.crawler = sandbox.outputs["CrawlerName"]
@@ -98,6 +101,12 @@ class Account:
         answer = self._tell("Failed")
         assert "aws glue get-crawler says why" in answer["Payload"].read().decode()
 
+    def update(self, template: Path | None = None, **parameters: str) -> None:
+        """The consumer stack deployed again. Raises SandboxError with what `scripts.deploy` said."""
+        given = [f"{name}={value}" for name, value in parameters.items()]
+        plan = plan_stacks(single_account=False, consumer_parameters=given, consumer_template=template)
+        self._sandbox.launch(plan[:1])
+
     def definition(self) -> tuple[dict[str, Any], list[dict[str, Any]]]:
         """The table `changes`: everything that is no column and no version, and the columns."""
         table = self.glue.get_table(DatabaseName=self.lake.database, Name="changes")["Table"]
@@ -147,3 +156,36 @@ def test_changes_gains_exactly_the_new_attributes_whatever_happens(account: Acco
     assert len(account.types) > 1, "the crawler's table did not drift: this test shows nothing"
     _, rows = account.lake.query("SELECT DISTINCT shape, shape__deep FROM changes WHERE dt < '2026-12-01'")
     assert {tuple(row) for row in rows} == {("1", None), ("one", None), (None, "1"), (None, None)}
+
+
+BREAKS = """
+  Breaks:
+    Type: AWS::Glue::Database
+    DependsOn: ChangesTable
+    Properties: {CatalogId: !Ref AWS::AccountId, DatabaseInput: {Name: !Ref LakeDatabase}}
+
+"""
+
+
+def test_columns_outlive_every_update_of_the_stack(account: Account, tmp_path: Path) -> None:
+    """An update of the definition declares them again, and so does a crawl after one that was rolled back.
+
+    CloudFormation takes the table back to the template's columns, and has no reason to call the function then.
+    """
+    account.write()
+    account.crawl()
+    _, crawled = account.definition()
+    account.update(FirstDay="2026-03-01", ItemColumns="named")
+    table, declared = account.definition()
+    assert table["Parameters"]["projection.dt.range"] == "2026-03-01,NOW+1DAY"
+    assert declared == [*crawled, {"Name": "named", "Type": "string"}]
+
+    shipped = (REPOSITORY / "templates" / "consumer.yaml").read_text(encoding="utf-8")
+    (broken := tmp_path / "broken.yaml").write_text(shipped.replace("\nOutputs:\n", f"{BREAKS}Outputs:\n"))
+    with pytest.raises(SandboxError, match="Database ddb_lake already exists") as failure:
+        account.update(broken, FirstDay="2026-02-01")
+    assert f"aws glue start-crawler --region us-east-1 --name {account.crawler}" in str(failure.value)
+    assert account.definition()[0] == table
+
+    account.crawl()
+    wait_until(lambda: account.definition()[1] == declared, "the columns")

@@ -45,7 +45,7 @@ def new(delivering: Sandbox, unique: str) -> Iterator[New]:
 
 def until(pipeline: Pipeline, name: str, value: int) -> None:
     """Wait until delivery has counted this much."""
-    wait_until(lambda: pipeline.status().get(name) == value, f"{name} {value}: {pipeline.status()}")
+    wait_until(lambda: pipeline.status().get(name) == value, f"{name} {value}:", said=pipeline.status)
 
 
 def until_error(pipeline: Pipeline, code: str) -> dict[str, Any]:
@@ -55,7 +55,7 @@ def until_error(pipeline: Pipeline, code: str) -> dict[str, Any]:
         error = pipeline.status().get("last_error")
         return error and error["code"] == code and error
 
-    error: dict[str, Any] = wait_until(met, f"{code}: {pipeline.status()}")
+    error: dict[str, Any] = wait_until(met, f"{code}:", said=pipeline.status)
     return error
 
 
@@ -134,7 +134,7 @@ def test_a_bucket_policy_taken_away_is_retried_and_loses_nothing(new: New, uniqu
     pipeline.write("two", "fail me")
     until_error(pipeline, "S3.AccessDenied")
     retries = pipeline.status()["retries"]
-    wait_until(lambda: pipeline.status()["retries"] > retries, "another attempt")
+    wait_until(lambda: pipeline.status()["retries"] > retries, "another attempt:", said=pipeline.status)
     assert pipeline.lines() == ["ONE"]
     assert pipeline.status()["buffered"] == 2
     pipeline.admit()
@@ -256,14 +256,14 @@ def test_a_full_buffer_does_not_wait_for_its_interval(new: New, unique: str) -> 
         processor={"BufferSizeInMBs": "0.2", "BufferIntervalInSeconds": "4"},
     )
     pipeline.write(*(f"{n:03d}" + "x" * 99_997 for n in range(13)))
-    wait_until(lambda: pipeline.status().get("objects") == 1, "one object")
+    until(pipeline, "objects", 1)
     ((key, body),) = pipeline.objects().items()
     assert 1024 * 1024 <= len(body) < 13 * 100_001
     assert not key.endswith(".gz")
 
 
 def update(pipeline: Pipeline, name: str, destination: dict[str, Any]) -> None:
-    """Give the delivery stream another description of its destination."""
+    """Give the delivery stream another description of its destination, and wait until delivery knows."""
     firehose = pipeline.client("firehose")
     described = firehose.describe_delivery_stream(DeliveryStreamName=name)["DeliveryStreamDescription"]
     firehose.update_destination(
@@ -272,6 +272,12 @@ def update(pipeline: Pipeline, name: str, destination: dict[str, Any]) -> None:
         DestinationId=described["Destinations"][0]["DestinationId"],
         ExtendedS3DestinationUpdate=destination,
     )
+    updated = time.time()
+
+    def looked() -> bool:
+        return bool((status.read(pipeline.sandbox.folder) or {"discovered_at": 0})["discovered_at"] > updated)
+
+    wait_until(looked, "delivery looks again")
 
 
 def test_an_updated_description_is_followed(new: New, unique: str) -> None:
@@ -288,7 +294,6 @@ def test_an_updated_description_is_followed(new: New, unique: str) -> None:
             "CustomTimeZone": "Asia/Tokyo",
         },
     )
-    time.sleep(1.5)  # delivery looks again
     pipeline.write("two")
     until(pipeline, "delivered", 2)
     (key,) = pipeline.objects("moved/")
@@ -362,10 +367,15 @@ def test_dynamic_partitioning_follows_the_functions_keys(new: New, unique: str) 
 
 
 def test_more_active_partitions_than_the_limit_go_to_their_own_error_type(new: New, unique: str) -> None:
-    """500 at once; the rest lies under activePartitionExceeded, with its data, and is not lost."""
-    pipeline = new(function=PARTITIONING, destination=DYNAMIC)
+    """500 at once; the rest lies under activePartitionExceeded, with its data, and is not lost.
+
+    A partition is active until its object has arrived, so none may arrive before the last record has come.
+    """
+    pipeline = new(function=PARTITIONING, destination=DYNAMIC, denied=("s3:PutObject",))
     pipeline.write(*(f"d{number} x" for number in range(500)))
     pipeline.write(*(f"d{number} x" for number in range(500, 503)))
+    until(pipeline, "buffered", 503)
+    pipeline.permit(denied=())
     until(pipeline, "failed", 3)
     until(pipeline, "delivered", 500)
     assert {line["errorCode"] for line in error_lines(pipeline)} == {

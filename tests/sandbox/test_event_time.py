@@ -8,6 +8,7 @@ import json
 import re
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -15,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from sandbox.check import wait_until_delivered
 from sandbox.delivery import status
 from sandbox.lifecycle import Sandbox, plan_stacks
 from sandbox.processes import REPOSITORY
@@ -121,11 +123,19 @@ class Lake:
     def wait_for(self, stream: str, name: str, count: int) -> None:
         """Wait until a delivery stream has counted this much."""
 
-        def counted() -> int:
+        def found() -> list[dict[str, Any]]:
             written = status.read(self.sandbox.folder) or {"streams": []}
-            return sum(one[name] for one in written["streams"] if one["name"] == stream)
+            return [one for one in written["streams"] if one["name"] == stream]
 
-        wait_until(lambda: counted() >= count, f"{name} {count} of {stream}", 60)
+        wait_until(lambda: sum(one[name] for one in found()) >= count, f"{name} {count}:", 60, said=found)
+
+    def settle(self) -> None:
+        """Wait until both delivery streams have delivered everything: objects that come late change what
+        another test counts.
+        """
+        wait_until_delivered(
+            lambda: status.read(self.sandbox.folder), time.time(), time.monotonic() + 60, lambda _: None
+        )
 
 
 def history(today: datetime, name: str) -> list[tuple[str, int, datetime]]:
@@ -179,6 +189,7 @@ def story() -> Iterator[Story]:
         lake.write(*history(today, "beside"))
         lake.wait_for(BY_DELIVERY, "delivered", 12)
         lake.wait_for(BY_EVENT, "delivered", 6)
+        lake.settle()
         yield Story(lake, refused, after_refusal, succeeded, after_success)
 
 
@@ -234,7 +245,8 @@ def test_a_change_older_than_the_first_day_shows_once_that_is_set_earlier(story:
     """The table knows the days from FirstDay on: what lies under another one waits there, nothing is lost."""
     lake = story.lake
     lake.write(("old", 0, lake.today - timedelta(days=40)))
-    wait_until(lambda: lake.objects(BY_EVENT, f"data/dt={lake.day(40)}/"), "the old change", 60)
+    lake.settle()
+    assert lake.objects(BY_EVENT, f"data/dt={lake.day(40)}/")
     found = "SELECT dt FROM changes WHERE change_id = 'old-0' AND regexp_like(\"$path\", 'event')"
     assert lake.query(found)[0] == []
     done = lake.deploy("--parameter", f"FirstDay={lake.day(50)}")
@@ -291,6 +303,7 @@ def test_a_record_without_a_day_lands_among_the_errors(story: Story) -> None:
     functions.update_function_configuration(FunctionName=function, Environment={"Variables": other})
     lake.write(("dayless", 0, lake.today - timedelta(days=2)))
     lake.wait_for(BY_EVENT, "failed", 1)
+    lake.settle()
     functions.update_function_configuration(FunctionName=function, Environment={"Variables": settings})
     [key] = lake.objects(BY_EVENT, "errors/")
     assert re.match(rf"errors/metadata-extraction-failed/dt=({lake.day(0)}|{lake.day(-1)})/", key)
