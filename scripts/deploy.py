@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import boto3
 
     from scripts.artifacts import ArtifactBucket
-    from scripts.stack import Change, Stack
+    from scripts.stack import Change, Event, Stack
 
 EPILOG = """\
 examples:
@@ -42,6 +42,8 @@ OTHER_ACCOUNT = {"consumer": "ProducerAccountId", "producer": "ConsumerAccountId
 ADMITTED = "AdmittedAccountId"  # the consumer stack's output: the one account that may deliver
 ADOPTED = "ExistingTableName"  # a table of the account that a stack is to stream, made by someone else
 ENABLE = "EnableStreamingCommand"  # the output that turns its stream on, once the stack is complete
+DECLARED = "ChangesTable"  # the resource whose columns the catalog function adds, after the template
+CRAWL = "CrawlNowCommand"  # and the output that has it look for them now
 HOLDER = "ConsumerAccountId"  # and the one that holds the lake, where its options belong
 
 
@@ -338,8 +340,18 @@ def _deploy(
         raise CommandError("not confirmed: nothing was changed", "Run it again and answer y, or give --yes.")
     for key, content in plan.uploads.items():
         bucket.put(key, content)
+    touched = set[str]()
+
+    def show(event: Event) -> None:
+        touched.add(event.logical_id)
+        show_event(event, out)
+
     try:
-        found = stack.execute(change_set, lambda event: show_event(event, out))
+        found = stack.execute(change_set, show)
+    except CommandError as error:
+        if plan.update and DECLARED in touched:
+            _columns_too(error, outputs_of(stack.describe() or {}), given.profile)
+        raise
     except KeyboardInterrupt:
         out.say("CloudFormation goes on without this command; see the stack's events in the console")
         raise
@@ -347,6 +359,16 @@ def _deploy(
     out.pairs("outputs", sorted(outputs_of(found).items()))
     _lead_on(given, plan, outputs_of(found), out)
     return _report(plan, found, changes, out)
+
+
+def _columns_too(error: CommandError, outputs: Mapping[str, str], profile: str | None) -> None:
+    """Say how columns come back: a rollback of the table's definition takes them away.
+
+    The template names no attribute. The catalog function declares all that the table ever had, after a crawl.
+    """
+    if crawl := outputs.get(CRAWL):
+        option = f" --profile {profile}" if profile else ""
+        error.next_step += f" Start the crawler too, for columns that went with the rollback: {crawl}{option}"
 
 
 def _lead_on(given: argparse.Namespace, plan: Plan, outputs: Mapping[str, str], out: Output) -> None:
