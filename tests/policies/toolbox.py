@@ -23,6 +23,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tests.downloads import insist
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -31,6 +33,7 @@ SIMULATOR = Path(__file__).resolve().parent / "simulator"
 CHECKOV_HOME = ROOT / "build" / "tools" / "checkov"
 CHECKOV_LOCK = ROOT / "requirements" / "checkov.lock"
 OLDEST_NODE = 20
+_SECONDS = 900
 
 
 class ToolMissingError(RuntimeError):
@@ -93,11 +96,13 @@ def install_checkov() -> Path:
 
 
 def _quiet(command: list[str], folder: Path) -> None:
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    name = f"`{' '.join(command[:4])} …`"
+    try:
+        done = insist(command, timeout=_SECONDS, folder=folder)
+    except subprocess.TimeoutExpired:
+        raise ToolMissingError(f"{name} took more than {_SECONDS} s") from None
     if done.returncode != 0:
-        raise ToolMissingError(
-            f"`{' '.join(command[:4])} …` failed: {(done.stderr or done.stdout).strip()[-800:]}"
-        )
+        raise ToolMissingError(f"{name} failed: {done.stdout.strip()[-800:]}")
 
 
 def main() -> int:

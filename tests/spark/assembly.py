@@ -14,6 +14,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.downloads import insist
 from tests.trino.assembly import AssemblyError, LeftOutError, checksums, one_at_a_time
 
 # AWS Glue 5.1: Spark 3.5.6, Python 3.11, Java 17 (Glue developer guide, "AWS Glue versions").
@@ -132,14 +133,7 @@ def _connector(home: Path) -> None:
 
 def _run(command: list[str], what: str) -> None:
     try:
-        done = subprocess.run(
-            command,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=_SECONDS,
-            check=False,
-        )
+        done = insist(command, timeout=_SECONDS)
     except subprocess.TimeoutExpired:
         raise LeftOutError(f"could not {what} within {_SECONDS} s. Next: run it again") from None
     if done.returncode:

@@ -17,6 +17,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.downloads import insist
+
 VERSION = "435"
 JAVA_VERSION = 17  # Trino 435, "Deploying Trino": Java 17.0.3 or newer
 HERE = Path(__file__).parent
@@ -115,14 +117,7 @@ def _download(home: Path) -> Path:
     ]
     command += [f"-Dassembly.directory={staging}", f"-Dmaven.repo.local={repository}", "package"]
     try:
-        done = subprocess.run(
-            command,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=_DOWNLOAD_SECONDS,
-            check=False,
-        )
+        done = insist(command, timeout=_DOWNLOAD_SECONDS)
     except subprocess.TimeoutExpired:
         raise LeftOutError(
             f"downloading Trino took more than {_DOWNLOAD_SECONDS} s. Next: run it again, it goes on"

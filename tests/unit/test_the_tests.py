@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from tests import downloads
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -33,3 +35,15 @@ def test_no_example_has_a_deadline() -> None:
     """A busy machine is no defect: Hypothesis' 200 ms an example hold nowhere."""
     assert settings.default is not None
     assert settings.default.deadline is None
+
+
+@pytest.mark.parametrize(("broken", "code"), [(0, 0), (2, 0), (3, 1)])
+def test_a_broken_download_is_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, broken: int, code: int
+) -> None:
+    """Twice, not for ever; the last attempt tells how it ended."""
+    monkeypatch.setattr(downloads, "PAUSES", (0.0, 0.0))
+    fetch = f"echo x >> tries; echo attempt $(wc -l < tries) >&2; test $(wc -l < tries) -gt {broken}"
+    done = downloads.insist(["sh", "-c", fetch], timeout=30, folder=tmp_path)
+    attempts = min(broken + 1, 3)
+    assert (done.returncode, done.stdout.split()) == (code, ["attempt", str(attempts)])
