@@ -141,8 +141,9 @@ def show_schema(lake: Lake, consumer: boto3.Session) -> None:
     console.rule("4. Glue schema: the crawler discovers, the catalog function declares")
     glue = consumer.client("glue")
     crawler = _only([made["Name"] for made in glue.get_crawlers()["Crawlers"]])
+    declared = len(_columns(glue, lake.database))
     glue.start_crawler(Name=crawler)
-    columns = _wait_for_columns(glue, lake.database, crawler)
+    columns = _wait_for_columns(glue, lake.database, crawler, declared)
     table = Table("column of changes", "type")
     for column in columns[:SHOWN_COLUMNS]:
         table.add_row(column["Name"], column["Type"])
@@ -205,9 +206,8 @@ def _a_changed_key(lake: Lake) -> str:
         raise DemoError(f"no item with two changes was found: {done.stderr.strip()[-300:]}") from error
 
 
-def _wait_for_columns(glue: Any, database: str, crawler: str) -> list[dict[str, str]]:
-    """The columns of `changes`, once the catalog function has added to the declared ones."""
-    declared = len(_columns(glue, database))
+def _wait_for_columns(glue: Any, database: str, crawler: str, declared: int) -> list[dict[str, str]]:
+    """The columns of `changes`, once the catalog function has added to those declared before the crawl."""
     deadline = time.monotonic() + CRAWL_SECONDS
     with console.status("crawling"):
         while time.monotonic() < deadline:

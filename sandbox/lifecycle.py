@@ -6,7 +6,6 @@ The state folder (a 0700 temporary directory, `SANDBOX_STATE` for the children a
 
 import json
 import os
-import shutil
 import socket
 import ssl
 import subprocess
@@ -24,7 +23,7 @@ import boto3
 
 from sandbox import accounts
 from sandbox.errors import SandboxError
-from sandbox.processes import REPOSITORY, Child, start_command, wait_through_interrupts
+from sandbox.processes import REPOSITORY, Child, remove_folder, start_command, wait_through_interrupts
 
 DEFAULT_PORT = 4566
 STACK_NAMES = {
@@ -321,4 +320,4 @@ class Sandbox:
         for child in reversed(self.children):
             child.stop()
         self.children.clear()
-        shutil.rmtree(self.folder, ignore_errors=True)
+        remove_folder(self.folder)

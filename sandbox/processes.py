@@ -31,12 +31,21 @@ def exit_with_parent(leaving: Path | None = None) -> None:
         while os.read(0, 4096):
             pass
         if leaving:
-            shutil.rmtree(leaving, ignore_errors=True)
+            remove_folder(leaving)
         os.kill(os.getpid(), signal.SIGTERM)
         time.sleep(_STOP_SECONDS)
         os._exit(1)
 
     threading.Thread(target=watch, name="exit-with-parent", daemon=True).start()
+
+
+def remove_folder(folder: Path, seconds: float = _STOP_SECONDS) -> None:
+    """Remove a folder although a process that is about to end may still write into it."""
+    deadline = time.monotonic() + seconds
+    shutil.rmtree(folder, ignore_errors=True)
+    while folder.exists() and time.monotonic() < deadline:
+        time.sleep(0.02)
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def find_command(name: str) -> str:
