@@ -34,6 +34,12 @@ NAME_CHARACTERS = 255  # AWS Glue API, NameString
 # Columns that history_… has of its own; an attribute of such a name gets an ending.
 OWN = frozenset(("change_number", "valid_from", "valid_to"))
 
+# An ISO 8601 date, or date and time. from_iso8601_timestamp must not see other text: `20261120` is a year to
+# it, and a year or an offset out of its range fails the query, through try() as well (seen with Trino).
+_ISO = (
+    "'^[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}(T[0-9]{{2}}:[0-9]{{2}}(:[0-9]{{2}}([.,][0-9]{{1,9}})?)?"
+    "(Z|[+-](0[0-9]|1[0-3])(:?[0-5][0-9])?|[+-]14(:?00)?)?)?$'"
+)
 # Type a file may name → how the text of a column becomes it; null where it does not fit. A view's columns
 # must be types that Glue knows, which a timestamp with time zone is not.
 CASTS = {
@@ -41,7 +47,8 @@ CASTS = {
     "bigint": "try_cast({} AS bigint)",
     "double": "try_cast({} AS double)",
     "date": "try_cast(substr({}, 1, 10) AS date)",
-    "timestamp": "try(CAST(from_iso8601_timestamp({}) AS timestamp(3)))",
+    "timestamp": f"IF(regexp_like({{0}}, {_ISO}),"
+    " try(CAST(at_timezone(from_iso8601_timestamp({0}), 'UTC') AS timestamp(3))))",
     "varchar": "{}",
 }
 _DECIMAL = re.compile(r"decimal\((\d{1,2}), ?(\d{1,2})\)")
@@ -50,8 +57,7 @@ PROPOSED = {
     "boolean": "{0} IN ('true', 'false')",
     "bigint": "try_cast({0} AS bigint) IS NOT NULL",
     "decimal(38, 10)": "regexp_like({0}, '^-?[0-9]{{1,28}}([.][0-9]{{1,10}})?$')",  # a cast alone would round
-    "timestamp": "regexp_like({0}, '^[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}T')"
-    " AND try(from_iso8601_timestamp({0})) IS NOT NULL",
+    "timestamp": f"substr({{0}}, 11, 1) = 'T' AND {CASTS['timestamp']} IS NOT NULL",
 }
 
 EPILOG = """\

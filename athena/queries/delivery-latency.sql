@@ -12,7 +12,10 @@ SELECT
 FROM (
   SELECT
     dt,
-    to_unixtime("$file_modified_time") - to_unixtime(try(from_iso8601_timestamp(change_time))) AS seconds
+    to_unixtime("$file_modified_time") - to_unixtime(
+      -- what is not the function's own spelling is not read: a year of eight digits would fail the query
+      IF(regexp_like(change_time, '^[0-9]{4}-.*Z$'), try(from_iso8601_timestamp(change_time)))
+    ) AS seconds
   FROM changes
   WHERE dt >= date_format(current_date - INTERVAL '30' DAY, '%Y-%m-%d')
     AND change_type IN ('INSERT', 'MODIFY', 'REMOVE', 'SNAPSHOT')

@@ -8,7 +8,11 @@ WITH failures AS (
     coalesce(errorcode, lasterrorcode, 'no code') AS error_code,
     coalesce(errormessage, lasterrormessage) AS message,
     coalesce(
-      to_iso8601(from_unixtime(try_cast(arrivaltimestamp AS bigint) / 1000e0)),
+      -- milliseconds up to the year 5138: a greater number would fail the query
+      IF(
+        regexp_like(arrivaltimestamp, '^[0-9]{1,14}$'),
+        to_iso8601(from_unixtime(try_cast(arrivaltimestamp AS bigint) / 1000e0))
+      ),
       arrivaltimestamp
     ) AS arrived,
     "$path" AS object

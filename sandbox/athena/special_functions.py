@@ -243,7 +243,16 @@ def _at_timezone(_: Renderer, values: list[Sql], node: Any) -> Sql:
             "TYPE_MISMATCH",
             f"{position(node)}Type of value must be a time or timestamp (actual {value.type})",
         )
-    return Sql(value.text, kind)
+    # Where only the instant counts, its text may have any offset.
+    read = "trino_from_iso8601_timestamp("
+    direct = value.text.startswith(read) and _called(node) == "from_iso8601_timestamp"
+    return Sql(value.text.replace(read, "trino_from_iso8601_instant(", 1) if direct else value.text, kind)
+
+
+def _called(node: Any) -> str:
+    """The function whose value is put into another zone, where it is a function's."""
+    inner = node.this if isinstance(node, exp.AtTimeZone) else node.expressions[0]
+    return str(inner.name).lower() if isinstance(inner, exp.Anonymous) else inner.key
 
 
 def _date(renderer: Renderer, values: list[Sql], _: Any) -> Sql:

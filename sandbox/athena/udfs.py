@@ -75,13 +75,17 @@ def _moment(micros: int) -> dt.datetime:
     return _EPOCH + dt.timedelta(microseconds=micros)
 
 
-def _iso_micros(text: str) -> int:
-    """Microseconds since 1970 of an ISO 8601 time, milliseconds kept; an offset other than UTC is refused."""
+def _iso_micros(text: str, *, any_offset: bool = False) -> int:
+    """Microseconds since 1970 of an ISO 8601 time, milliseconds kept.
+
+    An offset other than UTC is refused where the offset itself would show, which no value here keeps.
+    """
     match = _ISO.fullmatch(text)
     if not match:
         raise fail("INVALID_FUNCTION_ARGUMENT", f'Invalid format: "{text}"')
     year, month, day, hour, minute, second, fraction, zone = match.groups()
-    if zone and zone.upper() not in ("Z", "+00:00", "-00:00", "+0000", "+00"):
+    offset = _offset_micros(zone or "Z")
+    if offset and not any_offset:
         raise fail(
             "NOT_SUPPORTED", "a time with an offset other than UTC is not supported by the sandbox's Athena"
         )
@@ -91,12 +95,25 @@ def _iso_micros(text: str) -> int:
         )
     except ValueError:
         raise fail("INVALID_FUNCTION_ARGUMENT", f'Cannot parse "{text}": value out of range') from None
-    return _micros(moment) + int((fraction or "0").ljust(3, "0")[:3]) * 1_000
+    return _micros(moment) + int((fraction or "0").ljust(3, "0")[:3]) * 1_000 - offset
+
+
+def _offset_micros(zone: str) -> int:
+    """What `Z`, `+02`, `+0530` or `-05:30` is ahead of UTC."""
+    if zone in "Zz":
+        return 0
+    ahead = (int(zone[1:3]) * 60 + int(zone[3:].removeprefix(":") or 0)) * 60_000_000
+    return -ahead if zone[0] == "-" else ahead
 
 
 def iso_timestamp_micros(text: str) -> int:
     """from_iso8601_timestamp for what DuckDB's own cast does not take."""
     return _iso_micros(text)
+
+
+def iso_instant_micros(text: str) -> int:
+    """The same at any offset, for who asks for the instant in a zone of their own."""
+    return _iso_micros(text, any_offset=True)
 
 
 def iso_date_days(text: str) -> int:
@@ -449,6 +466,7 @@ _FUNCTIONS: dict[str, tuple[Callable[..., Any], list[Any], Any]] = {
     "trino_url_encode": (_url_encode, [_TEXT], _TEXT),
     "trino_url_decode": (_url_decode, [_TEXT], _TEXT),
     "trino_iso_micros": (iso_timestamp_micros, [_TEXT], _LONG),
+    "trino_instant_micros": (iso_instant_micros, [_TEXT], _LONG),
     "trino_iso_days": (iso_date_days, [_TEXT], _LONG),
     "trino_format_datetime": (format_datetime, [_LONG, _TEXT, _TEXT], _TEXT),
     "trino_date_format": (date_format, [_LONG, _TEXT, _TEXT], _TEXT),
@@ -466,12 +484,16 @@ _FUNCTIONS: dict[str, tuple[Callable[..., Any], list[Any], Any]] = {
     "trino_json_size": (json_values.size, [_TEXT, _TEXT], _LONG),
     "trino_json_cast": (json_values.cast, [_TEXT, _TEXT, _FLAG], _TEXT),
 }
-_AFTER = (
-    # DuckDB reads the stream's own form, always UTC, by itself; Python reads the rest of ISO 8601
-    "trino_from_iso8601_timestamp(x) AS CASE WHEN regexp_full_match(x, "
-    r"'\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:\.\d{1,6})?Z') THEN "
+# DuckDB reads the stream's own form, always UTC, by itself; Python reads the rest of ISO 8601
+_FROM_ISO = (
+    "{}(x) AS CASE WHEN regexp_full_match(x, "
+    r"'\d{{4}}-\d{{2}}-\d{{2}}T\d{{2}}:\d{{2}}:\d{{2}}(?:\.\d{{1,6}})?Z') THEN "
     "make_timestamptz(epoch_us(CAST(replace(replace(x, 'T', ' '), 'Z', '') AS TIMESTAMP)) // 1000 * 1000) "
-    "ELSE make_timestamptz(trino_iso_micros(x)) END",
+    "ELSE make_timestamptz({}(x)) END"
+)
+_AFTER = (
+    _FROM_ISO.format("trino_from_iso8601_timestamp", "trino_iso_micros"),
+    _FROM_ISO.format("trino_from_iso8601_instant", "trino_instant_micros"),
     "trino_from_iso8601_date(x) AS DATE '1970-01-01' + CAST(trino_iso_days(x) AS INTEGER)",
     "trino_text_to_timestamptz(x, safe) AS make_timestamptz(trino_zoned_micros(x, safe))",
 )
