@@ -13,6 +13,7 @@ from typing import Any
 import boto3
 import botocore.session
 import trustme
+from botocore.config import Config
 
 REGION = "us-east-1"
 PRODUCER = "111111111111"
@@ -90,6 +91,7 @@ class ProfileFiles:
         session.set_config_variable(
             "ca_bundle", str(self.authority)
         )  # AWS_CA_BUNDLE would go before the profile
+        session.set_default_client_config(Config(proxies={}))  # the endpoint is this machine
         return boto3.Session(botocore_session=session)
 
 
@@ -141,6 +143,13 @@ def overriding_variables(environment: Mapping[str, str]) -> list[str]:
 
 
 def without_overrides(environment: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """`environment` less everything that could make an SDK talk to real AWS instead of the sandbox."""
+    """`environment` less everything that could make an SDK talk to real AWS instead of the sandbox.
+
+    A proxy stays, for what is downloaded, and is not asked for this machine.
+    """
     dropped = set(overriding_variables(environment))
-    return {name: value for name, value in environment.items() if name not in dropped}
+    kept = {name: value for name, value in environment.items() if name not in dropped}
+    direct = kept.get("no_proxy") or kept.get("NO_PROXY") or ""
+    if direct != "*":
+        direct = ",".join([*filter(None, [direct]), "localhost", "127.0.0.1"])
+    return {**kept, "no_proxy": direct, "NO_PROXY": direct}

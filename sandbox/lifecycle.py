@@ -1,7 +1,8 @@
 """Bring the sandbox up and take it down: state folder, emulator, stacks, delivery.
 
 The state folder (a 0700 temporary directory, `SANDBOX_STATE` for the children and the command) holds
-`state.json` (endpoint, accounts, stacks, speed, pids), the profiles, the certificates and the logs.
+`state.json` (endpoint, accounts, stacks, speed, pids), the profiles, the certificates, the logs and
+`refusals.jsonl` (who was refused what).
 """
 
 import json
@@ -209,13 +210,14 @@ class Sandbox:
 
     def _wait_until_healthy(self, emulator: Child, authority: Path) -> None:
         trust = ssl.create_default_context(cafile=str(authority))
+        straight = urllib.request.build_opener(  # whatever proxy the caller has
+            urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=trust)
+        )
         deadline = time.monotonic() + _START_SECONDS
         while True:
             emulator.require()
             try:
-                with urllib.request.urlopen(  # noqa: S310  an https address of our own making
-                    f"{self.endpoint}/_ministack/health", timeout=5, context=trust
-                ):
+                with straight.open(f"{self.endpoint}/_ministack/health", timeout=5):
                     return
             except (urllib.error.URLError, OSError) as error:
                 if time.monotonic() > deadline:

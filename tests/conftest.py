@@ -1,6 +1,7 @@
-"""How far Hypothesis searches, in every test: enough to find what matters, little enough for `make test`.
+"""What every test has: one terminal without colours, nobody's AWS settings, and how far Hypothesis searches.
 
-HYPOTHESIS_PROFILE=long searches fifty times as far.
+Examples are enough to find what matters and few enough for `make test`; HYPOTHESIS_PROFILE=long searches
+fifty times as far.
 """
 
 import os
@@ -12,3 +13,8 @@ for name, examples in (("quick", 60), ("long", 3_000)):
         name, max_examples=examples, deadline=None, suppress_health_check=[HealthCheck.too_slow]
     )
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
+
+_SHAPING = {"CLICOLOR_FORCE", "FORCE_COLOR", "NO_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE"}
+for name in [name for name in os.environ if name in _SHAPING or name.startswith("AWS_")]:
+    del os.environ[name]
+os.environ["COLUMNS"] = "80"  # also where the tests run in a terminal of their own

@@ -84,6 +84,25 @@ def test_exec_gives_the_command_no_way_out(tmp_path: Path) -> None:
     assert not leaks.keys() & seen.keys()
 
 
+ASK = """
+import boto3
+for profile in ("producer", "consumer"):
+    boto3.Session(profile_name=profile).client("s3").list_buckets()
+"""
+
+
+def test_a_proxy_is_not_asked_for_this_machine() -> None:
+    """Who downloads through a proxy has it in the environment; nobody answers at this one."""
+    nobody = {
+        "HTTPS_PROXY": "http://127.0.0.1:9",
+        "https_proxy": "http://127.0.0.1:9",
+        "no_proxy": "intranet",
+    }
+    done = run("exec", "--no-stacks", "--", sys.executable, "-c", ASK, environment=nobody)
+
+    assert done.returncode == 0, done.stderr
+
+
 def test_a_killed_command_ends_as_in_a_shell() -> None:
     """128 + the signal's number, as a shell reports it."""
     done = run("exec", "--no-stacks", "--", sys.executable, "-c", "import os; os.kill(os.getpid(), 15)")

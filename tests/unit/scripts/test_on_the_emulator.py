@@ -67,6 +67,8 @@ def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             except OSError:
                 assert emulator.poll() is None, log.read_text()
                 time.sleep(0.1)
+        else:
+            raise AssertionError(f"the emulator does not answer: {log.read_text()}")
         yield url
     finally:
         emulator.terminate()
