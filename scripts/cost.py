@@ -1,4 +1,4 @@
-"""`python -m scripts.cost`: what a month of the pipeline costs, from the shape of the workload.
+"""What a month of the pipeline costs, from the shape of the workload.
 
 Arithmetic over list prices, no call to AWS. Storage of the table itself and its reads and writes are
 left out: they are there without the lake.
@@ -47,6 +47,20 @@ COMPACTION_DPUS = 2  # the option stack's default, two G.1X workers of one DPU e
 KEYS = 2
 ALARMS = 8  # one more with partitions, one more with compaction
 FUNCTION_GB_SECONDS_PER_MILLION = 60.0  # 30,000 changes a second in 1,769 MB: benchmarks/, not seen on Lambda
+
+MEANINGS = {  # of the options, which are the fields below
+    "changes_per_second": "writes to the table, on average",
+    "item_kb": "size of an item",
+    "record_kb": "size of a change record: both images and the envelope",
+    "row_compressed_kb": "what a row takes in S3",
+    "stream_shards": "shards of the stream; 0 is on-demand",
+    "retention_hours": "how long the stream keeps records, counted up to 168",
+    "buffer_seconds": "Firehose's buffer interval",
+    "crawls_a_month": "runs of the crawler",
+    "gb_queried": "what Athena scans",
+    "partition_by": "delivery or event",
+    "compaction_minutes_a_day": "of the option stack's job; 0 without it",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,12 +180,18 @@ def main(arguments: Sequence[str], out: Output) -> int:
     made = parser("cost", __doc__ or "")
     for name, default in asdict(Workload()).items():
         made.add_argument(
-            f"--{name.replace('_', '-')}", type=type(default), default=default, help="default: %(default)s"
+            f"--{name.replace('_', '-')}",
+            type=type(default),
+            default=default,
+            metavar="DAY" if name == "partition_by" else "N",
+            help=f"{MEANINGS[name]} (default: %(default)s)",
         )
     given = made.parse_args(arguments)
     load = Workload(**{name: getattr(given, name) for name in asdict(Workload())})
     costs = monthly(load)
     total = sum(costs.values())
+    if not math.isfinite(total):
+        raise CommandError("the month costs more than a number can say", "Give smaller numbers.")
     if out.form == "text":
         rows = [(name, f"{usd:,.2f}") for name, usd in costs.items()]
         out.table(

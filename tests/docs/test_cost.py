@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from scripts.console import CommandError
-from scripts.cost import Workload, monthly
+from scripts.console import CommandError, Output
+from scripts.cost import Workload, main, monthly
 
 PAGE = Path(__file__).parents[2] / "docs" / "cost.md"
+README = Path(__file__).parents[2] / "README.md"
 SCENARIOS = [(1, 0), (10, 0), (10, 1), (100, 0), (100, 1), (1000, 0), (1000, 4)]
 SHOWN = ("DynamoDB change capture", "Kinesis stream", "Firehose")
 REGION = re.compile(r"(<!-- scenarios:.*?-->\n).*?(<!-- end of scenarios -->)", re.DOTALL)
@@ -42,6 +43,18 @@ def test_the_page_shows_what_the_script_computes() -> None:
     """A price or a formula that changes changes the page in the same commit."""
     page = PAGE.read_text()
     assert written(page) == page
+
+
+def test_the_readme_names_the_same_sums() -> None:
+    """Idle, ten changes a second, a hundred, and a hundred with a shard: to the dollar."""
+    loads = [(0, 0), (10, 0), (100, 0), (100, 1)]
+    sums = [sum(monthly(Workload(changes_per_second=n, stream_shards=s)).values()) for n, s in loads]
+    said = re.search(
+        r"about (\d+) USD a month, .* ten changes a second about (\d+), a hundred about (\d+), or (\d+) ",
+        README.read_text(),
+    )
+    assert said
+    assert [int(usd) for usd in said.groups()] == [round(usd) for usd in sums]
 
 
 def test_an_idle_pipeline_costs_its_standing_parts_only() -> None:
@@ -94,6 +107,12 @@ def test_compaction_costs_its_minutes_and_an_alarm() -> None:
     assert compacted["Glue compaction job"] == pytest.approx(2.23, abs=0.01)
     changed = {name for name in plain if compacted[name] != plain[name]}
     assert changed == {"Glue compaction job", "CloudWatch alarms"}
+
+
+def test_a_month_beyond_all_numbers_is_refused() -> None:
+    """Infinity is no JSON."""
+    with pytest.raises(CommandError, match="more than a number can say"):
+        main(["--changes-per-second", "1e308"], Output("json"))
 
 
 def test_an_unknown_day_is_refused() -> None:
