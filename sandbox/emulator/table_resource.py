@@ -104,8 +104,10 @@ def install() -> None:
         plain_had, plain = (
             {name: value for name, value in one.items() if name not in _SETTINGS} for one in (had, wanted)
         )
+        before = dynamodb._tables.get(physical_id)
         made = update(physical_id, plain_had, plain, stack_name, logical_id)
-        _apply(made[0], wanted, had if made[0] == physical_id else {})
+        # Another key makes another table; MiniStack gives it the name of the old one, which is gone.
+        _apply(made[0], wanted, had if dynamodb._tables.get(made[0]) is before else {})
         return made
 
     def delete_table(physical_id: str, properties: Properties) -> None:

@@ -63,6 +63,32 @@ def test_a_table_starts_changes_and_stops_its_stream(emulator: Sandbox, stacks: 
     assert dynamodb.get_item(TableName=unique, Key={"pk": {"S": "kept"}})["Item"]
 
 
+def test_a_table_with_another_key_starts_its_changes_too(
+    emulator: Sandbox, stacks: Stacks, unique: str
+) -> None:
+    """A changed KeySchema makes another table, which has every setting of the template again."""
+    session = emulator.session("producer")
+    micro = {"StreamArn": STREAM_ARN, "ApproximateCreationDateTimePrecision": "MICROSECOND"}
+    resources = table_resources(unique, KinesisStreamSpecification=micro)
+    del resources["Table"]["Properties"]["TableName"]
+    stacks.create(unique, resources)
+    resources["Table"]["Properties"] |= {
+        "AttributeDefinitions": [{"AttributeName": "id", "AttributeType": "S"}],
+        "KeySchema": [{"AttributeName": "id", "KeyType": "HASH"}],
+    }
+    stacks.update(unique, resources)
+    made = session.client("cloudformation").describe_stack_resource(
+        StackName=unique, LogicalResourceId="Table"
+    )
+    name = made["StackResourceDetail"]["PhysicalResourceId"]
+    dynamodb = session.client("dynamodb")
+    assert dynamodb.describe_table(TableName=name)["Table"]["KeySchema"][0]["AttributeName"] == "id"
+    [destination] = dynamodb.describe_kinesis_streaming_destination(TableName=name)[
+        "KinesisDataStreamDestinations"
+    ]
+    assert destination["DestinationStatus"] == "ACTIVE"
+
+
 def test_a_table_keeps_what_the_template_sets(emulator: Sandbox, stacks: Stacks, unique: str) -> None:
     """Encryption, recovery and time to live are on after the launch, and off when the template drops them."""
     dynamodb = emulator.session("producer").client("dynamodb")
