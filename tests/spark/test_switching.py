@@ -83,13 +83,13 @@ def test_an_unreadable_object_fails_its_day_alone(lake: CompactedLake, job: Depl
     before = lake.rows(COMPACTED, [broken])
     lake.put_bytes(f"data/dt={broken}/ddb-lake-2.gz", b"\x1f\x8b\x08 half")
     lake.put(items("good"), good)
-    answer = job.run()
+    answer = job.run(may_fail=True)
     assert f"data/dt={broken}/ddb-lake-2.gz is not whole" in answer["error"]
     assert "Next:" in answer["error"]
     assert lake.rows(COMPACTED, [broken]) == before
     assert len(lake.rows(COMPACTED, [good])) == 1
     lake.remove(f"data/dt={broken}/ddb-lake-2.gz")
-    assert "error" not in job.run()
+    job.run()
 
 
 DEATHS = [
@@ -126,7 +126,7 @@ def test_a_death_leaves_the_old_day_or_the_new_one(
     answer = job.run(fault={"at": place, "when": when, "call": due(lake, place, day)})
     assert answer.get("died") == place
     assert lake.rows(COMPACTED, [day]) == {"old": old, "new": new}[left]
-    assert "error" not in job.run()
+    job.run()
     assert lake.rows(COMPACTED, [day]) == new
     job.run(keep_hours="0")
     assert len(lake.versions(day)) == 1
@@ -179,9 +179,8 @@ def test_two_runs_at_once_leave_one_whole_day(
         lake.put(items("a", "b", day), day)
     with DeployedJob(lake.sandbox, assembly.require(), tmp_path) as other:
         answers: list[dict[str, Any]] = []
-        threads = [
-            threading.Thread(target=lambda run=run: answers.append(run())) for run in (job.run, other.run)
-        ]
+        runs = [lambda run=run: answers.append(run(may_fail=True)) for run in (job.run, other.run)]
+        threads = [threading.Thread(target=run) for run in runs]
         for thread in threads:
             thread.start()
         for thread in threads:
