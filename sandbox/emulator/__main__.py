@@ -15,6 +15,7 @@ from sandbox.processes import exit_with_parent
 INSTALLED = (
     "sandbox.emulator.policies",
     "sandbox.emulator.key_use",
+    "sandbox.emulator.refusals",
     "sandbox.emulator.function_sessions",
     "sandbox.emulator.resource_arns",
     "sandbox.emulator.streams",

@@ -10,6 +10,8 @@ Fixtures
 The tests of one layout run on one worker (`--dist loadgroup`), so that each layout is launched once.
 They are shared by every test of a worker: use names and keys of your own (`unique`), change no stack, and
 count only what you wrote. A test that must change a stack or a policy brings up its own `Sandbox`.
+
+At its end a layout is asked what its stacks' own roles were refused: nothing, whatever else made up for it.
 """
 
 import uuid
@@ -18,6 +20,7 @@ from collections.abc import Iterator
 import pytest
 
 from sandbox.lifecycle import Sandbox, plan_stacks
+from tests.sandbox.roles import refused_roles
 
 SPEED = 20.0
 LAYOUTS = ("two_accounts", "one_account")
@@ -52,6 +55,7 @@ def two_accounts() -> Iterator[Sandbox]:
         sandbox.start_delivery()
         sandbox.launch(plan_stacks(single_account=False))
         yield sandbox
+        assert refused_roles(sandbox) == []
 
 
 @pytest.fixture(scope="session")
@@ -61,3 +65,4 @@ def one_account() -> Iterator[Sandbox]:
         sandbox.start_delivery()
         sandbox.launch(plan_stacks(single_account=True))
         yield sandbox
+        assert refused_roles(sandbox) == []

@@ -18,6 +18,7 @@ from sandbox.lifecycle import Sandbox, plan_stacks
 from sandbox.processes import REPOSITORY
 from tests.sandbox.crawls import crawl, idle
 from tests.sandbox.pipelines import wait_until
+from tests.sandbox.roles import refused_roles
 from tests.trino.lake import Lake
 from tests.trino.rows import item_lines
 
@@ -133,6 +134,7 @@ def account() -> Iterator[Account]:
     with Sandbox(speed=60) as sandbox:
         sandbox.launch(plan_stacks(single_account=False)[:1])
         yield Account(sandbox)
+        assert refused_roles(sandbox) == []
 
 
 def test_changes_gains_exactly_the_new_attributes_whatever_happens(account: Account) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from sandbox import accounts
+from sandbox.emulator.refusals import refusals
 from sandbox.lifecycle import Sandbox
 from tests.sandbox.crawls import idle
 from tests.sandbox.pipelines import wait_until, zipped
@@ -182,12 +183,15 @@ def test_merge_new_columns_keeps_types_and_adds_names(emulator: Sandbox, unique:
 def test_a_missing_permission_of_the_role_fails_the_crawl(
     emulator: Sandbox, unique: str, missing: str
 ) -> None:
-    """A crawler has its role's permissions and no others; the message names the action."""
+    """A crawler has its role's permissions and no others; message and written refusal name the action."""
     crawler = Crawler(emulator, unique, tuple(one for one in ACTIONS if one != missing)).make()
     crawler.put("data/dt=2026-11-20/a", {"n": 1})
     last = crawler.run()
     assert last["Status"] == "FAILED"
     assert missing.split(":")[1] in last["ErrorMessage"]
+    session = f"arn:aws:sts::{accounts.CONSUMER}:assumed-role/{unique}/AWS-Crawler"
+    written = [line for line in refusals(emulator.folder) if line["principal"] == session]
+    assert {line["action"] for line in written} == {missing}
 
 
 def test_what_is_not_emulated_fails_with_a_reason(emulator: Sandbox, unique: str) -> None:
