@@ -181,8 +181,15 @@ def run(query: Query, sql: str) -> results.Result:
 
 
 def parse_query(sql: str) -> exp.Expr:
-    """A SELECT, WITH or VALUES text as a query that can be translated."""
+    """A SELECT, WITH or VALUES text as a query that can be translated.
+
+    Raises `QueryError` in the engine's words when a `?` was given no value.
+    """
     statement = dialect.parse(sql)
+    if places := len(list(statement.find_all(exp.Placeholder))):
+        raise QueryError(
+            "INVALID_PARAMETER_USAGE", f"Incorrect number of parameters: expected {places} but found 0"
+        )
     if isinstance(statement, exp.Values):
         first = statement.expressions[0]
         names = [f"_col{i}" for i in range(len(first.expressions) if isinstance(first, exp.Tuple) else 1)]

@@ -245,6 +245,14 @@ def test_malformed_statement_is_refused_at_once(sql: str) -> None:
         kind_of(sql)
 
 
+def test_a_query_that_was_given_no_value_says_how_many_it_takes(lake: Lake) -> None:
+    """Athena's words for it (aws-sdk-js-v3, issue 3837); a `?` in a text or a comment is none."""
+    expected = "INVALID_PARAMETER_USAGE: Incorrect number of parameters: expected 2 but found 0"
+    assert failure(lake, "SELECT pk FROM changes WHERE pk = ? LIMIT ? -- ?") == expected
+    assert failure(lake, "CREATE VIEW v AS SELECT pk FROM changes WHERE pk IN (?, ?)") == expected
+    assert len(lake.run("SELECT pk FROM changes WHERE pk <> '?' -- ?").rows) == 2
+
+
 def test_parameters_take_their_places() -> None:
     """Question marks in texts and comments are no places; a value is a literal and nothing else."""
     assert with_parameters("SELECT '?', ? -- ?\n, ?", ["'it''s'", "10"]) == "SELECT '?', 'it''s' -- ?\n, 10"
