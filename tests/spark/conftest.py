@@ -1,7 +1,8 @@
 """One lake, its deployed job, and both engines over the two tables.
 
 Fixtures
-- `lake`: a sandbox with the consumer stack and the option stack `columnar` launched.
+- `lake`: a sandbox with the consumer stack and the option stack `columnar` launched. At its end no role of
+  theirs was refused anything.
 - `job`: the deployed job in a process of its own, under its role.
 - `both`: the sandbox's Athena and Trino side by side.
 - `days`: days of the lake that no other test uses.
@@ -18,6 +19,7 @@ from pathlib import Path
 import pytest
 
 from sandbox.lifecycle import COLUMNAR, Sandbox, plan_stacks
+from tests.sandbox.roles import refused_roles
 from tests.spark import assembly
 from tests.spark.compacted import CompactedLake
 from tests.spark.deployed import DeployedJob
@@ -49,6 +51,7 @@ def lake() -> Iterator[CompactedLake]:
         consumer = plan_stacks(single_account=False, consumer_parameters=[f"FirstDay={FIRST_DAY}"])[0]
         sandbox.launch([consumer, COLUMNAR])
         yield CompactedLake(sandbox)
+        assert refused_roles(sandbox) == []
 
 
 @pytest.fixture(scope="session")
