@@ -417,6 +417,9 @@ def _opened(path: Path) -> Iterator[io.TextIOBase]:
             yield text
 
 
+_LEAVE_OUT_MODEL = "Leave --model-table out."
+
+
 class Source:
     """A file of records, readable more than once. `form` is csv or json, by the file's name and content."""
 
@@ -429,6 +432,8 @@ class Source:
             raise CommandError(
                 "--types is for CSV; JSON says its types itself", "Leave --types out.", EXIT_USAGE
             )
+        if self._model_table and self.form == "csv":
+            raise CommandError("--model-table is for JSON; CSV is one table", _LEAVE_OUT_MODEL, EXIT_USAGE)
 
     def items(self) -> Iterator[tuple[str, Item | RecordError, int]]:
         """Each record's place, its item or what is wrong with it, and its size in bytes."""
@@ -466,6 +471,13 @@ class Source:
 
     def _unwrapped(self, value: dict[str, Any], line: int) -> Iterator[dict[str, Any]]:
         """The items in a record: itself, or those inside a shape that AWS's tools write around items."""
+        several = isinstance(value.get("DataModel"), list) or all(_is_batch(one) for one in value.values())
+        if self._model_table and not several:
+            raise CommandError(
+                f"{self.path}, line {line}: there are no tables here to choose from",
+                _LEAVE_OUT_MODEL,
+                EXIT_USAGE,
+            )
         if any(name in value for name in self.table.keys):
             yield value
         elif isinstance(value.get("DataModel"), list):

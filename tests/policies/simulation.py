@@ -186,7 +186,7 @@ def _run(lines: list[str]) -> list[dict[str, Any]]:
         capture_output=True,
         text=True,
         check=False,
-        timeout=300,
+        timeout=900,  # it only ends what hangs: ten seconds of work, on however slow a machine
     )
     if done.returncode != 0:
         message = [line for line in done.stderr.splitlines() if "Error:" in line]

@@ -141,6 +141,15 @@ def test_of_a_model_with_several_tables_one_is_chosen(tmp_path: Path) -> None:
     assert items(source(tmp_path / "b.json", json.dumps(named))) == ITEMS[:1]
 
 
+@pytest.mark.parametrize("name", ["a.csv", "a.jsonl"])
+def test_a_table_chosen_from_a_file_without_tables_is_refused(tmp_path: Path, name: str) -> None:
+    """Ignored in silence, --model-table would leave its user in the belief that it chose."""
+    text = "pk\n1\n" if name == "a.csv" else json.dumps({"pk": "1"})
+    with pytest.raises(CommandError) as refused:
+        items(source(tmp_path / name, text, model_table="Shop"))
+    assert refused.value.next_step == "Leave --model-table out."
+
+
 def test_several_mistakes_are_told_at_once_and_never_with_values(tmp_path: Path) -> None:
     """Five mistakes name record and attribute; nothing of what the records hold is repeated."""
     secret = "canary-4711"
