@@ -20,11 +20,15 @@ from tests.trino.client import CATALOG, Client, TrinoError
 _START_SECONDS = 180.0
 _STOP_SECONDS = 20.0
 _NOT_YET = ("SERVER_STARTING_UP", "NO_NODES_AVAILABLE", "CATALOG_NOT_FOUND")
+_CODE_CACHE_FULL = "CodeCache is full"  # what HotSpot prints, once
 _TRUST_PASSWORD = "not-a-secret"  # a trust store holds no secret, but must have a password
 
 MEMORY_MEGABYTES = 1_500
 JVM = [
     "-XX:TieredStopAtLevel=1",  # half the processor time of the full compiler, over a run this short
+    # As Trino's own jvm.config has it. With the one compiler Java takes 48 MB, these tests fill 70, and a
+    # method handle that finds no room fails its query.
+    "-XX:ReservedCodeCacheSize=512M",
     "-XX:+ExitOnOutOfMemoryError",
     "-Djdk.attach.allowAttachSelf=true",
     "-Djdk.nio.maxCachedBufferSize=2000000",
@@ -34,6 +38,10 @@ JVM = [
 
 class TrinoStartError(Exception):
     """The server did not come up; the message ends with the end of its log."""
+
+
+class TrinoRoomError(Exception):
+    """From here on queries may fail by chance, whichever comes next: the end says so, if none did."""
 
 
 class Trino:
@@ -153,7 +161,7 @@ class Trino:
         """The last lines of the log."""
         return "\n".join(self._log.read_text(errors="replace").splitlines()[-lines:])
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None = None, *_: object) -> None:
         assert self._process.stdin
         self._process.stdin.close()  # Launcher.java ends the process
         try:
@@ -161,6 +169,8 @@ class Trino:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+        if kind is None and _CODE_CACHE_FULL in self._log.read_text(errors="replace"):
+            raise TrinoRoomError("Java ran out of room for code; raise ReservedCodeCacheSize in this file")
 
 
 def _write(path: Path, properties: Mapping[str, str]) -> None:
