@@ -16,7 +16,10 @@ _LONGEST_REASON = 1024
 
 
 class Responder:
-    """Answers a request once, whoever comes first: the work or the clock."""
+    """Answers a request once, whoever comes first: the work or the clock.
+
+    Who comes second waits until the first answer is out: Lambda stops whatever runs on when the work returns.
+    """
 
     def __init__(self, event: dict[str, Any], physical_id: str) -> None:
         self._event = event
@@ -25,11 +28,7 @@ class Responder:
         self._lock = threading.Lock()
 
     def answer(self, status: str, reason: str = "", data: dict[str, Any] | None = None) -> None:
-        """PUT the answer to the ResponseURL; a second answer is not sent."""
-        with self._lock:
-            if self._answered:
-                return
-            self._answered = True
+        """PUT the answer to the ResponseURL; a second answer is not sent, unless the first was not heard."""
         body = {
             "Status": status,
             "Reason": reason[:_LONGEST_REASON] or "see the function's log",
@@ -39,7 +38,10 @@ class Responder:
             "LogicalResourceId": self._event["LogicalResourceId"],
             "Data": data or {},
         }
-        _put(self._event["ResponseURL"], json.dumps(body).encode())
+        with self._lock:
+            if not self._answered:
+                _put(self._event["ResponseURL"], json.dumps(body).encode())
+                self._answered = True
 
 
 def _put(url: str, body: bytes) -> None:

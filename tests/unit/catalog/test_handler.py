@@ -234,6 +234,27 @@ def test_running_out_of_time_is_answered_before_the_end(
     assert "ran out of time" in endpoint.answers[0]["Reason"]
 
 
+def test_the_second_answer_waits_until_the_first_is_out(
+    endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Lambda freezes the clock's thread, and an answer half sent, as soon as the handler returns."""
+    under_way, put = threading.Event(), response._put
+
+    def slowly(url: str, body: bytes) -> None:
+        under_way.set()
+        time.sleep(0.2)
+        put(url, body)
+
+    monkeypatch.setattr(response, "_put", slowly)
+    responder = response.Responder(request(endpoint), "id")
+    clock = threading.Thread(target=responder.answer, args=("FAILED",))
+    clock.start()
+    under_way.wait()
+    responder.answer("SUCCESS")
+    assert [answer["Status"] for answer in endpoint.answers] == ["FAILED"]
+    clock.join()
+
+
 def test_an_answer_that_is_not_heard_is_sent_again(
     glue: FakeGlue, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
