@@ -52,13 +52,18 @@ CASTS = {
     "varchar": "{}",
 }
 _DECIMAL = re.compile(r"decimal\((\d{1,2}), ?(\d{1,2})\)")
-# Types to propose, the narrowest first, and what every value of a column must be for it.
+# Types to propose, the narrowest first, and what every value of a column must be for it. A number that leads
+# with a zero or a plus is text, a postal code for one: as a number it would be another text.
 PROPOSED = {
     "boolean": "{0} IN ('true', 'false')",
-    "bigint": "try_cast({0} AS bigint) IS NOT NULL",
-    "decimal(38, 10)": "regexp_like({0}, '^-?[0-9]{{1,28}}([.][0-9]{{1,10}})?$')",  # a cast alone would round
+    "bigint": "regexp_like({0}, '^(0|-?[1-9][0-9]*)$') AND try_cast({0} AS bigint) IS NOT NULL",
+    # not by a cast, which would round
+    "decimal(38, 10)": "regexp_like({0}, '^-?(0|[1-9][0-9]{{0,27}})([.][0-9]{{1,10}})?$')",
     "timestamp": f"substr({{0}}, 11, 1) = 'T' AND {CASTS['timestamp']} IS NOT NULL",
 }
+# Athena takes statements of 262,144 bytes (Athena user guide, "Service Quotas"): so many columns fit whatever
+# they are called, of the length that names have at most.
+COUNTED_AT_ONCE = 80
 
 EPILOG = """\
 examples:
@@ -265,26 +270,32 @@ def propose(
     here: boto3.Session, given: argparse.Namespace, athena: Any, columns: Sequence[str]
 ) -> dict[str, str]:
     """The narrowest type that keeps every value of a column; what is text, or all null, is left out."""
+    proposed = {}
+    for start in range(0, len(columns), COUNTED_AT_ONCE):
+        part = columns[start : start + COUNTED_AT_ONCE]
+        [row] = execute(here, given, athena, _count_of_fitting(given.table, part), given.database).rows
+        figures = [int(cell or 0) for cell in row]
+        width = 1 + len(PROPOSED)
+        for number, column in enumerate(part):
+            values, *fitting = figures[number * width : (number + 1) * width]
+            for kind, fits in zip(PROPOSED, fitting, strict=True):
+                if values and fits == values:
+                    proposed[column] = kind
+                    break
+    return proposed
+
+
+def _count_of_fitting(table: str, columns: Sequence[str]) -> str:
+    """The query that counts, for each column, its values and then those that each proposed type keeps."""
     counted = []
     for column in columns:
         text = _quoted_name(column)
         counted.append(f"count({text})")
         counted += [f"count_if({condition.format(text)})" for condition in PROPOSED.values()]
-    sql = (
+    return (
         f"SELECT {', '.join(counted)} FROM changes"  # noqa: S608  names are quoted, the table's is a literal
-        f" WHERE {ROWS} AND change_table = {quoted(given.table)}"
+        f" WHERE {ROWS} AND change_table = {quoted(table)}"
     )
-    [row] = execute(here, given, athena, sql, given.database).rows
-    figures = [int(cell or 0) for cell in row]
-    width = 1 + len(PROPOSED)
-    proposed = {}
-    for number, column in enumerate(columns):
-        values, *fitting = figures[number * width : (number + 1) * width]
-        for kind, fits in zip(PROPOSED, fitting, strict=True):
-            if values and fits == values:
-                proposed[column] = kind
-                break
-    return proposed
 
 
 if __name__ == "__main__":
