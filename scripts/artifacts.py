@@ -71,9 +71,10 @@ class ArtifactBucket:
             return
         if self._is_named:
             if not self.exists():
+                ours = bucket_name(self._account, self._region)
                 raise CommandError(
                     f"there is no bucket {self.name}",
-                    "Make it, or leave ArtifactBucketName out: then a bucket is made.",
+                    f"Make it, or give --parameter ArtifactBucketName={ours}: that one is made for you.",
                 )
         elif not self.exists():
             self._out.say(f"making bucket {self.name}")

@@ -10,6 +10,7 @@ import argparse
 import difflib
 import json
 import os
+import shlex
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -77,6 +78,13 @@ def parser(
     common.add_argument("--endpoint-url", metavar="URL", help="send every call here instead of to AWS")
     common.add_argument("--output", choices=outputs, default="text", help="json: one document on stdout")
     return made
+
+
+def place(given: argparse.Namespace) -> str:
+    """The options that lead a further command to where this one worked: --profile and --region, as given."""
+    return "".join(
+        f" --{name} {shlex.quote(value)}" for name in ("profile", "region") if (value := getattr(given, name))
+    )
 
 
 def page(text: str) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from scripts import partitioning
 from scripts import template as templates
-from scripts.console import CommandError, Output, client, parser, profile_setting, run, session
+from scripts.console import CommandError, Output, client, parser, place, profile_setting, run, session
 
 if TYPE_CHECKING:
     import boto3
@@ -149,7 +149,7 @@ def main(arguments: Sequence[str], out: Output) -> int:
             exit_code=2,
         )
     stack = Stack(formation, name)
-    found = stack.check_state(f" --profile {given.profile}" if given.profile else "")
+    found = stack.check_state(place(given))
     verb = "create" if found is None else "update"
     out.say(f"account {account}, Region {here.region_name}: {verb} stack {name}", "bold")
     values = {**_outputs(given, template, here), **parameters}
@@ -163,7 +163,7 @@ def main(arguments: Sequence[str], out: Output) -> int:
         here.region_name,
         partition,
         out,
-        name=parameters.get(BUCKET) or None,
+        name=_named_bucket(parameters, found, account, here.region_name),
     )
     asked = [key for key in CODE if key in template.parameters and key not in values]
     filled = {*asked, BUCKET} if asked else set()
@@ -226,10 +226,25 @@ def _outputs(given: argparse.Namespace, template: templates.Template, here: boto
     return outputs
 
 
+def _named_bucket(
+    parameters: Mapping[str, str], found: Mapping[str, Any] | None, account: str, region: str
+) -> str | None:
+    """The artifact bucket that is the user's own, given now or at an earlier deployment; None for ours."""
+    from scripts.artifacts import bucket_name  # noqa: PLC0415
+
+    name = parameters.get(BUCKET) or _current(found).get(BUCKET)
+    return None if name == bucket_name(account, region) else name
+
+
+def _current(found: Mapping[str, Any] | None) -> dict[str, str]:
+    """The values that the parameters of the stack have now."""
+    return {one["ParameterKey"]: one["ParameterValue"] for one in (found or {}).get("Parameters", [])}
+
+
 def _kept(found: Mapping[str, Any] | None, plan: Plan) -> list[str]:
     """The parameters that keep the value the stack has."""
-    existing = {parameter["ParameterKey"] for parameter in (found or {}).get("Parameters", [])}
-    return [name for name in plan.template.parameters if name in existing and name not in plan.values]
+    current = _current(found)
+    return [name for name in plan.template.parameters if name in current and name not in plan.values]
 
 
 def _check_accounts(plan: Plan) -> None:
@@ -286,8 +301,7 @@ def _package(
     from scripts import package  # noqa: PLC0415  loaded when there is something to build
     from scripts.artifacts import key_of  # noqa: PLC0415
 
-    current = {p["ParameterKey"]: p["ParameterValue"] for p in (found or {}).get("Parameters", [])}
-    named = plan.values.get(ARCHITECTURE) or current.get(ARCHITECTURE) or package.DEFAULT_ARCHITECTURE
+    named = plan.values.get(ARCHITECTURE) or _current(found).get(ARCHITECTURE) or package.DEFAULT_ARCHITECTURE
     arch = arch or named
     if ARCHITECTURE in plan.template.parameters:
         plan.values[ARCHITECTURE] = package.host_architecture() if arch == "host" else arch
@@ -335,11 +349,16 @@ def _deploy(
         stack.withdraw(change_set, update=plan.update)
         out.say("dry run: nothing was changed")
         return _report(plan, stack.describe() or {}, changes, out)
-    if not _confirmed(given.yes, plan, changes):
+    try:
+        if not _confirmed(given.yes, plan, changes):
+            raise CommandError(
+                "not confirmed: nothing was changed", "Run it again and answer y, or give --yes."
+            )
+        for key, content in plan.uploads.items():
+            bucket.put(key, content)
+    except BaseException:  # Ctrl-C at the question and a refused upload too: nothing half-made is left behind
         stack.withdraw(change_set, update=plan.update)
-        raise CommandError("not confirmed: nothing was changed", "Run it again and answer y, or give --yes.")
-    for key, content in plan.uploads.items():
-        bucket.put(key, content)
+        raise
     touched = set[str]()
 
     def show(event: Event) -> None:
@@ -377,13 +396,14 @@ def _lead_on(given: argparse.Namespace, plan: Plan, outputs: Mapping[str, str], 
     if plan.kind == "consumer" and not plan.update:
         there = f" --outputs-profile {given.profile}" if given.profile else ""
         producer = "python -m scripts.deploy producer --profile PROFILE_OF_THE_OTHER_ACCOUNT"
-        out.say(f"next: {producer} --outputs-of {plan.stack.name}{there}")
+        region = f" --region {given.region}" if given.region else ""
+        out.say(f"next: {producer}{region} --outputs-of {plan.stack.name}{there}")
     elif plan.left_behind:
         out.say(partitioning.next_step(plan.left_behind, plan.region, profile))
     elif ENABLE in outputs and not plan.update:
         out.say(f"next: {outputs[ENABLE]}{profile}")
     elif "SourceTableName" in outputs and not plan.update:
-        out.say(f"next: python -m scripts.put_items {outputs['SourceTableName']}{profile}")
+        out.say(f"next: python -m scripts.put_items {outputs['SourceTableName']}{place(given)}")
 
 
 def _request(

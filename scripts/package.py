@@ -259,7 +259,7 @@ def _compare(fresh: Package, kept: Path) -> None:
 
 
 def main(arguments: Sequence[str], out: Output) -> int:
-    """Build both zips and report their sizes."""
+    """Build the functions' zips and the job's files, and report their sizes."""
     options = parser("package", "Build the functions' zips into build/: same tree, same bytes.")
     options.add_argument(
         "--arch",

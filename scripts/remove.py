@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from scripts.console import CommandError, Output, client, parser, run, session
+from scripts.console import CommandError, Output, client, parser, place, run, session
 
 if TYPE_CHECKING:
     from scripts.stack import Stack
@@ -55,20 +55,20 @@ def main(arguments: Sequence[str], out: Output) -> int:
     formation = client(here, "cloudformation", given.endpoint_url)
     stack = Stack(formation, given.stack)
     found = stack.describe()
-    place = f"account {account}, Region {here.region_name}"
+    where = f"account {account}, Region {here.region_name}"
     if found is None:
         raise CommandError(
-            f"there is no stack {given.stack} in {place}", "Correct the name, --profile or --region."
+            f"there is no stack {given.stack} in {where}", "Correct the name, --profile or --region."
         )
     if found.get("EnableTerminationProtection"):
         raise CommandError(
             f"stack {given.stack} is protected against deletion",
             "Lift it: `aws cloudformation update-termination-protection --no-enable-termination-protection "
-            f"--stack-name {given.stack}`.",
+            f"--stack-name {given.stack}{place(given)}`.",
         )
     resources = _resources(formation, given.stack, found["StackStatus"])
     resources += _uploads(found, account, here.region_name)
-    out.say(f"{place}: delete stack {given.stack} ({found['StackStatus']})", "bold")
+    out.say(f"{where}: delete stack {given.stack} ({found['StackStatus']})", "bold")
     rows = [("stays" if r.stays else "goes", r.logical_id, r.type, r.physical_id) for r in resources]
     out.table("what happens to each", ("", "resource", "type", "name"), sorted(rows, reverse=True))
     report = {"stack": given.stack, "account": account, "region": here.region_name}
@@ -76,16 +76,15 @@ def main(arguments: Sequence[str], out: Output) -> int:
         out.say("dry run: nothing was changed")
         out.answer({**report, "status": found["StackStatus"], "stays": _stays(resources)})
         return 0
-    _confirm(given.yes, given.stack, place)
+    _confirm(given.yes, given.stack, where)
     status = _delete(formation, stack, str(found["StackId"]), out)
     out.say(f"stack {given.stack} is {status}", "green")
     staying = [r for r in resources if r.stays]
     if staying:
         out.say("What stays still costs what it stores. To delete it for good:")
-        option = f" --profile {given.profile}" if given.profile else ""
         # Data before the keys it is encrypted with.
         for resource in sorted(staying, key=lambda r: r.type == "AWS::KMS::Key"):
-            out.say(f"  {resource.logical_id}: {_by_hand(resource)}{option}")
+            out.say(f"  {resource.logical_id}: {_by_hand(resource)}{place(given)}")
     out.answer({**report, "status": status, "stays": _stays(resources)})
     return 0
 
@@ -129,12 +128,12 @@ def _uploads(found: Mapping[str, Any], account: str, region: str) -> list[Resour
     return [Resource(UPLOADS, "AWS::S3::Bucket", name, True)] if given.get(UPLOADS) == name else []
 
 
-def _confirm(yes: bool, stack: str, place: str) -> None:
+def _confirm(yes: bool, stack: str, where: str) -> None:
     """Go on by --yes or by the stack's name typed; a deletion is never implied."""
     if yes:
         return
     if sys.stdin.isatty():
-        sys.stderr.write(f"type {stack} to delete it in {place}: ")
+        sys.stderr.write(f"type {stack} to delete it in {where}: ")
         sys.stderr.flush()
         if sys.stdin.readline().strip() == stack:
             return

@@ -80,6 +80,7 @@ class Stack:
         self._client, self.name = client, name
         self._patience = patience  # seconds between two looks, at most
         self._had_change_sets = False  # a stack in REVIEW_IN_PROGRESS was there, with somebody's change sets
+        self._options = ""  # what leads a command to where the stack is
 
     def describe(self) -> Mapping[str, Any] | None:
         """The stack's description, or None when there is none."""
@@ -90,11 +91,13 @@ class Stack:
                 return None
             raise
 
-    def check_state(self, profile_option: str) -> Mapping[str, Any] | None:
+    def check_state(self, options: str) -> Mapping[str, Any] | None:
         """The description of a stack that is to be updated, None for one that is to be created.
 
-        Raises CommandError with the way out when it can be neither.
+        `options` are those of every command that a message names. Raises CommandError with the way out when
+        the stack can be neither updated nor created.
         """
+        self._options = options
         found = self.describe()
         status = found["StackStatus"] if found else ""
         if found is None or status == "REVIEW_IN_PROGRESS":
@@ -104,17 +107,17 @@ class Stack:
             return found
         raise CommandError(
             f"stack {self.name} is in {status}: {found.get('StackStatusReason') or 'no reason was given'}",
-            self._way_out(status, profile_option),
+            self._way_out(status),
             stack=self.name,
             status=status,
         )
 
-    def _way_out(self, status: str, profile_option: str) -> str:
-        aws = f"aws cloudformation {{}} --stack-name {self.name}{profile_option}"
+    def _way_out(self, status: str) -> str:
+        aws = f"aws cloudformation {{}} --stack-name {self.name}{self._options}"
         if status in ("ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED"):
             return (
                 "It failed when it was first made and can only be deleted: "
-                f"`python -m scripts.remove {self.name}{profile_option}`, then deploy again."
+                f"`python -m scripts.remove {self.name}{self._options}`, then deploy again."
             )
         if status == "DELETE_FAILED":
             return (
@@ -122,7 +125,8 @@ class Stack:
             )
         if status == "UPDATE_ROLLBACK_FAILED":
             return (
-                f"Correct what it names, then `{aws.format('continue-update-rollback')}`, and deploy again."
+                "The way back failed as well: correct what it names, then "
+                f"`{aws.format('continue-update-rollback')}`, and deploy again."
             )
         if status == "UPDATE_FAILED":
             return f"Roll it back with `{aws.format('rollback-stack')}`, and deploy again."
@@ -198,8 +202,22 @@ class Stack:
         else:
             what = found.get("StackStatusReason") or "no resource's failure is among its events"
         raise CommandError(
-            f"stack {self.name} ended in {status}: {what}", _after_failure(what, status), status=status
+            f"stack {self.name} ended in {status}: {what}", self._after_failure(what, status), status=status
         )
+
+    def _after_failure(self, reason: str, status: str) -> str:
+        """What to do about a failure, by what CloudFormation says of it and by what became of the stack."""
+        if "Invalid principal in policy" in reason:
+            hint = "An account id in the parameters does not exist: correct it"
+        elif "already exists" in reason:
+            hint = "Remove or adopt what has that name, or choose another name by parameter"
+        elif "not authorized" in reason or "AccessDenied" in reason:
+            hint = "Have the named action granted to the profile (or to --role-arn's role)"
+        else:
+            hint = "Correct what it names"
+        if status == "UPDATE_ROLLBACK_COMPLETE":
+            return f"{hint}, and deploy again: the stack stands as it was before."
+        return f"{hint}. {self._way_out(status)}"
 
     def _in_full(self, reason: str, **scope: Any) -> str:
         """A reason; where it only points at DescribeEvents (pre-deployment validation), what that says."""
@@ -288,21 +306,6 @@ def show_event(event: Event, out: Output) -> None:
 def outputs_of(description: Mapping[str, Any]) -> dict[str, str]:
     """Output values by key of a stack's description."""
     return {output["OutputKey"]: output["OutputValue"] for output in description.get("Outputs", [])}
-
-
-def _after_failure(reason: str, status: str) -> str:
-    """What to do about a failure, by what CloudFormation says of it."""
-    if "Invalid principal in policy" in reason:
-        hint = "An account id in the parameters does not exist: correct it"
-    elif "already exists" in reason:
-        hint = "Remove or adopt what has that name, or choose another name by parameter"
-    elif "not authorized" in reason or "AccessDenied" in reason:
-        hint = "Have the named action granted to the profile (or to --role-arn's role)"
-    else:
-        hint = "Correct what it names"
-    if status == "ROLLBACK_COMPLETE":
-        return f"{hint}, delete the stack (`python -m scripts.remove`), and deploy again."
-    return f"{hint}, and deploy again: the stack stands as it was before."
 
 
 def parameters(values: Mapping[str, str], kept: Sequence[str]) -> list[dict[str, Any]]:

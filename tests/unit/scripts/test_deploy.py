@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from scripts import deploy, package
+from scripts.artifacts import ArtifactBucket
 from scripts.package import Package
 from tests.unit.scripts.conftest import Ran
 from tests.unit.scripts.edge import Pages, refused
@@ -391,6 +392,35 @@ def test_what_is_not_confirmed_is_not_done(
         assert "not confirmed: nothing was changed" in done.err
         assert aws["consumer"].calls == ["create_change_set", "delete_change_set", "delete_stack"]
         assert aws["consumer"].s3.objects == {}
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, refused("AccessDenied", operation="PutObject")])
+def test_what_ends_before_it_is_carried_out_leaves_no_change_set(
+    consumer: Callable[..., Ran],
+    aws: dict[str, Account],
+    monkeypatch: pytest.MonkeyPatch,
+    error: BaseException,
+) -> None:
+    """Ctrl-C at the question, or an upload that is refused: change set and empty stack go."""
+
+    def interrupted(*_: Any) -> bool:
+        raise error
+
+    where, name = (deploy, "_confirmed") if error is KeyboardInterrupt else (ArtifactBucket, "put")
+    monkeypatch.setattr(where, name, interrupted)
+    assert consumer().code != 0
+    assert aws["consumer"].calls == ["create_change_set", "delete_change_set", "delete_stack"]
+
+
+def test_an_update_stays_with_the_users_own_artifact_bucket(
+    consumer: Callable[..., Ran], aws: dict[str, Account]
+) -> None:
+    """It was named once, at the launch; no bucket of ours is made beside it."""
+    aws["consumer"].s3.owner = "222222222222"  # who owns the bucket that is there
+    assert consumer("--parameter", "ArtifactBucketName=mine").code == 0
+    assert consumer("--parameter", "Days=3").code == 0
+    assert aws["consumer"].parameters()["ArtifactBucketName"] == "mine"
+    assert {request.get("Bucket") for _, request in aws["consumer"].s3.calls} == {"mine"}
 
 
 def test_a_template_without_functions_packages_nothing(

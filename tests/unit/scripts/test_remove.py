@@ -98,6 +98,15 @@ def test_what_stays_is_named_with_the_command_that_deletes_it(run: Callable[...,
     assert [stays["name"] for stays in document["stays"]] == ["lake-1", "key-1"]
 
 
+def test_a_command_that_deletes_for_good_names_the_account_and_the_region_worked_in(
+    run: Callable[..., Ran],
+) -> None:
+    """A table of the same name may stand in the profile's own Region."""
+    done = run(Removable(), "lake", "--yes", "--profile", "p", "--region", "eu-west-1")
+    assert "aws s3 rb s3://lake-1 --profile p --region eu-west-1\n" in done.err
+    assert "--pending-window-in-days 30 --profile p --region eu-west-1\n" in done.err
+
+
 @pytest.mark.parametrize("dry", [["--dry-run"], ["--yes"]])
 def test_what_deploy_uploaded_stays_and_is_named(run: Callable[..., Ran], dry: list[str]) -> None:
     """The bucket of the zips is no stack's resource; one that the user named is not spoken of."""

@@ -280,6 +280,27 @@ def test_a_rolled_back_update_stands_as_before() -> None:
     assert "stands as it was before" in failure.value.next_step
 
 
+@pytest.mark.parametrize(
+    ("status", "way_out"),
+    [
+        ("ROLLBACK_COMPLETE", "`python -m scripts.remove lake --profile p --region r`"),
+        ("ROLLBACK_FAILED", "`python -m scripts.remove lake --profile p --region r`"),
+        ("UPDATE_ROLLBACK_FAILED", "continue-update-rollback --stack-name lake --profile p --region r`"),
+    ],
+)
+def test_a_stack_that_does_not_stand_as_before_is_told_its_way_out(status: str, way_out: str) -> None:
+    """A way back that failed as well leaves a stack that can be deployed only after another command."""
+    client = FakeCloudFormation(
+        "UPDATE_COMPLETE", events=(event(1, "Bucket", "UPDATE_FAILED", "no"), event(2, "lake", status))
+    )
+    ours = stack(client)
+    ours.check_state(" --profile p --region r")
+    with pytest.raises(CommandError) as failure:
+        ours.execute("cs", lambda _: None)
+    assert way_out in failure.value.next_step
+    assert "stands as it was before" not in failure.value.next_step
+
+
 def test_a_stack_that_fails_before_it_rolls_back_is_followed_to_its_end() -> None:
     """CREATE_FAILED of the whole stack is not the end when a rollback follows (pre-deployment validation)."""
     client = FakeCloudFormation(
