@@ -96,9 +96,11 @@ def test_hidden_files_and_folders_are_skipped() -> None:
 
 
 def test_a_broken_archive_is_read_as_nothing() -> None:
-    """A half-written object does not end the crawl."""
+    """A half-written or damaged object does not end the crawl, and leave the crawler RUNNING for ever."""
+    whole = gzip.compress(b"a" * 100)
     assert lines_of(gzip.compress(b"a\nb")) == [b"a", b"b"]
-    assert lines_of(gzip.compress(b"a" * 100)[:20]) == []
+    assert lines_of(whole[:20]) == []
+    assert lines_of(whole[:10] + b"\xff" * len(whole[10:])) == []
 
 
 @pytest.mark.parametrize(
