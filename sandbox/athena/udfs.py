@@ -121,18 +121,6 @@ def iso_date_days(text: str) -> int:
     return _iso_micros(text) // 86_400_000_000
 
 
-_JODA = {
-    "y": "year",
-    "Y": "year",
-    "M": "month",
-    "d": "day",
-    "H": "hour",
-    "m": "minute",
-    "s": "second",
-    "S": "fraction",
-}
-
-
 def _tokens(pattern: str) -> list[str]:
     """A Joda pattern as runs of one letter, quoted texts and other characters."""
     return re.findall(r"'(?:[^']|'')*'|([A-Za-z])\1*|[^A-Za-z']", pattern) and [

@@ -46,10 +46,6 @@ class Result:
     rows: list[list[Any]]
     stats: dict[str, Any] = field(default_factory=dict)
 
-    def dicts(self) -> list[dict[str, Any]]:
-        """The rows by column name."""
-        return [dict(zip(self.columns, row, strict=True)) for row in self.rows]
-
 
 @dataclass(frozen=True)
 class Client:
