@@ -29,7 +29,6 @@ class Configuration:
 
         Absent or empty means the default.
 
-
         :raises ConfigurationError: naming the variable and what it may be
         """
         depth = environment.get("FLATTEN_MAX_DEPTH") or str(DEFAULT_MAX_DEPTH)

@@ -15,7 +15,7 @@ from sandbox.athena import trino_types as t
 from sandbox.athena.errors import CancelledError, QueryError, UnsupportedError
 from sandbox.athena.ports import Catalog, GlueTable, Store
 from sandbox.athena.projection import Partition, is_projected, projected_partitions
-from sandbox.athena.query import TableSource, Translation, Translator
+from sandbox.athena.translation import TableSource, Translation, Translator
 
 MEMORY_LIMIT = "1GB"  # 2,048 rows of a thousand text columns are 32 MB, in every step of a plan
 THREADS = 2

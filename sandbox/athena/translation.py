@@ -1,6 +1,6 @@
 """A SELECT as Athena reads it, made into DuckDB SQL: scopes resolved, every expression typed and rewritten.
 
-`Resolved` tells what a table is (`TableSource`); the views it names are expanded where they stand.
+The caller tells what a table is (`TableSource`), and has expanded the views where they stand.
 """
 
 import re
