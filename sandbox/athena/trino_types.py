@@ -1,7 +1,7 @@
 """Trino's types: their names, their DuckDB carriers, and which of them meet in a common type.
 
 Sources: Trino documentation, "Data types"; TypeCoercion rules as `SHOW FUNCTIONS`-level behaviour was
-recorded from Trino 435 in tests/sql/functions. JSON is carried as its canonical text, so that no number
+recorded from Trino 435 in tests/sql/answers.json. JSON is carried as its canonical text, so that no number
 passes through a float.
 """
 
