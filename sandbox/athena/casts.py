@@ -1,7 +1,8 @@
 """CAST and TRY_CAST with Trino's rules, written in DuckDB's words.
 
 What differs: DuckDB reads '1.5' as an integer, 'yes' as a boolean, '1e3' as a bigint and rounds halves to
-even; Trino does none of it (Trino documentation, "Conversion functions"; its answers: tests/sql/answers.json).
+even; Trino does none of it (Trino documentation, "Conversion functions"; its answers stand in
+tests/sql/answers.json).
 """
 
 from sandbox.athena.errors import QueryError, UnsupportedError
