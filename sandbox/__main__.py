@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import shlex
 import signal
 import sys
 import threading
@@ -72,11 +73,12 @@ def _serve(options: argparse.Namespace) -> int:
         signal.signal(number, on_signal)
     with Sandbox(port=options.port, speed=options.speed) as sandbox:
         sandbox.start_delivery()
-        if overriding := accounts.overriding_variables(os.environ):
-            print("your shell has variables that win over the profiles: paste this line too", file=sys.stderr)
-            print(f"unset {' '.join(overriding)}", file=sys.stderr)
+        if more := accounts.lines_to_paste(os.environ):
+            which = "this line" if len(more) == 1 else "these lines"
+            print(f"your shell has variables that win over the profiles: paste {which} too", file=sys.stderr)
+            print("\n".join(more), file=sys.stderr)
         for name, value in sandbox.profiles.environment().items():
-            print(f"export {name}={value}", flush=True)
+            print(f"export {name}={shlex.quote(value)}", flush=True)
         print(f"serving; logs are in {sandbox.folder}; Ctrl-C ends it", file=sys.stderr)
         while not stop.wait(0.5):
             for child in sandbox.children:

@@ -5,6 +5,7 @@ The emulator takes a 12-digit access key as the root user of that account, so a 
 
 import os
 import secrets
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -140,6 +141,19 @@ def new_secret() -> str:
 def overriding_variables(environment: Mapping[str, str]) -> list[str]:
     """The variables of `environment` that an SDK would obey before the sandbox's profiles."""
     return [name for name in environment if name in _OVERRIDES or name.startswith("AWS_ENDPOINT_URL")]
+
+
+def lines_to_paste(environment: Mapping[str, str]) -> list[str]:
+    """What a shell with this environment needs beside the two exports, in any order with them."""
+    lines = []
+    replaced = ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE")  # unset after the exports, these would go
+    if overriding := [name for name in overriding_variables(environment) if name not in replaced]:
+        lines.append(f"unset {' '.join(overriding)}")
+    if any(environment.get(name) for name in ("https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY")):
+        direct = {name: without_overrides(environment)[name] for name in ("no_proxy", "NO_PROXY")}
+        if not direct.items() <= environment.items():
+            lines.append(" ".join(["export", *(f"{n}={shlex.quote(v)}" for n, v in direct.items())]))
+    return lines
 
 
 def without_overrides(environment: Mapping[str, str] = os.environ) -> dict[str, str]:

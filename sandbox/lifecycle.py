@@ -6,6 +6,7 @@ The state folder (a 0700 temporary directory, `SANDBOX_STATE` for the children a
 """
 
 import json
+import math
 import os
 import socket
 import ssl
@@ -110,12 +111,14 @@ def tell(what: str, since: float) -> None:
 
 def open_port(port: int) -> socket.socket:
     """A listening socket on localhost; port 0 takes a free one. The emulator inherits it, so no race."""
+    if not 0 <= port <= 65535:
+        raise SandboxError(f"there is no port {port}: choose one of 1 to 65535, or 0 for a free one")
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind(("127.0.0.1", port))
         listener.listen(100)
-    except (OSError, OverflowError) as error:
+    except OSError as error:
         listener.close()
         raise SandboxError(
             f"port {port} cannot be opened ({error}): another sandbox or program may hold it. "
@@ -139,7 +142,7 @@ class Sandbox:
     sessions: dict[str, boto3.Session] = field(default_factory=dict, repr=False)
 
     def __enter__(self) -> "Sandbox":
-        if self.speed <= 0:
+        if not 0 < self.speed < math.inf:  # which nan is not
             raise SandboxError(f"speed {self.speed} divides waiting times: choose a number above 0")
         listener = open_port(self.port)
         self.folder = Path(tempfile.mkdtemp(prefix="ddb-lake-sandbox-"))

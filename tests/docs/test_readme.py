@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -61,3 +62,17 @@ def test_every_command_of_the_readme_runs(exports: dict[str, str]) -> None:
     assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
     assert set(exports) == {"AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"}
     assert '{"pk":{"S":"order-1"}}' in done.stdout
+
+
+def test_what_the_analysis_asks_for_is_what_the_readme_puts() -> None:
+    """docs/analyse.md goes on where the README ends: with its item and its variables."""
+    page = (ROOT / "docs" / "analyse.md").read_text()
+    columns = re.findall(r"SELECT (pk, [\w, ]+) FROM current_orders", page)
+    [put] = re.findall(r"--item '(\{\"pk\": \{\"S\": \"order-1\"\}.*)'", (ROOT / "README.md").read_text())
+    [updated] = re.findall(r"--update-expression 'SET (\w+) = ", (ROOT / "README.md").read_text())
+    shell = "\n".join(BLOCK.findall(page))
+
+    assert columns
+    assert set(", ".join(columns).split(", ")) <= {*json.loads(put), updated}
+    for name in re.findall(r"os\.environ\[\"(\w+)\"\]", page):
+        assert f"export {name}" in shell

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from sandbox.accounts import lines_to_paste
 from sandbox.lifecycle import Sandbox
 from sandbox.processes import REPOSITORY
 
@@ -130,6 +131,8 @@ def test_a_taken_port_says_so() -> None:
         (["exec", "--no-stacks", "--", "no-such-command"], "no command 'no-such-command'"),
         (["exec", "--producer-template", "/no/such.yaml", "--", "true"], "no template /no/such.yaml"),
         (["exec", "--no-stacks", "--speed", "0", "--", "true"], "above 0"),
+        (["exec", "--no-stacks", "--speed", "nan", "--", "true"], "above 0"),
+        (["exec", "--no-stacks", "--port", "65536", "--", "true"], "no port 65536"),
         (["exec", "--single-account", "--consumer-template", "x", "--", "true"], "--producer-template"),
     ],
 )
@@ -208,6 +211,29 @@ def test_two_sandboxes_know_nothing_of_each_other() -> None:
 
         assert one.endpoint != other.endpoint
         assert other.session("producer").client("s3").list_buckets()["Buckets"] == []
+
+
+@pytest.mark.parametrize(
+    ("environment", "lines"),
+    [
+        ({"PATH": "/bin"}, []),
+        ({"AWS_CONFIG_FILE": "/a", "AWS_SHARED_CREDENTIALS_FILE": "/b"}, []),
+        ({"AWS_PROFILE": "mine", "AWS_CONFIG_FILE": "/a"}, ["unset AWS_PROFILE"]),
+        (
+            {"HTTPS_PROXY": "http://p", "NO_PROXY": "*.corp"},
+            ["export no_proxy='*.corp,localhost,127.0.0.1' NO_PROXY='*.corp,localhost,127.0.0.1'"],
+        ),
+        ({"https_proxy": "http://p", "no_proxy": "*", "NO_PROXY": "*"}, []),
+    ],
+)
+def test_what_a_shell_has_set_never_leads_out_of_the_sandbox(
+    environment: dict[str, str], lines: list[str]
+) -> None:
+    """The lines may be pasted before or after the exports: none takes back what those have set.
+
+    A proxy stays, and is not asked for this machine.
+    """
+    assert lines_to_paste(environment) == lines
 
 
 def test_serve_prints_two_export_lines_and_ends_with_the_signal() -> None:
