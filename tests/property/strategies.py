@@ -2,8 +2,11 @@
 
 import base64
 from decimal import Decimal
+from typing import Any
 
 from hypothesis import strategies as st
+
+from tests.unit.transform.records import Json
 
 # DynamoDB texts are UTF-8: no lone surrogates.
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
@@ -15,7 +18,7 @@ rival_names = st.sampled_from(
 
 
 @st.composite
-def number_texts(draw):
+def number_texts(draw: st.DrawFn) -> str:
     """A number as DynamoDB writes one: up to 38 digits, 1E-130 to 9.99E+125."""
     digits = draw(st.integers(0, 10 ** draw(st.sampled_from([1, 3, 8, 15, 16, 17, 38])) - 1))
     exponent = draw(st.integers(-30, 20) | st.integers(-130, 125 - len(str(digits))))
@@ -39,7 +42,7 @@ scalars = st.one_of(
 )
 
 
-def values(of_names=names, max_leaves=12):
+def values(of_names: st.SearchStrategy[str] = names, max_leaves: int = 12) -> st.SearchStrategy[Json]:
     """AttributeValues of any type, nested."""
     return st.recursive(
         scalars,
@@ -56,7 +59,7 @@ rival_items = st.dictionaries(rival_names, values(rival_names), max_size=8)
 
 
 @st.composite
-def rewritten(draw, value):
+def rewritten(draw: st.DrawFn, value: Any) -> Any:
     """The same JSON with the members of every object and of every set in another order."""
     if isinstance(value, dict):
         members = draw(st.permutations(list(value.items())))

@@ -2,7 +2,10 @@
 
 import base64
 import json
+from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
+from random import Random
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -10,6 +13,7 @@ from hypothesis import strategies as st
 
 from tests.property.strategies import items
 from tests.unit.transform.records import (
+    Json,
     change_record,
     compact,
     event_of,
@@ -32,7 +36,7 @@ garbage = st.binary(max_size=60) | json_values.map(lambda value: json.dumps(valu
 
 
 @st.composite
-def damaged(draw):
+def damaged(draw: st.DrawFn) -> bytes:
     """A good payload with some of its bytes replaced, dropped or doubled."""
     payload = bytearray(draw(good))
     for _ in range(draw(st.integers(1, 3))):
@@ -44,7 +48,7 @@ def damaged(draw):
 
 
 @st.composite
-def odd_members(draw):
+def odd_members(draw: st.DrawFn) -> bytes:
     """A change record with one of its members replaced by any JSON, or gone."""
     record = change_record("MODIFY", draw(items), draw(items))
     part = draw(st.sampled_from([record, record["dynamodb"]]))
@@ -56,20 +60,20 @@ def odd_members(draw):
     return json.dumps(record).encode()
 
 
-def size(response):
+def size(response: Json) -> int:
     """Bytes as the runtime serializes them."""
     return len(json.dumps(response))
 
 
 @contextmanager
-def asked_for_partitions():
+def asked_for_partitions() -> Iterator[None]:
     """The function while the delivery stream that asks takes partition keys."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "CONFIGURATION", Configuration(event_stream_name="ddb-lake"))
         yield
 
 
-def check(event, response, *, dated=False):
+def check(event: Json, response: Json, *, dated: bool = False) -> None:
     """What Firehose asks of an answer."""
     assert list(response) == ["records"]
     assert [answer["recordId"] for answer in response["records"]] == [
@@ -92,14 +96,14 @@ one_of = st.one_of(good, garbage, damaged(), odd_members())
 
 
 @given(st.lists(one_of, max_size=8))
-def test_every_record_is_answered_in_order_whatever_it_holds(payloads):
+def test_every_record_is_answered_in_order_whatever_it_holds(payloads: list[bytes]) -> None:
     """Good, damaged, foreign and random payloads in any mix."""
     event = firehose_event(*payloads)
     check(event, handler(event, None))
 
 
 @given(st.lists(one_of, max_size=8))
-def test_every_row_carries_its_own_day_and_is_the_same_row(payloads):
+def test_every_row_carries_its_own_day_and_is_the_same_row(payloads: list[bytes]) -> None:
     """With partition keys nothing else changes: the same verdicts, the same bytes."""
     event = firehose_event(*payloads)
     bare = handler(event, None)
@@ -116,7 +120,7 @@ def test_every_row_carries_its_own_day_and_is_the_same_row(payloads):
     st.lists(garbage | damaged() | odd_members(), max_size=4),
     st.randoms(),
 )
-def test_bad_neighbours_are_harmless(goods, bads, random):
+def test_bad_neighbours_are_harmless(goods: list[bytes], bads: list[bytes], random: Random) -> None:
     """A good record becomes the same row in any company."""
     alone = {payload: handler(firehose_event(payload), None)["records"][0]["data"] for payload in goods}
     payloads = goods + bads
@@ -128,7 +132,7 @@ def test_bad_neighbours_are_harmless(goods, bads, random):
 
 
 @given(json_values)
-def test_no_event_raises(event):
+def test_no_event_raises(event: Any) -> None:
     """Any JSON at all is answered with records."""
     assert isinstance(handler(event, None)["records"], list)
 
@@ -139,7 +143,7 @@ def test_no_event_raises(event):
         | json_values
     )
 )
-def test_no_records_raise(records):
+def test_no_records_raise(records: list[Any]) -> None:
     """Every record with a text for an id is answered, in order, whatever else it is."""
     answers = handler({"records": records}, None)["records"]
     ids = [record["recordId"] for record in records if isinstance(record, dict) and "recordId" in record]
@@ -156,7 +160,7 @@ def test_no_records_raise(records):
     st.sampled_from(["x", "é", '"', "\x01"]),
     st.booleans(),
 )
-def test_response_never_outgrows_lambda(records, character, dated):
+def test_response_never_outgrows_lambda(records: list[tuple[int, str]], character: str, dated: bool) -> None:
     """Rows of any size, growing or shrinking on the way, under ids of any characters."""
     event = event_of(
         [

@@ -3,15 +3,17 @@
 import base64
 import json
 import re
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import pairwise
+from typing import Any
 
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from tests.property.strategies import items, names, number_texts, rewritten, rival_items, values
-from tests.unit.transform.records import change_record, compact, item_record
+from tests.unit.transform.records import Json, change_record, compact, item_record
 from transform_lambda.canonical import canonical_json, image_digest
 from transform_lambda.change import change_sequence, change_time, transform
 from transform_lambda.flatten import METADATA_COLUMNS, column_name
@@ -20,18 +22,22 @@ COLUMN = re.compile(r"[a-z0-9_]{1,255}")
 depths = st.integers(1, 32)
 change_types = st.sampled_from(["INSERT", "MODIFY", "REMOVE"])
 
+# A path of attribute names, from the top of an item down.
+Names = tuple[str, ...]
+Reader = Callable[[str | bytes], Any]
 
-def as_double(text):
+
+def as_double(text: str | bytes) -> Any:
     """As most readers see a row: numbers are doubles."""
     return json.loads(text, parse_int=float)
 
 
-def exactly(text):
+def exactly(text: str | bytes) -> Any:
     """As an exact reader sees it."""
     return json.loads(text, parse_float=Decimal, parse_int=Decimal)
 
 
-def leaves(image, depth, path=()):
+def leaves(image: Json, depth: int, path: Names = ()) -> Iterator[tuple[Names, Json]]:
     """Every (path, AttributeValue) that wants a column: the reference for the rule of nesting."""
     for name, value in image.items():
         [(tag, content)] = value.items()
@@ -41,7 +47,7 @@ def leaves(image, depth, path=()):
             yield (*path, name), value
 
 
-def agrees(value, attribute):  # noqa: PLR0911 - a branch a type
+def agrees(value: Any, attribute: Json) -> bool:  # noqa: PLR0911 - a branch a type
     """Whether a value read from a row is what the AttributeValue says, to the last digit."""
     [(tag, content)] = attribute.items()
     if tag == "N":
@@ -54,7 +60,7 @@ def agrees(value, attribute):  # noqa: PLR0911 - a branch a type
             any(agrees(member, {"N": text}) for member in value) for text in content
         )
     if tag in ("SS", "BS"):
-        return value == sorted(content)
+        return bool(value == sorted(content))
     if tag == "NULL":
         return value is None
     if tag == "L":
@@ -64,7 +70,7 @@ def agrees(value, attribute):  # noqa: PLR0911 - a branch a type
     return value == content and type(value) is type(content)
 
 
-def found(row, path):
+def found(row: Json, path: Names) -> Any:
     """Whether and where the row holds a path: its column, or its place in change_rescued."""
     rescued = row["rescued"]
     for name in path:
@@ -74,12 +80,12 @@ def found(row, path):
     return rescued
 
 
-def line_of(payload, *settings):
+def line_of(payload: bytes, *settings: Any) -> bytes:
     """The line one payload becomes."""
     return transform(payload, *settings)[0]
 
 
-def read(line, reader):
+def read(line: bytes, reader: Reader) -> Json:
     """A row's columns and its rescued values, both through one reader."""
     columns = reader(line)
     rescued = columns["change_rescued"]
@@ -87,7 +93,9 @@ def read(line, reader):
 
 
 @given(items | rival_items, depths, change_types)
-def test_every_value_is_in_its_column_or_rescued_to_the_last_digit(image, depth, change_type):
+def test_every_value_is_in_its_column_or_rescued_to_the_last_digit(
+    image: Json, depth: int, change_type: str
+) -> None:
     """Nothing is lost, read as doubles or exactly: each leaf is found under its path and agrees."""
     line = line_of(compact(item_record(image, change_type)), None, depth)
     for reader in (as_double, exactly):
@@ -101,7 +109,7 @@ def test_every_value_is_in_its_column_or_rescued_to_the_last_digit(image, depth,
 
 
 @given(items | rival_items, depths)
-def test_column_names_are_athena_column_names(image, depth):
+def test_column_names_are_athena_column_names(image: Json, depth: int) -> None:
     """One line, one level, [a-z0-9_] only, all metadata there."""
     line = line_of(compact(item_record(image)), None, depth)
     assert line.endswith(b"}\n")
@@ -113,7 +121,7 @@ def test_column_names_are_athena_column_names(image, depth):
 
 
 @given(st.data(), items | rival_items, depths, change_types)
-def test_same_item_is_the_same_bytes(data, image, depth, change_type):
+def test_same_item_is_the_same_bytes(data: st.DataObject, image: Json, depth: int, change_type: str) -> None:
     """Whatever the order of names and set members, in all images and keys; collisions included."""
     keys = {"pk": {"S": "a"}, "sk": {"N": "1"}}
     record = change_record(change_type, image, image, keys=keys)
@@ -122,9 +130,9 @@ def test_same_item_is_the_same_bytes(data, image, depth, change_type):
 
 
 @given(st.data(), rival_items)
-def test_owner_of_a_column_does_not_depend_on_its_rivals_values(data, image):
+def test_owner_of_a_column_does_not_depend_on_its_rivals_values(data: st.DataObject, image: Json) -> None:
     """Who keeps a column is decided by names alone."""
-    owners = {}
+    owners: dict[str, set[str]] = {}
     for candidate in (image, {name: data.draw(values()) for name in image}):
         flat = {name: value if "M" not in value else {"NULL": True} for name, value in candidate.items()}
         row = json.loads(line_of(compact(item_record(flat)), None))
@@ -134,7 +142,7 @@ def test_owner_of_a_column_does_not_depend_on_its_rivals_values(data, image):
 
 
 @given(st.data(), items)
-def test_digest_knows_an_item_however_it_is_written(data, image):
+def test_digest_knows_an_item_however_it_is_written(data: st.DataObject, image: Json) -> None:
     """Equal items have one canonical text and one digest."""
     other = data.draw(rewritten(image))
     assert canonical_json(image) == canonical_json(other)
@@ -143,14 +151,14 @@ def test_digest_knows_an_item_however_it_is_written(data, image):
 
 
 @given(items, items)
-def test_digest_tells_items_apart(one, other):
+def test_digest_tells_items_apart(one: Json, other: Json) -> None:
     """Different items have different digests."""
     assume(canonical_json(one) != canonical_json(other))
     assert image_digest(one) != image_digest(other)
 
 
 @given(st.lists(items, min_size=1, max_size=6))
-def test_digests_of_a_history_form_a_chain(states):
+def test_digests_of_a_history_form_a_chain(states: list[Json]) -> None:
     """Each change's before is the after of the one before it: from null to null."""
     images = [None, *states, None]
     rows = []
@@ -164,7 +172,7 @@ def test_digests_of_a_history_form_a_chain(states):
 
 
 @given(number_texts())
-def test_number_is_its_own_text(text):
+def test_number_is_its_own_text(text: str) -> None:
     """As a JSON number or as a JSON string, the characters are DynamoDB's."""
     line = line_of(compact(item_record({"n": {"N": text}})))
     assert (
@@ -175,7 +183,7 @@ def test_number_is_its_own_text(text):
 
 
 @given(st.dictionaries(names, st.binary(max_size=6), max_size=4))
-def test_boto3s_binary_has_the_digest_of_the_streams(binary):
+def test_boto3s_binary_has_the_digest_of_the_streams(binary: dict[str, bytes]) -> None:
     """Bytes, as boto3's clients return B, and base64 text, as the stream carries it, are one item."""
     sent = {name: {"B": base64.b64encode(value).decode()} for name, value in binary.items()}
     assert image_digest({name: {"B": value} for name, value in binary.items()}) == image_digest(sent)
@@ -185,7 +193,7 @@ MOMENTS = st.integers(10**14, 253_402_300_799_999_999)
 
 
 @given(MOMENTS, MOMENTS)
-def test_time_is_exact_and_orders_as_text(one, other):
+def test_time_is_exact_and_orders_as_text(one: int, other: int) -> None:
     """Microseconds survive, and comparing texts compares times."""
     assert (change_time(one) < change_time(other)) is (one < other)
     moment = datetime.fromisoformat(change_time(one).replace("Z", "+00:00"))
@@ -193,7 +201,7 @@ def test_time_is_exact_and_orders_as_text(one, other):
 
 
 @given(st.integers(1_600_000_000, 4_000_000_000))
-def test_every_unit_tells_the_same_time(seconds):
+def test_every_unit_tells_the_same_time(seconds: int) -> None:
     """With the precision named or found by magnitude."""
     text = change_time(seconds)
     for factor, precision in ((1_000, "MILLISECOND"), (1_000_000, "MICROSECOND")):
@@ -202,6 +210,9 @@ def test_every_unit_tells_the_same_time(seconds):
 
 
 @given(st.integers(0, 10**129 - 1), st.integers(0, 10**129 - 1))
-def test_sequence_numbers_order_as_text(one, other):
+def test_sequence_numbers_order_as_text(one: int, other: int) -> None:
     """Stream order is text order, for every number Kinesis can give."""
-    assert (change_sequence(str(one)) < change_sequence(str(other))) is (one < other)
+    first, second = change_sequence(str(one)), change_sequence(str(other))
+    assert first is not None
+    assert second is not None
+    assert (first < second) is (one < other)

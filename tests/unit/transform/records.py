@@ -133,4 +133,5 @@ def row_of(payload: Any) -> Json:
     line = line_of(payload)
     assert line.endswith(b"\n")
     assert line.count(b"\n") == 1
-    return json.loads(line)
+    row: Json = json.loads(line)
+    return row

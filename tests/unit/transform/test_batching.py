@@ -1,10 +1,18 @@
 """The response never outgrows what Lambda takes, counted on the response as the runtime serializes it."""
 
 import json
+from typing import Any
 
 import pytest
 
-from tests.unit.transform.records import change_record, event_of, firehose_event, firehose_record, item_record
+from tests.unit.transform.records import (
+    Json,
+    change_record,
+    event_of,
+    firehose_event,
+    firehose_record,
+    item_record,
+)
 from transform_lambda import handler as module
 from transform_lambda.batching import (
     PARTITION_KEYS_LENGTH,
@@ -18,14 +26,14 @@ from transform_lambda.handler import handler
 FAILED = "ProcessingFailed"
 
 
-def size(response):
+def size(response: Json) -> int:
     """Bytes of a response in the longer of the runtime's two forms."""
     text = json.dumps(response)
     assert len(text.encode()) >= len(json.dumps(response, ensure_ascii=False).encode())
     return len(text.encode())
 
 
-def row_of_size(length):
+def row_of_size(length: int) -> Json:
     """A record whose row is about this long."""
     return item_record({"pk": {"S": "x" * length}})
 
@@ -40,7 +48,7 @@ def row_of_size(length):
         ['"\\', "é", "\U0001f600", 7, 1.5],
     ],
 )
-def test_budget_is_exact(ids):
+def test_budget_is_exact(ids: list[Any]) -> None:
     """An answer of just the free bytes is taken and fills the response; one byte more is not."""
     for spare in (0, 1):
         budget = ResponseBudget(ids)
@@ -54,14 +62,14 @@ def test_budget_is_exact(ids):
         assert (size({"records": answers}) == RESPONSE_LIMIT_BYTES + spare) or not ids
 
 
-def test_row_fits_alone_up_to_the_last_byte():
+def test_row_fits_alone_up_to_the_last_byte() -> None:
     """The same count for a response of one record."""
     frame = size({"records": [{"recordId": "é", "result": "Ok", "data": ""}]})
     assert fits_alone("é", RESPONSE_LIMIT_BYTES - frame)
     assert not fits_alone("é", RESPONSE_LIMIT_BYTES - frame + 1)
 
 
-def test_partition_keys_are_counted_to_the_last_byte():
+def test_partition_keys_are_counted_to_the_last_byte() -> None:
     """An answer with a day is as much longer as the budget is told."""
     bare = {"recordId": "1", "result": "Ok", "data": "x"}
     dated = bare | {"metadata": {"partitionKeys": {"dt": "2026-11-20"}}}
@@ -69,7 +77,9 @@ def test_partition_keys_are_counted_to_the_last_byte():
 
 
 @pytest.mark.parametrize("stream", ["", "ddb-lake"])
-def test_response_is_filled_to_the_brim_with_and_without_partition_keys(monkeypatch, stream):
+def test_response_is_filled_to_the_brim_with_and_without_partition_keys(
+    monkeypatch: pytest.MonkeyPatch, stream: str
+) -> None:
     """Thousands of rows, and their days are counted too; what does not fit is left for a replay."""
     monkeypatch.setattr(module, "CONFIGURATION", Configuration(event_stream_name=stream))
     record = firehose_record(row_of_size(300))
@@ -79,7 +89,7 @@ def test_response_is_filled_to_the_brim_with_and_without_partition_keys(monkeypa
     assert size({"records": answers}) <= RESPONSE_LIMIT_BYTES
 
 
-def test_what_does_not_fit_fails_and_what_still_fits_is_kept(capsys):
+def test_what_does_not_fit_fails_and_what_still_fits_is_kept(capsys: pytest.CaptureFixture[str]) -> None:
     """A large record is left for a replay; a small one behind it is not held up."""
     event = firehose_event(*[row_of_size(900_000)] * 6, change_record("INSERT", {"pk": {"S": "small"}}))
     response = handler(event, None)
@@ -90,7 +100,7 @@ def test_what_does_not_fit_fails_and_what_still_fits_is_kept(capsys):
     assert line["too_large"] == []
 
 
-def test_record_that_can_never_fit_is_told_apart(capsys):
+def test_record_that_can_never_fit_is_told_apart(capsys: pytest.CaptureFixture[str]) -> None:
     """No replay helps it: another reason, and its sequence number to find it by."""
     records = [firehose_record(row_of_size(5_000_000), 0, "0042"), firehose_record(row_of_size(10), 1)]
     response = handler(event_of(records), None)
@@ -100,7 +110,7 @@ def test_record_that_can_never_fit_is_told_apart(capsys):
     assert line["too_large"] == ["42"]
 
 
-def test_log_names_a_few_of_the_records_that_can_never_fit(capsys):
+def test_log_names_a_few_of_the_records_that_can_never_fit(capsys: pytest.CaptureFixture[str]) -> None:
     """A small record can name megabytes of columns; the log stays a line, and says so without a sequence."""
     image = {"m" * 245: {"M": {f"a{number}": {"N": "1"} for number in range(22_000)}}}
     records = [firehose_record(item_record(image), number, None) for number in range(12)]
@@ -112,7 +122,7 @@ def test_log_names_a_few_of_the_records_that_can_never_fit(capsys):
 
 
 @pytest.mark.parametrize("length", [1, 1_500, 60_000])
-def test_response_to_the_largest_events_fits(length):
+def test_response_to_the_largest_events_fits(length: int) -> None:
     """A request of 6 MB of records of any size, all of which grow on the way."""
     image = {"pk": {"S": "a"}, "m" * 200: {"M": {f"attribute{n}": {"N": "1"} for n in range(length // 50)}}}
     record = firehose_record(item_record(image))
@@ -123,7 +133,7 @@ def test_response_to_the_largest_events_fits(length):
     assert any(answer["result"] == "Ok" for answer in response["records"])
 
 
-def test_least_response_is_shorter_than_its_event():
+def test_least_response_is_shorter_than_its_event() -> None:
     """All records failed, with the shortest records Firehose can send: the response is still the shorter."""
     event = event_of([{"recordId": "", "approximateArrivalTimestamp": 1_649_930_049_000, "data": ""}] * 1_000)
     response = handler(event, None)

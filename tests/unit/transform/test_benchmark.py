@@ -5,16 +5,19 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests.unit.transform.records import Json
+
 ROOT = Path(__file__).parents[3]
 
 
-def run(*arguments):
+def run(*arguments: str) -> Json:
     command = [sys.executable, "-m", "benchmarks", "--records", "8", "--rounds", "1", "--output", "json"]
     done = subprocess.run([*command, *arguments], cwd=ROOT, check=True, capture_output=True, text=True)
-    return json.loads(done.stdout)
+    figures: Json = json.loads(done.stdout)
+    return figures
 
 
-def test_benchmark_times_every_contender():
+def test_benchmark_times_every_contender() -> None:
     """`make bench` cannot rot: peers that disagree with the function stop it before anything is timed."""
     contenders = run("--no-startup")["contenders"]
     assert {name for name, figures in contenders.items() if "aim" in figures} == {
@@ -27,6 +30,6 @@ def test_benchmark_times_every_contender():
     assert contenders["the function"]["function_is_times"] == 1.0
 
 
-def test_benchmark_times_every_stage():
+def test_benchmark_times_every_stage() -> None:
     """The profile that explains the figures."""
     assert all(value >= 0 for value in run("--stages").values())

@@ -2,15 +2,16 @@
 
 import hashlib
 import json
+from typing import Any
 
 import pytest
 
-from tests.unit.transform.records import EVERY_TYPE
+from tests.unit.transform.records import EVERY_TYPE, Json
 from transform_lambda.canonical import canonical_json, image_digest
 from transform_lambda.errors import AttributeValueError, DepthError
 
 
-def test_canonical_text_is_sorted_and_compact():
+def test_canonical_text_is_sorted_and_compact() -> None:
     """Names and set members in order at every level, nothing but the JSON itself, UTF-8."""
     image = {
         "z": {"S": "é"},
@@ -25,19 +26,19 @@ def test_canonical_text_is_sorted_and_compact():
     assert canonical_json(image) == text.encode()
 
 
-def test_digest_is_blake2b_of_the_canonical_text():
+def test_digest_is_blake2b_of_the_canonical_text() -> None:
     """16 hex digits that another program can compute."""
     digest = hashlib.blake2b(canonical_json(EVERY_TYPE), digest_size=8).hexdigest()
     assert image_digest(EVERY_TYPE) == digest
     assert len(digest) == 16
 
 
-def test_no_image_has_no_digest():
+def test_no_image_has_no_digest() -> None:
     """An INSERT has nothing before, a REMOVE nothing after."""
     assert image_digest(None) is None
 
 
-def test_digest_of_an_item_as_boto3_returns_it_is_that_of_the_item_as_sent():
+def test_digest_of_an_item_as_boto3_returns_it_is_that_of_the_item_as_sent() -> None:
     """So that an item read from the table can be compared with the lake."""
     assert image_digest({"a": {"B": b"\x00"}}) == image_digest({"a": {"B": "AA=="}})
 
@@ -54,20 +55,20 @@ def test_digest_of_an_item_as_boto3_returns_it_is_that_of_the_item_as_sent():
         {},
     ],
 )
-def test_different_items_have_different_digests(other):
+def test_different_items_have_different_digests(other: Json) -> None:
     """Type, value, name and presence all count."""
     assert image_digest(other) != image_digest({"a": {"N": "1"}})
 
 
-def test_order_of_a_list_counts():
+def test_order_of_a_list_counts() -> None:
     """Lists are ordered, sets are not."""
     one, other = ({"a": {"L": [{"S": first}, {"S": second}]}} for first, second in ("ab", "ba"))
     assert image_digest(one) != image_digest(other)
-    one, other = ({"a": {"SS": [first, second]}} for first, second in ("ab", "ba"))
-    assert image_digest(one) == image_digest(other)
+    one_set, other_set = ({"a": {"SS": [first, second]}} for first, second in ("ab", "ba"))
+    assert image_digest(one_set) == image_digest(other_set)
 
 
-def test_canonical_json_leaves_the_item_as_it_is():
+def test_canonical_json_leaves_the_item_as_it_is() -> None:
     """Callers may go on using an item they digested."""
     image = json.loads(json.dumps(EVERY_TYPE))
     canonical_json(image)
@@ -77,16 +78,16 @@ def test_canonical_json_leaves_the_item_as_it_is():
 @pytest.mark.parametrize(
     "image", [[], "x", {"a": 1}, {"a": {"Q": 1}}, {"a": {"S": 1}}, {"a": {"N": 1}}, {"a": {"SS": [1]}}]
 )
-def test_what_is_no_item_is_refused(image):
+def test_what_is_no_item_is_refused(image: Any) -> None:
     """A digest of something else would compare as if it were one."""
     with pytest.raises(AttributeValueError):
         canonical_json(image)
 
 
 @pytest.mark.parametrize("levels", [64, 100, 200])
-def test_deeper_than_dynamodb_allows_is_refused(levels):
+def test_deeper_than_dynamodb_allows_is_refused(levels: int) -> None:
     """As when flattening."""
-    value = {"S": "leaf"}
+    value: Json = {"S": "leaf"}
     for _ in range(levels):
         value = {"L": [value]}
     with pytest.raises(DepthError):

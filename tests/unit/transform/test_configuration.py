@@ -7,14 +7,14 @@ import pytest
 from transform_lambda.configuration import Configuration, ConfigurationError
 
 
-def test_nothing_set_is_the_templates_default():
+def test_nothing_set_is_the_templates_default() -> None:
     """The function is importable and works with no environment variable."""
     assert Configuration.from_environment({}) == Configuration(flatten_max_depth=32, log_level="INFO")
     empty = {"FLATTEN_MAX_DEPTH": "", "LOG_LEVEL": "", "EVENT_STREAM_NAME": ""}
     assert Configuration.from_environment(empty) == Configuration()
 
 
-def test_settings_are_read():
+def test_settings_are_read() -> None:
     """These variables, and no other."""
     environment = {
         "FLATTEN_MAX_DEPTH": "3",
@@ -26,27 +26,27 @@ def test_settings_are_read():
 
 
 @pytest.mark.parametrize("value", ["0", "33", "-1", "1.5", "x", " 1", "٣", "1" * 5_000])
-def test_bad_depth_names_its_variable(value):
+def test_bad_depth_names_its_variable(value: str) -> None:
     """What to change stands in the message."""
     with pytest.raises(ConfigurationError, match="FLATTEN_MAX_DEPTH must be a whole number from 1 to 32"):
         Configuration.from_environment({"FLATTEN_MAX_DEPTH": value})
 
 
 @pytest.mark.parametrize("value", ["info", "TRACE", "1"])
-def test_bad_log_level_names_its_variable(value):
+def test_bad_log_level_names_its_variable(value: str) -> None:
     """What to change stands in the message."""
     with pytest.raises(ConfigurationError, match="LOG_LEVEL must be one of DEBUG, INFO, WARNING, ERROR"):
         Configuration.from_environment({"LOG_LEVEL": value})
 
 
 @pytest.mark.parametrize("value", ["a/b", "x" * 65, "é", "a b"])
-def test_bad_stream_name_names_its_variable(value):
+def test_bad_stream_name_names_its_variable(value: str) -> None:
     """What to change stands in the message."""
     with pytest.raises(ConfigurationError, match="EVENT_STREAM_NAME must be a delivery stream's name"):
         Configuration.from_environment({"EVENT_STREAM_NAME": value})
 
 
-def test_configuration_is_frozen():
+def test_configuration_is_frozen() -> None:
     """Read once; nobody changes it later."""
     with pytest.raises(dataclasses.FrozenInstanceError):
-        Configuration().log_level = "DEBUG"
+        Configuration().log_level = "DEBUG"  # type: ignore[misc]  # what is refused

@@ -3,28 +3,31 @@
 import json
 import tracemalloc
 from decimal import Decimal
+from typing import Any
 
 import orjson
 import pytest
 
-from tests.unit.transform.records import EVERY_TYPE, EVERY_TYPE_ROW
+from tests.unit.transform.records import EVERY_TYPE, EVERY_TYPE_ROW, Json
 from transform_lambda import flatten as flattening
 from transform_lambda.errors import AttributeValueError, DepthError
 from transform_lambda.flatten import MAX_LEVELS, METADATA_COLUMNS, column_name, flatten
 
 
-def columns_of(image, max_depth=32):
+def columns_of(image: Json, max_depth: int = 32) -> Json:
     columns, rescued = flatten(image, max_depth)
     assert rescued is None
-    return json.loads(orjson.dumps(columns))
+    read: Json = json.loads(orjson.dumps(columns))
+    return read
 
 
-def rescued_of(image, max_depth=32):
+def rescued_of(image: Json, max_depth: int = 32) -> tuple[Json, Json]:
     columns, rescued = flatten(image, max_depth)
+    assert rescued is not None
     return json.loads(orjson.dumps(columns)), json.loads(rescued)
 
 
-def nested(levels, leaf):
+def nested(levels: int, leaf: Json) -> Json:
     """leaf under this many maps, each named m."""
     value = leaf
     for _ in range(levels):
@@ -32,19 +35,19 @@ def nested(levels, leaf):
     return value
 
 
-def test_every_type_has_its_column():
+def test_every_type_has_its_column() -> None:
     """All ten AttributeValue types, as docs/architecture.md says."""
     assert columns_of(EVERY_TYPE) == EVERY_TYPE_ROW
 
 
-def test_flattening_leaves_the_item_as_it_is():
+def test_flattening_leaves_the_item_as_it_is() -> None:
     """Callers may go on using an item they flattened, sets in their own order included."""
     image = json.loads(json.dumps(EVERY_TYPE))
     flatten(image)
     assert json.dumps(image) == json.dumps(EVERY_TYPE)
 
 
-def test_binary_as_boto3_returns_it_is_the_same_item():
+def test_binary_as_boto3_returns_it_is_the_same_item() -> None:
     """boto3's clients decode B and BS to bytes; the lake has the base64 text DynamoDB sent."""
     image = {"b": {"B": b"\x00\xff"}, "l": {"L": [{"B": bytearray(b"a")}]}, "s": {"BS": [b"b", b"a"]}}
     assert columns_of(image) == {"b": "AP8=", "l": ["YQ=="], "s": ["YQ==", "Yg=="]}
@@ -65,24 +68,24 @@ def test_binary_as_boto3_returns_it_is_the_same_item():
         ("", ""),
     ],
 )
-def test_column_names_are_lower_case_words(name, column):
+def test_column_names_are_lower_case_words(name: str, column: str) -> None:
     """Lower-cased; every character outside [a-z0-9_] becomes one underscore."""
     assert column_name(name) == column
 
 
-def test_maps_nest_with_a_double_underscore():
+def test_maps_nest_with_a_double_underscore() -> None:
     """customer.address.city is the column customer__address__city."""
     image = {"Customer": {"M": {"Address": {"M": {"City": {"S": "Seoul"}}}}}}
     assert columns_of(image) == {"customer__address__city": "Seoul"}
 
 
-def test_empty_containers_keep_their_presence():
+def test_empty_containers_keep_their_presence() -> None:
     """An empty map is {}, an empty list []."""
     image = {"m": {"M": {}}, "l": {"L": []}, "n": {"M": {"m": {"M": {}}}}}
     assert columns_of(image) == {"m": {}, "l": [], "n__m": {}}
 
 
-def test_maps_inside_lists_become_plain_objects_under_their_own_names():
+def test_maps_inside_lists_become_plain_objects_under_their_own_names() -> None:
     """Only maps outside lists make columns."""
     image = {"l": {"L": [{"M": {"Inner Map": {"M": {"X": {"N": "1"}}}}}]}}
     assert columns_of(image) == {"l": [{"Inner Map": {"X": 1}}]}
@@ -97,7 +100,7 @@ def test_maps_inside_lists_become_plain_objects_under_their_own_names():
         (32, {"a__b__c": 1}),
     ],
 )
-def test_max_depth_bounds_the_names_in_a_column(depth, columns):
+def test_max_depth_bounds_the_names_in_a_column(depth: int, columns: Json) -> None:
     """Maps below FLATTEN_MAX_DEPTH stay one JSON value, under their own names."""
     assert columns_of({"a": {"M": {"B": {"M": {"c": {"N": "1"}}}}}}, depth) == columns
 
@@ -120,7 +123,7 @@ def test_max_depth_bounds_the_names_in_a_column(depth, columns):
         "1E-22",
     ],
 )
-def test_ordinary_numbers_are_json_numbers_in_their_own_text(text):
+def test_ordinary_numbers_are_json_numbers_in_their_own_text(text: str) -> None:
     """At most 15 significant digits and an ordinary exponent: the text is written as sent."""
     columns, _ = flatten({"n": {"N": text}})
     assert orjson.dumps(columns) == b'{"n":%s}' % text.encode()
@@ -147,13 +150,13 @@ def test_ordinary_numbers_are_json_numbers_in_their_own_text(text):
         "5.",
     ],
 )
-def test_other_numbers_are_json_strings_of_their_digits(text):
+def test_other_numbers_are_json_strings_of_their_digits(text: str) -> None:
     """What a double does not carry, and what JSON does not call a number, is a string as sent."""
     assert columns_of({"n": {"N": text}}) == {"n": text}
 
 
 @pytest.mark.parametrize("text", ["9007199254740993", "0.30000000000000004", "1e22", "123456789012345e-22"])
-def test_a_number_read_as_a_double_keeps_every_digit(text):
+def test_a_number_read_as_a_double_keeps_every_digit(text: str) -> None:
     """Whatever form is chosen, reading it as a double and as a decimal gives the same number."""
     columns, _ = flatten({"n": {"N": text}})
     value = json.loads(orjson.dumps(columns))["n"]
@@ -184,7 +187,7 @@ def test_a_number_read_as_a_double_keeps_every_digit(text):
         {},
     ],
 )
-def test_what_is_no_number_is_refused(content):
+def test_what_is_no_number_is_refused(content: Any) -> None:
     """N holds decimal text, nothing else."""
     with pytest.raises(AttributeValueError):
         flatten({"n": {"N": content}})
@@ -237,7 +240,7 @@ def test_what_is_no_number_is_refused(content):
 )
 @pytest.mark.parametrize("depth", [1, 32])
 @pytest.mark.parametrize("within", ["item", "map", "list"])
-def test_what_is_no_attribute_value_is_refused(value, depth, within):
+def test_what_is_no_attribute_value_is_refused(value: Any, depth: int, within: str) -> None:
     """Wrong shapes, wrong types, unknown tags and bad base64, at every place a value can stand."""
     image = {
         "item": {"x": value},
@@ -252,7 +255,7 @@ def test_what_is_no_attribute_value_is_refused(value, depth, within):
     "image",
     [None, [], "x", 1, [("a", {"S": "b"})], {"a": {"S": object()}}, {"a": {"S": "\ud800"}}, {1: {"S": "a"}}],
 )
-def test_what_is_no_map_is_refused(image):
+def test_what_is_no_map_is_refused(image: Any) -> None:
     """An item is a JSON object."""
     with pytest.raises(AttributeValueError):
         flatten(image)
@@ -260,9 +263,9 @@ def test_what_is_no_map_is_refused(image):
 
 @pytest.mark.parametrize("depth", [1, 2, 31, 32, 1000])
 @pytest.mark.parametrize("container", ["map", "list", "both"])
-def test_every_depth_dynamodb_allows_is_flattened(depth, container):
+def test_every_depth_dynamodb_allows_is_flattened(depth: int, container: str) -> None:
     """32 levels, however one counts them, in maps, lists and both by turns."""
-    value = {"S": "leaf"}
+    value: Json = {"S": "leaf"}
     for level in range(33):
         as_map = container == "map" or (container == "both" and level % 2)
         value = {"M": {"m": value}} if as_map else {"L": [value]}
@@ -272,7 +275,7 @@ def test_every_depth_dynamodb_allows_is_flattened(depth, container):
 
 @pytest.mark.parametrize("levels", [MAX_LEVELS, 200, 400])
 @pytest.mark.parametrize("depth", [1, 32, 1000])
-def test_deeper_than_dynamodb_allows_is_refused(levels, depth):
+def test_deeper_than_dynamodb_allows_is_refused(levels: int, depth: int) -> None:
     """Depth is bounded whatever FLATTEN_MAX_DEPTH says."""
     with pytest.raises(DepthError):
         flatten({"top": nested(levels, {"S": "leaf"})}, depth)
@@ -280,51 +283,51 @@ def test_deeper_than_dynamodb_allows_is_refused(levels, depth):
         flatten({"top": nested(levels, {"L": []})}, depth)
 
 
-def test_exact_owner_of_a_column_keeps_it():
+def test_exact_owner_of_a_column_keeps_it() -> None:
     """`state` owns its column, `State` is rescued under its own name."""
     image = {"State": {"S": "upper"}, "state": {"S": "lower"}, "pk": {"S": "a"}}
     assert rescued_of(image) == ({"state": "lower", "pk": "a"}, {"State": "upper"})
 
 
-def test_attribute_at_the_top_owns_a_column_before_a_nested_one():
+def test_attribute_at_the_top_owns_a_column_before_a_nested_one() -> None:
     """`a__b` is the column's own name; the map's `a.b` is rescued under its path."""
     image = {"a__b": {"S": "top"}, "a": {"M": {"b": {"S": "nested"}, "c": {"S": "free"}}}}
     assert rescued_of(image) == ({"a__b": "top", "a__c": "free"}, {"a": {"b": "nested"}})
 
 
-def test_exact_path_owns_a_column_before_a_misspelt_one():
+def test_exact_path_owns_a_column_before_a_misspelt_one() -> None:
     """Of two nested paths the one that spells the column keeps it."""
     image = {"A": {"M": {"b": {"S": "other"}}}, "a": {"M": {"b": {"S": "exact"}}}}
     assert rescued_of(image) == ({"a__b": "exact"}, {"A": {"b": "other"}})
 
 
-def test_without_an_exact_owner_all_are_rescued():
+def test_without_an_exact_owner_all_are_rescued() -> None:
     """No claimant is the owner, so none can be told from the others: all are rescued."""
     image = {"State": {"S": "1"}, "STATE": {"S": "2"}}
     assert rescued_of(image) == ({}, {"State": "1", "STATE": "2"})
 
 
-def test_two_exact_paths_are_both_rescued():
+def test_two_exact_paths_are_both_rescued() -> None:
     """a.b__c and a__b.c spell the same column equally well."""
     image = {"a": {"M": {"b__c": {"S": "1"}}}, "a__b": {"M": {"c": {"S": "2"}}}}
     assert rescued_of(image) == ({}, {"a": {"b__c": "1"}, "a__b": {"c": "2"}})
 
 
 @pytest.mark.parametrize("name", METADATA_COLUMNS)
-def test_metadata_always_keeps_its_column(name):
+def test_metadata_always_keeps_its_column(name: str) -> None:
     """An attribute named like a metadata column is rescued, whatever its case."""
     image = {name: {"S": "mine"}, name.upper(): {"N": "1"}, "pk": {"S": "a"}}
     assert rescued_of(image) == ({"pk": "a"}, {name: "mine", name.upper(): 1})
 
 
-def test_partition_column_is_no_attributes():
+def test_partition_column_is_no_attributes() -> None:
     """`dt` is read from the object's name; an attribute of that name is rescued instead of hidden."""
     image = {"dt": {"S": "mine"}, "DT": {"N": "1"}, "pk": {"S": "a"}, "m": {"M": {"dt": {"S": "free"}}}}
     assert rescued_of(image) == ({"pk": "a", "m__dt": "free"}, {"dt": "mine", "DT": 1})
     assert rescued_of({"Dt": {"S": "alone"}}) == ({}, {"Dt": "alone"})
 
 
-def test_names_too_long_for_a_column_are_rescued():
+def test_names_too_long_for_a_column_are_rescued() -> None:
     """255 characters are a column, 256 are not, however they come about; nothing is in neither place."""
     longest, longer = "c" * 255, "d" * 256
     nested = {"n" * 200: {"M": {"a" * 53: {"S": "in"}, "b" * 54: {"S": "out"}}}}
@@ -336,18 +339,18 @@ def test_names_too_long_for_a_column_are_rescued():
     assert rescued_of({"m" * 300: {"M": {"a": {"S": "out"}}}}) == ({}, {"m" * 300: {"a": "out"}})
 
 
-def test_nested_paths_claim_metadata_columns_in_vain():
+def test_nested_paths_claim_metadata_columns_in_vain() -> None:
     """change.id would be change__id, change_.id would be change___id: neither is metadata."""
     image = {"change": {"M": {"id": {"S": "a"}}}}
     assert columns_of(image) == {"change__id": "a"}
 
 
-def test_attribute_without_a_name_has_no_column():
+def test_attribute_without_a_name_has_no_column() -> None:
     """DynamoDB allows no empty name; should one come, its value is rescued, not lost."""
     assert rescued_of({"": {"S": "x"}, "a": {"S": "y"}}) == ({"a": "y"}, {"": "x"})
 
 
-def test_rescued_values_are_plain_json_in_sorted_order():
+def test_rescued_values_are_plain_json_in_sorted_order() -> None:
     """change_rescued is one text for one item, numbers and sets as everywhere."""
     image = {
         "X": {"M": {"b": {"N": "1E-130"}, "a": {"NS": ["3", "2"]}}},
@@ -356,13 +359,13 @@ def test_rescued_values_are_plain_json_in_sorted_order():
     assert flatten(image)[1] == '{"X":{"a":[2,3],"b":"1E-130"}}'
 
 
-def test_collision_below_the_depth_bound_is_none():
+def test_collision_below_the_depth_bound_is_none() -> None:
     """Names inside one JSON value do not compete for columns."""
     image = {"m": {"M": {"State": {"S": "1"}, "state": {"S": "2"}}}}
     assert columns_of(image, 1) == {"m": {"State": "1", "state": "2"}}
 
 
-def test_long_names_above_many_attributes_cost_no_more_than_the_item():
+def test_long_names_above_many_attributes_cost_no_more_than_the_item() -> None:
     """64 KB of map name times 20,000 attributes is a legal item, and more than a gigabyte of names."""
     image = {"m" * 65_535: {"M": {f"a{n}": {"M": {"b": {"N": "1"}}} for n in range(20_000)}}}
     tracemalloc.start()
@@ -370,12 +373,13 @@ def test_long_names_above_many_attributes_cost_no_more_than_the_item():
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert columns == {}
+    assert rescued is not None
     assert json.loads(rescued)["m" * 65_535]["a19999"] == {"b": 1}
     assert peak < 100_000_000
 
 
 @pytest.mark.parametrize("levels", [1, 2, 31])
-def test_names_below_a_name_too_long_are_rescued_each_under_its_path(levels):
+def test_names_below_a_name_too_long_are_rescued_each_under_its_path(levels: int) -> None:
     """However deep, and however short or empty the names below are."""
     below = nested(levels, {"M": {"": {"S": "1"}, "a": {"S": "2"}}})
     columns, rescued = rescued_of({"m" * 256: below, "pk": {"S": "a"}})
@@ -386,7 +390,7 @@ def test_names_below_a_name_too_long_are_rescued_each_under_its_path(levels):
     assert inner == {"": "1", "a": "2"}
 
 
-def test_names_and_numbers_that_are_data_do_not_pile_up():
+def test_names_and_numbers_that_are_data_do_not_pile_up() -> None:
     """What is remembered between records is bounded: names and numbers may be data, and long."""
     for start in range(0, 40_000, 100):
         image = {f"k{n}": {"M": {f"n{n}": {"N": str(n)}}} for n in range(start, start + 100)}

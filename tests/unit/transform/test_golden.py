@@ -12,14 +12,14 @@ CASES = sorted((Path(__file__).parent / "golden").iterdir())
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-def test_record_becomes_its_golden_line(case):
+def test_record_becomes_its_golden_line(case: Path) -> None:
     """All types, change types and precisions, TTL, numbers, collisions: the bytes that land in the lake."""
     record = json.loads((case / "record.json").read_text())
     assert line_of(record) == (case / "row.jsonl").read_bytes()
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-def test_golden_lines_keep_the_contract_of_the_row(case):
+def test_golden_lines_keep_the_contract_of_the_row(case: Path) -> None:
     """One line, one level, lower-case names; the sequence padded; the digests 16 hex digits."""
     line = (case / "row.jsonl").read_bytes()
     assert line.endswith(b"}\n")

@@ -1,6 +1,7 @@
 """Hostile payloads: each is one failed record, and its neighbours are delivered."""
 
 import json
+from typing import Any
 
 import pytest
 
@@ -19,9 +20,10 @@ def with_image(text: bytes, change_type: str = "INSERT") -> bytes:
     )
 
 
-def verdict(payload, capsys):
+def verdict(payload: Any, capsys: pytest.CaptureFixture[str]) -> str:
     """The reason a payload fails for, with good neighbours on both sides."""
     assert results(GOOD, payload, GOOD) == ["Ok", FAILED, "Ok"]
+    reason: str
     [reason] = json.loads(capsys.readouterr().out)["reasons"]
     return reason
 
@@ -36,14 +38,16 @@ def verdict(payload, capsys):
         with_image(b'{"a":' + b'{"L":[' * DEEP + b"]}" * DEEP + b"}"),
     ],
 )
-def test_depth_beyond_the_parser_is_not_json(payload, capsys):
+def test_depth_beyond_the_parser_is_not_json(payload: Any, capsys: pytest.CaptureFixture[str]) -> None:
     """200,000 levels neither crash nor overflow: the parser stops at its own bound."""
     assert verdict(payload, capsys) == "JsonError"
 
 
 @pytest.mark.parametrize("levels", [70, 130, 500])
 @pytest.mark.parametrize("change_type", ["INSERT", "REMOVE"])
-def test_depth_beyond_dynamodb_is_refused(levels, change_type, capsys):
+def test_depth_beyond_dynamodb_is_refused(
+    levels: int, change_type: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     """Deeper than an item can be, but within what the parser takes."""
     maps = b'{"a":' + b'{"M":{"a":' * levels + b'{"S":""}' + b"}}" * levels + b"}"
     lists = b'{"a":' + b'{"L":[' * levels + b"]}" * levels + b"}"
@@ -52,7 +56,7 @@ def test_depth_beyond_dynamodb_is_refused(levels, change_type, capsys):
 
 
 @pytest.mark.parametrize("levels", [70, 130, 500])
-def test_depth_in_the_other_image_is_refused(levels, capsys):
+def test_depth_in_the_other_image_is_refused(levels: int, capsys: pytest.CaptureFixture[str]) -> None:
     """The old image of a MODIFY has no columns, but a digest."""
     payload = compact(change_record("MODIFY", {"a": {"S": ""}}, {"old": {"S": ""}}))
     lists = b'{"a":' + b'{"L":[' * levels + b"]}" * levels + b"}"
@@ -62,7 +66,7 @@ def test_depth_in_the_other_image_is_refused(levels, capsys):
 
 
 @pytest.mark.parametrize("levels", [70, 130, 500])
-def test_depth_in_both_images_is_refused(levels, capsys):
+def test_depth_in_both_images_is_refused(levels: int, capsys: pytest.CaptureFixture[str]) -> None:
     """Comparing two deep images must not be the end of the interpreter's own depth."""
     deep = b'{"a":' + b'{"L":[' * levels + b"]}" * levels + b"}"
     payload = compact(change_record("MODIFY", {"a": {"S": ""}}, {"a": {"S": ""}}))
@@ -70,7 +74,7 @@ def test_depth_in_both_images_is_refused(levels, capsys):
 
 
 @pytest.mark.parametrize("levels", [300, 1_000])
-def test_depth_beside_the_images_is_refused(levels, capsys):
+def test_depth_beside_the_images_is_refused(levels: int, capsys: pytest.CaptureFixture[str]) -> None:
     """In a member nobody reads."""
     payload = compact(change_record(extra="deep")).replace(b'"deep"', b"[" * levels + b"]" * levels)
     assert verdict(payload, capsys) == "DepthError"
@@ -105,13 +109,15 @@ def test_depth_beside_the_images_is_refused(levels, capsys):
         with_image(b'{"a":{"N":NaN}}'),
     ],
 )
-def test_what_is_not_one_json_document_in_utf8_fails(payload, capsys):
+def test_what_is_not_one_json_document_in_utf8_fails(
+    payload: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
     """NaN, lone surrogates, bad UTF-8, control characters, a second document."""
     assert verdict(payload, capsys) == "JsonError"
 
 
 @pytest.mark.parametrize("payload", [b"null", b"[]", b"{}", b'""', b"0", b"true", b'{"dynamodb":{}}'])
-def test_json_that_is_no_change_record_fails(payload, capsys):
+def test_json_that_is_no_change_record_fails(payload: Any, capsys: pytest.CaptureFixture[str]) -> None:
     """Somebody else's record on the stream."""
     assert verdict(payload, capsys) == "ChangeShapeError"
 
@@ -135,13 +141,15 @@ def test_json_that_is_no_change_record_fails(payload, capsys):
     ],
 )
 @pytest.mark.parametrize("change_type", ["INSERT", "MODIFY", "REMOVE"])
-def test_image_that_is_no_item_fails(image, change_type, capsys):
+def test_image_that_is_no_item_fails(
+    image: Any, change_type: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     """Unknown tags, wrong types, bad numbers and base64, shapes that are no maps."""
     assert verdict(item_record(image, change_type), capsys) == "AttributeValueError"
 
 
 @pytest.mark.parametrize("old", [{"a": {"X": "?"}}, {"a": {"S": 1}}, {"a": {"SS": "x"}}, {"a": {}}, [], 0])
-def test_old_image_that_is_no_item_fails(old, capsys):
+def test_old_image_that_is_no_item_fails(old: Any, capsys: pytest.CaptureFixture[str]) -> None:
     """The old image of a MODIFY gives only a digest, but a digest of an item."""
     assert verdict(change_record("MODIFY", {"a": {"S": ""}}, old), capsys) == "AttributeValueError"
 
@@ -166,7 +174,7 @@ def test_old_image_that_is_no_item_fails(old, capsys):
         compact(GOOD)[:-1] + b',"a":0,"a":0,"x":1e6}',
     ],
 )
-def test_name_that_occurs_twice_fails(payload, capsys):
+def test_name_that_occurs_twice_fails(payload: Any, capsys: pytest.CaptureFixture[str]) -> None:
     """Readers disagree about which value counts, so neither is delivered."""
     assert verdict(payload, capsys) == "DuplicateNameError"
 
@@ -186,12 +194,12 @@ def test_name_that_occurs_twice_fails(payload, capsys):
         compact(GOOD)[:-1] + b',"x":1E5,"y":-0,"z":100000000000000000000}',
     ],
 )
-def test_every_spelling_of_the_same_json_is_the_same_record(payload):
+def test_every_spelling_of_the_same_json_is_the_same_record(payload: Any) -> None:
     """Blanks, escapes and number spellings are no duplicates."""
     assert results(payload) == ["Ok"]
 
 
-def test_spelling_does_not_change_the_row():
+def test_spelling_does_not_change_the_row() -> None:
     """The same record, spaced and escaped, gives the same bytes."""
     record = item_record({"é": {"S": 'ü "'}, "n": {"N": "1.50"}})
     spaced = json.dumps(record, indent=1).encode()
@@ -199,7 +207,7 @@ def test_spelling_does_not_change_the_row():
     assert one["data"] == other["data"]
 
 
-def test_name_of_a_megabyte_is_rescued():
+def test_name_of_a_megabyte_is_rescued() -> None:
     """Long names are no error of the record, but no table can have such a column."""
     name = "K" * 1_000_000
     row = row_of(item_record({name: {"S": "v"}, "pk": {"S": "a"}}))
@@ -207,19 +215,19 @@ def test_name_of_a_megabyte_is_rescued():
     assert row["change_rescued"] == f'{{"{name}":"v"}}'
 
 
-def test_text_of_a_megabyte_is_a_row():
+def test_text_of_a_megabyte_is_a_row() -> None:
     """Firehose's own limit of a record."""
     text = "é" * 500_000
     assert row_of(item_record({"pk": {"S": text}}))["pk"] == text
 
 
-def test_number_of_a_megabyte_is_text():
+def test_number_of_a_megabyte_is_text() -> None:
     """No parser is asked to make a number of it."""
     digits = "9" * 1_000_000
     assert row_of(item_record({"n": {"N": digits}}))["n"] == digits
 
 
-def test_hundred_thousand_attributes_are_columns():
+def test_hundred_thousand_attributes_are_columns() -> None:
     """Wide items cost their own time only."""
     image = {f"a{number}": {"N": str(number)} for number in range(100_000)}
     row = row_of(item_record(image))

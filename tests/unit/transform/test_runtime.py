@@ -13,12 +13,12 @@ SOURCES = sorted((ROOT / "transform_lambda").glob("*.py"))
 
 @pytest.mark.parametrize("version", [(3, 11), (3, 12), (3, 13), (3, 14)])
 @pytest.mark.parametrize("source", SOURCES, ids=lambda path: path.name)
-def test_sources_are_valid_python_of_every_runtime(source, version):
+def test_sources_are_valid_python_of_every_runtime(source: Path, version: tuple[int, int]) -> None:
     """Python 3.11 to 3.14; older grammar is what a newer parser can check."""
     ast.parse(source.read_text(), feature_version=version)
 
 
-def test_import_needs_no_environment_and_no_boto3():
+def test_import_needs_no_environment_and_no_boto3() -> None:
     """The zip carries no boto3, and importing it would cost most of a cold start."""
     program = (
         "import sys, transform_lambda.handler as h; "
@@ -29,7 +29,7 @@ def test_import_needs_no_environment_and_no_boto3():
     subprocess.run([sys.executable, "-c", program], cwd=ROOT, env={}, check=True, capture_output=True)
 
 
-def test_bad_setting_stops_the_function_when_it_starts():
+def test_bad_setting_stops_the_function_when_it_starts() -> None:
     """At deployment, not at the first record."""
     done = subprocess.run(
         [sys.executable, "-c", "import transform_lambda.handler"],
@@ -43,14 +43,14 @@ def test_bad_setting_stops_the_function_when_it_starts():
     assert "FLATTEN_MAX_DEPTH must be a whole number from 1 to 32: 'deep'" in done.stderr
 
 
-def test_imports_point_inwards_only():
+def test_imports_point_inwards_only() -> None:
     """transform_lambda imports nothing of the project but itself, and nothing but its own wheels."""
     allowed = {"transform_lambda", "orjson", "pybase64"} | set(sys.stdlib_module_names)
     for source in SOURCES:
         for node in ast.walk(ast.parse(source.read_text())):
-            names = []
+            names: list[str] = []
             if isinstance(node, ast.Import):
                 names = [alias.name for alias in node.names]
             elif isinstance(node, ast.ImportFrom):
-                names = [node.module]
+                names = [node.module or ""]  # a relative import has no name, and is not allowed
             assert {name.split(".")[0] for name in names} <= allowed, source.name
