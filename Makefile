@@ -9,13 +9,15 @@ PACKAGES := transform_lambda catalog_lambda scripts sandbox benchmarks
 help:  ## list every target
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
 
-# The environment is made anew whenever the lock changes; pip checks every hash.
+# The environment is made anew whenever the lock changes; pip checks every hash. The first line that pip gives
+# the aws command cannot name a folder with a space in it.
 $(VENV)/.ready: requirements/development.lock
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("ddb-lake needs Python 3.11 or newer, this is %s. Next: make PYTHON=python3.12" % sys.version.split()[0])'
 	@test ! -L $(VENV) || { echo "$(VENV) is a link, and what it leads to would be emptied. Next: rm $(VENV)"; exit 1; }
 	@echo "making $(VENV) from requirements/development.lock (a minute or two, once)"
 	@$(PYTHON) -m venv --clear $(VENV)
 	@$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: -r requirements/development.lock
+	@printf '#!/bin/sh\nexec "%s" -m awscli "$$@"\n' "$(CURDIR)/$(PY)" > $(VENV)/bin/aws
 	@touch $@
 
 venv: $(VENV)/.ready  ## make the virtual environment from the hash-pinned lock
