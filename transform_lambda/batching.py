@@ -12,7 +12,6 @@ from typing import Any, Final
 RESPONSE_LIMIT_BYTES: Final = 6_291_456
 
 _FRAME: Final = len('{"records": []}')
-_SEPARATOR: Final = len(", ")
 _OK: Final = len('{"recordId": , "result": "Ok", "data": ""}')
 _FAILED: Final = len('{"recordId": , "result": "ProcessingFailed"}')
 # What partition keys add to an Ok answer; to be counted with its data.
@@ -20,8 +19,8 @@ PARTITION_KEYS_LENGTH: Final = len(', "metadata": {"partitionKeys": {"dt": "2026
 
 
 def _serialized(record_ids: list[Any]) -> int:
-    """Bytes of the ids in JSON, without anything between them."""
-    return len(json.dumps(record_ids)) - len("[]") - _SEPARATOR * (len(record_ids) - 1)
+    """Bytes of the ids in JSON, and of what separates them: answers are separated alike."""
+    return len(json.dumps(record_ids)) - len("[]")
 
 
 def fits_alone(record_id: Any, data_length: int) -> bool:
@@ -37,9 +36,8 @@ class ResponseBudget:
     """
 
     def __init__(self, record_ids: list[Any]) -> None:
-        self._free = RESPONSE_LIMIT_BYTES - _FRAME
-        if record_ids:
-            self._free -= _serialized(record_ids) + len(record_ids) * (_FAILED + _SEPARATOR) - _SEPARATOR
+        least = _FRAME + _serialized(record_ids) + _FAILED * len(record_ids)
+        self._free = RESPONSE_LIMIT_BYTES - least
 
     def take(self, data_length: int) -> bool:
         """Turn one failed answer into an Ok one with this much data; False when there is no room."""

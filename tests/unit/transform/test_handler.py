@@ -2,11 +2,14 @@
 
 import base64
 import json
+from collections.abc import Callable
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from tests.unit.transform.records import (
+    Json,
     change_record,
     event_of,
     firehose_event,
@@ -19,16 +22,20 @@ from transform_lambda import handler as module
 from transform_lambda.configuration import Configuration
 from transform_lambda.handler import handler
 
+# The answers of the function to these payloads.
+Ask = Callable[..., list[Json]]
+
 GOOD = change_record("INSERT", {"pk": {"S": "a"}})
 
 
-def logged(capsys):
+def logged(capsys: pytest.CaptureFixture[str]) -> Json:
     """The one summary line of one invocation."""
     [line] = capsys.readouterr().out.splitlines()
-    return json.loads(line)
+    read: Json = json.loads(line)
+    return read
 
 
-def test_every_record_is_answered_once_and_in_order():
+def test_every_record_is_answered_once_and_in_order() -> None:
     """Firehose matches answers by recordId: none missing, none twice."""
     payloads = [GOOD, b"not json", GOOD, b"", change_record("PUT"), GOOD]
     event = firehose_event(*payloads)
@@ -38,7 +45,7 @@ def test_every_record_is_answered_once_and_in_order():
     assert [answer["result"] for answer in answers] == ["Ok", failed, "Ok", failed, failed, "Ok"]
 
 
-def test_answer_has_the_documented_shape():
+def test_answer_has_the_documented_shape() -> None:
     """recordId, result and, for a row, data in base64."""
     good, bad = handler(firehose_event(GOOD, b"?"), None)["records"]
     assert set(good) == {"recordId", "result", "data"}
@@ -46,14 +53,14 @@ def test_answer_has_the_documented_shape():
     assert base64.b64decode(good["data"], validate=True).endswith(b"}\n")
 
 
-def test_neighbours_of_a_bad_record_are_the_same_rows():
+def test_neighbours_of_a_bad_record_are_the_same_rows() -> None:
     """A bad record costs itself only."""
     alone = handler(firehose_event(GOOD), None)["records"][0]["data"]
     answers = handler(firehose_event(b"\xff", GOOD, b"[" * 5_000, GOOD, change_record()), None)["records"]
     assert answers[1]["data"] == answers[3]["data"] == alone
 
 
-def test_sequence_number_comes_from_the_kinesis_metadata():
+def test_sequence_number_comes_from_the_kinesis_metadata() -> None:
     """With a Kinesis source Firehose sends it beside the data; without one the column is null."""
     for sequence, column in (("7", "7".zfill(129)), (None, None)):
         [answer] = handler(event_of([firehose_record(GOOD, 0, sequence)]), None)["records"]
@@ -63,21 +70,38 @@ def test_sequence_number_comes_from_the_kinesis_metadata():
 @pytest.mark.parametrize(
     "metadata", [None, {}, [], "x", {"sequenceNumber": None}, {"sequenceNumber": {"deep": 1}}]
 )
-def test_unusable_kinesis_metadata_is_as_good_as_none(metadata):
+def test_unusable_kinesis_metadata_is_as_good_as_none(metadata: Any) -> None:
     """The row does not depend on the envelope's extras."""
     record = firehose_record(GOOD) | {"kinesisRecordMetadata": metadata}
     [answer] = handler(event_of([record]), None)["records"]
     assert answer["result"] == "Ok"
 
 
-@pytest.mark.parametrize("data", [None, 1, "", "?", "AA", "e30=\n", "é", ["e30="], {"a": 1}, "e30==="])
-def test_data_that_is_no_base64_text_fails(data):
-    """The envelope's data is standard base64, all of it."""
-    [answer] = handler(event_of([{"recordId": "1", "data": data}]), None)["records"]
-    assert answer == {"recordId": "1", "result": "ProcessingFailed"}
+@pytest.mark.parametrize(
+    "spoilt",
+    [
+        lambda _: None,
+        lambda _: 1,
+        lambda data: [data],
+        lambda data: data + "\n",
+        lambda data: "?" + data,
+        lambda data: "é" + data,
+        lambda data: data + "===",
+        lambda data: data.rstrip("="),
+    ],
+)
+def test_data_that_is_no_base64_text_fails(
+    spoilt: Callable[[str], Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The envelope's data is standard base64, all of it: who skips what is none makes up a row."""
+    record = firehose_record(change_record(eventID="a"))
+    assert record["data"].endswith("=")
+    [answer] = handler(event_of([record | {"data": spoilt(record["data"])}]), None)["records"]
+    assert answer == {"recordId": record["recordId"], "result": "ProcessingFailed"}
+    assert logged(capsys)["reasons"] == {"EnvelopeError": 1}
 
 
-def test_record_without_data_fails():
+def test_record_without_data_fails() -> None:
     """There is nothing to transform, but there is an id to answer."""
     assert handler(event_of([{"recordId": "1"}]), None)["records"] == [
         {"recordId": "1", "result": "ProcessingFailed"}
@@ -99,18 +123,20 @@ def test_record_without_data_fails():
         {"key1": "v"},
     ],
 )
-def test_event_without_records_is_answered_empty(event, capsys):
+def test_event_without_records_is_answered_empty(event: Any, capsys: pytest.CaptureFixture[str]) -> None:
     """Firehose always sends records; for anything else there is no id to answer, and the log says so."""
     assert handler(event, None) == {"records": []}
     assert logged(capsys)["reasons"] == {"EventShapeError": 1}
 
 
-def test_record_without_an_id_is_counted_and_its_neighbours_answered(capsys):
+def test_record_without_an_id_is_counted_and_its_neighbours_answered(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     """What has no id cannot be answered; Firehose never sends it."""
-    deep = []
+    deep: list[Any] = []
     for _ in range(100_000):
         deep = [deep]
-    odd = [None, 1, "x", [], {}, {"recordId": None}, {"recordId": deep}, {"recordId": 10**5_000}]
+    odd: list[Any] = [None, 1, "x", [], {}, {"recordId": None}, {"recordId": deep}, {"recordId": 10**5_000}]
     answers = handler(event_of([*odd, firehose_record(GOOD, 3), *odd]), None)["records"]
     assert [answer["recordId"] for answer in answers] == [f"{3:056d}"]
     assert logged(capsys) | {"milliseconds": 0} == {
@@ -128,19 +154,26 @@ def test_record_without_an_id_is_counted_and_its_neighbours_answered(capsys):
 
 
 @pytest.mark.parametrize("record_id", [0, 7, -1, 1.5, "", 'quote"d', "é", "\ud800", "x" * 10_000])
-def test_odd_ids_come_back_as_they_came(record_id):
+def test_odd_ids_come_back_as_they_came(record_id: Any) -> None:
     """Whatever scalar stands as the id is what the answer carries."""
     [answer] = handler(event_of([{"recordId": record_id, "data": "?"}]), None)["records"]
     assert answer == {"recordId": record_id, "result": "ProcessingFailed"}
 
 
-def test_repeated_ids_are_answered_as_often():
+def test_number_for_an_id_is_answered_as_failed(capsys: pytest.CaptureFixture[str]) -> None:
+    """Firehose's ids are text: what it makes of another is unknown, and what failed it keeps."""
+    [answer] = handler(event_of([firehose_record(GOOD) | {"recordId": 7}]), None)["records"]
+    assert answer == {"recordId": 7, "result": "ProcessingFailed"}
+    assert logged(capsys)["reasons"] == {"EnvelopeError": 1}
+
+
+def test_repeated_ids_are_answered_as_often() -> None:
     """One answer a record, even if two records share an id."""
     answers = handler(event_of([firehose_record(GOOD, 1), firehose_record(b"", 1)]), None)["records"]
     assert [answer["result"] for answer in answers] == ["Ok", "ProcessingFailed"]
 
 
-def test_invocation_writes_one_summary_line(capsys):
+def test_invocation_writes_one_summary_line(capsys: pytest.CaptureFixture[str]) -> None:
     """Counts, and reasons by class: what an operator alarms on."""
     context = SimpleNamespace(aws_request_id="8476a536-e9f4-11e8-9739-2dfe598c3fcd")
     handler(firehose_event(GOOD, b"", b"{}", b"{", GOOD), context)
@@ -159,16 +192,26 @@ def test_invocation_writes_one_summary_line(capsys):
     }
 
 
+def test_summary_says_how_long_the_invocation_took(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In milliseconds, to a tenth."""
+    readings = [100.0, 100.25004]
+    monkeypatch.setattr(module.time, "perf_counter", lambda: readings.pop(0))
+    handler(firehose_event(GOOD), None)
+    assert logged(capsys)["milliseconds"] == 250.0
+
+
 @pytest.mark.parametrize("context", [None, object(), SimpleNamespace(aws_request_id=object())])
-def test_log_never_costs_a_batch(context):
+def test_log_never_costs_a_batch(context: object) -> None:
     """A line that cannot be written is left out, the answer stays."""
     assert len(handler(firehose_event(GOOD), context)["records"]) == 1
 
 
-def test_closed_output_never_costs_a_batch(monkeypatch):
+def test_closed_output_never_costs_a_batch(monkeypatch: pytest.MonkeyPatch) -> None:
     """The same when nothing can be written at all."""
 
-    def closed(*args, **kwargs):
+    def closed(*args: object, **kwargs: object) -> None:
         raise BrokenPipeError
 
     monkeypatch.setattr(module, "print", closed, raising=False)
@@ -186,14 +229,20 @@ def test_closed_output_never_costs_a_batch(monkeypatch):
         ("ERROR", b"", 0),
     ],
 )
-def test_log_level_says_what_is_written(monkeypatch, capsys, log_level, payload, lines):
+def test_log_level_says_what_is_written(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    log_level: str,
+    payload: Json | bytes,
+    lines: int,
+) -> None:
     """A clean invocation is INFO, one with a failed record WARNING."""
     monkeypatch.setattr(module, "CONFIGURATION", Configuration(log_level=log_level))
     handler(firehose_event(payload), None)
     assert len(capsys.readouterr().out.splitlines()) == lines
 
 
-def test_log_never_carries_a_payload_a_name_or_a_key(capsys):
+def test_log_never_carries_a_payload_a_name_or_a_key(capsys: pytest.CaptureFixture[str]) -> None:
     """Canaries in every place of good and bad records: none comes out."""
     canary = "CANARY"
     event = firehose_event(
@@ -217,7 +266,7 @@ def test_log_never_carries_a_payload_a_name_or_a_key(capsys):
     assert captured.err == ""
 
 
-def test_depth_setting_reaches_the_rows(monkeypatch):
+def test_depth_setting_reaches_the_rows(monkeypatch: pytest.MonkeyPatch) -> None:
     """FLATTEN_MAX_DEPTH bounds the columns."""
     payload = item_record({"a": {"M": {"b": {"M": {"c": {"N": "1"}}}}}})
     assert row_of(payload)["a__b__c"] == 1
@@ -229,18 +278,18 @@ EVENT_STREAM = "ddb-lake-event"
 STREAM_ARN = "arn:aws:firehose:us-east-1:111111111111:deliverystream/"
 
 
-def dated(time, precision="MICROSECOND"):
+def dated(time: Any, precision: str | None = "MICROSECOND") -> Json:
     """A change made at this time."""
     given = {"ApproximateCreationDateTime": time, "ApproximateCreationDateTimePrecision": precision}
     return change_record("INSERT", {"pk": {"S": "a"}}, change=given)
 
 
 @pytest.fixture
-def ask(monkeypatch):
+def ask(monkeypatch: pytest.MonkeyPatch) -> Ask:
     """The answers to payloads when the delivery stream of this name asks."""
     monkeypatch.setattr(module, "CONFIGURATION", Configuration(event_stream_name=EVENT_STREAM))
 
-    def asked(*payloads, stream=EVENT_STREAM):
+    def asked(*payloads: Any, stream: str = EVENT_STREAM) -> list[Json]:
         return handler(firehose_event(*payloads) | {"deliveryStreamArn": STREAM_ARN + stream}, None)[
             "records"
         ]
@@ -259,21 +308,23 @@ def ask(monkeypatch):
         (253_402_300_799_999_999, "MICROSECOND", "9999-12-31"),
     ],
 )
-def test_partition_key_is_the_utc_day_of_the_change(ask, time, precision, day):
+def test_partition_key_is_the_utc_day_of_the_change(
+    ask: Ask, time: Any, precision: str | None, day: str
+) -> None:
     """Text, yyyy-MM-dd, of the change's own time in any unit, to the microsecond of midnight."""
     [answer] = ask(dated(time, precision))
     assert answer["metadata"] == {"partitionKeys": {"dt": day}}
     assert json.loads(base64.b64decode(answer["data"]))["change_time"].startswith(day + "T")
 
 
-def test_partition_key_is_not_taken_from_the_item(ask):
+def test_partition_key_is_not_taken_from_the_item(ask: Ask) -> None:
     """An item may hold what looks like the metadata: the change's own time counts."""
     fake = {"M": {"change_time": {"S": "1999-01-01T00:00:00.000000Z"}}}
     [answer] = ask(item_record({"a": {"L": [fake]}, "dt": {"S": "x"}, "change_time": {"S": "1999-01-01"}}))
     assert answer["metadata"] == {"partitionKeys": {"dt": "2022-04-14"}}
 
 
-def test_failed_record_has_no_partition_key(ask):
+def test_failed_record_has_no_partition_key(ask: Ask) -> None:
     """It goes to the error prefix whatever its day."""
     assert ask(b"?", dated("x")) == [
         {"recordId": f"{number:056d}", "result": "ProcessingFailed"} for number in range(2)
@@ -281,13 +332,13 @@ def test_failed_record_has_no_partition_key(ask):
 
 
 @pytest.mark.parametrize("stream", ["ddb-lake", "x-ddb-lake-event", "ddb-lake-event-2", ""])
-def test_another_delivery_stream_gets_no_partition_keys(ask, stream):
+def test_another_delivery_stream_gets_no_partition_keys(ask: Ask, stream: str) -> None:
     """Two delivery streams may ask one function while one succeeds the other: each gets what it takes."""
     [answer] = ask(GOOD, stream=stream)
     assert set(answer) == {"recordId", "result", "data"}
 
 
-def test_without_the_setting_nobody_gets_partition_keys():
+def test_without_the_setting_nobody_gets_partition_keys() -> None:
     """The default answers as it always did."""
     [answer] = handler(firehose_event(GOOD) | {"deliveryStreamArn": STREAM_ARN}, None)["records"]
     assert set(answer) == {"recordId", "result", "data"}
@@ -295,16 +346,18 @@ def test_without_the_setting_nobody_gets_partition_keys():
 
 @pytest.mark.usefixtures("ask")
 @pytest.mark.parametrize("arn", [None, 1, [], {}])
-def test_odd_delivery_stream_is_as_good_as_another_one(arn):
+def test_odd_delivery_stream_is_as_good_as_another_one(arn: Any) -> None:
     """Whatever stands in the envelope, the record is answered."""
     [answer] = handler(firehose_event(GOOD) | {"deliveryStreamArn": arn}, None)["records"]
     assert set(answer) == {"recordId", "result", "data"}
 
 
-def test_error_nobody_thought_of_is_one_failed_record(monkeypatch, capsys):
+def test_error_nobody_thought_of_is_one_failed_record(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     """Never an exception: Firehose would retry the batch and then fail all of it."""
 
-    def broken(*args):
+    def broken(*args: object) -> None:
         raise ZeroDivisionError("CANARY")
 
     monkeypatch.setattr(module, "transform", broken)
