@@ -140,7 +140,7 @@ class Catalog:
         No AWS page gives the limit; "Payload size of request exceeded limit" has been seen at 3,600 columns.
         """
         fitting = len(decided.added)
-        while fitting:
+        while True:
             try:
                 self._update(table, decided.added[:fitting])
             except ClientError as error:
@@ -151,7 +151,6 @@ class Catalog:
                     return Outcome(decided, left_out=decided.added)
                 continue
             return Outcome(decided, decided.added[:fitting], decided.added[fitting:])
-        return Outcome(decided)
 
     def _update(self, table: Table, added: Iterable[str]) -> None:
         definition = table_input(table)

@@ -130,10 +130,7 @@ def _stack(event: dict[str, Any], context: Any) -> dict[str, Any]:
 
 def _item_columns(properties: Mapping[str, Any]) -> list[str]:
     """`ItemColumns` as CloudFormation hands it over: a list of texts, one of them empty for an empty list."""
-    given = properties.get("ItemColumns") or []
-    if isinstance(given, str):
-        given = given.split(",")
-    return [name.strip() for name in given if name.strip()]
+    return [name.strip() for name in properties.get("ItemColumns") or [] if name.strip()]
 
 
 def _problem(outcome: Outcome, item_columns: Sequence[str]) -> str | None:

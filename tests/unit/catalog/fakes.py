@@ -27,7 +27,10 @@ def table(name: str, columns: list[str], **more: Any) -> dict[str, Any]:
 
 
 class FakeGlue:
-    """Tables and their versions. `limit` columns are taken; a name in `racing` is added before an update."""
+    """Tables of the database `lake`, and their versions.
+
+    `limit` columns are taken; a name in `racing` is added before an update.
+    """
 
     def __init__(self, *tables: dict[str, Any], limit: int = 10_000) -> None:
         self.tables = {one["Name"]: copy.deepcopy(one) for one in tables}
@@ -39,7 +42,8 @@ class FakeGlue:
     def columns(self, name: str = "changes") -> list[str]:
         return [column["Name"] for column in self.tables[name]["StorageDescriptor"]["Columns"]]
 
-    def get_table(self, Name: str, **_: Any) -> dict[str, Any]:
+    def get_table(self, DatabaseName: str, Name: str) -> dict[str, Any]:
+        assert DatabaseName == "lake"
         if Name not in self.tables:
             raise error("EntityNotFoundException")
         return {"Table": copy.deepcopy(self.tables[Name])}
@@ -48,17 +52,24 @@ class FakeGlue:
         assert operation == "get_tables"
         return self
 
-    def paginate(self, **_: Any) -> Iterator[dict[str, Any]]:
+    def paginate(self, DatabaseName: str) -> Iterator[dict[str, Any]]:
+        assert DatabaseName == "lake"
         for one in self.tables.values():
             yield {"TableList": [copy.deepcopy(one)]}
 
-    def get_table_versions(self, TableName: str, NextToken: str = "0", **_: Any) -> dict[str, Any]:
+    def get_table_versions(
+        self, DatabaseName: str, TableName: str, MaxResults: int, NextToken: str = "0"
+    ) -> dict[str, Any]:
+        assert (DatabaseName, 1 <= MaxResults <= 100) == ("lake", True)
         position = int(NextToken)
         versions = [*self.versions.get(TableName, [])][::-1]
         more = {"NextToken": str(position + 1)} if position + 1 < len(versions) else {}
         return {"TableVersions": [{"Table": one} for one in versions[position : position + 1]], **more}
 
-    def update_table(self, TableInput: dict[str, Any], VersionId: str | None = None, **_: Any) -> None:
+    def update_table(
+        self, DatabaseName: str, TableInput: dict[str, Any], VersionId: str | None = None
+    ) -> None:
+        assert DatabaseName == "lake"
         self.updates += 1
         name = TableInput["Name"]
         if self.racing:

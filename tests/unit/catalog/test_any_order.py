@@ -133,7 +133,7 @@ def test_a_denied_update_leaves_the_table_as_it_was() -> None:
     """Glue refuses: nothing is half-written, and the error is the caller's to see."""
 
     class Denying(FakeGlue):
-        def update_table(self, **_: Any) -> None:
+        def update_table(self, *_: Any, **__: Any) -> None:
             raise error("AccessDeniedException")
 
     glue = Denying(table("changes", TEMPLATE))

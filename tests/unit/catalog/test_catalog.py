@@ -1,9 +1,12 @@
 """What the catalog function does to a table, and what it never does."""
 
+from itertools import pairwise
 from typing import Any
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
+from botocore.model import StructureShape
 
 from catalog_lambda.catalog import ATTEMPTS, SETTABLE, Catalog, CatalogError, table_input
 from tests.unit.catalog.fakes import FakeGlue, error, table
@@ -42,7 +45,9 @@ def test_every_settable_field_of_the_table_survives_an_update() -> None:
 def test_every_member_of_table_input_is_kept_or_left_out_for_a_reason() -> None:
     """A member that a newer SDK knows must be decided on, not forgotten."""
     glue = boto3.client("glue", region_name="us-east-1", aws_access_key_id="x", aws_secret_access_key="x")
-    members = set(glue.meta.service_model.shape_for("TableInput").members)
+    shape = glue.meta.service_model.shape_for("TableInput")
+    assert isinstance(shape, StructureShape)
+    members = set(shape.members)
     assert members - set(SETTABLE) == {"FederatedTable", "ViewDefinition"}
 
 
@@ -81,6 +86,21 @@ def test_endless_concurrent_edits_end_with_a_clear_error() -> None:
         catalog(glue).declare("changes", ["ours"])
 
 
+def test_between_attempts_lies_a_growing_pause_of_no_fixed_length() -> None:
+    """Functions that met once would meet again if each waited as long as the other."""
+    pauses: list[list[float]] = []
+    for _ in range(2):
+        glue = FakeGlue(table("changes", ["a"]))
+        glue.racing = [f"r{n}" for n in range(ATTEMPTS - 1)]
+        pauses.append([])
+        assert Catalog("lake", glue, pause=pauses[-1].append).declare("changes", ["ours"]).added == ("ours",)
+    first, second = pauses
+    assert len(first) == ATTEMPTS - 1
+    assert first != second
+    assert all(0 < earlier <= later for earlier, later in pairwise(first))
+    assert sum(first) < 60  # the function's time is short
+
+
 def test_a_full_table_takes_what_fits_and_the_rest_is_told() -> None:
     """Glue refuses a definition that is too large as a whole, so fewer columns are tried."""
     glue = FakeGlue(table("changes", ["a"]), limit=6)
@@ -100,10 +120,21 @@ def test_another_refusal_is_raised() -> None:
     """A missing permission is no full table."""
 
     class Denying(FakeGlue):
-        def update_table(self, **_: Any) -> None:
+        def update_table(self, *_: Any, **__: Any) -> None:
             raise error("AccessDeniedException")
 
     with pytest.raises(Exception, match="AccessDeniedException"):
+        catalog(Denying(table("changes", ["a"]))).declare("changes", ["n"])
+
+
+def test_a_table_that_cannot_be_read_is_not_called_missing() -> None:
+    """Launching the stack again would not help."""
+
+    class Denying(FakeGlue):
+        def get_table(self, *_: Any, **__: Any) -> dict[str, Any]:
+            raise error("AccessDeniedException")
+
+    with pytest.raises(ClientError, match="AccessDeniedException"):
         catalog(Denying(table("changes", ["a"]))).declare("changes", ["n"])
 
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from catalog_lambda import catalog, response
-from catalog_lambda.handler import CrawlFailedError, handler
+from catalog_lambda import response
+from catalog_lambda.handler import CrawlFailedError, Settings, handler
 from tests.unit.catalog.fakes import FakeGlue, table
 
 ENVIRONMENT = {
@@ -46,7 +46,7 @@ def glue(monkeypatch: pytest.MonkeyPatch) -> FakeGlue:
         table("changes", ["change_id"]),
         table("crawled_data", ["change_id", "pk", "year"], Parameters={"UPDATED_BY_CRAWLER": "crawler"}),
     )
-    monkeypatch.setattr(catalog.boto3, "client", lambda _service: fake)
+    monkeypatch.setattr("catalog_lambda.catalog.boto3.client", lambda _service: fake)
     return fake
 
 
@@ -139,11 +139,16 @@ def test_a_foreign_event_changes_nothing(glue: FakeGlue, event: dict[str, Any]) 
     assert glue.updates == 0
 
 
-def test_a_crawl_that_failed_is_an_error_and_declares_nothing(glue: FakeGlue) -> None:
-    """The function's errors are what the alarm counts."""
+def test_a_crawl_that_failed_is_an_error_and_declares_nothing(
+    glue: FakeGlue, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The function's errors are what the alarm counts, and its log names the crawler."""
+    caplog.set_level(logging.INFO, "catalog")
     with pytest.raises(CrawlFailedError, match="aws glue get-crawler says why"):
         handler(crawled(state="Failed"), Context())
     assert glue.updates == 0
+    assert logged(caplog) == {"message": "the crawl failed", "trigger": "crawler", "crawler": "crawler"}
+    assert caplog.records[-1].levelname == "ERROR"
 
 
 def test_creating_the_stack_declares_its_item_columns(glue: FakeGlue, endpoint: Endpoint) -> None:
@@ -173,17 +178,19 @@ def test_an_update_brings_back_what_the_new_definition_dropped(glue: FakeGlue, e
     """A stack update sets the template's columns; the earlier version knows the others."""
     glue.replace("changes", ["change_id", "by_hand"])
     glue.replace("changes", ["change_id"])
-    handler({**request(endpoint, "Update"), "PhysicalResourceId": "lake.changes"}, Context())
+    handler({**request(endpoint, "Update"), "PhysicalResourceId": "what-it-was"}, Context())
     assert glue.columns() == ["change_id", "by_hand", "pk", "year"]
     assert endpoint.answers[0]["Status"] == "SUCCESS"
+    # under another id CloudFormation would take it for another resource, and delete the first
+    assert endpoint.answers[0]["PhysicalResourceId"] == "what-it-was"
 
 
 def test_deleting_the_stack_leaves_the_table_alone(glue: FakeGlue, endpoint: Endpoint) -> None:
     """The columns go with the table, not before it; the answer is SUCCESS even without a catalog."""
     glue.tables.clear()
-    handler({**request(endpoint, "Delete"), "PhysicalResourceId": "lake.changes"}, Context())
+    handler({**request(endpoint, "Delete"), "PhysicalResourceId": "what-it-was"}, Context())
     assert [answer["Status"] for answer in endpoint.answers] == ["SUCCESS"]
-    assert endpoint.answers[0]["PhysicalResourceId"] == "lake.changes"
+    assert endpoint.answers[0]["PhysicalResourceId"] == "what-it-was"
 
 
 def test_a_failure_is_answered_with_its_reason(glue: FakeGlue, endpoint: Endpoint) -> None:
@@ -192,6 +199,25 @@ def test_a_failure_is_answered_with_its_reason(glue: FakeGlue, endpoint: Endpoin
     handler(request(endpoint), Context())
     assert endpoint.answers[0]["Status"] == "FAILED"
     assert "lake.changes: launch the consumer stack again" in endpoint.answers[0]["Reason"]
+
+
+def test_an_unforeseen_failure_is_answered_with_its_class(
+    glue: FakeGlue, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The stack's events show it whole; the log only its class, since a message may name users' data."""
+    caplog.set_level(logging.INFO, "catalog")
+    monkeypatch.setattr(glue, "get_table", lambda **_: {}["no such member"])
+    handler(request(endpoint), Context())
+    assert endpoint.answers[0]["Status"] == "FAILED"
+    assert endpoint.answers[0]["Reason"] == "KeyError: 'no such member'"
+    assert logged(caplog) == {"message": "failed", "trigger": "stack", "error": "KeyError"}
+
+
+def test_the_custom_resources_properties_come_first() -> None:
+    """The stack names what it made; the environment may still be that of the definition before."""
+    properties = {"DatabaseName": "d", "TableName": "t", "CrawledTablePrefix": "p", "CrawlerName": "c"}
+    assert Settings.read(ENVIRONMENT, properties) == Settings("d", "t", "p", "c")
+    assert Settings.read(ENVIRONMENT, {}) == Settings("lake", "changes", "crawled_", "crawler")
 
 
 def test_a_missing_setting_is_answered_with_its_name(
@@ -208,6 +234,18 @@ def test_a_column_the_user_asked_for_in_vain_fails_the_stack(glue: FakeGlue, end
     handler(request(endpoint, ItemColumns=["title", "Info.Rating"]), Context())
     assert endpoint.answers[0]["Status"] == "FAILED"
     assert "Info.Rating" in endpoint.answers[0]["Reason"]
+
+
+def test_what_a_crawl_found_in_vain_does_not_fail_the_stack(
+    glue: FakeGlue, endpoint: Endpoint, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Nobody asked for it, and nobody could launch a stack over a foreign file: the log counts it."""
+    caplog.set_level(logging.INFO, "catalog")
+    glue.tables["crawled_data"]["StorageDescriptor"]["Columns"].append({"Name": "Odd Name", "Type": "string"})
+    handler(request(endpoint, ItemColumns=["title"]), Context())
+    assert endpoint.answers[0]["Status"] == "SUCCESS"
+    assert logged(caplog)["refused"] == 1
+    assert caplog.records[-1].levelname == "WARNING"
 
 
 def test_item_columns_that_do_not_fit_fail_the_stack(glue: FakeGlue, endpoint: Endpoint) -> None:
@@ -259,18 +297,36 @@ def test_an_answer_that_is_not_heard_is_sent_again(
     glue: FakeGlue, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A passing fault on the way to CloudFormation does not hang the stack."""
-    monkeypatch.setattr(response.time, "sleep", lambda _seconds: None)
+    monkeypatch.setattr("catalog_lambda.response.time.sleep", lambda _seconds: None)
     endpoint.failures = 2
     handler(request(endpoint), Context())
     assert [answer["Status"] for answer in endpoint.answers] == ["SUCCESS"]
+
+
+def test_an_answer_nobody_hears_is_an_error(
+    glue: FakeGlue, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The function's alarm is then all that tells why the stack hangs; the pauses grow."""
+    pauses: list[float] = []
+    monkeypatch.setattr("catalog_lambda.response.time.sleep", pauses.append)
+    endpoint.failures = 10
+    with pytest.raises(OSError, match="503"):
+        response.Responder(request(endpoint), "id").answer("SUCCESS")
+    assert endpoint.failures == 10 - response.ATTEMPTS
+    assert pauses == [1.0, 2.0, 4.0]
+
+
+def logged(caplog: pytest.LogCaptureFixture) -> dict[str, Any]:
+    """The function's one line."""
+    (line,) = [json.loads(record.getMessage()) for record in caplog.records if record.name == "catalog"]
+    return dict(line)
 
 
 def test_the_log_holds_counts_and_no_names(glue: FakeGlue, caplog: pytest.LogCaptureFixture) -> None:
     """Attribute names come from users' data."""
     caplog.set_level(logging.INFO, "catalog")
     handler(crawled(), Context())
-    (line,) = [json.loads(record.getMessage()) for record in caplog.records if record.name == "catalog"]
-    assert line == {
+    assert logged(caplog) == {
         "message": "declared",
         "trigger": "crawler",
         "added": 2,

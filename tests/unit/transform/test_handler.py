@@ -197,7 +197,7 @@ def test_summary_says_how_long_the_invocation_took(
 ) -> None:
     """In milliseconds, to a tenth."""
     readings = [100.0, 100.25004]
-    monkeypatch.setattr(module.time, "perf_counter", lambda: readings.pop(0))
+    monkeypatch.setattr("transform_lambda.handler.time.perf_counter", lambda: readings.pop(0))
     handler(firehose_event(GOOD), None)
     assert logged(capsys)["milliseconds"] == 250.0
 
