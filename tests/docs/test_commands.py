@@ -34,11 +34,9 @@ def commands(page: Path) -> list[list[str]]:
     return found
 
 
-SHOWN = [
-    pytest.param(page, words, id=f"{page.name}: {' '.join(words)[:60]}")
-    for page in PAGES
-    for words in commands(page)
-]
+COMMANDS = [(page, words) for page in PAGES for words in commands(page)]
+SHOWN = [pytest.param(page, words, id=f"{page.name}: {' '.join(words)[:60]}") for page, words in COMMANDS]
+WRITING = [shown for shown, (_, words) in zip(SHOWN, COMMANDS, strict=True) if ">" in words]
 
 
 @cache
@@ -75,7 +73,7 @@ def test_a_command_of_the_documentation_exists(page: Path, words: list[str]) -> 
             assert words[0] in {".", "export", "cd", "git"}, f"what is {words[0]}?"
 
 
-@pytest.mark.parametrize(("page", "words"), [shown for shown in SHOWN if ">" in shown.values[1]])
+@pytest.mark.parametrize(("page", "words"), WRITING)
 def test_a_file_that_a_command_writes_has_a_folder(page: Path, words: list[str]) -> None:
     """A shell makes the file after `>`, never the folder it lies in: a clone has to have that."""
     folder = str(Path(words[words.index(">") + 1]).parent)

@@ -31,9 +31,10 @@ def answer(lake: Lake, statement: cases.Statement) -> str:
     """The result object, or `fails: NAME`, with the bucket's name left out."""
     sql = statement.sql.replace("{bucket}", "lake")
     try:
-        result = lake.run(with_parameters(sql, statement.parameters) if statement.parameters else sql)
+        result = lake.run(with_parameters(sql, list(statement.parameters)) if statement.parameters else sql)
     except QueryError as error:
         return f"fails: {error.code}\n"
+    assert result.rows is not None
     return to_csv(result.columns, result.rows).decode().replace("s3://lake/", "s3://{bucket}/")
 
 

@@ -76,7 +76,9 @@ class Lake:
 
     def ask(self, sql: str, **settings: Any) -> list[list[str | None]]:
         """A statement's rows."""
-        return self.run(sql, **settings).rows
+        rows = self.run(sql, **settings).rows
+        assert rows is not None
+        return rows
 
 
 def table_of(columns: dict[str, str], **more: Any) -> TABLE:

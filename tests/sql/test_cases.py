@@ -1,6 +1,7 @@
 """Every golden case, on the sandbox's engine without a sandbox."""
 
 import re
+from pathlib import Path
 
 import pytest
 
@@ -15,7 +16,7 @@ QUERIES = sorted(cases.QUERIES.glob("*.sql"))
 
 
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: f"{folder.parent.name}/{folder.name}")
-def test_case_answers_its_expected_rows(folder: cases.Path) -> None:
+def test_case_answers_its_expected_rows(folder: Path) -> None:
     """The result object is the expected one, byte for byte: names, order, NULLs, empty texts."""
     case = cases.load(folder)
     lake = lake_of(case)
@@ -32,7 +33,7 @@ def test_every_named_query_has_a_case() -> None:
 
 
 @pytest.mark.parametrize("path", QUERIES, ids=lambda path: path.stem)
-def test_named_query_is_one_documented_statement(path: cases.Path) -> None:
+def test_named_query_is_one_documented_statement(path: Path) -> None:
     """One SELECT a file; the comment before it says what it answers and which parameters it takes."""
     text = path.read_text(encoding="utf-8")
     head = re.match(r"(?:-- .+\n)+", text)
@@ -70,7 +71,7 @@ def test_only_a_broken_gzip_fails_a_query() -> None:
 
 
 @pytest.mark.parametrize("path", QUERIES, ids=lambda path: path.stem)
-def test_named_query_tells_our_rows_from_foreign_lines(path: cases.Path) -> None:
+def test_named_query_tells_our_rows_from_foreign_lines(path: Path) -> None:
     """A foreign line is no change: a query names the types, or the one it asks for, or counts the rest."""
     text = path.read_text(encoding="utf-8")
     guard = "IN ('INSERT', 'MODIFY', 'REMOVE', 'SNAPSHOT')"
@@ -85,7 +86,7 @@ def test_new_columns_are_those_that_are_no_metadata() -> None:
 
 
 @pytest.mark.parametrize("path", QUERIES, ids=lambda path: path.stem)
-def test_named_query_answers_an_empty_lake(path: cases.Path) -> None:
+def test_named_query_answers_an_empty_lake(path: Path) -> None:
     """No object yet is no row, and no error."""
     text = path.read_text(encoding="utf-8")
     head = re.match(r"(?:-- .+\n)+", text)

@@ -1,6 +1,7 @@
 """Parquet tables: columns by name, and only those a statement names are counted as scanned."""
 
 import io
+from collections.abc import Sequence
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -13,7 +14,7 @@ SERDE = "org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe"
 WIDE = [f"{number:06}" * 50 for number in range(1_000)]
 
 
-def written(**columns: list[str | None]) -> bytes:
+def written(**columns: Sequence[str | None]) -> bytes:
     """A Parquet object of text columns in row groups of 300 rows."""
     out = io.BytesIO()
     table = pa.table({name: pa.array(values, pa.string()) for name, values in columns.items()})

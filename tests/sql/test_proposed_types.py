@@ -30,5 +30,5 @@ from tests.sql.lake import Lake
 def test_a_type_is_proposed_only_for_text_that_it_keeps(text: str, kind: str | None) -> None:
     """The narrowest that does: a postal code is no number, and neither is a telephone's."""
     conditions = ", ".join(condition.format(quoted(text)) for condition in PROPOSED.values())
-    [row] = Lake().run(f"SELECT {conditions}").rows
+    [row] = Lake().ask(f"SELECT {conditions}")
     assert next((name for name, fits in zip(PROPOSED, row, strict=True) if fits == "true"), None) == kind

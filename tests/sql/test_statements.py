@@ -175,7 +175,7 @@ def test_show_and_describe(lake: Lake) -> None:
     assert lake.ask("SHOW VIEWS") == [["v"]]
     assert lake.ask("SHOW CREATE VIEW v")[0] == ["CREATE VIEW v AS"]
     assert lake.ask("SHOW TBLPROPERTIES changes('projection.dt.type')") == [["projection.dt.type\tdate"]]
-    assert column(lake.ask("DESCRIBE changes"))[0].split() == ["change_id", "string"]
+    assert str(column(lake.ask("DESCRIBE changes"))[0]).split() == ["change_id", "string"]
     assert "`dt` string" in "\n".join(map(str, column(lake.ask("SHOW CREATE TABLE changes"))))
     assert "Table not found" in failure(lake, "DESCRIBE nope")
 
@@ -211,7 +211,7 @@ def test_unload_writes_objects(lake: Lake) -> None:
 
 def test_result_object_reads_back_as_it_was_written() -> None:
     """Old results are read from S3 again: NULL, empty text, quotes, commas and line ends survive."""
-    rows = [["a", None, ""], ['say "hi"', "x,y", "one\ntwo"], [None, None, None]]
+    rows: list[list[str | None]] = [["a", None, ""], ['say "hi"', "x,y", "one\ntwo"], [None, None, None]]
     columns = [column_of(name, "varchar") for name in "xyz"]
     assert from_csv(to_csv(columns, rows)) == rows
     assert from_text(to_text([["one\ttwo"], [""]])) == [["one\ttwo"], [""]]
@@ -250,7 +250,7 @@ def test_a_query_that_was_given_no_value_says_how_many_it_takes(lake: Lake) -> N
     expected = "INVALID_PARAMETER_USAGE: Incorrect number of parameters: expected 2 but found 0"
     assert failure(lake, "SELECT pk FROM changes WHERE pk = ? LIMIT ? -- ?") == expected
     assert failure(lake, "CREATE VIEW v AS SELECT pk FROM changes WHERE pk IN (?, ?)") == expected
-    assert len(lake.run("SELECT pk FROM changes WHERE pk <> '?' -- ?").rows) == 2
+    assert len(lake.ask("SELECT pk FROM changes WHERE pk <> '?' -- ?")) == 2
 
 
 def test_parameters_take_their_places() -> None:

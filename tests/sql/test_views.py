@@ -31,7 +31,7 @@ from tests.soak.histories import (
     state_digest,
 )
 from tests.sql.lake import Lake
-from transform_lambda.change import change_time, read_change, row_line, row_of
+from transform_lambda.change import change_time, read_change, row_line, row_of, transform
 
 ENGINE = DuckDb()
 QUICK = settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
@@ -244,7 +244,7 @@ def test_history_says_when_a_state_held() -> None:
 def test_views_leave_other_tables_and_foreign_lines_out() -> None:
     """A lake may hold several source tables, and objects that are none of ours."""
     record = change_record("b", Change(NOON, None, 1), "id-other") | {"tableName": "other"}
-    other = delivery.transform(orjson.dumps(record))[0]
+    other = transform(orjson.dumps(record))[0]
     lake = filled(made("a", NOON, (0, 1)), more=[other, b"garbage", b'{"x":1}'])
     assert lake.ask("SELECT pk FROM current_soak") == [["a"]]
     assert lake.ask("SELECT pk FROM history_soak") == [["a"]]

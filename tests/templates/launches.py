@@ -24,7 +24,7 @@ def consumer(**parameters: Any) -> Stack:
     return _launched("consumer", "ddb-lake-consumer", CONSUMER, {"ProducerAccountId": PRODUCER, **parameters})
 
 
-def producer(lake: Stack | None = None, **parameters: Any) -> Stack:
+def producer(lake: Stack | None = None, /, **parameters: Any) -> Stack:
     """The producer stack, fed with the outputs of a consumer stack as `scripts.deploy --outputs-of` does."""
     outputs = (lake or consumer()).outputs
     filled = {name: outputs[name] for name in shipped_template("producer")["Parameters"] if name in outputs}

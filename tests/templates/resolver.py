@@ -50,6 +50,7 @@ def _short_form(loader: _Loader, suffix: str, node: yaml.Node) -> dict[str, Any]
     elif isinstance(node, yaml.SequenceNode):
         value = loader.construct_sequence(node, deep=True)
     else:
+        assert isinstance(node, yaml.MappingNode)
         value = loader.construct_mapping(node, deep=True)
     if suffix == "GetAtt" and isinstance(value, str):
         value = value.split(".", 1)
@@ -290,14 +291,14 @@ class Stack:
 
     def _substitute(self, argument: Any) -> str:
         text, given = (argument, {}) if isinstance(argument, str) else argument
-        given = {key: _text(self.value(item)) for key, item in given.items()}
+        texts = {key: _text(self.value(item)) for key, item in given.items()}
 
         def replaced(match: re.Match[str]) -> str:
             name = match.group(1)
             if name.startswith("!"):
                 return "${" + name[1:] + "}"
-            if name in given:
-                return given[name]
+            if name in texts:
+                return texts[name]
             if "." in name:
                 logical_id, attribute = name.split(".", 1)
                 return _text(self.attribute(logical_id, attribute))

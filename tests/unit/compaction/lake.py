@@ -67,9 +67,14 @@ class World:
     def run(self, **changed: Any) -> int:
         """One run of the job; how many days were switched."""
         self.steps = []
-        settings = {"close_after_hours": 2, "checked_days": 400, "keep_hours": 24, "run": "jr_1"} | changed
+        settings: dict[str, Any] = {
+            "close_after_hours": 2,
+            "checked_days": 400,
+            "keep_hours": 24,
+            "run": "jr_1",
+        }
         ports = Ports(_Storage(self), _Catalog(self), _Engine(self), lambda: self.now, self.said.append)  # type: ignore[arg-type]
-        return run(ports, Settings(**settings))
+        return run(ports, Settings(**settings | changed))
 
 
 class _Storage:

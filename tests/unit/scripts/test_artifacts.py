@@ -24,6 +24,8 @@ SETTINGS = [
 class FakeS3:
     """Buckets by name with what was set on them; another account's answer 403 as S3 does."""
 
+    meta: Any
+
     def __init__(self, *, owner: str | None = None, policy: bool = True, broken: str = "") -> None:
         self.owner, self.policy, self.broken = owner, policy, broken
         self.calls: list[tuple[str, dict[str, Any]]] = []

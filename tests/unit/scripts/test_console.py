@@ -108,7 +108,11 @@ NO_FILE = FileNotFoundError(2, "No such file or directory", "items.json")
         (aws.ProfileNotFound(profile="nobody"), "nobody", "list-profiles"),
         (aws.NoCredentialsError(), "Unable to locate credentials", "--profile"),
         (aws.EndpointConnectionError(endpoint_url="https://x"), "https://x", "--endpoint-url"),
-        (aws.SSLError(endpoint_url="https://x", error="self-signed"), "self-signed", "AWS_CA_BUNDLE"),
+        (
+            aws.SSLError(endpoint_url="https://x", error=Exception("self-signed")),
+            "self-signed",
+            "AWS_CA_BUNDLE",
+        ),
         (aws.NoRegionError(), "region", "Correct what the message names"),
         (NO_FILE, "items.json: No such file", "Check the path"),
         (
@@ -146,7 +150,8 @@ def test_what_is_no_url_is_told_without_a_traceback(explain: Callable[[Exception
 def test_a_defect_of_ours_is_not_dressed_up() -> None:
     """What nobody foresaw keeps its traceback."""
     assert explained(ZeroDivisionError()) is None
-    assert explained(ValueError("odd")) is put_items.explained(ValueError("odd")) is None
+    assert explained(ValueError("odd")) is None
+    assert put_items.explained(ValueError("odd")) is None
     with pytest.raises(ZeroDivisionError):
         console.run(raising(ZeroDivisionError()), [])
     assert put_items.explained(ZeroDivisionError()) is None

@@ -399,7 +399,7 @@ def test_what_ends_before_it_is_carried_out_leaves_no_change_set(
     consumer: Callable[..., Ran],
     aws: dict[str, Account],
     monkeypatch: pytest.MonkeyPatch,
-    error: BaseException,
+    error: BaseException | type[BaseException],
 ) -> None:
     """Ctrl-C at the question, or an upload that is refused: change set and empty stack go."""
 

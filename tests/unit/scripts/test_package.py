@@ -125,9 +125,14 @@ def test_wheels_are_fetched_once_and_anew_when_they_are_not_the_locks(
     clone: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A kept wheel counts only with a hash of the lock."""
-    fetched = []
+    fetched: list[Target] = []
     download = package._download
-    monkeypatch.setattr(package, "_download", lambda *a: (fetched.append(a), download(*a)))
+
+    def counted(wanted: Target, folder: Path) -> None:
+        fetched.append(wanted)
+        download(wanted, folder)
+
+    monkeypatch.setattr(package, "_download", counted)
     first = build_transform(Target("arm64", "3.13"), OUT).sha256
     build_transform(Target("arm64", "3.13"), OUT)
     assert len(fetched) == 1
@@ -171,7 +176,7 @@ def test_pip_is_asked_for_hashed_wheels_of_the_target(
         asked.append(command)
         return SimpleNamespace(returncode=0, stderr="")
 
-    monkeypatch.setattr(package.subprocess, "run", run)
+    monkeypatch.setattr("scripts.package.subprocess.run", run)
     package._download(Target("arm64", "3.13"), tmp_path)
     package._download(Target("host", "3.11"), tmp_path)
     lambda_, host = (" ".join(command) for command in asked)
@@ -187,7 +192,7 @@ def test_what_pip_says_is_passed_on(monkeypatch: pytest.MonkeyPatch, tmp_path: P
     failed = SimpleNamespace(
         returncode=1, stderr="WARNING: x\nERROR: No matching distribution found for fast==1\n"
     )
-    monkeypatch.setattr(package.subprocess, "run", lambda *_, **__: failed)
+    monkeypatch.setattr("scripts.package.subprocess.run", lambda *_, **__: failed)
     with pytest.raises(CommandError, match="No matching distribution found for fast==1") as failure:
         package._download(Target("arm64", "3.9"), tmp_path)
     assert "--python" in failure.value.next_step

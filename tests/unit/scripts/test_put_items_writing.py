@@ -188,7 +188,7 @@ class Calls:
 
 def test_the_sample_is_inserted_updated_and_deleted() -> None:
     """The blog's three commands, on one new item: INSERT, MODIFY, REMOVE."""
-    client, said = Calls(), []
+    client, said = Calls(), list[str]()
     done = put_sample(client, TABLE, said.append)
     assert client.names == ["put_item", "update_item", "delete_item"]
     assert done["changes"] == ["INSERT", "MODIFY", "REMOVE"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -31,7 +31,8 @@ class Athena:
         self.meta = SimpleNamespace(region_name="eu-west-1")
         self.started: dict[str, Any] = {}
         self.stopped: list[str] = []
-        self.columns, self.rows, self.statement = COLUMNS, ROWS, "DML"
+        self.columns, self.statement = COLUMNS, "DML"
+        self.rows: Sequence[Sequence[str | None]] = ROWS
         self.output = "s3://results/"
         self.failure: Exception | None = None
         self.tables = ["changes", "crawled_data"]
@@ -72,7 +73,9 @@ class Athena:
             )
 
         def results(**_: Any) -> list[dict[str, Any]]:
-            header = [[name for name, _ in self.columns]] if self.statement == "DML" else []
+            header: list[Sequence[str | None]] = (
+                [[name for name, _ in self.columns]] if self.statement == "DML" else []
+            )
             rows = [
                 {"Data": [{} if c is None else {"VarCharValue": c} for c in row]}
                 for row in [*header, *self.rows]

@@ -42,10 +42,10 @@ class Removable(Account):
         """As launched."""
         return {"TemplateBody": TEMPLATE}
 
-    def delete_stack(self, StackName: str) -> None:
+    def delete_stack(self, **request: Any) -> None:
         """On its way."""
         self.calls.append("delete_stack")
-        found = self.stacks.pop(StackName)
+        found = self.stacks.pop(request["StackName"])
         self.stacks["id"] = found | {"StackStatus": self._end}
 
     def get_paginator(self, name: str) -> Pages:

@@ -45,7 +45,8 @@ class FakeCloudFormation:
         at_once: int = 2,
         validations: tuple[dict[str, str], ...] = (),
     ) -> None:
-        self.status, self.reason, self.calls = status, reason, []
+        self.status, self.reason = status, reason
+        self.calls: list[tuple[str, dict[str, Any]]] = []
         self._change_set, self._changes, self._at_once = change_set, changes, at_once
         self._to_come, self._validations = list(events), validations
         self._events = [event(0, "lake", "REVIEW_IN_PROGRESS")] if status else []
