@@ -7,12 +7,16 @@ People get tables and progress on stderr; stdout carries the answer alone: its t
 from __future__ import annotations
 
 import argparse
+import codecs
 import difflib
+import errno
+import io
 import json
 import os
 import shlex
 import sys
 from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 if TYPE_CHECKING:
@@ -229,6 +233,11 @@ def explained(error: Exception) -> CommandError | None:  # noqa: PLR0911  one an
             f"{error.filename}: {error.strerror or error}",
             "Check the path and its permissions, then run the command again.",
         )
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return CommandError(
+            f"what was being written is not whole: {error.strerror}",
+            "Make room, or send the answer elsewhere, then run the command again.",
+        )
     if isinstance(error, ValueError) and str(error).startswith(NO_ENDPOINT):
         return CommandError(
             str(error), "Give --endpoint-url, or the profile's endpoint_url, as https://HOST:PORT."
@@ -246,22 +255,44 @@ def _asked_form(given: Sequence[str]) -> str:
     return form
 
 
+def _ready_stdout(form: str) -> None:
+    """Have stdout take every character: documents are UTF-8 in any locale, tables escape what it lacks."""
+    if sys.stdout is None:  # closed: `>&-`
+        sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115  for as long as the process
+    if isinstance(sys.stdout, io.TextIOWrapper) and codecs.lookup(sys.stdout.encoding).name != "utf-8":
+        if form == "text":
+            sys.stdout.reconfigure(errors="backslashreplace")
+        else:
+            sys.stdout.reconfigure(encoding="utf-8")
+
+
+def _leave_stdout() -> None:
+    """Nothing more can be written, and stdout must not fail again at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def run(verb: Callable[[Sequence[str], Output], int], arguments: Sequence[str] | None = None) -> int:
     """Run a verb; its exit code: 0 done, 1 failed, 2 asked wrongly, 130 interrupted."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     out = Output(_asked_form(given))
+    _ready_stdout(out.form)
     try:
-        return verb(given, out)
+        code = verb(given, out)
+        sys.stdout.flush()  # what cannot be written fails here, not at exit
+        return code
     except KeyboardInterrupt:
         sys.stderr.write("interrupted\n")
         return EXIT_INTERRUPTED
     except BrokenPipeError:
-        # The reader (`| head`) has gone: nothing is left to say, and stdout must not fail again at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _leave_stdout()  # the reader (`| head`) has gone: nothing is left to say
         return EXIT_FAILED
     except Exception as error:
         known = explained(error)
         if known is None:
             raise
-        out.fail(known)
+        try:
+            out.fail(known)
+            sys.stdout.flush()
+        except OSError:
+            _leave_stdout()
         return known.exit_code

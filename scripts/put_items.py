@@ -17,6 +17,7 @@ import difflib
 import gzip
 import io
 import json
+import os
 import queue
 import random
 import re
@@ -943,7 +944,8 @@ def check(source: Source) -> int:
 def put_file(client: Any, table: Table, source: Source, workers: int, *, dry_run: bool) -> dict[str, Any]:
     """Check a file, then put its items; what was done, as a document."""
     count = check(source)
-    _say(f"{source.path}: {count:,} items, each as table {table.name} takes it")
+    items = "1 item" if count == 1 else f"{count:,} items, each"
+    _say(f"{source.path}: {items} as table {table.name} takes it")
     if dry_run:
         return {"file": str(source.path), "items": count, "written": 0, "dry_run": True}
     writer, progress = Writer(client, table, workers), Progress(count)
@@ -959,7 +961,8 @@ def put_file(client: Any, table: Table, source: Source, workers: int, *, dry_run
     progress.close()
     seconds = progress.seconds()
     retried = f", {writer.retried:,} sent again after throttling" if writer.retried else ""
-    _say(f"wrote {writer.written:,} items in {seconds:.1f} s ({writer.written / seconds:,.0f}/s{retried})")
+    items = "1 item" if writer.written == 1 else f"{writer.written:,} items"
+    _say(f"wrote {items} in {seconds:.1f} s ({writer.written / seconds:,.0f}/s{retried})")
     return {
         "file": str(source.path),
         "items": count,
@@ -1132,6 +1135,20 @@ def explained(error: Exception) -> CommandError | None:  # noqa: PLR0911, PLR091
     return None
 
 
+def _answer(document: dict[str, Any]) -> bool:
+    """Print the one document; False when nobody takes it."""
+    try:
+        print(json.dumps(document, indent=2), flush=True)
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or it fails once more at exit
+        _say(
+            f"error: the answer could not be written: {error.strerror}\n"
+            "next: Send it elsewhere; what was put stays put."
+        )
+        return False
+    return True
+
+
 def run(arguments: Sequence[str]) -> int:
     """Run the command; its exit code: 0 done, 1 failed, 2 asked wrongly, 130 interrupted."""
     pairs = zip(arguments, [*arguments[1:], ""])  # noqa: B905  `strict` is of Python 3.10
@@ -1147,11 +1164,9 @@ def run(arguments: Sequence[str]) -> int:
             raise
         _say(f"error: {known.message}\nnext: {known.next_step}")
         if as_json:
-            print(json.dumps({"error": {"message": known.message, "next": known.next_step}}, indent=2))
+            _answer({"error": {"message": known.message, "next": known.next_step}})
         return known.exit_code
-    if as_json:
-        print(json.dumps(document, ensure_ascii=False, indent=2))
-    return 0
+    return EXIT_FAILED if as_json and not _answer(document) else 0
 
 
 if __name__ == "__main__":

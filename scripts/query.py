@@ -31,6 +31,7 @@ SHOWN_ROWS, SHOWN_COLUMNS, SHOWN_CHARACTERS = (
     10,
     60,
 )  # of a table for people; CSV and JSON have everything
+READABLE_CHARACTERS = 12  # a column that is folded to fewer is not
 NUMERIC = frozenset(("tinyint", "smallint", "integer", "bigint", "decimal", "double", "float", "real"))
 # A SELECT from the table or from a view of it; SHOW COLUMNS FROM changes is none.
 ASKS_FOR_CHANGES = re.compile(
@@ -340,7 +341,13 @@ def _as_table(result: Result, out: Output) -> None:
 
     console = out.answer_console()
     shown = result.rows[:SHOWN_ROWS]
-    if len(result.columns) > SHOWN_COLUMNS:
+    table = Table(box=box.SIMPLE_HEAD)
+    for name, kind in result.columns:
+        table.add_column(_cell(name), justify="right" if kind in NUMERIC else "left", overflow="fold")
+    for row in shown:
+        table.add_row(*(_cell(cell) for cell in row))
+    narrow = console.width < READABLE_CHARACTERS * len(result.columns)
+    if len(result.columns) > SHOWN_COLUMNS or (narrow and _width(table, console) > console.width):
         shown = shown[: SHOWN_ROWS // 10]
         for number, row in enumerate(shown, 1):
             block = Table(
@@ -352,14 +359,16 @@ def _as_table(result: Result, out: Output) -> None:
                 block.add_row(_cell(name), _cell(cell))
             console.print(block)
     else:
-        table = Table(box=box.SIMPLE_HEAD)
-        for name, kind in result.columns:
-            table.add_column(_cell(name), justify="right" if kind in NUMERIC else "left", overflow="fold")
-        for row in shown:
-            table.add_row(*(_cell(cell) for cell in row))
         console.print(table)
     if len(shown) < len(result.rows):
         out.say(f"… and {_count(len(result.rows) - len(shown), 'row')} more: --output csv has them all")
+
+
+def _width(table: Any, console: Any) -> int:
+    """How wide a table would be if nothing had to be folded."""
+    from rich.measure import Measurement  # noqa: PLC0415
+
+    return int(Measurement.get(console, console.options.update(max_width=1_000_000), table).maximum)
 
 
 def _cell(text: str | None) -> Any:
