@@ -8,8 +8,9 @@ from typing import Any
 import orjson
 import pytest
 
-from tests.unit.transform.records import EVERY_TYPE, EVERY_TYPE_ROW, Json
+from tests.unit.transform.records import EVERY_TYPE, EVERY_TYPE_ROW, Json, change_record, compact
 from transform_lambda import flatten as flattening
+from transform_lambda.change import transform
 from transform_lambda.errors import AttributeValueError, DepthError
 from transform_lambda.flatten import MAX_LEVELS, METADATA_COLUMNS, column_name, flatten
 
@@ -119,6 +120,9 @@ def test_max_depth_bounds_the_names_in_a_column(depth: int, columns: Json) -> No
         "1e5",
         "1E+5",
         "999999999999999",
+        "-1.23456789012345",
+        "1E+14",
+        "1E14",
         "0.0000000000000000000001",
         "1E-22",
     ],
@@ -283,10 +287,45 @@ def test_deeper_than_dynamodb_allows_is_refused(levels: int, depth: int) -> None
         flatten({"top": nested(levels, {"L": []})}, depth)
 
 
+@pytest.mark.parametrize("leaf", [{"S": "a"}, {"BOOL": True}, {"L": []}, {"M": {}}, {"SS": ["a"]}])
+@pytest.mark.parametrize("container", ["M", "L"])
+def test_either_image_may_be_as_deep_as_the_other(leaf: Json, container: str) -> None:
+    """Else a change of an item that was delivered once could be refused as the state before the next one."""
+    verdicts = []
+    for levels in range(MAX_LEVELS - 4, MAX_LEVELS + 4):
+        value = leaf
+        for _ in range(levels):
+            value = {"M": {"m": value}} if container == "M" else {"L": [value]}
+        deep, flat = {"pk": {"S": "a"}, "top": value}, {"pk": {"S": "a"}}
+        refused = []
+        for change_type, new, old in (("INSERT", deep, None), ("MODIFY", flat, deep), ("REMOVE", None, deep)):
+            try:
+                transform(compact(change_record(change_type, new, old)))
+                refused.append(False)
+            except DepthError:
+                refused.append(True)
+        verdicts.append(refused)
+    assert all(len(set(refused)) == 1 for refused in verdicts)
+    assert [refused[0] for refused in verdicts] == sorted(refused[0] for refused in verdicts)
+
+
 def test_exact_owner_of_a_column_keeps_it() -> None:
     """`state` owns its column, `State` is rescued under its own name."""
     image = {"State": {"S": "upper"}, "state": {"S": "lower"}, "pk": {"S": "a"}}
     assert rescued_of(image) == ({"state": "lower", "pk": "a"}, {"State": "upper"})
+
+
+def test_attribute_without_a_rival_has_its_column_whatever_others_claim() -> None:
+    """A collision elsewhere in the item costs it nothing, however its name is spelt."""
+    image = {
+        "State": {"S": "upper"},
+        "state": {"S": "lower"},
+        "CustomerId": {"S": "c"},
+        "a": {"M": {"B.c": {"N": "1"}}},
+    }
+    columns, rescued = rescued_of(image)
+    assert columns == {"state": "lower", "customerid": "c", "a__b_c": 1}
+    assert rescued == {"State": "upper"}
 
 
 def test_attribute_at_the_top_owns_a_column_before_a_nested_one() -> None:
@@ -393,10 +432,12 @@ def test_names_below_a_name_too_long_are_rescued_each_under_its_path(levels: int
 def test_names_and_numbers_that_are_data_do_not_pile_up() -> None:
     """What is remembered between records is bounded: names and numbers may be data, and long."""
     for start in range(0, 40_000, 100):
-        image = {f"k{n}": {"M": {f"n{n}": {"N": str(n)}}} for n in range(start, start + 100)}
+        image: Json = {f"k{n}": {"M": {f"n{n}": {"N": str(n)}}} for n in range(start, start + 100)}
+        image |= {f"top{n}": {"N": "1"} for n in range(start, start + 50)}
         flatten(image | {"x" * 100_000 + str(start): {"N": "1" * 1_000}})
-    names = flattening._NAMES
-    assert len(names) + sum(1 + len(inner) for inner in names.inner.values()) <= flattening._MEMO_ENTRIES
+        names = flattening._NAMES
+        remembered = len(names) + len(names.inner) + sum(map(len, names.inner.values()))
+        assert remembered <= flattening._MEMO_ENTRIES
     assert len(flattening._NUMBERS) <= flattening._MEMO_ENTRIES
     assert max(map(len, names), default=0) <= flattening.MAX_COLUMN_CHARACTERS
     assert max(map(len, flattening._NUMBERS)) <= flattening.MAX_COLUMN_CHARACTERS
