@@ -13,6 +13,7 @@ import errno
 import io
 import json
 import os
+import re
 import shlex
 import sys
 from collections.abc import Callable, Iterable, Sequence
@@ -42,6 +43,7 @@ NEXT_STEPS = {
     "ThrottlingException": "AWS asked for patience: run the command again, it takes up where it was.",
 }
 
+FIGURE = re.compile(r"[0-9,]+([.][0-9]+)?")  # a column of these stands digit below digit
 NO_ENDPOINT = ("Invalid endpoint", "Invalid IPv6 URL")  # what botocore's plain ValueError says of no URL
 
 
@@ -166,9 +168,11 @@ class Output:
         from rich.text import Text  # noqa: PLC0415
 
         made = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD)
-        for column in columns:
-            made.add_column(column, overflow="fold")
-        for row in rows:
+        listed = list(rows)
+        for number, column in enumerate(columns):
+            figures = bool(listed) and all(FIGURE.fullmatch(row[number]) for row in listed)
+            made.add_column(column, overflow="fold", justify="right" if figures else "left")
+        for row in listed:
             made.add_row(*(Text(cell) for cell in row))
         self.console.print(made)
 

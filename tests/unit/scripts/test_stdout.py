@@ -99,3 +99,12 @@ def test_columns_that_would_be_folded_to_slivers_stand_below_one_another(
 
     query._as_table(query.Result("q", columns[:3], [["1"] * 3], 0, 0.0), Output())
     assert "row 1" not in capsys.readouterr().out
+
+
+def test_a_column_of_figures_stands_digit_below_digit(capsys: pytest.CaptureFixture[str]) -> None:
+    """A sum is read from the right; names, and a column with one word in it, from the left."""
+    rows = [("Kinesis", "1,055.46", "5"), ("S3", "0.65", "none")]
+    Output().table("costs", ("service", "USD", "shards"), rows)
+    said = capsys.readouterr().err
+    assert "  Kinesis   1,055.46   5 " in said
+    assert "  S3            0.65   none " in said
