@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
@@ -71,9 +72,14 @@ def rows(verdicts: Iterable[Verdict], actor: str = "") -> list[Row]:
     for differing in ("actions", "resources", "actors"):
         joined: dict[Row, list[str]] = {}
         for row in found:
-            joined.setdefault(replace(row, **{differing: ()}), []).extend(getattr(row, differing))
-        found = [replace(row, **{differing: tuple(dict.fromkeys(v))}) for row, v in joined.items()]
+            joined.setdefault(_with(row, differing, ()), []).extend(getattr(row, differing))
+        found = [_with(row, differing, tuple(dict.fromkeys(v))) for row, v in joined.items()]
     return found
+
+
+def _with(row: Row, name: str, values: tuple[str, ...]) -> Row:
+    member: dict[str, Any] = {name: values}
+    return replace(row, **member)
 
 
 def markdown(verdicts: Iterable[Verdict]) -> str:

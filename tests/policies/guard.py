@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 import re
 from functools import lru_cache
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+# By its name: mypy sees its types only where it has a wheel, and they do not export run_checks.
+cfn_guard_rs: Any
 try:
-    import cfn_guard_rs
+    cfn_guard_rs = import_module("cfn_guard_rs")
 except ImportError:  # its wheels end at Python 3.12; test_guard.py says what is left out
     cfn_guard_rs = None
 

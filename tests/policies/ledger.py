@@ -169,7 +169,7 @@ class Ledger:
             raise LedgerError(
                 f"{section['title']}: {', '.join(unknown) or written['only']} is not known here"
             )
-        base = {"actor": section.get("actor"), "through": section.get("through")} | written
+        base: dict[str, Any] = {"actor": section.get("actor"), "through": section.get("through")} | written
         product = itertools.product(*(_listed(base[key]) for key in ("actor", "action", "resource")))
         sides: tuple[str | None, ...] = (None,)
         if written.get("each side") and self.documents.layout == "two-accounts":

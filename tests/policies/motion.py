@@ -110,7 +110,8 @@ class Caller:
 
     def _assumed(self, ledger: Ledger) -> dict[str, str]:
         session = self.sandbox.session(self.profile)
-        sts, more = session.client("sts"), {}
+        sts: Any = session.client("sts")
+        more: dict[str, str | None] = {}
         if self.actor.name in ASSUMED_BY:
             stream = ledger.documents.resource("DeliveryStream")
             source = stream.arn if stream and self.actor.name == "delivery role" else ""
@@ -136,7 +137,8 @@ class Caller:
 
     def client(self, service: str, *, plaintext: bool = False) -> Any:
         if (service, plaintext) not in self._clients:
-            made = self.sandbox.session(self.profile).client(service, **self._credentials)
+            session: Any = self.sandbox.session(self.profile)  # its client() is typed by literal names
+            made = session.client(service, **self._credentials)
             if plaintext:
                 made.meta.events.register("before-sign", _arrived_in_plaintext)
             self._clients[service, plaintext] = made

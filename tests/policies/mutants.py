@@ -103,7 +103,7 @@ def mutants(policy: Policy) -> Iterator[Mutant]:
 
 # What stands in for a policy whose only statement was removed: it grants nothing that anybody asks for.
 _NOTHING = {"Sid": "Inert", "Effect": "Allow", "Action": "sts:GetFederationToken"}
-_INERT = {
+_INERT: dict[str, dict[str, Any]] = {
     "identity": {**_NOTHING, "Resource": "*"},
     "resource": {**_NOTHING, "Principal": {"AWS": "arn:aws:iam::000000000000:root"}, "Resource": "*"},
     "trust": {**_NOTHING, "Principal": {"AWS": "arn:aws:iam::000000000000:root"}},

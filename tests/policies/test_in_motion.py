@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -63,11 +64,18 @@ def test_simulator_and_sandbox_agree(sandbox: Sandbox, ledger: Ledger, simulator
     assert differing == []
 
 
+def _name(ledger: Ledger, logical_id: str) -> str:
+    resource = ledger.documents.resource(logical_id)
+    assert resource is not None, logical_id
+    return resource.name
+
+
 def test_deployed_policies_are_the_ones_that_were_judged(sandbox: Sandbox, ledger: Ledger) -> None:
     """The sandbox holds the documents the simulator was asked about, word for word."""
     consumer, producer = sandbox.session("consumer"), sandbox.session("producer")
-    bucket, key = (ledger.documents.resource(name).name for name in ("LakeBucket", "LakeKey"))
-    role = ledger.documents.resource("DeliveryRole").name
+    bucket, key, role = (
+        _name(ledger, logical_id) for logical_id in ("LakeBucket", "LakeKey", "DeliveryRole")
+    )
     there = {
         "LakeBucketPolicy": json.loads(consumer.client("s3").get_bucket_policy(Bucket=bucket)["Policy"]),
         "LakeKey policy": json.loads(
@@ -88,7 +96,7 @@ def test_no_item_is_in_any_log_of_the_sandbox(sandbox: Sandbox) -> None:
     producer = sandbox.session("producer")
     table, stream = sandbox.outputs["SourceTableName"], sandbox.outputs["SourceStreamName"]
     for number in range(20):
-        item = {"pk": {"S": f"{WORD}{number}"}, WORD: {"M": {WORD: {"S": WORD}}}}
+        item: dict[str, Any] = {"pk": {"S": f"{WORD}{number}"}, WORD: {"M": {WORD: {"S": WORD}}}}
         producer.client("dynamodb").put_item(TableName=table, Item=item)
     producer.client("kinesis").put_record(StreamName=stream, Data=WORD.encode(), PartitionKey=WORD)
     assert sandbox.run([sys.executable, "-m", "sandbox", "check"]) == 0

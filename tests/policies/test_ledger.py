@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -65,7 +66,7 @@ def test_every_role_and_resource_policy_is_asked_about(ledger: Ledger) -> None:
 def test_one_account_has_the_same_statements_as_two(ledgers: dict[str, Ledger]) -> None:
     """The single-account template is generated from the other two, so the mutants of those stand for it."""
 
-    def spelled(layout: str) -> dict[str, list[tuple]]:
+    def spelled(layout: str) -> dict[str, list[tuple[Any, ...]]]:
         return {
             name: [
                 (s["Sid"], s["Effect"], s["Action"], sorted(s.get("Condition", {})))
@@ -131,9 +132,14 @@ def test_the_simulator_is_started_once_for_a_whole_ledger(
     two_accounts: Ledger, monkeypatch: pytest.MonkeyPatch, simulator: None
 ) -> None:
     """One process start a batch: starting Node costs more than a hundred verdicts."""
-    started = []
+    started: list[int] = []
     run = simulation._run
-    monkeypatch.setattr(simulation, "_run", lambda lines: started.append(len(lines)) or run(lines))
+
+    def counted(lines: list[str]) -> list[dict[str, Any]]:
+        started.append(len(lines))
+        return run(lines)
+
+    monkeypatch.setattr(simulation, "_run", counted)
     two_accounts.verdicts()
     assert len(started) == 1
 
@@ -201,7 +207,9 @@ def test_an_option_changes_the_policies_it_is_about_and_no_others(
         ({"actor": "crawler", "action": "s3:GetObject", "resource": "*", "in": 1}, "in is not known here"),
     ],
 )
-def test_a_misspelt_entry_is_refused_by_name(two_accounts: Ledger, written: dict, message: str) -> None:
+def test_a_misspelt_entry_is_refused_by_name(
+    two_accounts: Ledger, written: dict[str, Any], message: str
+) -> None:
     """A request that would silently ask about nothing proves nothing."""
     with pytest.raises(LedgerError, match=message):
         list(two_accounts.expanded({"title": "t"}, written, True, 0))

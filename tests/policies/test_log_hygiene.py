@@ -135,7 +135,12 @@ class Refusing:
     """A DynamoDB that refuses every batch and quotes the item in its message, as it does for numbers."""
 
     def describe_table(self, **_: str) -> dict[str, Any]:
-        table = {"TableName": "shop", "TableStatus": "ACTIVE", "KeySchema": [], "AttributeDefinitions": []}
+        table: dict[str, Any] = {
+            "TableName": "shop",
+            "TableStatus": "ACTIVE",
+            "KeySchema": [],
+            "AttributeDefinitions": [],
+        }
         table["TableArn"] = "arn:aws:dynamodb:us-east-1:111111111111:table/shop"
         table["KeySchema"] = [{"AttributeName": "pk", "KeyType": "HASH"}]
         table["AttributeDefinitions"] = [{"AttributeName": "pk", "AttributeType": "S"}]

@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 from fnmatch import fnmatchcase
+from typing import Any
 
 import pytest
 import yaml
 
 from tests.policies.ledger import FOLDER, Entry, Ledger, Verdict
 from tests.policies.mutants import Mutant, granted, harmless, mutants, statements
+
+# The mutants that survive, as survivors.yaml lists them.
+Excused = dict[str, list[dict[str, Any]]]
 
 pytestmark = pytest.mark.usefixtures("simulator")
 
@@ -43,11 +47,12 @@ def kills(two_accounts: Ledger, made: list[Mutant], verdicts: list[Verdict]) -> 
 
 
 @pytest.fixture(scope="session")
-def excused() -> dict[str, list[dict]]:
-    return yaml.safe_load((FOLDER / "survivors.yaml").read_text(encoding="utf-8"))
+def excused() -> Excused:
+    listed: Excused = yaml.safe_load((FOLDER / "survivors.yaml").read_text(encoding="utf-8"))
+    return listed
 
 
-def is_listed(mutant: Mutant, line: dict) -> bool:
+def is_listed(mutant: Mutant, line: dict[str, Any]) -> bool:
     return (
         mutant.policy.name == line["policy"]
         and mutant.sid in line["statements"]
@@ -67,7 +72,7 @@ def test_ledger_kills_98_percent_of_at_least_200_mutants(
 
 @pytest.mark.xdist_group("mutants")
 def test_every_survivor_is_listed_with_its_reason(
-    made: list[Mutant], kills: dict[Mutant, list[Entry]], excused: dict[str, list[dict]]
+    made: list[Mutant], kills: dict[Mutant, list[Entry]], excused: Excused
 ) -> None:
     """A mutant nobody notices is a hole in the ledger, unless it changes nothing; then it says why."""
     survivors = [mutant for mutant in made if mutant not in kills]
@@ -80,7 +85,7 @@ def test_every_survivor_is_listed_with_its_reason(
 
 @pytest.mark.xdist_group("mutants")
 def test_no_action_can_be_taken_away_without_breaking_a_required_request(
-    made: list[Mutant], kills: dict[Mutant, list[Entry]], excused: dict[str, list[dict]]
+    made: list[Mutant], kills: dict[Mutant, list[Entry]], excused: Excused
 ) -> None:
     """Least privilege, proved: each single granted action is needed by a request that must be allowed."""
     needless = [

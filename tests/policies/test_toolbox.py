@@ -61,7 +61,7 @@ def test_without_node_one_line_says_what_is_left_out(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A laptop without Node still runs everything else; CI does not pass without the proof."""
-    monkeypatch.setattr(toolbox.shutil, "which", lambda _: None)
+    monkeypatch.setattr("tests.policies.toolbox.shutil.which", lambda _: None)
     monkeypatch.setattr(toolbox, "install_checkov", lambda: None)
     toolbox.node.cache_clear()
     try:
@@ -79,8 +79,8 @@ def test_without_node_one_line_says_what_is_left_out(
 def test_an_old_node_is_named_with_the_version_that_is_needed(monkeypatch: pytest.MonkeyPatch) -> None:
     """The message says what to install."""
     old = subprocess.CompletedProcess([], 0, stdout="v18.20.4\n")
-    monkeypatch.setattr(toolbox.shutil, "which", lambda name: f"/usr/bin/{name}")
-    monkeypatch.setattr(toolbox.subprocess, "run", lambda *_, **__: old)
+    monkeypatch.setattr("tests.policies.toolbox.shutil.which", lambda name: f"/usr/bin/{name}")
+    monkeypatch.setattr("tests.policies.toolbox.subprocess.run", lambda *_, **__: old)
     toolbox.node.cache_clear()
     try:
         with pytest.raises(toolbox.ToolMissingError, match=r"Node 20 or newer is needed, this is v18\.20\.4"):
