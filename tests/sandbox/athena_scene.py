@@ -164,10 +164,13 @@ def make_scene(sandbox: Sandbox, name: str) -> Scene:
     key = session.client("kms").create_key(Policy=policy)["KeyMetadata"]["Arn"]
     s3 = session.client("s3")
     s3.create_bucket(Bucket=name)
-    default = {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": key}
     s3.put_bucket_encryption(
         Bucket=name,
-        ServerSideEncryptionConfiguration={"Rules": [{"ApplyServerSideEncryptionByDefault": default}]},
+        ServerSideEncryptionConfiguration={
+            "Rules": [
+                {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": key}}
+            ]
+        },
     )
     glue = session.client("glue")
     glue.create_database(DatabaseInput={"Name": name})

@@ -79,7 +79,8 @@ class Pipeline:
         """A client of an account, made once for all tests: making one takes longer than its calls."""
         key = (self.sandbox.endpoint, profile, service)
         if key not in _CLIENTS:
-            _CLIENTS[key] = self.sandbox.session(profile).client(service)
+            session: Any = self.sandbox.session(profile)  # its client() is typed by literal names
+            _CLIENTS[key] = session.client(service)
         return _CLIENTS[key]
 
     @property

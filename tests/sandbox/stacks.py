@@ -13,7 +13,7 @@ class Stacks:
     """Stacks of one account."""
 
     def __init__(self, sandbox: Sandbox, profile: str) -> None:
-        self.client = sandbox.session(profile).client("cloudformation")
+        self.client: Any = sandbox.session(profile).client("cloudformation")
 
     def create(self, name: str, resources: Template, outputs: Template | None = None) -> Template:
         """Create a stack and wait; the description of the stack, whatever became of it."""

@@ -103,7 +103,7 @@ def lake() -> Iterator[Sandbox]:
         glue = session.client("glue")
         crawl(glue, sandbox.outputs["CrawlerName"])
         fill(sandbox.session("producer").client("dynamodb"))
-        table = {"DatabaseName": sandbox.outputs["DatabaseName"], "Name": "changes"}
+        table: dict[str, Any] = {"DatabaseName": sandbox.outputs["DatabaseName"], "Name": "changes"}
         wait_until(lambda: "ordered_at" in str(glue.get_table(**table)), "the column", 60)
         yield sandbox
 
@@ -169,8 +169,8 @@ def test_the_page_runs_and_its_plot_shows_the_changes(
 
     undelivered = {"pk": {"S": "order-99"}}
     lake.session("producer").client("dynamodb").put_item(TableName=TABLE, Item=undelivered)
-    [block] = [one[2] for one in BLOCK.finditer(text) if "image_digest(item)" in one[2]]
-    exec(block, namespace)  # noqa: S102  the comparison again, now that there is something to find
+    [again] = [one[2] for one in BLOCK.finditer(text) if "image_digest(item)" in one[2]]
+    exec(again, namespace)  # noqa: S102  the comparison again, now that there is something to find
     assert namespace["differ"] == ['{"pk":{"S":"order-99"}}']
 
     picture = matplotlib.image.imread(tmp_path / "changes-per-minute.png")

@@ -309,14 +309,19 @@ def test_stranger_reads_nothing_through_a_table_of_its_own(scene: Scene) -> None
     """An account that points its own table at the lake's bucket is refused, its root user too."""
     stranger = scene.sandbox.session("stranger")
     account = stranger.client("sts").get_caller_identity()["Account"]
-    s3, glue, athena = (stranger.client(service) for service in ("s3", "glue", "athena"))
+    s3, athena = stranger.client("s3"), stranger.client("athena")
+    glue: Any = stranger.client("glue")
     s3.create_bucket(Bucket=f"{scene.name}-stranger")
     glue.create_database(DatabaseInput={"Name": scene.name})
-    table = scene.session.client("glue").get_table(DatabaseName=scene.name, Name="changes")["Table"]
+    table: Any = scene.session.client("glue").get_table(DatabaseName=scene.name, Name="changes")["Table"]
     kept = ("Name", "TableType", "Parameters", "PartitionKeys", "StorageDescriptor")
     glue.create_table(DatabaseName=scene.name, TableInput={name: table[name] for name in kept})
-    results = {"OutputLocation": f"s3://{scene.name}-stranger/results/"}
-    athena.create_work_group(Name=scene.name, Configuration={"ResultConfiguration": results})
+    athena.create_work_group(
+        Name=scene.name,
+        Configuration={
+            "ResultConfiguration": {"OutputLocation": f"s3://{scene.name}-stranger/results/"},
+        },
+    )
     plain = b'{"change_id":"plain","pk":"p"}'
     scene.session.client("s3").put_object(
         Bucket=scene.name, Key="data/dt=2026-11-17/plain.json", Body=plain, ServerSideEncryption="AES256"

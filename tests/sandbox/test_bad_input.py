@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -162,9 +163,9 @@ def test_views_that_cannot_be_read_replace_none(lake: Lake, run: Run, tmp_path: 
     root = lake.declare("changes", COLUMNS, first_day=DAY, database="typed")
     lake.put(item_lines({"pk": {"S": "a"}, "total": {"N": "1"}}), DAY, root=root)
     assert run("views", "typed", TABLE)[:2] == (0, "current_orders\ngaps_orders\nhistory_orders\n")
-    table = lake.glue.get_table(DatabaseName="typed", Name="changes")["Table"]
+    table: Any = lake.glue.get_table(DatabaseName="typed", Name="changes")["Table"]
     kept = ("Name", "TableType", "Parameters", "PartitionKeys", "StorageDescriptor")
-    changed = {name: table[name] for name in kept}
+    changed: Any = {name: table[name] for name in kept}
     for column in changed["StorageDescriptor"]["Columns"]:
         if column["Name"] == "total":
             column["Type"] = "array<string>"  # as no stack declares it: it cannot be cast to a number

@@ -34,7 +34,8 @@ class Account:
     def __init__(self, sandbox: Sandbox) -> None:
         self.lake, self._sandbox = Lake(sandbox), sandbox
         session = sandbox.session("consumer")
-        self.glue, self._functions = session.client("glue"), session.client("lambda")
+        self.glue: Any = session.client("glue")
+        self._functions: Any = session.client("lambda")
         self.crawler = sandbox.outputs["CrawlerName"]
         found = session.client("cloudformation").describe_stack_resource(
             StackName="ddb-lake-consumer", LogicalResourceId="CatalogFunction"

@@ -5,7 +5,7 @@ import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from botocore.exceptions import ClientError
@@ -52,7 +52,7 @@ def make_source(emulator: Sandbox, unique: str) -> Callable[..., Source]:
     session = emulator.session("producer")
     dynamodb, kinesis = session.client("dynamodb"), session.client("kinesis")
 
-    def make(precision: str = "MICROSECOND") -> Source:
+    def make(precision: Literal["MICROSECOND", "MILLISECOND"] = "MICROSECOND") -> Source:
         kinesis.create_stream(StreamName=unique, ShardCount=1)
         arn = kinesis.describe_stream_summary(StreamName=unique)["StreamDescriptionSummary"]["StreamARN"]
         dynamodb.create_table(

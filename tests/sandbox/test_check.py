@@ -76,7 +76,7 @@ def test_check_finds_every_kind_of_difference_by_its_key(deployed: Sandbox) -> N
     assert done.returncode == 0, done.stdout + done.stderr
     assert "lake and table agree, key by key" in done.stdout
 
-    stream = {"TableName": name, "StreamArn": deployed.outputs["SourceStreamArn"]}
+    stream: dict[str, Any] = {"TableName": name, "StreamArn": deployed.outputs["SourceStreamArn"]}
     client.disable_kinesis_streaming_destination(**stream)
     wait_until(lambda: _destination(client, name) == "DISABLED", "the stream is off")
     table.put_item(Item={"pk": "lost-insert"})
@@ -115,7 +115,7 @@ def _destination(client: Any, table: str) -> str:
 def test_a_crawl_declares_new_attributes_and_they_can_be_queried(deployed: Sandbox, unique: str) -> None:
     """The deployed crawler, its role, its rule and the catalog function: nobody names the column."""
     session = deployed.session("producer")
-    glue = session.client("glue")
+    glue: Any = session.client("glue")
     name, crawler = deployed.outputs["SourceTableName"], deployed.outputs["CrawlerName"]
     table = session.resource("dynamodb").Table(name)
     table.put_item(Item={"pk": unique, unique: {"inner": 1}})

@@ -40,7 +40,8 @@ class Crawler:
     def __init__(self, sandbox: Sandbox, name: str, actions: tuple[str, ...] = ACTIONS) -> None:
         self.name = name
         session = sandbox.session("consumer")
-        self.s3, self.glue = session.client("s3"), session.client("glue")
+        self.s3 = session.client("s3")
+        self.glue: Any = session.client("glue")
         self.iam, self.events = session.client("iam"), session.client("events")
         self.functions = session.client("lambda")
         self.s3.create_bucket(Bucket=name)

@@ -49,7 +49,7 @@ def whole_job(sandbox: Sandbox, producer: str, consumer: str) -> None:
 
     glue = sandbox.session(consumer).client("glue")
     crawl(glue, sandbox.outputs["CrawlerName"])
-    changes = {"DatabaseName": sandbox.outputs["DatabaseName"], "Name": "changes"}
+    changes: dict[str, Any] = {"DatabaseName": sandbox.outputs["DatabaseName"], "Name": "changes"}
     wait_until(lambda: "customer__address__geo__lat" in str(glue.get_table(**changes)), "the column", 60)
     [table] = run(sandbox, "sandbox", "check")["tables"]
     assert table["figures"]["columns not declared in the lake"] == 0

@@ -34,7 +34,8 @@ class Person:
     def client(self, service: str) -> Any:
         """A client with the role's credentials."""
         given = self.credentials
-        return self.sandbox.session("consumer").client(
+        session: Any = self.sandbox.session("consumer")  # its client() is typed by literal names
+        return session.client(
             service,
             aws_access_key_id=given["AccessKeyId"],
             aws_secret_access_key=given["SecretAccessKey"],
@@ -83,7 +84,7 @@ def person(sandbox: Sandbox, name: str, *, managed: str = "", document: Any = No
         iam.attach_role_policy(RoleName=name, PolicyArn=managed)
     else:
         iam.put_role_policy(RoleName=name, PolicyName="own", PolicyDocument=json.dumps(document))
-    answer = session.client("sts").assume_role(RoleArn=arn, RoleSessionName="session")
+    answer: Any = session.client("sts").assume_role(RoleArn=arn, RoleSessionName="session")
     return Person(sandbox, answer["Credentials"])
 
 

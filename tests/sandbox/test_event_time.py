@@ -37,7 +37,8 @@ class Lake:
 
     def client(self, service: str) -> Any:
         """A client of the account."""
-        return self.sandbox.session("producer").client(service)
+        session: Any = self.sandbox.session("producer")  # its client() is typed by literal names
+        return session.client(service)
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """A command as a user runs it."""

@@ -1,5 +1,7 @@
 """A Glue job answers how often it may run at once, whoever made it."""
 
+from typing import Any
+
 import pytest
 
 from sandbox.lifecycle import Sandbox
@@ -12,7 +14,7 @@ ROLE = "arn:aws:iam::222222222222:role/r"
 
 def test_a_job_keeps_its_execution_property_and_class(emulator: Sandbox, unique: str) -> None:
     """Through the API: the defaults, what was given, and what an update gave."""
-    glue = emulator.session("consumer").client("glue")
+    glue: Any = emulator.session("consumer").client("glue")
     glue.create_job(Name=unique, Role=ROLE, Command=COMMAND)
     found = glue.get_job(JobName=unique)["Job"]
     assert (found["ExecutionProperty"], found["ExecutionClass"]) == ({"MaxConcurrentRuns": 1}, "STANDARD")

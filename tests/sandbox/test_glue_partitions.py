@@ -13,7 +13,7 @@ pytestmark = pytest.mark.sandbox
 @pytest.fixture
 def table(emulator: Sandbox, unique: str) -> tuple[Any, dict[str, str]]:
     """A Glue client, and database and name of a table partitioned by day."""
-    glue = emulator.session("consumer").client("glue")
+    glue: Any = emulator.session("consumer").client("glue")
     glue.create_database(DatabaseInput={"Name": unique})
     keys = [{"Name": "dt", "Type": "string"}]
     glue.create_table(DatabaseName=unique, TableInput={"Name": "t", "PartitionKeys": keys})

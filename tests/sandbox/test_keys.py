@@ -73,7 +73,8 @@ def scene(emulator: Sandbox, unique: str) -> Scene:
     """Everything in the producer account, the bucket with a Bucket Key."""
     session = emulator.session("producer")
     key = session.client("kms").create_key()["KeyMetadata"]["Arn"]
-    s3, kinesis = session.client("s3"), session.client("kinesis")
+    s3: Any = session.client("s3")
+    kinesis = session.client("kinesis")
     s3.create_bucket(Bucket=unique)
     rule = {
         "ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": key},

@@ -45,7 +45,8 @@ def wait_for(path: Path, seconds: float = 30) -> dict[str, object]:
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         if path.exists() and (text := path.read_text()):
-            return json.loads(text)
+            written: dict[str, object] = json.loads(text)
+            return written
         time.sleep(0.05)
     raise AssertionError(f"{path} was not written in {seconds} s")
 

@@ -37,7 +37,7 @@ def role_session(
         accounts.as_service(
             sts, service, f"arn:aws:firehose:us-east-1:{accounts.PRODUCER}:deliverystream/ddb-lake"
         )
-    more = {"ExternalId": external_id} if external_id else {}
+    more: dict[str, Any] = {"ExternalId": external_id} if external_id else {}
     given = sts.assume_role(RoleArn=arn, RoleSessionName="test", **more)["Credentials"]
     return session.client(
         "s3",
@@ -87,6 +87,9 @@ def test_the_delivery_role_gets_in_and_nobody_else() -> None:
                 Bucket=bucket, Key=key, Body=b"{}", ACL="bucket-owner-full-control", **more
             )
 
+        def get(client: Client, key: str) -> Callable[[], Any]:
+            return lambda: client.get_object(Bucket=bucket, Key=key)
+
         delivery = role_session(sandbox, "producer", role, **firehose)
         plain = in_plain_text(role_session(sandbox, "producer", role, **firehose))
         data, errors = "data/dt=2026-01-01/ddb-lake-1", "errors/x/dt=2026-01-01/ddb-lake-1"
@@ -121,10 +124,7 @@ def test_the_delivery_role_gets_in_and_nobody_else() -> None:
             "delete": lambda: delivery.delete_object(Bucket=bucket, Key=data),
             "write the policy": lambda: delivery.put_bucket_policy(Bucket=bucket, Policy="{}"),
             **{f"{name} writes": put(client, data) for name, client in outsiders.items()},
-            **{
-                f"{name} reads": lambda client=client: client.get_object(Bucket=bucket, Key=data)
-                for name, client in outsiders.items()
-            },
+            **{f"{name} reads": get(client, data) for name, client in outsiders.items()},
             "consumer root with another key": put(
                 sandbox.session("consumer").client("s3"), data, **foreign_key
             ),

@@ -452,7 +452,7 @@ def test_an_alarm_on_an_expression_is_kept(emulator: Sandbox, stacks: Stacks, un
 
 def test_glue_keeps_a_tables_versions(emulator: Sandbox, unique: str) -> None:
     """Newest first, the current one among them; a skipped archive leaves none."""
-    glue = emulator.session("producer").client("glue")
+    glue: Any = emulator.session("producer").client("glue")
     glue.create_database(DatabaseInput={"Name": unique})
 
     def definition(*columns: str) -> Template:
@@ -509,7 +509,8 @@ def handler(event, context):
         {"Source": unique, "DetailType": "x", "Detail": json.dumps({"name": name})}
         for name in ("Unmatched", "Unadmitted", "Admitted")
     ]
-    session.client("events").put_events(Entries=events)
+    bus: Any = session.client("events")
+    bus.put_events(Entries=events)
     deadline = time.monotonic() + 20
     seen: list[str] = []
     while not seen and time.monotonic() < deadline:

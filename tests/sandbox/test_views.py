@@ -60,7 +60,7 @@ def test_views_show_the_items_their_history_and_no_gap(
     )
     glue = two_accounts.session("consumer").client("glue")
     crawl(glue, two_accounts.outputs["CrawlerName"])
-    changes = {"DatabaseName": two_accounts.outputs["DatabaseName"], "Name": "changes"}
+    changes: dict[str, Any] = {"DatabaseName": two_accounts.outputs["DatabaseName"], "Name": "changes"}
     wait_until(lambda: f"'{unique}'" in str(glue.get_table(**changes)), "the column", 60)
 
     nobody = verb("views", "no-such-table")
