@@ -102,6 +102,7 @@ def real_trino(memory_megabytes: int) -> Iterator[RealTrino]:
         sandbox.launch(plan_stacks(single_account=False)[:1])
         account = AccountLake(sandbox)
         keys = sandbox.session("consumer").get_credentials()
+        assert keys is not None
         with Trino(
             server,
             Path(folder),

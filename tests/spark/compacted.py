@@ -19,17 +19,17 @@ class CompactedLake(Lake):
 
     def declare_columns(self, names: Iterable[str]) -> None:
         """Append text columns to `changes`, as the catalog function does."""
-        table = self.glue.get_table(DatabaseName=self.database, Name="changes")["Table"]
+        table: Any = self.glue.get_table(DatabaseName=self.database, Name="changes")["Table"]
         descriptor = table["StorageDescriptor"]
         known = {column["Name"] for column in descriptor["Columns"]}
         more = [{"Name": name, "Type": "string"} for name in names if name not in known]
-        made = {name: table[name] for name in ("Name", "TableType", "Parameters", "PartitionKeys")}
+        made: Any = {name: table[name] for name in ("Name", "TableType", "Parameters", "PartitionKeys")}
         made["StorageDescriptor"] = {**descriptor, "Columns": [*descriptor["Columns"], *more]}
         self.glue.update_table(DatabaseName=self.database, TableInput=made)
 
     def partition(self, day: str) -> dict[str, Any] | None:
         """A day's partition, without the date it was made."""
-        pages = self.glue.get_paginator("get_partitions").paginate(
+        pages: Any = self.glue.get_paginator("get_partitions").paginate(
             DatabaseName=self.database, TableName=COMPACTED
         )
         found = [one for page in pages for one in page["Partitions"] if one["Values"] == [day]]

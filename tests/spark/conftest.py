@@ -65,6 +65,7 @@ def job(lake: CompactedLake, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 def both(lake: CompactedLake, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Both]:
     """Trino on the consumer account's catalog and bucket, beside the sandbox's Athena."""
     keys = lake.sandbox.session("consumer").get_credentials()
+    assert keys is not None
     with Trino(
         trino_assembly.require(),
         tmp_path_factory.mktemp("trino"),

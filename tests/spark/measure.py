@@ -151,6 +151,7 @@ def measure(total: int, day_count: int, objects: int, rounds: int) -> dict[str, 
             compaction = time.monotonic() - started
         say(f"compacted in {compaction:.0f} s")
         keys = sandbox.session("consumer").get_credentials()
+        assert keys is not None
         item = lake.query(f"SELECT max(change_key) FROM {COMPACTED} WHERE dt = '{days[0]}'")[1][0][0]
         with Trino(
             server,

@@ -43,6 +43,7 @@ def lake() -> Iterator[Lake]:
 def trino(lake: Lake, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
     """Trino with the consumer account's own credentials."""
     keys = lake.sandbox.session("consumer").get_credentials()
+    assert keys is not None
     with Trino(
         assembly.require(),
         tmp_path_factory.mktemp("trino"),

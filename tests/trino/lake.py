@@ -61,8 +61,8 @@ class Lake:
         `first_day` shortens the projected range: without one, a query that names no day looks into every
         day since 2020. `root` puts it on the objects of another table.
         """
-        declared = self.glue.get_table(DatabaseName=self.database, Name=like)["Table"]
-        made: dict[str, Any] = {name: declared[name] for name in _TABLE_INPUT}
+        declared: Any = self.glue.get_table(DatabaseName=self.database, Name=like)["Table"]
+        made: Any = {name: declared[name] for name in _TABLE_INPUT}
         root = root or f"tables/{database or self.database}/{table}"
         location = f"s3://{self.bucket}/{root}/"
         descriptor = made["StorageDescriptor"]
@@ -98,10 +98,11 @@ class Lake:
         Seen on AWS: trinodb/trino issue 18573, "Run-as identity must be set for a run-as definer view".
         """
         database = database or self.database
-        for page in self.glue.get_paginator("get_tables").paginate(DatabaseName=database):
+        pages: Any = self.glue.get_paginator("get_tables").paginate(DatabaseName=database)
+        for page in pages:
             for table in page["TableList"]:
                 if table.get("TableType") == "VIRTUAL_VIEW" and not table.get("Owner"):
-                    view = {name: table[name] for name in _VIEW_INPUT} | {"Owner": "analyst"}
+                    view: Any = {name: table[name] for name in _VIEW_INPUT} | {"Owner": "analyst"}
                     self.glue.update_table(DatabaseName=database, TableInput=view)
 
     def create_database(self, name: str) -> str:

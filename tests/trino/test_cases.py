@@ -1,6 +1,7 @@
 """Every golden case of tests/sql/cases on both engines."""
 
 import hashlib
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
@@ -43,7 +44,7 @@ def database_of(
 
 def csv(columns: list[str], rows: list[TextRow]) -> str:
     """A result object as Athena writes it."""
-    lines = [columns, *rows]
+    lines: list[Sequence[str | None]] = [columns, *rows]
     quoted = (
         ",".join("" if one is None else '"' + one.replace('"', '""') + '"' for one in row) for row in lines
     )

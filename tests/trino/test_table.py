@@ -70,6 +70,7 @@ def test_numbers_keep_every_digit(both: Both, attributes: Lake, number: str) -> 
     """A number reads as the text DynamoDB sent, also with 38 digits, at the top and inside a set."""
     ((text, members),) = both.ask(f"SELECT n, ns FROM attributes WHERE pk = 'n-{number}'")
     assert text == number
+    assert members is not None
     (member,) = json.loads(members, parse_int=Decimal, parse_float=Decimal)
     assert Decimal(member) == Decimal(number)
 

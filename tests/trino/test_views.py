@@ -1,5 +1,7 @@
 """Views that the sandbox's Athena creates are views to Trino."""
 
+from typing import Any
+
 import pytest
 
 from tests.trino.client import Client
@@ -44,7 +46,7 @@ WHERE change_type IN ('INSERT', 'MODIFY', 'REMOVE')
 def viewed(lake: Lake) -> Lake:
     """A table `viewed` and a view `typed` on it, created through the sandbox's Athena."""
     root = lake.declare("viewed", ["pk", "n", "words"], first_day=DAY)
-    items = [
+    items: list[dict[str, Any]] = [
         {"pk": {"S": "one"}, "n": {"N": "1.25"}, "words": {"L": [{"S": "a"}, {"S": "b"}]}},
         {"pk": {"S": "text"}, "n": {"S": "not a number"}, "words": {"L": []}},
         {"pk": {"S": "none"}},
