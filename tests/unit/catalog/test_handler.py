@@ -206,7 +206,11 @@ def test_an_unforeseen_failure_is_answered_with_its_class(
 ) -> None:
     """The stack's events show it whole; the log only its class, since a message may name users' data."""
     caplog.set_level(logging.INFO, "catalog")
-    monkeypatch.setattr(glue, "get_table", lambda **_: {}["no such member"])
+
+    def broken(**_: str) -> None:
+        raise KeyError("no such member")
+
+    monkeypatch.setattr(glue, "get_table", broken)
     handler(request(endpoint), Context())
     assert endpoint.answers[0]["Status"] == "FAILED"
     assert endpoint.answers[0]["Reason"] == "KeyError: 'no such member'"
