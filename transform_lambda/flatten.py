@@ -359,7 +359,7 @@ def _checked_base64(text: Any) -> str:
 _Claim = tuple[tuple[str, ...], Any]
 
 
-def _resolve(image: Image, max_depth: int) -> tuple[Columns, str | None]:
+def _resolve(image: Image, max_depth: int) -> tuple[Columns, str]:
     """Columns and `change_rescued` of an item in which attributes compete for a column.
 
     The owner of a column is the attribute at the top whose name it is; without one, the only path that
@@ -379,8 +379,6 @@ def _resolve(image: Image, max_depth: int) -> tuple[Columns, str | None]:
                 for name in path[:-1]:
                     inner = inner.setdefault(name, {})
                 inner[path[-1]] = value
-    if not rescued:
-        return columns, None
     return columns, orjson.dumps(rescued, option=orjson.OPT_SORT_KEYS).decode()
 
 

@@ -25,6 +25,14 @@ def test_settings_are_read() -> None:
     assert Configuration.from_environment(environment) == Configuration(3, "WARNING", "lake-event")
 
 
+@pytest.mark.parametrize("depth", [1, 2, 31, 32])
+@pytest.mark.parametrize("level", ["DEBUG", "INFO", "WARNING", "ERROR"])
+def test_every_documented_value_is_taken(depth: int, level: str) -> None:
+    """The ends of the range, and each level."""
+    environment = {"FLATTEN_MAX_DEPTH": str(depth), "LOG_LEVEL": level}
+    assert Configuration.from_environment(environment) == Configuration(depth, level)
+
+
 @pytest.mark.parametrize("value", ["0", "33", "-1", "1.5", "x", " 1", "٣", "1" * 5_000])
 def test_bad_depth_names_its_variable(value: str) -> None:
     """What to change stands in the message."""

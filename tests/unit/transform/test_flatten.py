@@ -201,6 +201,7 @@ def test_what_is_no_number_is_refused(content: Any) -> None:
     "value",
     [
         {"X": "unknown tag"},
+        {"X": "1"},
         {"s": "wrong case"},
         {},
         {"S": "a", "N": "1"},
