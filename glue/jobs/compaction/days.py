@@ -71,7 +71,7 @@ def day_of(folder: str) -> str | None:
 
 def visible(relative_key: str) -> bool:
     """Whether Athena reads an object: no part of its name begins with `_` or `.` (Athena user guide)."""
-    return not any(part.startswith(("_", ".")) for part in relative_key.split("/") if part)
+    return not any(part.startswith(("_", ".")) for part in relative_key.split("/"))
 
 
 def closed(day: str, now: dt.datetime, after_hours: float) -> bool:

@@ -129,6 +129,7 @@ def test_objects_that_come_while_a_day_is_read_wait_for_the_next_run(world: Worl
     """The day would not be what its objects say, so it is not switched."""
     world.on_step["read back"] = lambda: world.put(DAY, f"{DAY}/3.gz", "late")
     assert world.run() == 0
+    assert f"{DAY}: objects came while it was read, left to the next run" in world.said
     assert world.answered(DAY) is None
     assert world.run() == 1
     assert world.answered(DAY) == world.expected(DAY)
@@ -213,6 +214,33 @@ def test_a_day_whose_attributes_became_columns_is_compacted_again(world: World) 
     assert world.run() == 1
     assert world.said[-2].startswith(f"{DAY}: its attributes became columns")
     assert world.run() == 0
+
+
+def test_a_day_whose_raw_objects_are_gone_keeps_its_rows(world: World) -> None:
+    """The raw lake's lifecycle is no change of the day; and no day is made of nothing."""
+    world.put(BEFORE, f"{BEFORE}/1.gz", "x")
+    world.run()
+    kept = world.answered(DAY)
+    for day in (BEFORE, DAY):  # what goes between the two listings
+        world.on_step["list"] = world.raw[day].clear
+        assert world.run() == 0
+    world.put("2026-11-17", "2026-11-17/1.gz", "x")
+    world.on_step["list"] = world.raw["2026-11-17"].clear
+    assert world.run() == 0
+    assert (world.answered(BEFORE), world.answered(DAY)) == (["x"], kept)
+    assert set(world.partitions) == {BEFORE, DAY}
+
+
+def test_old_versions_that_stay_are_told_and_cost_no_day(world: World) -> None:
+    """A denied deletion would else fill the bucket unseen."""
+
+    def denied() -> None:
+        raise PermissionError("AccessDenied")
+
+    world.on_step["look for old versions"] = denied
+    with pytest.raises(JobError, match=r"^old versions: PermissionError: AccessDenied$"):
+        world.run()
+    assert world.answered(DAY) == world.expected(DAY)
 
 
 def test_columns_are_declared_before_a_day_is_switched(world: World) -> None:

@@ -26,6 +26,12 @@ def test_a_change_is_its_columns_texts() -> None:
     assert rows(b'{"CHANGE_TYPE":"REMOVE","n":1.50}') == [("REMOVE", None, "1.50", None)]
 
 
+@pytest.mark.parametrize("change_type", ["INSERT", "MODIFY", "REMOVE", "SNAPSHOT"])
+def test_every_type_of_change_is_a_row(change_type: str) -> None:
+    """What is left out here is missing from `changes_columnar` alone."""
+    assert rows(b'{"change_type":"%s"}' % change_type.encode()) == [(change_type, None, None, None)]
+
+
 @pytest.mark.parametrize(
     "line",
     [
@@ -67,10 +73,11 @@ def test_a_cut_off_object_is_named(body: bytes) -> None:
         lines_of("data/x.gz", body)
 
 
-def test_another_compression_is_refused() -> None:
+@pytest.mark.parametrize("suffix", ["bz2", "zst", "snappy", "lz4", "lzo", "deflate"])
+def test_another_compression_is_refused(suffix: str) -> None:
     """Athena would read it, this job does not."""
     with pytest.raises(UnreadableObjectError, match="not compressed with gzip"):
-        lines_of("data/x.bz2", b"")
+        lines_of(f"data/x.{suffix}", b"")
 
 
 texts = st.text(max_size=6)
