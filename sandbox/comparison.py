@@ -6,12 +6,16 @@ import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any
 
 import orjson
 
 from transform_lambda.canonical import canonical_json, image_digest
 from transform_lambda.flatten import DEFAULT_MAX_DEPTH, METADATA_COLUMNS, Image, flatten
+
+# What may differ where a change was delivered more than once: its place in the stream.
+_OF_A_DELIVERY = "change_sequence"
 
 # One change as Athena answers it: every column's text, None for NULL.
 Change = Mapping[str, str | None]
@@ -110,9 +114,18 @@ def _same(value: Any, shown: str | None) -> bool:
     if expected is None or shown is None or isinstance(value, str | bool):
         return False
     try:
-        return bool(json.loads(expected) == json.loads(shown))
+        return bool(_meaning(expected) == _meaning(shown))
     except ValueError:
         return False
+
+
+def _meaning(text: str) -> Any:
+    """JSON as Python values; a number is never `true`, and no digit of it is rounded away."""
+
+    def number(digits: str) -> tuple[Decimal]:
+        return (Decimal(digits),)
+
+    return json.loads(text, parse_int=number, parse_float=number)
 
 
 def _compare_columns(
@@ -145,18 +158,23 @@ def compare(
     result = Comparison(table)
     declared = frozenset(item_columns) - frozenset(METADATA_COLUMNS)
     by_key: dict[str, list[Change]] = defaultdict(list)
-    seen: set[str | None] = set()
-    for change in changes:
-        result.changes += 1
-        if change["change_id"] in seen:
-            result.duplicates += 1
-            continue
-        seen.add(change["change_id"])
-        by_key[str(change["change_key"])].append(change)
-    result.keys = len(by_key)
+    seen: dict[str | None, Change] = {}
 
     def differs(key: str, what: str) -> None:
         result.differences.append(Difference(key, what))
+
+    for change in changes:
+        result.changes += 1
+        first = seen.get(change["change_id"])
+        if first is None:
+            seen[change["change_id"]] = change
+            by_key[str(change["change_key"])].append(change)
+            continue
+        result.duplicates += 1
+        if wrong := sorted(name for name in first if first[name] != change[name] and name != _OF_A_DELIVERY):
+            key, unlike = str(change["change_key"]), ", ".join(wrong)
+            differs(key, f"change {change['change_id']} was delivered twice, unlike itself: {unlike}")
+    result.keys = len(by_key)
 
     for keys, image in items:
         result.items += 1

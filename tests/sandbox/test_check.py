@@ -1,5 +1,6 @@
 """`python -m sandbox check`, the deployed crawler and the catalog function, in the one-account layout."""
 
+import gzip
 import json
 import subprocess
 import sys
@@ -98,6 +99,40 @@ def test_check_finds_every_kind_of_difference_by_its_key(deployed: Sandbox) -> N
     done = check(deployed)
     assert done.returncode == 1
     assert done.stdout.count("  differs: ") == 4
+
+
+def test_check_finds_every_fault_seeded_into_the_lake_itself(deployed: Sandbox, unique: str) -> None:
+    """A row lost, a digit of it changed, the row twice with two values, a delete lost: each by its key."""
+    session = deployed.session("producer")
+    table = session.resource("dynamodb").Table(deployed.outputs["SourceTableName"])
+    keys = [f"{unique}-{fault}" for fault in ("lost", "digit", "doubled", "delete", "none")]
+    for key in keys:
+        table.put_item(Item={"pk": key, "whole": 12345})
+    table.delete_item(Key={"pk": keys[3]})
+    before = {key: what for key, what in differences(deployed).items() if key in keys}
+    assert before == {}
+
+    def spoilt(line: bytes) -> list[bytes]:
+        other = line.replace(b'"whole":12345', b'"whole":12346')
+        if keys[0].encode() in line or (keys[3].encode() in line and b'"REMOVE"' in line):
+            return []
+        return [other] if keys[1].encode() in line else [line, other] if keys[2].encode() in line else [line]
+
+    bucket = session.resource("s3").Bucket(deployed.outputs["LakeBucketName"])
+    whole = {one.key: one.get()["Body"].read() for one in bucket.objects.filter(Prefix="data/")}
+    ours = {key: gzip.decompress(body) for key, body in whole.items()}
+    ours = {key: body for key, body in ours.items() if unique.encode() in body}
+    for key, body in ours.items():
+        lines = [kept for line in body.splitlines(keepends=True) for kept in spoilt(line)]
+        bucket.put_object(Key=key, Body=gzip.compress(b"".join(lines)))
+    found = {key: what for key, what in differences(deployed).items() if key in keys}
+    for key in ours:
+        bucket.put_object(Key=key, Body=whole[key])
+    assert found.pop(keys[0]) == "is in the table, not in the lake"
+    assert found.pop(keys[1]) == "columns differ: whole"
+    assert "was delivered twice, unlike itself: whole" in found.pop(keys[2])
+    assert found.pop(keys[3]) == "is in the lake, not in the table"
+    assert found == {}
 
 
 def _names(value: str, number: int, name: str, attribute: str) -> dict[str, Any]:

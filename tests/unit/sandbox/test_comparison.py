@@ -56,10 +56,20 @@ def test_equal_lake_and_table_agree() -> None:
     """The newest change carries the item's digest and columns; deleted keys end in a REMOVE."""
     gone = item("b")
     changes = [*history("a", ONE, TWO), *history("b", gone, None)]
-    result = compare("t", [({"pk": TWO["pk"]}, TWO)], [*changes, changes[0]], ["pk", "n"])
+    again = {**changes[0], "change_sequence": "99"}
+    result = compare("t", [({"pk": TWO["pk"]}, TWO)], [*changes, again], ["pk", "n"])
     assert result.agrees
-    assert (result.items, result.keys, result.deleted, result.duplicates) == (1, 2, 1, 1)
-    assert result.columns == 3
+    assert result.figures() == {
+        "items in the table": 1,
+        "changes in the lake": 5,
+        "delivered more than once": 1,
+        "keys in the lake": 2,
+        "keys deleted in both": 1,
+        "keys older than the lake": 0,
+        "column values compared": 3,
+        "columns not declared in the lake": 0,
+        "keys that differ": 0,
+    }
 
 
 @pytest.mark.parametrize(
@@ -74,10 +84,13 @@ def test_equal_lake_and_table_agree() -> None:
         ([TWO], [change("a", 1, None, TWO, change_rescued="{}")], "columns differ: change_rescued"),
         ([ONE], [history("a", ONE, TWO, ONE)[0], history("a", ONE, TWO, ONE)[2]], "has a gap"),
         ([], [history("a", ONE, TWO, None)[0], history("a", ONE, TWO, None)[2]], "has a gap"),
+        ([TWO], [*history("a", TWO), change("a", 0, None, TWO, n="3")], "unlike itself: n"),
+        ([TWO], [*history("a", ONE, TWO), change("a", 0, None, ONE, n=None)], "unlike itself: n"),
+        ([], [*history("a", ONE, None), change("a", 1, ONE, TWO, n="1")], "change_after, change_type"),
     ],
 )
 def test_each_difference_is_named(items: list[Image], changes: list[Change], expected: str) -> None:
-    """What is lost, stale, wrong, left over, or missing in the middle."""
+    """What is lost, stale, wrong, left over, missing in the middle, or there twice and not the same."""
     (what,) = differences(items, changes)
     assert expected in what
 
@@ -86,7 +99,51 @@ def test_a_key_older_than_the_lake_is_no_gap() -> None:
     """An adopted table has items from before its stream."""
     changes = [change("a", 1, ONE, TWO)]
     assert chain_problem(changes, changes[0]) == (None, True)
-    assert differences([TWO], changes) == []
+    result = compare("t", [({"pk": TWO["pk"]}, TWO)], changes, ["pk", "n"])
+    assert (result.agrees, result.older) == (True, 1)
+    result = compare("t", [], [change("a", 1, ONE, None)], ["pk", "n"])
+    assert (result.agrees, result.older, result.deleted) == (True, 1, 1)
+    assert chain_problem(history("a", ONE, TWO, ONE)[::2], history("a", ONE, TWO, ONE)[2])[1] is False
+
+
+def test_a_write_that_changes_nothing_ends_no_chain() -> None:
+    """Of three changes of one time the last is found, whatever the sequence numbers say."""
+    moment = {"change_time": "2026-11-20T00:00:00.000000Z"}
+    first, second, third = history("a", ONE, TWO, TWO)
+    changes = [
+        {**one, **moment, "change_sequence": place}
+        for one, place in ((first, "3"), (second, "2"), (third, "1"))
+    ]
+    assert newest(changes)["change_after"] == image_digest(TWO)
+
+
+@pytest.mark.parametrize(
+    ("attribute", "shown"),
+    [
+        ({"S": "1.50"}, "1.5"),
+        ({"S": "true"}, "TRUE"),
+        ({"S": "[1]"}, "[1 ]"),
+        ({"S": ""}, None),
+        ({"N": "12345678901234567890"}, "12345678901234567891"),
+        ({"N": "12345678901234567890"}, "1.234567890123456789e19"),
+        ({"N": "1.5"}, "1.50000000000000000001"),
+        ({"N": "1"}, "true"),
+        ({"N": "1"}, '"1"'),
+        ({"N": "1"}, "one"),
+        ({"BOOL": True}, "1"),
+        ({"BOOL": False}, "true"),
+        ({"BOOL": False}, None),
+        ({"NULL": True}, "null"),
+        ({"L": [{"N": "1"}]}, "[true]"),
+        ({"L": [{"N": "1"}]}, '["1"]'),
+        ({"L": [{"N": "0.1"}]}, "[0.10000000000000000555]"),
+        ({"M": {}}, "[]"),
+    ],
+)
+def test_a_column_of_another_value_differs(attribute: Image, shown: str | None) -> None:
+    """To the last digit, and by type: what is text is compared as text."""
+    state = item("a", n=attribute)
+    assert differences([state], [change("a", 1, None, state, n=shown)]) == ["columns differ: n"]
 
 
 @pytest.mark.parametrize(
@@ -96,6 +153,9 @@ def test_a_key_older_than_the_lake_is_no_gap() -> None:
         ({"N": "1.50"}, "1.5"),
         ({"N": "12345678901234567890"}, "12345678901234567890"),
         ({"BOOL": True}, "true"),
+        ({"BOOL": False}, "false"),
+        ({"N": "1E+5"}, "100000"),
+        ({"L": [{"N": "1.50"}]}, "[1.5]"),
         ({"NULL": True}, None),
         ({"L": [{"N": "1"}, {"S": "x"}]}, '[1, "x"]'),
         ({"SS": ["b", "a"]}, '["a","b"]'),
