@@ -82,6 +82,7 @@ class Query:
         self.scanned_bytes = 0
         self._cancelled: str | None = None
         self._tables: dict[str, tuple[tables.Table, TableSource]] = {}
+        self._partition_tables = 0
 
     def cancel(self, reason: str) -> None:
         """Stop the query; `run` then raises `CancelledError` with this reason."""
@@ -137,6 +138,8 @@ class Query:
         database = (reference.db or self.database).lower()
         if database == information_schema.NAME:
             return self._catalog_source(reference)
+        if reference.name.lower().endswith(tables.PARTITIONS):
+            return self._partitions_source(reference, database)
         definition = self._definition(reference)
         table = tables.Table(database, definition)
         columns = {name: t.from_hive(kind.text) for name, kind in table.all_columns().items()}
@@ -156,6 +159,17 @@ class Query:
         self.cursor.register(source.relation, information_schema.load(name, self.catalog))
         return source
 
+    def _partitions_source(self, reference: exp.Table, database: str) -> TableSource:
+        """A table's partitions as a table, its rows registered at once: no object is looked at."""
+        table = tables.Table(database, self._definition(reference))
+        if is_projected(table.definition):
+            raise UnsupportedError("the partitions of a projected table")  # which Athena shows, no page says
+        columns = {name: t.from_hive(kind.text) for name, kind in table.partition_columns.items()}
+        self._partition_tables += 1
+        source = TableSource(f"partitions_{self._partition_tables}", columns)
+        self.cursor.register(source.relation, tables.partition_rows(table, self.partitions(table)))
+        return source
+
     def _definition(self, reference: exp.Table) -> GlueTable:
         catalog = (reference.catalog or "awsdatacatalog").lower()
         where = dialect.position(reference)
@@ -164,7 +178,9 @@ class Query:
         database, name = (reference.db or self.database).lower(), reference.name.lower()
         if not isinstance(reference.this, exp.Identifier):
             raise UnsupportedError("a table function")
-        definition = self.catalog.table(database, name)
+        definition = self.catalog.table(database, name.removesuffix(tables.PARTITIONS))
+        if definition and name.endswith(tables.PARTITIONS) and not definition.get("PartitionKeys"):
+            definition = None  # a view, or a table of one folder, has no such table beside it
         if definition is None:
             if self.catalog.database(database) is None:
                 raise QueryError("SCHEMA_NOT_FOUND", f"{where}Schema '{database}' does not exist")

@@ -28,6 +28,9 @@ HIDDEN_COLUMNS = {
     "$file_size": pa.int64(),
     "$file_modified_time": pa.timestamp("ms", tz="UTC"),
 }
+# Beside a partitioned table stands a table of its partitions (Athena User Guide, "List partitions
+# for a specific table").
+PARTITIONS = "$partitions"
 CACHE_BYTES = 128 * 1024 * 1024
 
 
@@ -287,6 +290,17 @@ def scan(
         row += [_constant(_hidden(name, stored), HIDDEN_COLUMNS[name], rows) for name in hidden]
         batches.append(pa.RecordBatch.from_arrays(row, schema=schema))
     return pa.Table.from_batches(batches, schema=schema)
+
+
+def partition_rows(table: Table, partitions: list[Partition]) -> pa.Table:
+    """The values of these partitions, a row each."""
+    rows = [dict(partition.values) for partition in partitions]
+    return pa.table(
+        {
+            name: pa.array([partition_value(row[name], kind) for row in rows], type=kind.arrow)
+            for name, kind in table.partition_columns.items()
+        }
+    )
 
 
 def partition_value(text: str, hive: HiveType) -> Any:

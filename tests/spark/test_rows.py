@@ -3,8 +3,10 @@
 import gzip
 import json
 import random
+import re
 from collections import Counter
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -213,6 +215,21 @@ def test_an_attribute_that_becomes_a_column_is_read_back(
     assert both.ask(sql.format(COMPACTED)) == both.ask(sql.format("changes")) == [["43.50"], [None]]
     assert lake.partition(without) == before
     assert set(lake.columns()) == set(lake.columns(COMPACTED))
+
+
+def test_the_last_compacted_day_is_told_by_the_partitions(
+    lake: CompactedLake, job: DeployedJob, both: Both, days: Days
+) -> None:
+    """The statement of docs/columnar.md; both engines look at the catalog alone."""
+    (day,) = days(1)
+    lake.put(item_lines({"pk": {"S": "a"}}), day)
+    job.run()
+    page = (Path(__file__).parents[2] / "docs" / "columnar.md").read_text()
+    (statement,) = re.findall(r"`(SELECT max\(dt\)[^`]*)`", page)
+    assert both.ask(statement) == both.ask(f"SELECT max(dt) FROM {COMPACTED}")
+    listed = both.ask(f'SELECT dt FROM "{COMPACTED}$partitions"', ordered=False)
+    assert [day] in listed
+    assert lake.scanned_bytes == 0
 
 
 def test_a_json_array_is_no_row(lake: CompactedLake, job: DeployedJob, both: Both, days: Days) -> None:

@@ -259,6 +259,25 @@ def test_registered_partitions_of_a_table_without_projection() -> None:
     assert len(lake.store.reads) == 1
 
 
+def test_partitions_of_a_table_are_a_table() -> None:
+    """`"typed$partitions"` has a row a partition, typed, and asks no object; a flat table has none such."""
+    lake = Lake()
+    table = table_of({"a": "string"}, PartitionKeys=[{"Name": "year", "Type": "int"}])
+    lake.catalog.held["ddb_lake"] |= {"typed": table, "flat": table_of({"a": "string"})}
+    for year in (999, 2026):
+        lake.store.add(f"typed/year={year}/part.json", b'{"a":"x"}\n')
+    assert lake.ask('SELECT max(year) FROM "typed$partitions"') == [[None]]
+    lake.run("MSCK REPAIR TABLE typed")
+    result = lake.run(
+        'SELECT p.* FROM ddb_lake."typed$partitions" AS p JOIN "typed$partitions" AS q ON p.year <= q.year'
+    )
+    assert result.rows is not None
+    assert sorted(result.rows, key=str) == [["2026"], ["999"], ["999"]]
+    assert (lake.store.reads, result.scanned_bytes) == ([], 0)
+    for name in ("flat$partitions", "nowhere$partitions"):
+        assert f"'awsdatacatalog.ddb_lake.{name}' does not exist" in failure(lake, f'SELECT * FROM "{name}"')
+
+
 def test_serde_the_sandbox_does_not_read_is_refused() -> None:
     """No guess at another format."""
     lake = typed({"a": "string"}, "1,2")
