@@ -12,4 +12,4 @@ FROM (
     AND change_type IN ('INSERT', 'MODIFY', 'REMOVE', 'SNAPSHOT')
 )
 WHERE "#delivery" = 1
-ORDER BY change_time, change_sequence
+ORDER BY change_time, change_sequence, change_id

@@ -11,5 +11,5 @@ FROM (
     AND change_type IN ('INSERT', 'MODIFY', 'REMOVE', 'SNAPSHOT')
 )
 WHERE "#delivery" = 1
-ORDER BY change_time DESC, change_sequence DESC
+ORDER BY change_time DESC, change_sequence DESC, change_id DESC
 LIMIT 100
