@@ -206,11 +206,16 @@ def test_a_copied_item_that_goes_in_a_circle_within_a_moment_lacks_nothing() -> 
     ],
     ids=["circle", "through its start", "through its end", "removed and back", "nothing changes", "path"],
 )
-def test_ties_stand_in_the_order_of_their_chain(steps: tuple[tuple[int, State], ...]) -> None:
-    """Whatever the sequence numbers say: here they say the opposite."""
+@pytest.mark.parametrize("without", ["none", "last"])
+def test_ties_stand_in_the_order_of_their_chain(steps: tuple[tuple[int, State], ...], without: str) -> None:
+    """Whatever the sequence numbers say: here they say the opposite, where there are any."""
     history = made("a", NOON, *steps)
     places = range(len(history.changes))
-    reverse = [delivery.row([history], Line(0, place, f"id-{place}", str(99 - place))) for place in places]
+    bare = places[-1:] if without == "last" else []
+    reverse = [
+        delivery.row([history], Line(0, place, f"id-{place}", None if place in bare else str(99 - place)))
+        for place in places
+    ]
     lake = filled(more=reverse)
     last = history.final
     assert lake.ask("SELECT n FROM current_soak") == ([] if last is None else [[str(last)]])
@@ -226,6 +231,39 @@ def test_ties_stand_in_the_order_of_their_chain(steps: tuple[tuple[int, State], 
         assert (seen[0], seen[-1]) == (wanted[0], wanted[-1])
         if len(seen) <= 3:
             assert seen == wanted
+
+
+def test_of_several_ways_back_the_last_by_sequence_is_shown() -> None:
+    """A to B to A to C to A at one time: which change is shown is no accident."""
+    history = made("a", NOON, (0, 1), (9, 2), (0, 1), (0, 3), (0, 1))
+    for sequences, shown in ((("1", "2", "3", "4", "5"), "id-4"), (("1", "2", "5", "3", "4"), "id-2")):
+        lines = [
+            delivery.row([history], Line(0, place, f"id-{place}", one)) for place, one in enumerate(sequences)
+        ]
+        for order in (lines, lines[::-1]):
+            assert filled(more=order).ask("SELECT n, change_id FROM current_soak") == [["1", shown]]
+
+
+def test_of_one_changes_deliveries_the_first_by_sequence_is_shown() -> None:
+    """In whatever order they lie in the lake; by eventID where no sequence decides."""
+    history = made("a", NOON, (0, 1))
+    for lines in (
+        [Line(0, 0, "id-z", "5"), Line(0, 0, "id-b", "7"), Line(0, 0, "id-a", None)],
+        [Line(0, 0, "id-z", None), Line(0, 0, "id-zz", None), Line(0, 0, "id-zzz", None)],
+    ):
+        for order in (lines, lines[::-1]):
+            lake = filled(more=[delivery.row([history], line) for line in order])
+            for view in ("current", "history"):
+                assert lake.ask(f"SELECT change_id FROM {view}_soak") == [["id-z"]]
+
+
+def test_item_removed_at_the_time_it_was_copied_is_gone() -> None:
+    """A copy leaves no state, so what it has beside it is not taken for a way back to nothing."""
+    history = History("a", [Change(NOON, None, 1), Change(NOON + 9, 1, None)])
+    lake = filled(history, more=[snapshot("a", 1, NOON + 9)])
+    assert lake.ask("SELECT * FROM current_soak") == []
+    assert lake.ask("SELECT change_type FROM history_soak ORDER BY change_number")[-1] == ["REMOVE"]
+    assert lake.ask("SELECT * FROM gaps_soak") == []
 
 
 def test_history_says_when_a_state_held() -> None:
