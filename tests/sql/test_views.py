@@ -236,12 +236,35 @@ def test_ties_stand_in_the_order_of_their_chain(steps: tuple[tuple[int, State], 
 def test_of_several_ways_back_the_last_by_sequence_is_shown() -> None:
     """A to B to A to C to A at one time: which change is shown is no accident."""
     history = made("a", NOON, (0, 1), (9, 2), (0, 1), (0, 3), (0, 1))
-    for sequences, shown in ((("1", "2", "3", "4", "5"), "id-4"), (("1", "2", "5", "3", "4"), "id-2")):
+    for sequences, shown in (
+        (("1", "2", "3", "4", "5"), "id-4"),
+        (("1", "2", "5", "3", "4"), "id-2"),
+        ((None,) * 5, "id-4"),
+    ):
         lines = [
             delivery.row([history], Line(0, place, f"id-{place}", one)) for place, one in enumerate(sequences)
         ]
         for order in (lines, lines[::-1]):
             assert filled(more=order).ask("SELECT n, change_id FROM current_soak") == [["1", shown]]
+
+
+def test_between_the_ends_of_a_tie_changes_stand_by_sequence() -> None:
+    """Their eventIDs, which are random, say nothing."""
+    history = made("a", NOON, *((0, state) for state in range(1, 7)))
+    lines = [Line(0, place, f"id-{9 - place}", str(10 + place)) for place in range(6)]
+    lake = filled(more=[delivery.row([history], line) for line in lines])
+    shown = lake.ask("SELECT change_id FROM history_soak ORDER BY change_number")
+    assert shown == [[line.event_id] for line in lines]
+
+
+def test_a_copy_hides_no_loss_behind_the_items_first_change() -> None:
+    """An item copied in a state that it came back to later: the way back is missing all the same."""
+    history = made("a", NOON, (0, 1), (10, 2), (10, 1), (10, 3))
+    del history.changes[2]
+    for moment in (NOON - 5, NOON + 5, NOON + 35):
+        lake = filled(history, more=[snapshot("a", 1, moment)])
+        rows = lake.ask("SELECT broken_state, missing FROM gaps_soak")
+        assert [state_digest("a", 2), "after"] in rows
 
 
 def test_of_one_changes_deliveries_the_first_by_sequence_is_shown() -> None:
@@ -281,7 +304,7 @@ def test_history_says_when_a_state_held() -> None:
 
 def test_views_leave_other_tables_and_foreign_lines_out() -> None:
     """A lake may hold several source tables, and objects that are none of ours."""
-    record = change_record("b", Change(NOON, None, 1), "id-other") | {"tableName": "other"}
+    record = change_record("b", Change(NOON, 2, 1), "id-other") | {"tableName": "other"}
     other = transform(orjson.dumps(record))[0]
     lake = filled(made("a", NOON, (0, 1)), more=[other, b"garbage", b'{"x":1}'])
     assert lake.ask("SELECT pk FROM current_soak") == [["a"]]
