@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -421,6 +422,32 @@ def test_an_update_stays_with_the_users_own_artifact_bucket(
     assert consumer("--parameter", "Days=3").code == 0
     assert aws["consumer"].parameters()["ArtifactBucketName"] == "mine"
     assert {request.get("Bucket") for _, request in aws["consumer"].s3.calls} == {"mine"}
+
+
+def test_each_parameter_gets_the_code_it_is_named_for(
+    aws: dict[str, Account], tmp_path: Path, run_verb: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A function with another one's code would start, and lose its first batch."""
+    built = [Package(name, tmp_path / name, 3, 3, "abc") for name in ("compact_days.py", "compaction.zip")]
+    for one in built:
+        one.path.write_bytes(b"code")
+    monkeypatch.setattr(package, "build_job", lambda: built)
+    path = tmp_path / "all.yaml"
+    path.write_text(
+        "Parameters:\n  ArtifactBucketName: {Type: String}\n"
+        + "".join(f"  {name}: {{Type: String}}\n" for name in deploy.CODE)
+        + "Resources: {Bucket: {Type: AWS::S3::Bucket}}\n"
+    )
+    done = run_verb(deploy.main, "single-account", "--profile", "consumer", "--template", str(path), "--yes")
+    assert done.code == 0, done.err
+    keys = {name: str(key) for name, key in aws["consumer"].parameters().items() if name in deploy.CODE}
+    assert set(keys.values()) == set(aws["consumer"].s3.objects)
+    assert {name: re.split(r"[-.]", key)[0] for name, key in keys.items()} == {
+        "CatalogArtifactKey": "functions/catalog",
+        "TransformArtifactKey": "functions/transform",
+        "JobScriptKey": "jobs/compact_days",
+        "JobLibraryKey": "jobs/compaction",
+    }
 
 
 def test_a_template_without_functions_packages_nothing(
