@@ -4,7 +4,7 @@ VENV := .venv
 PY := $(VENV)/bin/python
 PACKAGES := transform_lambda catalog_lambda scripts sandbox benchmarks
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test lint unit test-policies test-athena test-spark soak-views access sandbox package templates bench lock clean
+.PHONY: help venv demo test lint unit test-policies test-athena test-spark soak-views access sandbox package generate bench lock clean
 
 help:  ## list every target
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -55,10 +55,10 @@ sandbox: venv  ## serve the two accounts until Ctrl-C, with every README command
 	@$(PY) -m sandbox serve
 
 package: venv  ## build the functions' zips into build/ (reproducible; ARCH=arm64 or x86_64)
-	@$(PY) -m scripts.package --arch $(or $(ARCH),arm64)
+	@$(PY) -m scripts.build.package --arch $(or $(ARCH),arm64)
 
-templates: venv  ## write anew what follows from the templates: single-account.yaml, named queries, lists in docs/
-	@$(PY) -m scripts.single_account
+generate: venv  ## write anew all that is generated: single-account.yaml, named queries, lists in docs/
+	@$(PY) -m scripts.build.single_account
 	@$(PY) -m tests.docs.test_alarms
 	@$(PY) -m tests.docs.test_cost
 	@$(PY) -m tests.policies.access --write

@@ -22,7 +22,7 @@ def import_milliseconds(statement: str, times: int = 7) -> float:
 
 def zip_bytes(architecture: str) -> tuple[int, int] | None:
     """Bytes of the function's zip and of what it holds; None when it cannot be built here."""
-    command = [sys.executable, "-m", "scripts.package", "--arch", architecture, "--output", "json"]
+    command = [sys.executable, "-m", "scripts.build.package", "--arch", architecture, "--output", "json"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     if done.returncode:
         return None

@@ -4,7 +4,7 @@ import ast
 import sys
 from pathlib import Path
 
-from scripts.console import page
+from scripts.core.console import page
 
 
 def verbs() -> dict[str, str]:

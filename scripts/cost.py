@@ -11,7 +11,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
-from scripts.console import CommandError, Output, parser, run
+from scripts.core.console import CommandError, Output, parser, run
 
 HOURS = 730.0  # a month, as the AWS pricing pages count it
 GIB = 2.0**30

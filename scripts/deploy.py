@@ -10,15 +10,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from scripts import partitioning
-from scripts import template as templates
-from scripts.console import CommandError, Output, client, parser, place, profile_setting, run, session
+from scripts.core import template as templates
+from scripts.core.console import CommandError, Output, client, parser, place, profile_setting, run, session
+from scripts.core.deployment import partitioning
 
 if TYPE_CHECKING:
     import boto3
 
-    from scripts.artifacts import ArtifactBucket
-    from scripts.stack import Change, Event, Stack
+    from scripts.core.artifacts import ArtifactBucket
+    from scripts.core.stack import Change, Event, Stack
 
 EPILOG = """\
 examples:
@@ -129,8 +129,8 @@ def main(arguments: Sequence[str], out: Output) -> int:
     template = templates.read(given.template or templates.shipped(given.kind))
     templates.check_names(template, parameters)
 
-    from scripts.artifacts import ArtifactBucket  # noqa: PLC0415  boto3 is behind it: after the cheap checks
-    from scripts.stack import Stack  # noqa: PLC0415
+    from scripts.core.artifacts import ArtifactBucket  # noqa: PLC0415  boto3 is behind it: after the cheap checks
+    from scripts.core.stack import Stack  # noqa: PLC0415
 
     here = session(given.profile, given.region)
     account, partition = _identity(here, given.endpoint_url)
@@ -185,7 +185,7 @@ def _outputs(given: argparse.Namespace, template: templates.Template, here: boto
         if given.outputs_profile or given.outputs_region:
             raise CommandError("no stack to read outputs of", "Name it with --outputs-of STACK.", exit_code=2)
         return {}
-    from scripts.stack import Stack, outputs_of  # noqa: PLC0415
+    from scripts.core.stack import Stack, outputs_of  # noqa: PLC0415
 
     there = session(given.outputs_profile or given.profile, given.outputs_region or here.region_name)
     if there.region_name != here.region_name:
@@ -230,7 +230,7 @@ def _named_bucket(
     parameters: Mapping[str, str], found: Mapping[str, Any] | None, account: str, region: str
 ) -> str | None:
     """The artifact bucket that is the user's own, given now or at an earlier deployment; None for ours."""
-    from scripts.artifacts import bucket_name  # noqa: PLC0415
+    from scripts.core.artifacts import bucket_name  # noqa: PLC0415
 
     name = parameters.get(BUCKET) or _current(found).get(BUCKET)
     return None if name == bucket_name(account, region) else name
@@ -298,8 +298,8 @@ def _package(
     bucket: str,
 ) -> None:
     """Build the zips the template asks for; what they are called goes into the plan's parameters."""
-    from scripts import package  # noqa: PLC0415  loaded when there is something to build
-    from scripts.artifacts import key_of  # noqa: PLC0415
+    from scripts.build import package  # noqa: PLC0415  loaded when there is something to build
+    from scripts.core.artifacts import key_of  # noqa: PLC0415
 
     named = plan.values.get(ARCHITECTURE) or _current(found).get(ARCHITECTURE) or package.DEFAULT_ARCHITECTURE
     arch = arch or named
@@ -326,7 +326,7 @@ def _deploy(
     plan: Plan, bucket: ArtifactBucket, tags: Mapping[str, str], given: argparse.Namespace, out: Output
 ) -> int:
     """Show what the plan changes, ask, and carry it out."""
-    from scripts.stack import outputs_of, show_event  # noqa: PLC0415
+    from scripts.core.stack import outputs_of, show_event  # noqa: PLC0415
 
     stack = plan.stack
     large = plan.template.size > templates.BODY_LIMIT
@@ -410,8 +410,8 @@ def _request(
     plan: Plan, bucket: ArtifactBucket, tags: Mapping[str, str], role: str | None, *, large: bool
 ) -> dict[str, Any]:
     """The change set that is asked for."""
-    from scripts.artifacts import key_of  # noqa: PLC0415
-    from scripts.stack import parameters  # noqa: PLC0415
+    from scripts.core.artifacts import key_of  # noqa: PLC0415
+    from scripts.core.stack import parameters  # noqa: PLC0415
 
     request: dict[str, Any] = {
         "Parameters": parameters(plan.values, plan.kept),
@@ -467,7 +467,7 @@ def _confirmed(yes: bool, plan: Plan, changes: Sequence[Change]) -> bool:
 
 def _report(plan: Plan, found: Mapping[str, Any], changes: Sequence[Change], out: Output) -> int:
     """The one JSON document; people have read the tables."""
-    from scripts.stack import outputs_of  # noqa: PLC0415
+    from scripts.core.stack import outputs_of  # noqa: PLC0415
 
     out.answer(
         {

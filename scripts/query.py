@@ -11,7 +11,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from scripts.console import EXIT_USAGE, CommandError, Output, client, nearest, parser, run, session
+from scripts.core.console import EXIT_USAGE, CommandError, Output, client, nearest, parser, run, session
 
 if TYPE_CHECKING:
     import boto3

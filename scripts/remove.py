@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from scripts.console import CommandError, Output, client, parser, place, run, session
+from scripts.core.console import CommandError, Output, client, parser, place, run, session
 
 if TYPE_CHECKING:
-    from scripts.stack import Stack
+    from scripts.core.stack import Stack
 
 EPILOG = """\
 Remove the producer stack first: its delivery stream writes to the consumer's bucket.
@@ -48,7 +48,7 @@ def main(arguments: Sequence[str], out: Output) -> int:
     options.add_argument("--yes", action="store_true", help="do not ask")
     given = options.parse_args(arguments)
 
-    from scripts.stack import Stack  # noqa: PLC0415  boto3 is behind it
+    from scripts.core.stack import Stack  # noqa: PLC0415  boto3 is behind it
 
     here = session(given.profile, given.region)
     account = client(here, "sts", given.endpoint_url).get_caller_identity()["Account"]
@@ -91,7 +91,7 @@ def main(arguments: Sequence[str], out: Output) -> int:
 
 def _resources(formation: Any, stack: str, status: str) -> list[Resource]:
     """The resources of a stack. What the launch that failed has made does not stay: it holds nothing yet."""
-    from scripts import template as templates  # noqa: PLC0415  PyYAML is behind it
+    from scripts.core import template as templates  # noqa: PLC0415  PyYAML is behind it
 
     body = formation.get_template(StackName=stack, TemplateStage="Original")["TemplateBody"]
     declared = templates.parse(body) if isinstance(body, str) else body
@@ -121,7 +121,7 @@ def _uploads(found: Mapping[str, Any], account: str, region: str) -> list[Resour
 
     A bucket of another name is the user's own, and nothing is said of it.
     """
-    from scripts.artifacts import bucket_name  # noqa: PLC0415  boto3 is behind it
+    from scripts.core.artifacts import bucket_name  # noqa: PLC0415  boto3 is behind it
 
     name = bucket_name(account, region)
     given = {one["ParameterKey"]: one.get("ParameterValue") for one in found.get("Parameters", [])}
@@ -144,7 +144,7 @@ def _confirm(yes: bool, stack: str, where: str) -> None:
 
 def _delete(formation: Any, stack: Stack, stack_id: str, out: Output) -> str:
     """Delete the stack and follow it; raises CommandError with the resource that could not go."""
-    from scripts.stack import Stack, show_event  # noqa: PLC0415
+    from scripts.core.stack import Stack, show_event  # noqa: PLC0415
 
     seen = stack.event_ids()
     formation.delete_stack(StackName=stack.name)

@@ -1,7 +1,7 @@
 """Create or refresh the views of one table: its items now, their history, and where changes are missing.
 
 The SQL is athena/views/*.sql; the columns are those of the Glue table `changes` today, so run it again after
-the schema grew. Types come from a small file, `glue/types/NAME.yaml`: one `column: type` a line.
+the schema grew. Types come from a small file, `athena/views/types/NAME.yaml`: one `column: type` a line.
 """
 
 from __future__ import annotations
@@ -17,18 +17,16 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from scripts.console import CommandError, Output, client, nearest, parser, run, session
+from glue.tables import METADATA_COLUMNS
+from scripts.core.console import CommandError, Output, client, nearest, parser, run, session
+from scripts.core.template import ROOT
 from scripts.query import check_workgroup, execute, quoted
-from scripts.template import ROOT
 
 if TYPE_CHECKING:
     import boto3
 
 VIEWS = ROOT / "athena" / "views"
-TYPES = ROOT / "glue" / "types"
-METADATA = tuple(
-    column["name"] for column in yaml.safe_load((ROOT / "glue" / "changes.yaml").read_text())["columns"]
-)
+TYPES = ROOT / "athena" / "views" / "types"
 ROWS = "change_type IN ('INSERT', 'MODIFY', 'REMOVE', 'SNAPSHOT')"
 NAME_CHARACTERS = 255  # AWS Glue API, NameString
 # Columns that history_… has of its own; an attribute of such a name gets an ending.
@@ -68,7 +66,7 @@ COUNTED_AT_ONCE = 80
 EPILOG = """\
 examples:
   python -m scripts.views orders-prod --name orders --dry-run
-  python -m scripts.views orders-prod --name orders --propose-types > glue/types/orders.yaml
+  python -m scripts.views orders-prod --name orders --propose-types > athena/views/types/orders.yaml
   python -m scripts.views orders-prod --name orders
   python -m scripts.query --profile consumer "SELECT * FROM current_orders LIMIT 10\""""
 
@@ -88,7 +86,7 @@ def options() -> argparse.ArgumentParser:
     made.add_argument("table", metavar="TABLE", help="the DynamoDB table, as change_table names it")
     made.add_argument("--name", help="ending of the views' names (default: the table's, in lower case)")
     made.add_argument(
-        "--types", type=Path, metavar="FILE", help="default: glue/types/NAME.yaml, if it is there"
+        "--types", type=Path, metavar="FILE", help="default: athena/views/types/NAME.yaml, if it is there"
     )
     made.add_argument(
         "--propose-types", action="store_true", help="print a type file after the data, make no view"
@@ -176,7 +174,9 @@ def item_columns(here: boto3.Session, database: str, endpoint: str | None) -> li
             "Correct --database (the consumer stack's output DatabaseName), --profile or --region.",
         ) from None
     return [
-        column["Name"] for column in table["StorageDescriptor"]["Columns"] if column["Name"] not in METADATA
+        column["Name"]
+        for column in table["StorageDescriptor"]["Columns"]
+        if column["Name"] not in METADATA_COLUMNS
     ]
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts.console import CommandError, Output
+from scripts.core.console import CommandError, Output
 from scripts.cost import Workload, main, monthly
 
 PAGE = Path(__file__).parents[2] / "docs" / "cost.md"

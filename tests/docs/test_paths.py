@@ -11,7 +11,7 @@ FOLDERS = (
     "athena|benchmarks|catalog_lambda|docs|glue|requirements|sandbox|scripts|templates|tests|transform_lambda"
 )
 NAMED = re.compile(rf"(?<![\w/.-])((?:{FOLDERS})/[\w./*-]+)")
-EXAMPLES = "glue/types/"  # type files are the user's own
+EXAMPLES = "athena/views/types/"  # type files are the user's own
 READ = (".guard", ".md", ".py", ".toml", ".yaml")
 
 

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from sandbox.lifecycle import Sandbox, plan_stacks
-from scripts import console, query, views
+from scripts import query, views
+from scripts.core import console
 from tests.trino.lake import Lake
 from tests.trino.rows import item_lines
 
@@ -184,7 +185,7 @@ def test_proposed_types_say_where_they_go(run: Run) -> None:
     code, out, err = run("views", "filled", TABLE, "--propose-types")
     assert (code, out) == (0, "total: decimal(38, 10)\nat: timestamp\n")
     assert err.startswith("next: ")
-    assert "keep it as glue/types/orders.yaml" in err
+    assert "keep it as athena/views/types/orders.yaml" in err
 
 
 def test_the_sql_of_the_views_is_one_document_when_json_is_asked_for(lake: Lake, run: Run) -> None:

@@ -28,14 +28,12 @@ from typing import Any
 
 import yaml
 
+from glue.tables import METADATA_COLUMNS
 from scripts.views import View, definitions
 
 HERE = Path(__file__).parent
 QUERIES = HERE.parents[1] / "athena" / "queries"
-METADATA = [
-    column["name"]
-    for column in yaml.safe_load((HERE.parents[1] / "glue" / "changes.yaml").read_text())["columns"]
-]
+METADATA = list(METADATA_COLUMNS)
 TABLES = ("change_lines", "errors")  # beside `changes`
 SOURCE = "orders"  # the table whose views a case asks
 TODAY = "2026-11-21"

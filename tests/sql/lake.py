@@ -6,8 +6,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from glue.tables import declared as declared_as_data
 from sandbox.athena.engine import Query
 from sandbox.athena.results import Result
 from tests.sql.memory import TABLE, MemoryCatalog, MemoryStore
@@ -19,8 +18,8 @@ NOW = dt.datetime(2026, 11, 21, 9, 30, tzinfo=dt.UTC)
 def declared_table(
     item_columns: Sequence[str] = (), name: str = "changes", root: str = "", file: str = "changes"
 ) -> TABLE:
-    """A table as glue/`file`.yaml declares it, with these columns more, its objects below `root`."""
-    declared = yaml.safe_load((ROOT / "glue" / f"{file}.yaml").read_text(encoding="utf-8"))
+    """A table as glue/tables/`file`.yaml declares it, with these columns more, its objects below `root`."""
+    declared = declared_as_data(file)
     columns = [{"Name": column["name"], "Type": column["type"]} for column in declared["columns"]]
     columns += [{"Name": column, "Type": "string"} for column in item_columns]
     location = f"s3://lake/{root or declared['location'].rstrip('/')}/"

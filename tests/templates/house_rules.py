@@ -18,7 +18,7 @@ from typing import Any
 from cfnlint.schema._exceptions import ResourceNotFoundError
 from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER
 
-from scripts.single_account import Entry, entries, sections
+from scripts.build.single_account import Entry, entries, sections
 from tests.templates.resolver import load_template
 
 SECTIONS = [

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from scripts import template as scripts_template
+from scripts.core import template as scripts_template
 from tests.templates import launches
 from tests.templates.resolver import ResolveError, Stack, shipped_template
 

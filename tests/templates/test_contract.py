@@ -12,8 +12,8 @@ import pytest
 import yaml
 
 from catalog_lambda.handler import Settings
-from scripts import template as scripts_template
-from scripts.single_account import digest, shipped_queries
+from scripts.build.single_account import digest, shipped_queries
+from scripts.core import template as scripts_template
 from tests.templates import launches
 from tests.templates.resolver import Stack, shipped_template
 from transform_lambda.configuration import Configuration
@@ -63,8 +63,9 @@ ASKED_FOR = {
 
 
 def glue(name: str) -> Any:
-    """A file of glue/."""
-    return yaml.safe_load((ROOT / "glue" / f"{name}.yaml").read_text(encoding="utf-8"))
+    """The crawler's settings, or a table's declaration."""
+    path = ROOT / "glue" / (f"{name}.yaml" if name == "crawler" else f"tables/{name}.yaml")
+    return yaml.safe_load(path.read_text(encoding="utf-8"))
 
 
 # The stacks

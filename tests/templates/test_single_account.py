@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from scripts import single_account as verb
-from scripts.console import CommandError, Output
+from scripts.build import single_account as verb
+from scripts.core.console import CommandError, Output
 from tests.templates.resolver import TEMPLATES, load_template, shipped_template
 
 CONSUMER = (TEMPLATES / "consumer.yaml").read_text(encoding="utf-8")
@@ -50,7 +50,7 @@ def copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_everything_written_is_current() -> None:
-    """After a change of a template, a query or the table: `python -m scripts.single_account`."""
+    """After a change of a template, a query or the table: `make generate`."""
     for path, text in verb.derived().items():
         assert path.read_text(encoding="utf-8") == text, f"{path.name} is stale: make templates"
 
@@ -127,7 +127,7 @@ def test_check_fails_and_writes_nothing(copy: Path) -> None:
     (copy / "producer.yaml").write_text(changed, encoding="utf-8")
     with pytest.raises(CommandError, match=r"stale: single-account\.yaml") as failure:
         verb.main(["--check"], Output())
-    assert "python -m scripts.single_account" in failure.value.next_step
+    assert "make generate" in failure.value.next_step
     assert (copy / "single-account.yaml").read_text(encoding="utf-8") == SINGLE
 
 

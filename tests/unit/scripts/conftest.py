@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from scripts import console
+from scripts.core import console
 
 
 @dataclass

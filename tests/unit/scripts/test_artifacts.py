@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from scripts.artifacts import ArtifactBucket, key_of
-from scripts.console import CommandError, Output
+from scripts.core.artifacts import ArtifactBucket, key_of
+from scripts.core.console import CommandError, Output
 from tests.unit.scripts.edge import refused
 
 NAME = "ddb-lake-artifacts-111111111111-eu-west-1"

@@ -14,14 +14,15 @@ import boto3
 import pytest
 from botocore import exceptions as aws
 
-from scripts import console, put_items
+from scripts import put_items
 from scripts.__main__ import verbs
-from scripts.console import CommandError, Output, explained
+from scripts.core import console
+from scripts.core.console import CommandError, Output, explained
 from tests.unit.scripts.conftest import Ran
 from tests.unit.scripts.edge import refused
 
-ROOT = Path(console.__file__).parents[1]
-LAKE_VERBS = ["cost", "deploy", "package", "put_items", "query", "remove", "views"]
+ROOT = Path(console.__file__).parents[2]
+LAKE_VERBS = ["cost", "deploy", "put_items", "query", "remove", "views"]
 
 
 def module(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -37,8 +38,8 @@ def module(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_the_verbs_are_listed_with_what_they_do() -> None:
-    """`python -m scripts` names every module that runs; a verb that does not exist is exit code 2."""
-    assert {*LAKE_VERBS, "single_account"} == set(verbs())  # the one for this repository, not for a lake
+    """`python -m scripts` names every verb; one that does not exist is exit code 2."""
+    assert set(LAKE_VERBS) == set(verbs())
     assert all(verbs().values())
     listed = module("scripts")
     assert listed.returncode == 0
@@ -210,7 +211,7 @@ def test_tables_and_progress_never_reach_stdout(capsys: pytest.CaptureFixture[st
 def test_a_reader_that_goes_away_ends_it_quietly() -> None:
     """`… | head` closes the pipe; no traceback follows."""
     code = (
-        "from scripts import console\n"
+        "from scripts.core import console\n"
         "import sys\n"
         "def verb(given, out):\n"
         "    for _ in range(100000):\n"

@@ -13,9 +13,10 @@ from typing import Any
 
 import pytest
 
-from scripts import deploy, package
-from scripts.artifacts import ArtifactBucket
-from scripts.package import Package
+from scripts import deploy
+from scripts.build import package
+from scripts.build.package import Package
+from scripts.core.artifacts import ArtifactBucket
 from tests.unit.scripts.conftest import Ran
 from tests.unit.scripts.edge import Pages, refused
 from tests.unit.scripts.test_artifacts import FakeS3

@@ -17,7 +17,8 @@ from typing import Any
 import boto3
 import pytest
 
-from scripts import deploy, package, put_items, remove
+from scripts import deploy, put_items, remove
+from scripts.build import package
 from tests.unit.scripts.conftest import Ran
 
 pytestmark = [pytest.mark.xdist_group("scripts-emulator")]

@@ -14,10 +14,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from scripts import package
-from scripts import template as templates
-from scripts.console import CommandError, Output
-from scripts.package import Target, build_catalog, build_transform, target, write_zip
+from scripts.build import package
+from scripts.build.package import Target, build_catalog, build_transform, target, write_zip
+from scripts.core import template as templates
+from scripts.core.console import CommandError, Output
 from tests.unit.scripts.conftest import Ran
 
 OUT = Output()
@@ -176,7 +176,7 @@ def test_pip_is_asked_for_hashed_wheels_of_the_target(
         asked.append(command)
         return SimpleNamespace(returncode=0, stderr="")
 
-    monkeypatch.setattr("scripts.package.subprocess.run", run)
+    monkeypatch.setattr("scripts.build.package.subprocess.run", run)
     package._download(Target("arm64", "3.13"), tmp_path)
     package._download(Target("host", "3.11"), tmp_path)
     lambda_, host = (" ".join(command) for command in asked)
@@ -192,7 +192,7 @@ def test_what_pip_says_is_passed_on(monkeypatch: pytest.MonkeyPatch, tmp_path: P
     failed = SimpleNamespace(
         returncode=1, stderr="WARNING: x\nERROR: No matching distribution found for fast==1\n"
     )
-    monkeypatch.setattr("scripts.package.subprocess.run", lambda *_, **__: failed)
+    monkeypatch.setattr("scripts.build.package.subprocess.run", lambda *_, **__: failed)
     with pytest.raises(CommandError, match="No matching distribution found for fast==1") as failure:
         package._download(Target("arm64", "3.9"), tmp_path)
     assert "--python" in failure.value.next_step

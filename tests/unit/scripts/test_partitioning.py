@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from scripts import deploy, partitioning
-from scripts.console import CommandError
-from scripts.template import read, shipped
+from scripts import deploy
+from scripts.core.console import CommandError
+from scripts.core.deployment import partitioning
+from scripts.core.template import read, shipped
 from tests.unit.scripts.conftest import Ran
 from tests.unit.scripts.test_deploy import Account, aws
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from scripts.console import CommandError
-from scripts.stack import Change, Event, Stack, parameters
+from scripts.core.console import CommandError
+from scripts.core.stack import Change, Event, Stack, parameters
 from tests.unit.scripts.edge import Pages, refused
 
 ID = "arn:aws:cloudformation:us-east-1:111111111111:stack/lake/1"

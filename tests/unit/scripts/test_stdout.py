@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 
 from scripts import query
-from scripts.console import Output
+from scripts.core.console import Output
 
 ROOT = Path(__file__).parents[3]
 CODE = """
 import sys
 from scripts import query
-from scripts.console import run
+from scripts.core.console import run
 from scripts.query import Result
 
 def verb(given, out):

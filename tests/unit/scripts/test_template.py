@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from scripts import template as templates
-from scripts.console import CommandError
-from scripts.template import check_names, check_values, read
+from scripts.core import template as templates
+from scripts.core.console import CommandError
+from scripts.core.template import check_names, check_values, read
 
 TEMPLATE = """
 Parameters:

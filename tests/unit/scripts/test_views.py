@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from scripts import views
-from scripts.console import CommandError
+from scripts.core.console import CommandError
 from scripts.views import cast, definitions, read_types, view_name
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from scripts.console import CommandError, Output
+from scripts.core.console import CommandError, Output
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient

@@ -11,8 +11,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from scripts.console import CommandError
-from scripts.template import Template
+from scripts.core.console import CommandError
+from scripts.core.template import Template
 
 PARTITION_BY, STREAM = "PartitionBy", "DeliveryStreamName"  # the second is parameter and output
 OPTION = "--second-delivery-stream"

@@ -10,9 +10,9 @@ from typing import Any
 
 import yaml
 
-from scripts.console import CommandError, nearest
+from scripts.core.console import CommandError, nearest
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 KINDS = {
     "consumer": "ddb-lake-consumer",
     "producer": "ddb-lake-producer",

@@ -1,4 +1,4 @@
-"""`python -m scripts.single_account`: write what in templates/ follows from something else.
+"""`python -m scripts.build.single_account`: write what in templates/ follows from something else.
 
 - templates/consumer.yaml: a named query for each of athena/queries/*.sql, and the digest of the table;
 - templates/single-account.yaml: consumer.yaml and producer.yaml in one, with the parameters wired up that
@@ -21,8 +21,8 @@ from typing import Any
 
 import yaml
 
-from scripts.console import CommandError, Output, parser, run
-from scripts.template import ROOT, parse
+from scripts.core.console import CommandError, Output, parser, run
+from scripts.core.template import ROOT, parse
 
 TEMPLATES = ROOT / "templates"
 QUERIES = ROOT / "athena" / "queries"
@@ -46,7 +46,7 @@ WORDING = {
 }
 
 TITLE = (
-    "# Written by `python -m scripts.single_account` from consumer.yaml and producer.yaml: change those.\n"
+    "# Written by `make generate` from consumer.yaml and producer.yaml: change those.\n"
 )
 DESCRIPTION = """\
 Description: >-
@@ -262,7 +262,7 @@ def derived() -> dict[Path, str]:
 def main(arguments: Sequence[str], out: Output) -> int:
     """Write the files, or with --check say which are stale."""
     options = parser(
-        "single_account", "Write what in templates/ follows from something else.", epilog=__doc__
+        "build.single_account", "Write what in templates/ follows from something else.", epilog=__doc__
     )
     options.add_argument("--check", action="store_true", help="write nothing; exit 1 when a file is stale")
     given = options.parse_args(arguments)
@@ -278,7 +278,7 @@ def main(arguments: Sequence[str], out: Output) -> int:
     names = [path.relative_to(ROOT).as_posix() for path in stale]
     if given.check and stale:
         raise CommandError(
-            f"stale: {', '.join(names)}", "Run `python -m scripts.single_account`.", stale=names
+            f"stale: {', '.join(names)}", "Run `make generate`.", stale=names
         )
     for path in stale:
         whole = path.with_suffix(".new")

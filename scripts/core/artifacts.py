@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
-from scripts.console import CommandError, Output
+from scripts.core.console import CommandError, Output
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

@@ -22,9 +22,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from scripts.console import CommandError, Output, parser, run
+from scripts.core.console import CommandError, Output, parser, run
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 BUILD = ROOT / "build"
 LOCK = ROOT / "requirements" / "function.lock"
 JOBS = ROOT / "glue" / "jobs"
@@ -260,7 +260,7 @@ def _compare(fresh: Package, kept: Path) -> None:
 
 def main(arguments: Sequence[str], out: Output) -> int:
     """Build the functions' zips and the job's files, and report their sizes."""
-    options = parser("package", "Build the functions' zips into build/: same tree, same bytes.")
+    options = parser("build.package", "Build the functions' zips into build/: same tree, same bytes.")
     options.add_argument(
         "--arch",
         choices=(*MACHINES, "host"),

@@ -1,0 +1,1 @@
+"""What the verbs share: the console, CloudFormation stacks, the artifact bucket, templates."""

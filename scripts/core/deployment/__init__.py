@@ -1,0 +1,1 @@
+"""A deployment in four steps: prepare, plan, apply, report."""
