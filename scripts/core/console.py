@@ -21,7 +21,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 if TYPE_CHECKING:
-    import boto3
     from rich.console import Console
 
 EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
@@ -86,42 +85,16 @@ def parser(
     return made
 
 
-def place(given: argparse.Namespace) -> str:
+def location_options(args: argparse.Namespace) -> str:
     """The options that lead a further command to where this one worked: --profile and --region, as given."""
     return "".join(
-        f" --{name} {shlex.quote(value)}" for name in ("profile", "region") if (value := getattr(given, name))
+        f" --{name} {shlex.quote(value)}" for name in ("profile", "region") if (value := getattr(args, name))
     )
 
 
 def page(text: str) -> None:
     """Write text to stdout, the answer's place."""
     sys.stdout.write(text + "\n")
-
-
-def session(profile: str | None, region: str | None) -> boto3.Session:
-    """A boto3 session; a Region is required, since every verb works in one."""
-    import boto3  # noqa: PLC0415  `--help` and bad options answer without the third of a second boto3 takes
-
-    made = boto3.Session(profile_name=profile, region_name=region)
-    if not made.region_name:
-        raise CommandError("no Region is set", "Name one with --region, or in the profile.")
-    return made
-
-
-def profile_setting(here: boto3.Session, name: str) -> str | None:
-    """A setting of ours in the session's profile, in ~/.aws/config beside AWS's own."""
-    value = here._session.get_scoped_config().get(name)
-    return None if value is None else str(value)
-
-
-def client(here: boto3.Session, service: str, endpoint: str | None) -> Any:
-    """A client of the session; at an endpoint of one's own, buckets go in the path."""
-    from botocore.config import Config  # noqa: PLC0415
-
-    config = Config(retries={"mode": "standard", "max_attempts": 4}, user_agent_extra="ddb-lake")
-    if endpoint:
-        config = config.merge(Config(s3={"addressing_style": "path"}))
-    return here.client(service, endpoint_url=endpoint, config=config)  # type: ignore[call-overload]
 
 
 def nearest(word: str, words: Iterable[str]) -> str:

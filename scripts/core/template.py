@@ -13,13 +13,7 @@ import yaml
 from scripts.core.console import CommandError, nearest
 
 ROOT = Path(__file__).resolve().parents[2]
-KINDS = {
-    "consumer": "ddb-lake-consumer",
-    "producer": "ddb-lake-producer",
-    "single-account": "ddb-lake",
-    "columnar": "ddb-lake-columnar",
-}
-OPTIONS = frozenset({"columnar"})  # add-ons beside a stack that holds the lake, in templates/options/
+
 
 # Quotas: docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html
 BODY_LIMIT = 51_200  # bytes of a template in a request; a larger one goes through S3
@@ -98,11 +92,6 @@ def read(path: Path) -> Template:
             "Split the template into stacks.",
         )
     return made
-
-
-def shipped(kind: str) -> Path:
-    """Where a kind's template is."""
-    return ROOT / "templates" / ("options" if kind in OPTIONS else "") / f"{kind}.yaml"
 
 
 def check_names(template: Template, names: Iterable[str]) -> None:

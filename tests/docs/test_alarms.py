@@ -8,7 +8,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from scripts.core.template import parse, shipped
+from scripts.core.template import parse
+from scripts.stacks import KINDS
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "operations.md"
@@ -18,10 +19,12 @@ REGION = re.compile(r"(<!-- alarms:.*?-->\n).*?(<!-- end of alarms -->)", re.DOT
 def table() -> str:
     """One line an alarm: its stack, its logical id, its description."""
     lines = ["| stack | alarm | what it says |", "|---|---|---|"]
-    for stack in ("producer", "consumer", "columnar"):
-        resources = parse(shipped(stack).read_text())["Resources"]
+    for kind in KINDS:
+        if kind.unites:  # its alarms are those of the stacks it unites
+            continue
+        resources = parse(kind.template.read_text())["Resources"]
         lines += [
-            f"| {stack} | `{name}` | {resource['Properties']['AlarmDescription'].strip()} |"
+            f"| {kind.name} | `{name}` | {resource['Properties']['AlarmDescription'].strip()} |"
             for name, resource in resources.items()
             if resource["Type"] == "AWS::CloudWatch::Alarm"
         ]

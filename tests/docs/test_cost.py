@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from scripts.core.console import CommandError, Output
-from scripts.cost import Workload, main, monthly
+from scripts.core.cost import Workload, monthly
+from scripts.cost import main
 
 PAGE = Path(__file__).parents[2] / "docs" / "cost.md"
 README = Path(__file__).parents[2] / "README.md"

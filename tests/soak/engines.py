@@ -9,7 +9,7 @@ from typing import Protocol
 from sandbox import accounts
 from sandbox.athena.engine import shared_database
 from sandbox.lifecycle import Sandbox, plan_stacks
-from scripts.views import definitions
+from scripts.core.views import definitions
 from tests.soak.delivery import DAYS
 from tests.soak.histories import TABLE
 from tests.sql.lake import Lake as MemoryLake

@@ -29,7 +29,7 @@ from typing import Any
 import yaml
 
 from glue.tables import METADATA_COLUMNS
-from scripts.views import View, definitions
+from scripts.core.views import View, definitions
 
 HERE = Path(__file__).parent
 QUERIES = HERE.parents[1] / "athena" / "queries"

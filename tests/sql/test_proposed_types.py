@@ -2,8 +2,8 @@
 
 import pytest
 
-from scripts.query import quoted
-from scripts.views import PROPOSED
+from scripts.core.athena import quoted
+from scripts.core.lake_table import PROPOSED
 from tests.sql.lake import Lake
 
 

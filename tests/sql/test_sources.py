@@ -9,7 +9,7 @@ import pytest
 import sqlglot
 from sqlglot import exp
 
-from scripts.views import definitions
+from scripts.core.views import definitions
 from tests.templates import launches
 
 ROOT = Path(__file__).parents[2]

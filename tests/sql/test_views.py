@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from scripts.views import VIEWS, definitions
+from scripts.core.views import VIEWS, definitions
 from tests.soak import __main__ as soak
 from tests.soak import checks, delivery, oracle
 from tests.soak.delivery import DAYS, Line

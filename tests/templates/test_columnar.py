@@ -5,6 +5,7 @@ import json
 import pytest
 
 from scripts.core import template as scripts_template
+from scripts.stacks import STACKS
 from tests.templates import launches
 from tests.templates.resolver import ResolveError, Stack, shipped_template
 
@@ -15,7 +16,7 @@ def test_the_lakes_outputs_launch_it(lake: Stack) -> None:
     stack = launches.columnar(lake)
     assert launches.broken_rules(stack) == []
     assert all(stack.outputs.values())
-    read = scripts_template.read(scripts_template.shipped("columnar"))
+    read = scripts_template.read(STACKS["columnar"].template)
     scripts_template.check_values(read, {name: str(value) for name, value in stack.parameters.items()})
 
 

@@ -14,6 +14,7 @@ import yaml
 from catalog_lambda.handler import Settings
 from scripts.build.single_account import digest, shipped_queries
 from scripts.core import template as scripts_template
+from scripts.stacks import STACKS
 from tests.templates import launches
 from tests.templates.resolver import Stack, shipped_template
 from transform_lambda.configuration import Configuration
@@ -79,7 +80,7 @@ def test_exactly_the_handed_over_names_meet() -> None:
 
 def test_consumer_outputs_are_legal_producer_parameters() -> None:
     """What one stack says, the other one takes."""
-    read = scripts_template.read(scripts_template.shipped("producer"))
+    read = scripts_template.read(STACKS["producer"].template)
     lake = launches.consumer()
     values = {name: lake.outputs[name] for name in HANDED_OVER} | launches.ARTIFACTS
     scripts_template.check_values(read, {name: values[name] for name in values if name in read.parameters})
@@ -390,7 +391,7 @@ def test_digest_follows_the_table() -> None:
     resources = shipped_template("consumer")["Resources"]
     table = resources["ChangesTable"]["Properties"]
     written = resources["DeclaredColumns"]["Properties"]["TableDefinition"]
-    scripts_view = scripts_template.parse(scripts_template.shipped("consumer").read_text(encoding="utf-8"))
+    scripts_view = scripts_template.parse(STACKS["consumer"].template.read_text(encoding="utf-8"))
     assert written == digest(scripts_view["Resources"]["ChangesTable"]["Properties"])
     changed = {**table, "TableInput": {**table["TableInput"], "Description": "another"}}
     assert digest(changed) != digest(table)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts.views import View, definitions
+from scripts.core.views import View, definitions
 from tests.trino.engines import Both
 from tests.trino.lake import Lake
 from tests.trino.rows import Item, lines, record

@@ -17,6 +17,7 @@ from botocore import exceptions as aws
 from scripts import put_items
 from scripts.__main__ import verbs
 from scripts.core import console
+from scripts.core.connection import Connection
 from scripts.core.console import CommandError, Output, explained
 from tests.unit.scripts.conftest import Ran
 from tests.unit.scripts.edge import refused
@@ -181,8 +182,8 @@ def test_a_setting_of_ours_is_read_from_the_profile(tmp_path: Path, monkeypatch:
     config = tmp_path / "config"
     config.write_text("[profile a]\nregion=eu-west-1\nddb_lake_arch=host\n[profile b]\nregion=eu-west-1\n")
     monkeypatch.setenv("AWS_CONFIG_FILE", str(config))
-    assert console.profile_setting(console.session("a", None), "ddb_lake_arch") == "host"
-    assert console.profile_setting(console.session("b", None), "ddb_lake_arch") is None
+    assert Connection("a", None, None).profile_setting("ddb_lake_arch") == "host"
+    assert Connection("b", None, None).profile_setting("ddb_lake_arch") is None
 
 
 def test_a_region_is_required(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -192,8 +193,8 @@ def test_a_region_is_required(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setenv("AWS_CONFIG_FILE", str(config))
     monkeypatch.delenv("AWS_DEFAULT_REGION", raising=False)
     with pytest.raises(CommandError, match="no Region is set"):
-        console.session("a", None)
-    assert console.session("a", "us-west-2").region_name == "us-west-2"
+        Connection("a", None, None)
+    assert Connection("a", "us-west-2", None).region == "us-west-2"
 
 
 def test_tables_and_progress_never_reach_stdout(capsys: pytest.CaptureFixture[str]) -> None:

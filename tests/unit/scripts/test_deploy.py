@@ -16,7 +16,11 @@ import pytest
 from scripts import deploy
 from scripts.build import package
 from scripts.build.package import Package
+from scripts.core import connection
 from scripts.core.artifacts import ArtifactBucket
+from scripts.core.connection import Connection
+from scripts.core.deployment import apply as steps
+from scripts.stacks import ARTIFACTS
 from tests.unit.scripts.conftest import Ran
 from tests.unit.scripts.edge import Pages, refused
 from tests.unit.scripts.test_artifacts import FakeS3
@@ -135,13 +139,17 @@ def aws(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, Account]:
         path.write_bytes(b"zip")
         return Package(name, path, 3, 3, "abc")
 
-    monkeypatch.setattr(deploy, "session", session)
+    monkeypatch.setattr(connection, "open_session", session)
     monkeypatch.setattr(
-        deploy, "profile_setting", lambda here, name: accounts[here.profile].settings.get(name)
+        connection, "open_client", lambda opened, service, _: accounts[opened.profile].client(service)
     )
-    monkeypatch.setattr(deploy, "client", lambda here, service, _: accounts[here.profile].client(service))
-    monkeypatch.setattr(package, "build_catalog", lambda: build("catalog.zip"))
-    monkeypatch.setattr(package, "build_transform", lambda wanted, _: build(wanted.zip_name))
+    monkeypatch.setattr(
+        Connection,
+        "profile_setting",
+        lambda self, name: accounts[self.session.profile].settings.get(name),
+    )
+    monkeypatch.setattr(package, "build_catalog", lambda _: build("catalog.zip"))
+    monkeypatch.setattr(package, "build_transform", lambda wanted, *_: build(wanted.zip_name))
     return accounts
 
 
@@ -408,7 +416,7 @@ def test_what_ends_before_it_is_carried_out_leaves_no_change_set(
     def interrupted(*_: Any) -> bool:
         raise error
 
-    where, name = (deploy, "_confirmed") if error is KeyboardInterrupt else (ArtifactBucket, "put")
+    where, name = (steps, "_confirm") if error is KeyboardInterrupt else (ArtifactBucket, "put")
     monkeypatch.setattr(where, name, interrupted)
     assert consumer().code != 0
     assert aws["consumer"].calls == ["create_change_set", "delete_change_set", "delete_stack"]
@@ -432,16 +440,16 @@ def test_each_parameter_gets_the_code_it_is_named_for(
     built = [Package(name, tmp_path / name, 3, 3, "abc") for name in ("compact_days.py", "compaction.zip")]
     for one in built:
         one.path.write_bytes(b"code")
-    monkeypatch.setattr(package, "build_job", lambda: built)
+    monkeypatch.setattr(package, "build_job", lambda _: built)
     path = tmp_path / "all.yaml"
     path.write_text(
         "Parameters:\n  ArtifactBucketName: {Type: String}\n"
-        + "".join(f"  {name}: {{Type: String}}\n" for name in deploy.CODE)
+        + "".join(f"  {name}: {{Type: String}}\n" for name in ARTIFACTS)
         + "Resources: {Bucket: {Type: AWS::S3::Bucket}}\n"
     )
     done = run_verb(deploy.main, "single-account", "--profile", "consumer", "--template", str(path), "--yes")
     assert done.code == 0, done.err
-    keys = {name: str(key) for name, key in aws["consumer"].parameters().items() if name in deploy.CODE}
+    keys = {name: str(key) for name, key in aws["consumer"].parameters().items() if name in ARTIFACTS}
     assert set(keys.values()) == set(aws["consumer"].s3.objects)
     assert {name: re.split(r"[-.]", key)[0] for name, key in keys.items()} == {
         "CatalogArtifactKey": "functions/catalog",
@@ -455,7 +463,7 @@ def test_a_template_without_functions_packages_nothing(
     aws: dict[str, Account], tmp_path: Path, run_verb: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What is packaged follows the template's parameters, not the kind."""
-    monkeypatch.setattr(package, "build_catalog", lambda: pytest.fail("built"))
+    monkeypatch.setattr(package, "build_catalog", lambda _: pytest.fail("built"))
     path = tmp_path / "plain.yaml"
     path.write_text("Resources: {Bucket: {Type: AWS::S3::Bucket}}")
     done = run_verb(deploy.main, "single-account", "--profile", "consumer", "--template", str(path), "--yes")
@@ -543,7 +551,7 @@ def test_an_artifact_that_is_named_is_not_built(
     consumer: Callable[..., Ran], aws: dict[str, Account], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The user's own zip in the user's own bucket."""
-    monkeypatch.setattr(package, "build_catalog", lambda: pytest.fail("built"))
+    monkeypatch.setattr(package, "build_catalog", lambda _: pytest.fail("built"))
     done = consumer("--parameter", "CatalogArtifactKey=mine.zip", "--parameter", "ArtifactBucketName=mine")
     assert done.code == 0, done.err
     assert aws["consumer"].parameters()["CatalogArtifactKey"] == "mine.zip"

@@ -11,7 +11,8 @@ import pytest
 from scripts import deploy
 from scripts.core.console import CommandError
 from scripts.core.deployment import partitioning
-from scripts.core.template import read, shipped
+from scripts.core.template import read
+from scripts.stacks import STACKS
 from tests.unit.scripts.conftest import Ran
 from tests.unit.scripts.test_deploy import Account, aws
 
@@ -39,7 +40,7 @@ def stack(*, partition_by: str | None = "delivery") -> dict[str, Any]:
 
 def left(found: dict[str, Any] | None, kind: str = "producer", *, allowed: bool = False, **given: str) -> Any:
     """What a deployment of a shipped template would leave behind."""
-    return partitioning.succeeded(found, read(shipped(kind)), given, allowed=allowed)
+    return partitioning.succeeded(found, read(STACKS[kind].template), given, allowed=allowed)
 
 
 @pytest.mark.parametrize(

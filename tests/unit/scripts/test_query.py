@@ -12,7 +12,10 @@ import awswrangler as wr
 import pytest
 
 from scripts import query
-from scripts.query import next_step, quoted, value
+from scripts.core import connection
+from scripts.core.answers import value
+from scripts.core.athena import next_step, quoted
+from scripts.core.connection import Connection
 from tests.unit.scripts.conftest import Ran
 from tests.unit.scripts.edge import Pages, refused
 
@@ -91,8 +94,9 @@ class Athena:
 def athena(monkeypatch: pytest.MonkeyPatch) -> Athena:
     """Athena's edge: the client, and awswrangler's start and wait."""
     made = Athena()
-    monkeypatch.setattr(query, "session", lambda *_: SimpleNamespace())
-    monkeypatch.setattr(query, "client", lambda *_: made)
+    session = SimpleNamespace(region_name="eu-west-1")
+    monkeypatch.setattr(connection, "open_session", lambda *_: session)
+    monkeypatch.setattr(connection, "open_client", lambda *_: made)
 
     def start(sql: str, **request: Any) -> str:
         made.started = {"sql": sql, **request}
@@ -301,7 +305,7 @@ def test_an_empty_database_is_called_so(athena: Athena) -> None:
     """No table to suggest."""
     athena.tables = []
     reason = "TABLE_NOT_FOUND: line 1:15: Table 'awsdatacatalog.d.x' does not exist"
-    assert "database d is empty or not there" in next_step(reason, "d", SimpleNamespace(), None)  # type: ignore[arg-type]
+    assert "database d is empty or not there" in next_step(reason, "d", Connection(None, None, None))
 
 
 def test_an_interrupt_stops_the_query(athena: Athena, run_verb: Callable[..., Ran]) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from scripts import remove
+from scripts.core import connection
 from tests.unit.scripts.conftest import Ran
 from tests.unit.scripts.edge import Pages
 from tests.unit.scripts.test_deploy import Account, Terminal
@@ -76,8 +77,9 @@ def run(monkeypatch: pytest.MonkeyPatch, run_verb: Callable[..., Ran]) -> Callab
     """Run `remove` against an account."""
 
     def command(account: Removable, *arguments: str) -> Ran:
-        monkeypatch.setattr(remove, "session", lambda *_: type("Here", (), {"region_name": "eu-west-1"}))
-        monkeypatch.setattr(remove, "client", lambda *_: account)
+        session = type("Session", (), {"region_name": "eu-west-1"})
+        monkeypatch.setattr(connection, "open_session", lambda *_: session)
+        monkeypatch.setattr(connection, "open_client", lambda *_: account)
         return run_verb(remove.main, *arguments)
 
     return command

@@ -9,18 +9,19 @@ from pathlib import Path
 
 import pytest
 
-from scripts import query
+from scripts.core.answers import as_table
+from scripts.core.athena import Result
 from scripts.core.console import Output
 
 ROOT = Path(__file__).parents[3]
 CODE = """
 import sys
-from scripts import query
+from scripts.core.answers import as_csv, as_json, as_table
+from scripts.core.athena import Result
 from scripts.core.console import run
-from scripts.query import Result
 
 def verb(given, out):
-    form = {"text": query._as_table, "csv": query._as_csv, "json": query._as_json}[out.form]
+    form = {"text": as_table, "csv": as_csv, "json": as_json}[out.form]
     form(Result("q", [("city", "varchar")], [["Z\\u00fcrich"]], 0, 0.0), out)
     return 0
 
@@ -93,11 +94,11 @@ def test_columns_that_would_be_folded_to_slivers_stand_below_one_another(
     monkeypatch.setenv("COLUMNS", width)
     columns = [(f"column{n}", "varchar") for n in range(6)]
     rows: list[list[str | None]] = [["a value of some length"] * 6]
-    query._as_table(query.Result("q", columns, rows, 0, 0.0), Output())
+    as_table(Result("q", columns, rows, 0, 0.0), Output())
     narrow = capsys.readouterr().out
     assert ("column5  a value of some length" in narrow) == below
 
-    query._as_table(query.Result("q", columns[:3], [["1"] * 3], 0, 0.0), Output())
+    as_table(Result("q", columns[:3], [["1"] * 3], 0, 0.0), Output())
     assert "row 1" not in capsys.readouterr().out
 
 

@@ -9,6 +9,7 @@ import pytest
 from scripts.core import template as templates
 from scripts.core.console import CommandError
 from scripts.core.template import check_names, check_values, read
+from scripts.stacks import STACKS
 
 TEMPLATE = """
 Parameters:
@@ -119,10 +120,10 @@ def test_what_is_no_template_is_refused(tmp_path: Path, content: bytes, why: str
     assert why in refused.value.message
 
 
-@pytest.mark.parametrize("kind", templates.KINDS)
+@pytest.mark.parametrize("kind", STACKS)
 def test_the_shipped_defaults_are_values_the_templates_take(kind: str) -> None:
     """Every default passes the check that users' values pass; only account ids and outputs are asked for."""
-    template = read(templates.shipped(kind))
+    template = read(STACKS[kind].template)
     defaults = {
         name: templates._plain(p["Default"]) for name, p in template.parameters.items() if "Default" in p
     }

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from scripts import views
 from scripts.core.console import CommandError
-from scripts.views import cast, definitions, read_types, view_name
+from scripts.core.lake_table import propose_types
+from scripts.core.views import cast, definitions, read_types, view_name
 
 
 def test_a_view_has_the_tables_columns_in_their_order_and_types() -> None:
@@ -72,22 +72,19 @@ def test_what_is_no_type_file_is_refused(tmp_path: Path, text: str, why: str) ->
     assert "column: type" in refused.value.next_step
 
 
-def test_types_of_the_widest_table_are_proposed_in_statements_that_athena_takes(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_types_of_the_widest_table_are_proposed_in_statements_that_athena_takes() -> None:
     """262,144 bytes at most; every column is counted once, whichever statement counts it."""
     columns = [f"c{number:0254}" for number in range(1_000)]
     asked: list[str] = []
 
-    def execute(_here: Any, _given: Any, _athena: Any, sql: str, _database: str) -> SimpleNamespace:
+    def execute(sql: str, _database: str) -> SimpleNamespace:
         asked.append(sql)
         counted = [column for column in columns if f'count("{column}")' in sql]
         # two values each; every second column's are whole numbers
         row = [n for column in counted for n in ("2", "0", "2" if int(column[1:]) % 2 else "0", "0", "0")]
         return SimpleNamespace(rows=[row])
 
-    monkeypatch.setattr(views, "execute", execute)
-    given = SimpleNamespace(table="t" * 255, database="ddb_lake")
-    proposed = views.propose(None, given, None, columns)  # type: ignore[arg-type]
+    workgroup: Any = SimpleNamespace(execute=execute)
+    proposed = propose_types(workgroup, "ddb_lake", "t" * 255, columns)
     assert max(len(sql.encode()) for sql in asked) <= 262_144
     assert proposed == dict.fromkeys(columns[1::2], "bigint")

@@ -1,0 +1,204 @@
+"""Ask a workgroup of Athena: named queries, one statement and its answer, what to do about a failure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from scripts.core.connection import Connection
+from scripts.core.console import CommandError, nearest
+
+POLL_SECONDS = 0.25
+
+
+@dataclass(frozen=True)
+class Result:
+    """A query's answer: every cell is Athena's own text, None where it is null."""
+
+    query_id: str
+    columns: list[tuple[str, str]]  # name, Athena type
+    rows: list[list[str | None]]
+    bytes_scanned: int
+    seconds: float
+
+
+def quoted(text: str) -> str:
+    """A text as Athena takes it among execution parameters, which are SQL literals."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+class Workgroup:
+    """A workgroup of Athena, through one connection."""
+
+    def __init__(self, connection: Connection, name: str) -> None:
+        self.connection, self.name = connection, name
+
+    @cached_property
+    def athena(self) -> Any:
+        """The client."""
+        return self.connection.client("athena")
+
+    def check(self) -> None:
+        """Refuse one that is not there or keeps no results: awswrangler would make a bucket for them."""
+        from botocore.exceptions import ClientError  # noqa: PLC0415
+
+        try:
+            found = self.athena.get_work_group(WorkGroup=self.name)["WorkGroup"]
+        except ClientError as error:
+            if "not found" not in error.response.get("Error", {}).get("Message", ""):
+                raise
+            names = [group["Name"] for group in self.athena.list_work_groups()["WorkGroups"]]
+            raise CommandError(
+                f"there is no workgroup {self.name} in Region {self.athena.meta.region_name} of this account",
+                "Name one with --workgroup (the consumer stack's output WorkgroupName): "
+                f"{nearest(self.name, names)}.",
+            ) from None
+        configuration = found.get("Configuration", {})
+        managed = configuration.get("ManagedQueryResultsConfiguration", {}).get("Enabled")
+        if not managed and not configuration.get("ResultConfiguration", {}).get("OutputLocation"):
+            raise CommandError(
+                f"workgroup {self.name} has no place for results",
+                "Name the lake's workgroup with --workgroup (the consumer stack's output WorkgroupName).",
+            )
+
+    def named(self, name: str) -> Mapping[str, str]:
+        """A named query of the workgroup."""
+        ids: list[str] = []
+        for page in self.athena.get_paginator("list_named_queries").paginate(WorkGroup=self.name):
+            ids += page["NamedQueryIds"]
+        names = set()
+        for start in range(0, len(ids), 50):  # API_BatchGetNamedQuery: 50 at once
+            batch = self.athena.batch_get_named_query(NamedQueryIds=ids[start : start + 50])
+            for query in batch["NamedQueries"]:
+                if query["Name"] == name:
+                    found: Mapping[str, str] = query
+                    return found
+                names.add(query["Name"])
+        raise CommandError(
+            f"workgroup {self.name} has no named query {name}",
+            f"Name one with --named: {nearest(name, names)}."
+            if names
+            else "It has none: give SQL or --file.",
+        )
+
+    def execute(self, sql: str, database: str, parameters: Sequence[str] = ()) -> Result:
+        """Run one statement in the workgroup, which alone says where results go, and fetch its answer.
+
+        `parameters` are SQL literals for its `?`. Raises CommandError with Athena's reason. awswrangler
+        starts the query and waits for it; the rows are read as Athena's text, since a data frame makes one of
+        an empty text, the text `NaN` and null.
+        """
+        import awswrangler as wr  # noqa: PLC0415  a second of imports that no other verb needs
+        from botocore.exceptions import ClientError  # noqa: PLC0415
+
+        if self.connection.endpoint:
+            wr.config.athena_endpoint_url = self.connection.endpoint
+            wr.config.s3_endpoint_url = self.connection.endpoint
+        try:
+            query_id = str(
+                wr.athena.start_query_execution(
+                    sql,
+                    database=database,
+                    workgroup=self.name,
+                    params=list(parameters) or None,
+                    paramstyle="qmark",
+                    boto3_session=self.connection.session,
+                )
+            )
+        except ClientError as error:
+            if error.response.get("Error", {}).get("Code") != "InvalidRequestException":
+                raise
+            reason = error.response["Error"].get("Message", "Athena gave no reason")
+            raise CommandError(
+                f"the query was refused: {reason}", next_step(reason, database, self.connection)
+            ) from None
+        try:
+            done = wr.athena.wait_query(
+                query_id, boto3_session=self.connection.session, athena_query_wait_polling_delay=POLL_SECONDS
+            )
+        except KeyboardInterrupt:
+            self.athena.stop_query_execution(QueryExecutionId=query_id)
+            raise
+        except wr.exceptions.QueryFailed as error:
+            reason = str(error) or "Athena gave no reason"
+            raise CommandError(
+                f"the query failed: {reason}",
+                next_step(reason, database, self.connection),
+                query=query_id,
+            ) from None
+        except wr.exceptions.QueryCancelled as error:
+            raise CommandError(
+                f"the query was cancelled: {error}",
+                "If it met the workgroup's scan limit, narrow it by `dt` or raise the consumer stack's "
+                "limit.",
+                query=query_id,
+            ) from None
+        columns, rows = fetch(self.athena, query_id, has_header=done.get("StatementType") == "DML")
+        statistics = done.get("Statistics", {})
+        return Result(
+            query_id,
+            columns,
+            rows,
+            int(statistics.get("DataScannedInBytes", 0)),
+            statistics.get("TotalExecutionTimeInMillis", 0) / 1000,
+        )
+
+
+def fetch(
+    athena: Any, query_id: str, *, has_header: bool
+) -> tuple[list[tuple[str, str]], list[list[str | None]]]:
+    """The columns and rows of a finished query. A SELECT's first row repeats the column names."""
+    columns: list[tuple[str, str]] = []
+    rows: list[list[str | None]] = []
+    for page in athena.get_paginator("get_query_results").paginate(QueryExecutionId=query_id):
+        result = page["ResultSet"]
+        columns = columns or [
+            (info["Name"], info["Type"]) for info in result.get("ResultSetMetadata", {}).get("ColumnInfo", [])
+        ]
+        for row in result.get("Rows", []):
+            cells = [cell.get("VarCharValue") for cell in row.get("Data", [])]
+            rows.append(cells + [None] * (len(columns) - len(cells)))
+    if has_header and rows and rows[0] == [name for name, _ in columns]:
+        del rows[0]
+    return columns, rows
+
+
+def next_step(reason: str, database: str, connection: Connection) -> str:  # noqa: PLR0911  one answer per kind of reason
+    """What to do about a failed query, by what Athena says of it."""
+    if "TABLE_NOT_FOUND" in reason or re.search(r"[Tt]able .* (does not exist|not found)", reason):
+        if view := re.search(r"\b(current|history|gaps)_(\w+)", reason):
+            return f"Make the view first: `python -m scripts.views TABLE --name {view[2]}` makes all three."
+        tables = _tables(database, connection)
+        known = (
+            f"{database} has: {', '.join(tables)}" if tables else f"database {database} is empty or not there"
+        )
+        return f"Correct the table's name or --database; {known}."
+    if "SCHEMA_NOT_FOUND" in reason or re.search(
+        r"([Dd]atabase|[Ss]chema) .* (does not exist|not found)", reason
+    ):
+        return "Correct --database (the consumer stack's output DatabaseName)."
+    if "COLUMN_NOT_FOUND" in reason or "cannot be resolved" in reason:
+        return "See the columns with `SHOW COLUMNS IN changes`; a new attribute has one after the next crawl."
+    if "Incorrect number of parameters" in reason or "INVALID_PARAMETER_USAGE" in reason:
+        return "Give one --parameter (text) or --literal (other SQL) for every `?`, in order."
+    if "TYPE_MISMATCH" in reason:
+        return "The columns of `changes` are text: cast them, try_cast(price AS decimal(38, 10)) for one."
+    if "SYNTAX_ERROR" in reason or "mismatched input" in reason:
+        return "Correct the SQL at the place it names (Athena engine 3 speaks Trino's SQL)."
+    if "ccess" in reason and "enied" in reason:
+        return "Use a profile that may read the lake's bucket, its key and the Glue table."
+    return "Correct what it names and run the query again."
+
+
+def _tables(database: str, connection: Connection) -> list[str]:
+    """The names of a database's tables, as far as they may be seen."""
+    from botocore.exceptions import ClientError  # noqa: PLC0415
+
+    try:
+        found = connection.client("glue").get_tables(DatabaseName=database)["TableList"]
+    except ClientError:
+        return []
+    return sorted(table["Name"] for table in found)

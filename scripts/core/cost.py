@@ -1,0 +1,159 @@
+"""What a month of the pipeline costs, from the shape of the workload.
+
+Arithmetic over list prices, no call to AWS. Storage of the table itself and its reads and writes are
+left out: they are there without the lake.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass
+
+from scripts.core.console import CommandError
+
+HOURS = 730.0  # a month, as the AWS pricing pages count it
+GIB = 2.0**30
+MILLION = 1e6
+
+# USD, us-east-1, list prices of autumn 2026. Each name carries its unit, each first line its pricing page.
+PRICES = {
+    "dynamodb_per_million_change_units": 0.10,  # Amazon DynamoDB pricing: a unit is 1 KB of the larger image
+    "kinesis_on_demand_stream_hour": 0.04,  # Amazon Kinesis Data Streams pricing, On-demand Standard
+    "kinesis_on_demand_gb_in": 0.08,  # each record rounded up to 1 KB
+    "kinesis_on_demand_gb_out": 0.04,
+    "kinesis_on_demand_retention_gb_month": 0.10,  # from 24 hours to 7 days
+    "kinesis_shard_hour": 0.015,  # provisioned
+    "kinesis_shard_million_put_units": 0.014,  # a unit is 25 KB
+    "kinesis_shard_retention_hour": 0.020,  # from 24 hours to 7 days
+    "firehose_gb": 0.029,  # Amazon Data Firehose pricing, first 500 TB; each record rounded up to 5 KB
+    "firehose_partitioned_gb": 0.020,  # the same page, Dynamic Partitioning: by GB and object delivered
+    "firehose_thousand_partitioned_objects": 0.005,
+    "lambda_million_requests": 0.20,  # AWS Lambda pricing
+    "lambda_arm_gb_second": 0.0000133334,
+    "s3_gb_month": 0.023,  # Amazon S3 pricing, Standard
+    "s3_thousand_puts": 0.005,
+    "kms_key_month": 1.00,  # AWS KMS pricing
+    "kms_ten_thousand_requests": 0.03,
+    "alarm_month": 0.10,  # Amazon CloudWatch pricing, standard resolution
+    "glue_dpu_hour": 0.44,  # AWS Glue pricing; a crawler run is billed for at least 10 minutes
+    "athena_tb_scanned": 5.00,  # Amazon Athena pricing
+}
+
+CRAWLER_DPUS = 2  # [unverified] no AWS page states what a crawler uses
+CRAWLER_HOURS = 10 / 60
+COMPACTION_DPUS = 2  # the option stack's default, two G.1X workers of one DPU each
+KEYS = 2
+ALARMS = 8  # one more with partitions, one more with compaction
+FUNCTION_GB_SECONDS_PER_MILLION = 60.0  # 30,000 changes a second in 1,769 MB: benchmarks/, not seen on Lambda
+
+
+@dataclass(frozen=True, slots=True)
+class Workload:
+    """What a month brings: averages, sizes in KB of 1,024 bytes, one stream, one delivery stream."""
+
+    changes_per_second: float = 10.0
+    item_kb: float = 1.0
+    record_kb: float = 2.5  # both images and the envelope
+    row_compressed_kb: float = 0.3
+    stream_shards: int = 0  # 0 is on-demand
+    retention_hours: int = 168
+    buffer_seconds: int = 60
+    crawls_a_month: float = 30.0
+    gb_queried: float = 10.0
+    partition_by: str = "delivery"  # or "event", which Firehose bills as dynamic partitioning
+    compaction_minutes_a_day: float = 0.0  # of the option stack's job: 0 without it
+
+    def __post_init__(self) -> None:
+        if self.partition_by not in ("delivery", "event"):
+            raise CommandError(f"--partition-by is {self.partition_by}", "Give delivery or event.")
+        for name, value in asdict(self).items():
+            if name != "partition_by" and (value < 0 or not math.isfinite(value)):
+                raise CommandError(
+                    f"--{name.replace('_', '-')} is {value}", "Give a number that is not negative."
+                )
+
+    @property
+    def changes(self) -> float:
+        """Changes a month."""
+        return self.changes_per_second * HOURS * 3600
+
+
+def monthly(load: Workload) -> dict[str, float]:
+    """USD a month, by service, for `load`; the values' sum is the month."""
+    return {
+        "DynamoDB change capture": load.changes
+        * math.ceil(load.item_kb)
+        / MILLION
+        * PRICES["dynamodb_per_million_change_units"],
+        "Kinesis stream": _stream(load),
+        "Firehose": _firehose(load),
+        "Transform function": _function(load),
+        "S3 requests and a month of rows": _objects(load) / 1000 * PRICES["s3_thousand_puts"]
+        + load.changes * load.row_compressed_kb * 1024 / GIB * PRICES["s3_gb_month"],
+        "Glue crawler": load.crawls_a_month * CRAWLER_DPUS * CRAWLER_HOURS * PRICES["glue_dpu_hour"],
+        "Glue compaction job": load.compaction_minutes_a_day
+        / 60
+        * HOURS
+        / 24
+        * COMPACTION_DPUS
+        * PRICES["glue_dpu_hour"],
+        "Athena": load.gb_queried / 1024 * PRICES["athena_tb_scanned"],
+        "KMS keys and requests": KEYS * PRICES["kms_key_month"]
+        + _objects(load) / 10_000 * PRICES["kms_ten_thousand_requests"],
+        "CloudWatch alarms": (ALARMS + (load.partition_by == "event") + (load.compaction_minutes_a_day > 0))
+        * PRICES["alarm_month"],
+    }
+
+
+def _stream(load: Workload) -> float:
+    """Hours, bytes in and out, and retention past the first day."""
+    extended_hours = max(0, min(load.retention_hours, 168) - 24)
+    if load.stream_shards:
+        hours = load.stream_shards * HOURS
+        units = load.changes * math.ceil(load.record_kb / 25) / MILLION
+        return (
+            hours * PRICES["kinesis_shard_hour"]
+            + units * PRICES["kinesis_shard_million_put_units"]
+            + (hours * PRICES["kinesis_shard_retention_hour"] if extended_hours else 0.0)
+        )
+    gigabytes = _gigabytes(load, rounded_to_kb=1)
+    kept = gigabytes / HOURS * extended_hours
+    return (
+        HOURS * PRICES["kinesis_on_demand_stream_hour"]
+        + gigabytes * (PRICES["kinesis_on_demand_gb_in"] + PRICES["kinesis_on_demand_gb_out"])
+        + kept * PRICES["kinesis_on_demand_retention_gb_month"]
+    )
+
+
+def _firehose(load: Workload) -> float:
+    """Bytes in; with partitions bytes and objects out as well.
+
+    The page does not say whether what is delivered counts before or after compression: counted is what
+    came in, which is more than either.
+    """
+    gigabytes = _gigabytes(load, rounded_to_kb=5)
+    if load.partition_by == "delivery":
+        return gigabytes * PRICES["firehose_gb"]
+    return (
+        gigabytes * (PRICES["firehose_gb"] + PRICES["firehose_partitioned_gb"])
+        + _objects(load) / 1000 * PRICES["firehose_thousand_partitioned_objects"]
+    )
+
+
+def _function(load: Workload) -> float:
+    """Requests of one MiB of records each, at least one every ten seconds while there is traffic."""
+    requests = max(load.changes * load.record_kb / 1024, min(load.changes, HOURS * 3600 / 10))
+    return (
+        requests / MILLION * PRICES["lambda_million_requests"]
+        + load.changes / MILLION * FUNCTION_GB_SECONDS_PER_MILLION * PRICES["lambda_arm_gb_second"]
+    )
+
+
+def _objects(load: Workload) -> float:
+    """Objects a month: one a buffer interval while there is traffic."""
+    return min(load.changes, HOURS * 3600 / max(load.buffer_seconds, 1))
+
+
+def _gigabytes(load: Workload, *, rounded_to_kb: int) -> float:
+    """GiB a month with each record rounded up, as the services bill."""
+    return load.changes * math.ceil(load.record_kb / rounded_to_kb) * rounded_to_kb * 1024 / GIB

@@ -1,0 +1,163 @@
+"""Step 2: a value for every parameter, and the reason to refuse before anything is created.
+
+A parameter's value comes from, first match first: --parameter; an output of the other stack with the same
+name; a file that is built now; the stack as it is; the template's default.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from scripts.build import package
+from scripts.core import template as templates
+from scripts.core.connection import Connection
+from scripts.core.console import CommandError, Output
+from scripts.core.deployment import partitioning
+from scripts.core.deployment.prepare import BUCKET, Request, Target
+from scripts.stacks import ARTIFACTS
+
+ARCHITECTURE = "FunctionArchitecture"
+ADOPTED = "ExistingTableName"  # a table of the account that a stack is to stream, made by someone else
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a deployment will do: `values` are set, `kept` stay as the stack has them."""
+
+    target: Target
+    values: Mapping[str, str]
+    kept: tuple[str, ...]
+    left_behind: str | None = None  # the delivery stream that goes on beside its successor
+    uploads: Mapping[str, bytes] = field(default_factory=dict)  # key in the artifact bucket: content
+
+
+def plan(request: Request, target: Target, out: Output) -> Plan:
+    """Settle every parameter and build what is asked for. Raises CommandError for what would go wrong."""
+    template, current = target.template, target.current
+    values = {**_outputs(request, target), **request.parameters}
+    _check_accounts(request, target, values)
+    left_behind = partitioning.succeeded(
+        target.found, template, values, allowed=request.second_delivery_stream
+    )
+    wanted = [name for name in ARTIFACTS if name in template.parameters and name not in values]
+    kept = [name for name in template.parameters if name in current and name not in values]
+    filled = {*wanted, BUCKET} if wanted else set()
+    templates.check_values(template, values, kept=frozenset(filled | set(kept)))
+    _check_table(target, values, out)
+    built, uploads = _build(target, values, wanted, out)
+    values |= built
+    return Plan(target, values, tuple(name for name in kept if name not in values), left_behind, uploads)
+
+
+def _outputs(request: Request, target: Target) -> dict[str, str]:
+    """The other stack's outputs that are parameters of this template."""
+    if not request.outputs_of:
+        return {}
+    from scripts.core.stack import Stack, outputs_of  # noqa: PLC0415  boto3 is behind it
+
+    region = target.connection.region
+    other = Connection(
+        request.outputs_profile or request.profile,
+        request.outputs_region or region,
+        target.connection.endpoint,
+    )
+    if other.region != region:
+        raise CommandError(
+            f"stack {request.outputs_of} would be read in Region {other.region}, and this one deployed in "
+            f"{region}: keys and policies of both stacks name one Region",
+            "Give both the same Region: --region and --outputs-region.",
+        )
+    found = Stack(other.client("cloudformation"), request.outputs_of).describe()
+    if found is None:
+        raise CommandError(
+            f"there is no stack {request.outputs_of} in account {other.account}, Region {region}",
+            "Deploy it first, or correct --outputs-of, --outputs-profile and --outputs-region.",
+        )
+    outputs = outputs_of(found)
+    _check_rule(request, target, outputs)
+    values = {name: value for name, value in outputs.items() if name in target.template.parameters}
+    if not values:
+        raise CommandError(
+            f"stack {request.outputs_of} ({found['StackStatus']}) has no output that is a parameter here",
+            "Name the stack whose outputs these are, once it is complete.",
+        )
+    return values
+
+
+def _check_rule(request: Request, target: Target, outputs: Mapping[str, str]) -> None:
+    """Refuse an account that the other stack does not name."""
+    rule, account = request.kind.account_rule, target.connection.account
+    expected = outputs.get(rule.output, account)
+    if expected != account:
+        words = {"stack": request.outputs_of, "expected": expected, "account": account}
+        raise CommandError(rule.mismatch.format(**words), rule.way_out.format(**words))
+
+
+def _check_accounts(request: Request, target: Target, values: Mapping[str, str]) -> None:
+    """Refuse an account id that cannot be the other account's."""
+    name = request.kind.other_account
+    if name is None or name not in values or name not in target.template.parameters:
+        return
+    other = values[name]
+    if not re.fullmatch(r"\d{12}", other):
+        raise CommandError(
+            f"{name}={other} is no account id",
+            "An account id has 12 digits: `aws sts get-caller-identity` shows it.",
+        )
+    if other == target.connection.account:
+        raise CommandError(
+            f"{name}={other} is the account that this would deploy to",
+            "Name the other account, or deploy with the other account's --profile; "
+            "for a lake in the table's own account deploy single-account.",
+        )
+
+
+def _check_table(target: Target, values: Mapping[str, str], out: Output) -> None:
+    """Refuse to adopt a table that is not there: the stack would be made, and nothing would ever arrive."""
+    name = values.get(ADOPTED)
+    if not name or ADOPTED not in target.template.parameters:
+        return
+    from botocore.exceptions import ClientError  # noqa: PLC0415
+
+    try:
+        target.connection.client("dynamodb").describe_table(TableName=name)
+    except ClientError as error:
+        code = error.response.get("Error", {}).get("Code", "")
+        if code == "AccessDeniedException":  # a launch needs no such permission
+            out.say(f"whether there is a table {name} was not checked: dynamodb:DescribeTable is not granted")
+            return
+        if code != "ResourceNotFoundException":
+            raise
+        raise CommandError(
+            f"there is no table {name} in account {target.connection.account}, "
+            f"Region {target.connection.region}",
+            f"Correct {ADOPTED}, --profile or --region: `aws dynamodb list-tables` shows what is there.",
+        ) from None
+
+
+def _build(
+    target: Target, values: Mapping[str, str], wanted: list[str], out: Output
+) -> tuple[dict[str, str], dict[str, bytes]]:
+    """Build the wanted artifacts: the parameters that say where they will be, and what is to be uploaded."""
+    from scripts.core.artifacts import key_of  # noqa: PLC0415  boto3 is behind it
+
+    parameters = target.template.parameters
+    named = values.get(ARCHITECTURE) or target.current.get(ARCHITECTURE) or package.DEFAULT_ARCHITECTURE
+    architecture = target.architecture or named
+    filled: dict[str, Any] = {}
+    uploads: dict[str, bytes] = {}
+    if ARCHITECTURE in parameters:
+        filled[ARCHITECTURE] = package.host_architecture() if architecture == "host" else architecture
+    for name in wanted:
+        artifact = ARTIFACTS[name]
+        built = artifact.build(package.target(architecture), out, None)
+        out.say(f"packaged {built.name}: {built.size:,} bytes")
+        content = built.path.read_bytes()
+        filled[name] = key_of(artifact.folder, built.name, content)
+        uploads[filled[name]] = content
+        if BUCKET in parameters:
+            filled[BUCKET] = target.bucket.name
+    return filled, uploads

@@ -1,0 +1,131 @@
+"""Step 1: what is asked for, where it goes, and what is there already. Nothing is changed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from scripts.core import template as templates
+from scripts.core.connection import Connection
+from scripts.core.console import EXIT_USAGE, CommandError, Output
+from scripts.stacks import StackKind
+
+if TYPE_CHECKING:
+    from scripts.core.artifacts import ArtifactBucket
+    from scripts.core.stack import Stack
+
+ARCHITECTURES = ("arm64", "x86_64", "host")  # host: this machine's, where an emulator runs functions on it
+BUCKET = "ArtifactBucketName"  # the parameter that names the bucket of the functions' zips
+
+
+@dataclass(frozen=True)
+class Request:
+    """A deployment as it is asked for; what is None or empty was not given."""
+
+    kind: StackKind
+    stack_name: str | None = None
+    template: Path | None = None
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    outputs_of: str | None = None
+    outputs_profile: str | None = None
+    outputs_region: str | None = None
+    architecture: str | None = None
+    role_arn: str | None = None
+    tags: Mapping[str, str] = field(default_factory=dict)
+    second_delivery_stream: bool = False
+    dry_run: bool = False
+    yes: bool = False
+    profile: str | None = None
+    region: str | None = None
+    location_options: str = ""  # --profile and --region, for commands that a message names
+
+
+@dataclass(frozen=True)
+class Target:
+    """Where a stack goes, its template, and the stack as it is (None: it is to be created)."""
+
+    connection: Connection
+    template: templates.Template
+    stack: Stack
+    found: Mapping[str, Any] | None
+    bucket: ArtifactBucket
+    architecture: str | None
+
+    @property
+    def update(self) -> bool:
+        """Whether the stack is there already."""
+        return self.found is not None
+
+    @property
+    def current(self) -> dict[str, str]:
+        """The values that the parameters of the stack have now."""
+        return {
+            one["ParameterKey"]: one["ParameterValue"] for one in (self.found or {}).get("Parameters", [])
+        }
+
+
+def prepare(request: Request, endpoint: str | None, out: Output) -> Target:
+    """Find where the stack goes and what is there.
+
+    Raises CommandError for what no AWS call is needed to refuse first, then for a stack in a state that can
+    be neither created nor updated.
+    """
+    name = request.stack_name or request.kind.stack_name
+    if not re.fullmatch(r"[A-Za-z][-A-Za-z0-9]{0,127}", name):
+        raise CommandError(
+            f"{name} is no stack name",
+            "Use letters, digits and hyphens, a letter first, 128 at most.",
+            exit_code=EXIT_USAGE,
+        )
+    if not request.outputs_of and (request.outputs_profile or request.outputs_region):
+        raise CommandError(
+            "no stack to read outputs of", "Name it with --outputs-of STACK.", exit_code=EXIT_USAGE
+        )
+    template = templates.read(request.template or request.kind.template)
+    templates.check_names(template, request.parameters)
+
+    from scripts.core.artifacts import ArtifactBucket, bucket_name  # noqa: PLC0415  boto3 is behind it
+    from scripts.core.stack import Stack  # noqa: PLC0415
+
+    connection = Connection(request.profile, request.region, endpoint)
+    account, region = connection.account, connection.region
+    formation = connection.client("cloudformation")
+    architecture = _architecture(request, connection, formation.meta.endpoint_url)
+    stack = Stack(formation, name)
+    found = stack.check_state(request.location_options)
+    out.say(
+        f"account {account}, Region {region}: {'create' if found is None else 'update'} stack {name}", "bold"
+    )
+    # A bucket of the user's own was named now, or at an earlier deployment.
+    earlier = {one["ParameterKey"]: one["ParameterValue"] for one in (found or {}).get("Parameters", [])}
+    named = request.parameters.get(BUCKET) or earlier.get(BUCKET)
+    bucket = ArtifactBucket(
+        connection.client("s3"),
+        account,
+        region,
+        connection.partition,
+        out,
+        name=None if named == bucket_name(account, region) else named,
+    )
+    return Target(connection, template, stack, found, bucket, architecture)
+
+
+def _architecture(request: Request, connection: Connection, formation_url: str) -> str | None:
+    """What the functions are built for, if that was said: by option, or by the profile's ddb_lake_arch."""
+    architecture = request.architecture or connection.profile_setting("ddb_lake_arch")
+    if architecture not in (None, *ARCHITECTURES):
+        raise CommandError(
+            f"the profile's ddb_lake_arch is {architecture}",
+            f"Set it to one of {', '.join(ARCHITECTURES)}.",
+            exit_code=EXIT_USAGE,
+        )
+    if architecture == "host" and "amazonaws.com" in formation_url:
+        raise CommandError(
+            "--arch host builds for this machine's Python, which Lambda does not run",
+            "Give --arch arm64 or --arch x86_64; host is for the sandbox.",
+            exit_code=EXIT_USAGE,
+        )
+    return architecture

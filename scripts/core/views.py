@@ -1,0 +1,116 @@
+"""The views of one table as statements: athena/views/*.sql with its name, its columns and their types."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from string import Template
+
+import yaml
+
+from scripts.core.console import CommandError, nearest
+from scripts.core.template import ROOT
+
+VIEWS = ROOT / "athena" / "views"
+# Columns that history_… has of its own; an attribute of such a name gets an ending.
+OWN = frozenset(("change_number", "valid_from", "valid_to"))
+
+# An ISO 8601 date, or date and time. from_iso8601_timestamp must not see other text: `20261120` is a year to
+# it, and a year or an offset out of its range fails the query, through try() as well (seen with Trino).
+_ISO = (
+    "'^[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}(T[0-9]{{2}}:[0-9]{{2}}(:[0-9]{{2}}([.,][0-9]{{1,9}})?)?"
+    "(Z|[+-](0[0-9]|1[0-3])(:?[0-5][0-9])?|[+-]14(:?00)?)?)?$'"
+)
+# Type a file may name → how the text of a column becomes it; null where it does not fit. A view's columns
+# must be types that Glue knows, which a timestamp with time zone is not.
+CASTS = {
+    "boolean": "try_cast({} AS boolean)",
+    "bigint": "try_cast({} AS bigint)",
+    "double": "try_cast({} AS double)",
+    "date": "try_cast(substr({}, 1, 10) AS date)",
+    "timestamp": f"IF(regexp_like({{0}}, {_ISO}),"
+    " try(CAST(at_timezone(from_iso8601_timestamp({0}), 'UTC') AS timestamp(3))))",
+    "varchar": "{}",
+}
+_DECIMAL = re.compile(r"decimal\((\d{1,2}), ?(\d{1,2})\)")
+
+
+@dataclass(frozen=True)
+class View:
+    """A view to be: its name, its SELECT, its whole statement."""
+
+    name: str
+    select: str
+    statement: str
+
+
+def view_name(table: str) -> str:
+    """The ending of the views' names: lower case, `_` for every character Athena reads only in quotes."""
+    return re.sub(r"[^a-z0-9_]", "_", table.lower())
+
+
+def read_types(path: Path, columns: Sequence[str]) -> dict[str, str]:
+    """The types of a file, `column: type` a line.
+
+    :raises CommandError: no such file, not one of types, an unknown column or an unknown type
+    """
+    if not path.is_file():
+        raise CommandError(
+            f"there is no type file {path}",
+            "Correct --types, or have one written: --propose-types prints what the data allows.",
+        )
+    try:
+        # A name is text, also where YAML would make a truth value of it (`no`) or a number (`2024`).
+        types = yaml.load(path.read_text(encoding="utf-8"), yaml.BaseLoader) or {}  # noqa: S506  makes text only
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        why = " ".join(str(error).split())  # YAML's own reason spans lines
+        raise CommandError(f"{path} is not YAML: {why}", "Write one `column: type` a line.") from None
+    if not isinstance(types, dict):
+        raise CommandError(f"{path} is no list of columns", "Write one `column: type` a line.")
+    for column, kind in types.items():
+        if column not in columns:
+            raise CommandError(
+                f"{path}: changes has no column {column}",
+                f"Correct it, crawl first, or take it out: {nearest(str(column), columns)}.",
+            )
+        cast(str(kind), "x", f"{path}: {column}")
+    return {column: str(kind) for column, kind in types.items()}
+
+
+def cast(kind: str, text: str, where: str = "") -> str:
+    """The SQL that reads `text`, an expression of type varchar, as a type.
+
+    :raises CommandError: no type a view can have
+    """
+    if kind in CASTS:
+        return CASTS[kind].format(text)
+    decimal = _DECIMAL.fullmatch(kind)
+    if decimal and int(decimal[2]) <= int(decimal[1]) <= 38:
+        return f"try_cast({text} AS decimal({decimal[1]}, {decimal[2]}))"
+    raise CommandError(f"{where} is no type for a view: {kind}", f"Use {', '.join(CASTS)} or decimal(38, 2).")
+
+
+def definitions(name: str, source: str, columns: Sequence[str], types: Mapping[str, str]) -> list[View]:
+    """The views of one table, by athena/views/*.sql."""
+    made = []
+    for path in sorted(VIEWS.glob("*.sql")):
+        lines = path.read_text(encoding="utf-8").splitlines()
+        text = "\n".join(line for line in lines if not line.startswith("--"))
+        shown = "".join(f",\n  {_column(column, types.get(column, 'varchar'))}" for column in columns)
+        statement = (
+            Template(text).substitute(name=name, source=source.replace("'", "''"), columns=shown).strip()
+        )
+        head, _, select = statement.partition(" AS\n")
+        made.append(View(head.split()[-1], select, statement))
+    return made
+
+
+def _column(column: str, kind: str) -> str:
+    shown = f"{column}_of_item" if column in OWN else column
+    return f"{cast(kind, quoted_name(column))} AS {quoted_name(shown)}"
+
+
+def quoted_name(column: str) -> str:
+    return '"' + column.replace('"', '""') + '"'
