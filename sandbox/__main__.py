@@ -9,11 +9,14 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 from sandbox import accounts
 from sandbox.errors import SandboxError
-from sandbox.lifecycle import DEFAULT_PORT, Sandbox, Stack, plan_stacks
+from sandbox.launches import DEFAULT, Launch, plan_launches
+from sandbox.lifecycle import DEFAULT_PORT, Sandbox
 from sandbox.processes import find_command
+from scripts.stacks import STACKS
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -28,21 +31,35 @@ def _parser() -> argparse.ArgumentParser:
 
     run = verbs.add_parser("exec", help="launch the stacks, run a command among them, take all of it down")
     run.add_argument("--port", type=int, default=0, help="port (default: a free one)")
-    run.add_argument("--single-account", action="store_true", help="launch the one-account template instead")
+    run.add_argument(
+        "--with",
+        dest="kinds",
+        action="append",
+        default=[],
+        choices=tuple(STACKS),
+        help="launch this stack, may be repeated; an option alone comes beside "
+        f"{' and '.join(DEFAULT)}, which are launched without it",
+    )
+    run.add_argument(
+        "--single-account",
+        dest="kinds",
+        action="append_const",
+        const="single-account",
+        help="short for --with single-account",
+    )
     run.add_argument("--no-stacks", action="store_true", help="leave the accounts empty")
-    for side in ("producer", "consumer"):
+    for kind in STACKS:
         run.add_argument(
-            f"--{side}-parameter",
+            f"--{kind}-parameter",
             action="append",
-            default=[],
             metavar="K=V",
-            help=f"template parameter of the {side} stack, may be repeated",
+            help=f"template parameter of the {kind} stack, may be repeated",
         )
         run.add_argument(
-            f"--{side}-template",
+            f"--{kind}-template",
             type=Path,
             metavar="FILE",
-            help=f"launch this file instead of the shipped {side} template",
+            help=f"launch this file instead of the shipped {kind} template",
         )
     _add_speed(run)
     run.add_argument("command", nargs="+", metavar="COMMAND", help="what to run, after --")
@@ -88,21 +105,21 @@ def _serve(options: argparse.Namespace) -> int:
 
 def _exec(options: argparse.Namespace) -> int:
     find_command(options.command[0])
-    stacks = [] if options.no_stacks else _planned(options)
+    launches = [] if options.no_stacks else _planned(options)
     with Sandbox(port=options.port, speed=options.speed) as sandbox:
         sandbox.start_delivery()
-        sandbox.launch(stacks)
+        sandbox.launch(launches)
         return sandbox.run(options.command)
 
 
-def _planned(options: argparse.Namespace) -> list[Stack]:
-    return plan_stacks(
-        single_account=options.single_account,
-        producer_parameters=options.producer_parameter,
-        consumer_parameters=options.consumer_parameter,
-        producer_template=options.producer_template,
-        consumer_template=options.consumer_template,
-    )
+def _planned(options: argparse.Namespace) -> list[Launch]:
+    """The launches that the options ask for."""
+
+    def given(setting: str) -> dict[str, Any]:
+        values = {kind: getattr(options, f"{kind}_{setting}".replace("-", "_")) for kind in STACKS}
+        return {kind: value for kind, value in values.items() if value}
+
+    return plan_launches(*options.kinds, parameters=given("parameter"), templates=given("template"))
 
 
 def _end(number: int, _frame: FrameType | None) -> None:
@@ -113,6 +130,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; the exit code is the command's, or 1 after an error of the sandbox."""
     parser = _parser()
     options, rest = parser.parse_known_args(arguments)
+    if options.verb == "exec" and options.no_stacks and options.kinds:
+        parser.error("--no-stacks launches nothing: leave it out, or leave --with out")
     if rest and options.verb != "check":  # check has a command line of its own
         parser.error(f"unrecognized arguments: {' '.join(rest)}")
     signal.signal(signal.SIGTERM, _end)

@@ -25,83 +25,12 @@ import boto3
 
 from sandbox import accounts
 from sandbox.errors import SandboxError
+from sandbox.launches import Launch
 from sandbox.processes import REPOSITORY, Child, remove_folder, start_command, wait_through_interrupts
 
 DEFAULT_PORT = 4566
-STACK_NAMES = {
-    "consumer": "ddb-lake-consumer",
-    "producer": "ddb-lake-producer",
-    "single-account": "ddb-lake",
-    "columnar": "ddb-lake-columnar",
-}
-OPTIONS = frozenset({"columnar"})  # stacks beside the one that holds the lake
 _START_SECONDS = 60.0
 _DEPLOY_LINES = 40  # of deploy's messages that an error repeats
-
-
-@dataclass(frozen=True)
-class Stack:
-    """One template to launch: `kind` names the shipped file, `template` a changed copy of it."""
-
-    kind: str
-    profile: str
-    parameters: Sequence[str] = ()
-    template: Path | None = None
-    outputs_of: tuple[str, str] | None = None
-
-    def __post_init__(self) -> None:
-        if not self.file.is_file():
-            raise SandboxError(
-                f"there is no template {self.file}: give the path of a CloudFormation template"
-            )
-
-    @property
-    def file(self) -> Path:
-        """The template's file."""
-        folder = REPOSITORY / "templates" / ("options" if self.kind in OPTIONS else "")
-        return self.template or folder / f"{self.kind}.yaml"
-
-    @property
-    def name(self) -> str:
-        """The stack's name, the same that a user gets by default."""
-        return STACK_NAMES[self.kind]
-
-    def deploy_command(self) -> list[str]:
-        """The command line a user launches it with on AWS."""
-        command = [sys.executable, "-m", "scripts.deploy", self.kind, "--stack-name", self.name]
-        command += ["--profile", self.profile, "--output", "json", "--yes"]
-        if self.template:
-            command += ["--template", str(self.template.resolve())]
-        for parameter in self.parameters:
-            command += ["--parameter", parameter]
-        if self.outputs_of:
-            command += ["--outputs-of", self.outputs_of[0], "--outputs-profile", self.outputs_of[1]]
-        return command
-
-
-# The option stack of compacted days, beside the consumer stack.
-COLUMNAR = Stack("columnar", "consumer", outputs_of=(STACK_NAMES["consumer"], "consumer"))
-
-
-def plan_stacks(
-    *,
-    single_account: bool,
-    producer_parameters: Sequence[str] = (),
-    consumer_parameters: Sequence[str] = (),
-    producer_template: Path | None = None,
-    consumer_template: Path | None = None,
-) -> list[Stack]:
-    """The stacks of a layout in launch order: consumer before producer, or the one for a single account."""
-    if single_account:
-        if consumer_template:
-            raise SandboxError("a single account has one template: give it with --producer-template")
-        parameters = [*consumer_parameters, *producer_parameters]
-        return [Stack("single-account", "producer", parameters, producer_template)]
-    given = [parameter.partition("=")[0] for parameter in consumer_parameters]
-    default = [] if "ProducerAccountId" in given else [f"ProducerAccountId={accounts.PRODUCER}"]
-    consumer = Stack("consumer", "consumer", [*default, *consumer_parameters], consumer_template)
-    outputs_of = (consumer.name, consumer.profile)
-    return [consumer, Stack("producer", "producer", producer_parameters, producer_template, outputs_of)]
 
 
 def tell(what: str, since: float) -> None:
@@ -230,29 +159,31 @@ class Sandbox:
                     ) from error
                 time.sleep(0.05)
 
-    def launch(self, stacks: Sequence[Stack]) -> None:
+    def launch(self, launches: Sequence[Launch]) -> None:
         """Launch the stacks in order with the command a user runs on AWS, and keep their outputs."""
-        for stack in stacks:
+        for launch in launches:
             started = time.monotonic()
-            outputs = self._deploy(stack)
-            self.stacks[stack.kind] = {"stack": stack.name, "profile": stack.profile, "outputs": outputs}
+            outputs = self._deploy(launch)
+            described = {"stack": launch.name, "profile": launch.profile, "outputs": outputs}
+            self.stacks[launch.kind.name] = described
             self.outputs.update(outputs)
             self.write_state()
-            tell(f"launched {stack.name} in account {accounts.PROFILES[stack.profile]}", started)
+            tell(f"launched {launch.name} in account {accounts.PROFILES[launch.profile]}", started)
 
-    def _deploy(self, stack: Stack) -> dict[str, str]:
+    def _deploy(self, launch: Launch) -> dict[str, str]:
         done = subprocess.run(
-            stack.deploy_command(),
+            launch.deploy_command(),
             cwd=REPOSITORY,
             env=self.environment(),
             capture_output=True,
             text=True,
             check=False,
         )
-        (self.folder / f"deploy-{stack.kind}.log").write_text(done.stderr)
+        (self.folder / f"deploy-{launch.kind.name}.log").write_text(done.stderr)
         if done.returncode != 0:
             raise SandboxError(
-                f"the {stack.kind} stack was not launched, scripts.deploy ended with {done.returncode}:\n"
+                f"the {launch.kind.name} stack was not launched, "
+                f"scripts.deploy ended with {done.returncode}:\n"
                 + "\n".join(done.stderr.splitlines()[-_DEPLOY_LINES:])
             )
         outputs: dict[str, str] = json.loads(done.stdout)["outputs"]

@@ -11,23 +11,27 @@ from typing import Any
 from sandbox import accounts
 from sandbox.emulator.inspection import PATH
 from sandbox.errors import SandboxError
-from sandbox.lifecycle import COLUMNAR, Sandbox, plan_stacks
+from sandbox.launches import DEFAULT, plan_launches
+from sandbox.lifecycle import Sandbox
 from sandbox.processes import REPOSITORY
 from sandbox.readback import report
 from sandbox.readback.compare import Dropped, dropped
 from sandbox.readback.readers import READERS
+from scripts.stacks import KINDS
 
 DOCUMENT = REPOSITORY / "docs" / "sandbox.md"
 # Every optional part of the templates, so that each resource type and property is seen.
-PRODUCER_PARAMETERS = (
-    "CreateInterfaceEndpoints=true",
-    "SortKeyName=sk",
-    "TtlAttributeName=until",
-    "FunctionReservedConcurrency=5",
-    "PartitionBy=event",
-)
 LOG_BUCKET = "ddb-lake-readback-access-logs"
-CONSUMER_PARAMETERS = (f"AccessLogBucketName={LOG_BUCKET}", "ItemColumns=title,info__rating")
+PARAMETERS = {
+    "producer": (
+        "CreateInterfaceEndpoints=true",
+        "SortKeyName=sk",
+        "TtlAttributeName=until",
+        "FunctionReservedConcurrency=5",
+        "PartitionBy=event",
+    ),
+    "consumer": (f"AccessLogBucketName={LOG_BUCKET}", "ItemColumns=title,info__rating"),
+}
 
 
 def resources(sandbox: Sandbox, profile: str, stack: str) -> list[dict[str, Any]]:
@@ -58,12 +62,8 @@ def read_back(sandbox: Sandbox) -> list[Dropped]:
 def launch_everything(sandbox: Sandbox) -> None:
     """Launch the shipped templates with every option."""
     sandbox.session("consumer").client("s3").create_bucket(Bucket=LOG_BUCKET)
-    stacks = plan_stacks(
-        single_account=False,
-        producer_parameters=PRODUCER_PARAMETERS,
-        consumer_parameters=CONSUMER_PARAMETERS,
-    )
-    sandbox.launch([*stacks, COLUMNAR])
+    options = [kind.name for kind in KINDS if kind.is_option]
+    sandbox.launch(plan_launches(*DEFAULT, *options, parameters=PARAMETERS))
 
 
 def observe() -> list[Dropped]:

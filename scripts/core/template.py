@@ -45,6 +45,7 @@ class Template:
     body: str
     parameters: Mapping[str, Mapping[str, Any]]
     resources: Mapping[str, Mapping[str, Any]]
+    outputs: Mapping[str, Mapping[str, Any]]
     needs_macros: bool = False
 
     @property
@@ -84,6 +85,7 @@ def read(path: Path) -> Template:
         body=body,
         parameters=document.get("Parameters") or {},
         resources=document["Resources"],
+        outputs=document.get("Outputs") or {},
         needs_macros="Transform" in document or "Fn::Transform" in body,
     )
     if made.size > URL_LIMIT:

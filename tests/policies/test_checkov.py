@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
+from scripts.stacks import TEMPLATES
 from tests.policies import toolbox
-from tests.templates.resolver import TEMPLATES
 
 FAULTY = """
 Resources:

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 import yaml
 
+from scripts.stacks import TEMPLATES
 from tests.policies import guard, toolbox
-from tests.templates.resolver import TEMPLATES, load_template
+from tests.templates.resolver import load_template
 
 CASES = [
     (path.stem.removesuffix("_tests"), case)

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from sandbox.lifecycle import Sandbox, plan_stacks
+from sandbox.launches import plan_launches
+from sandbox.lifecycle import Sandbox
 from tests.policies.canaries import WORD, sightings
 from tests.policies.ledger import Ledger
 from tests.policies.motion import CALLS, IDENTITIES, Call, Caller, launched_documents
@@ -23,7 +24,7 @@ def sandbox() -> Iterator[Sandbox]:
     """A sandbox of its own, because what is tried here must not lie in a lake that others count."""
     with Sandbox(speed=50) as running:
         running.start_delivery()
-        running.launch(plan_stacks(single_account=False))
+        running.launch(plan_launches())
         yield running
 
 

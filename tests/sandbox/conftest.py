@@ -19,7 +19,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from sandbox.lifecycle import Sandbox, plan_stacks
+from sandbox.launches import plan_launches
+from sandbox.lifecycle import Sandbox
 from tests.sandbox.roles import refused_roles
 
 SPEED = 20.0
@@ -53,7 +54,7 @@ def two_accounts() -> Iterator[Sandbox]:
     """The consumer and the producer stack in their accounts, delivery running."""
     with Sandbox(speed=SPEED) as sandbox:
         sandbox.start_delivery()
-        sandbox.launch(plan_stacks(single_account=False))
+        sandbox.launch(plan_launches())
         yield sandbox
         assert refused_roles(sandbox) == []
 
@@ -63,6 +64,6 @@ def one_account() -> Iterator[Sandbox]:
     """The single-account stack, delivery running."""
     with Sandbox(speed=SPEED) as sandbox:
         sandbox.start_delivery()
-        sandbox.launch(plan_stacks(single_account=True))
+        sandbox.launch(plan_launches("single-account"))
         yield sandbox
         assert refused_roles(sandbox) == []

@@ -19,7 +19,8 @@ import matplotlib.image
 import orjson
 import pytest
 
-from sandbox.lifecycle import Sandbox, plan_stacks
+from sandbox.launches import plan_launches
+from sandbox.lifecycle import Sandbox
 from sandbox.processes import REPOSITORY
 from tests.sandbox.crawls import crawl
 from tests.sandbox.pipelines import wait_until
@@ -93,7 +94,7 @@ def fill(dynamodb: Any) -> None:
 def lake() -> Iterator[Sandbox]:
     """The consumer stack with these rows, crawled, and the views made as the page says."""
     with Sandbox(speed=60) as sandbox:
-        sandbox.launch(plan_stacks(single_account=False)[:1])
+        sandbox.launch(plan_launches("consumer"))
         session = sandbox.session("consumer")
         session.client("s3").put_object(
             Bucket=sandbox.outputs["LakeBucketName"],

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from sandbox.lifecycle import Sandbox, plan_stacks
+from sandbox.launches import plan_launches
+from sandbox.lifecycle import Sandbox
 from scripts import query, views
 from scripts.core import console
 from tests.trino.lake import Lake
@@ -27,7 +28,7 @@ Run = Callable[..., tuple[int, str, str]]
 def lake() -> Iterator[Lake]:
     """Three lakes: `empty` has no object, `uncrawled` no column of an attribute, `filled` both."""
     with Sandbox(speed=60) as sandbox:
-        sandbox.launch(plan_stacks(single_account=False)[:1])
+        sandbox.launch(plan_launches("consumer"))
         made = Lake(sandbox)
         item = {"pk": {"S": "a"}, "total": {"N": "19.90"}, "at": {"S": "2026-11-19T10:00:00Z"}}
         for database, columns in (("empty", COLUMNS), ("uncrawled", ()), ("filled", COLUMNS)):

@@ -14,7 +14,8 @@ import pytest
 from botocore.exceptions import ClientError
 
 from sandbox.errors import SandboxError
-from sandbox.lifecycle import Sandbox, plan_stacks
+from sandbox.launches import plan_launches
+from sandbox.lifecycle import Sandbox
 from sandbox.processes import REPOSITORY
 from tests.sandbox.crawls import crawl, idle
 from tests.sandbox.pipelines import wait_until
@@ -106,8 +107,9 @@ class Account:
     def update(self, template: Path | None = None, **parameters: str) -> None:
         """The consumer stack deployed again. Raises SandboxError with what `scripts.deploy` said."""
         given = [f"{name}={value}" for name, value in parameters.items()]
-        plan = plan_stacks(single_account=False, consumer_parameters=given, consumer_template=template)
-        self._sandbox.launch(plan[:1])
+        templates = {"consumer": template} if template else {}
+        plan = plan_launches("consumer", parameters={"consumer": given}, templates=templates)
+        self._sandbox.launch(plan)
 
     def definition(self) -> tuple[dict[str, Any], list[dict[str, Any]]]:
         """The table `changes`: everything that is no column and no version, and the columns."""
@@ -133,7 +135,7 @@ ACTIONS = (
 def account() -> Iterator[Account]:
     """A consumer stack of its own, for its table is counted column by column."""
     with Sandbox(speed=60) as sandbox:
-        sandbox.launch(plan_stacks(single_account=False)[:1])
+        sandbox.launch(plan_launches("consumer"))
         yield Account(sandbox)
         assert refused_roles(sandbox) == []
 

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from sandbox.lifecycle import Sandbox, plan_stacks
+from sandbox.launches import plan_launches
+from sandbox.lifecycle import Sandbox
 from sandbox.processes import REPOSITORY
 from tests.sandbox.crawls import crawl
 from tests.sandbox.pipelines import wait_until
@@ -40,7 +41,9 @@ def deployed() -> Iterator[Sandbox]:
     """The single-account stack in a sandbox of its own: these tests change table, stream and catalog."""
     with Sandbox(speed=60.0) as sandbox:
         sandbox.start_delivery()
-        sandbox.launch(plan_stacks(single_account=True, consumer_parameters=["ItemColumns=pk,whole,text"]))
+        sandbox.launch(
+            plan_launches("single-account", parameters={"consumer": ["ItemColumns=pk,whole,text"]})
+        )
         yield sandbox
 
 

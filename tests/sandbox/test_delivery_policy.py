@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from sandbox.delivery import status
-from sandbox.lifecycle import Sandbox, plan_stacks
+from sandbox.launches import plan_launches
+from sandbox.lifecycle import Sandbox
 from sandbox.processes import REPOSITORY
 from tests.sandbox.pipelines import wait_until
 
@@ -56,7 +57,7 @@ def test_delivery_fails_without_the_bucket_policys_statement_and_recovers_whole(
     changed.write_text(without_statement())
     with Sandbox(speed=60.0) as sandbox:
         sandbox.start_delivery()
-        stacks = plan_stacks(single_account=False, consumer_template=changed)
+        stacks = plan_launches(templates={"consumer": changed})
         sandbox.launch(stacks)
         table = sandbox.session("producer").resource("dynamodb").Table(sandbox.outputs["SourceTableName"])
         with table.batch_writer() as batch:

@@ -18,7 +18,8 @@ import pytest
 
 from sandbox.check import wait_until_delivered
 from sandbox.delivery import status
-from sandbox.lifecycle import Sandbox, plan_stacks
+from sandbox.launches import plan_launches
+from sandbox.lifecycle import Sandbox
 from sandbox.processes import REPOSITORY
 from tests.sandbox.pipelines import wait_until
 from tests.unit.transform.records import change_record, compact
@@ -175,7 +176,7 @@ def story() -> Iterator[Story]:
     parameters = [f"FirstDay={today - timedelta(days=30):%Y-%m-%d}", "ItemColumns=pk,revision"]
     with Sandbox(speed=SPEED) as sandbox:
         sandbox.start_delivery()
-        sandbox.launch(plan_stacks(single_account=True, consumer_parameters=parameters))
+        sandbox.launch(plan_launches("single-account", parameters={"consumer": parameters}))
         lake = Lake(sandbox, today)
         firehose = lake.client("firehose")
 

@@ -134,7 +134,8 @@ def test_a_taken_port_says_so() -> None:
         (["exec", "--no-stacks", "--speed", "0", "--", "true"], "above 0"),
         (["exec", "--no-stacks", "--speed", "nan", "--", "true"], "above 0"),
         (["exec", "--no-stacks", "--port", "65536", "--", "true"], "no port 65536"),
-        (["exec", "--single-account", "--consumer-template", "x", "--", "true"], "--producer-template"),
+        (["exec", "--single-account", "--consumer-template", "x", "--", "true"], "not launched"),
+        (["exec", "--single-account", "--columnar-parameter", "x=y", "--", "true"], "--with columnar"),
     ],
 )
 def test_what_cannot_work_is_said_before_anything_starts(arguments: list[str], said: str) -> None:

@@ -9,7 +9,8 @@ from botocore.exceptions import ClientError
 
 from sandbox import accounts
 from sandbox.emulator.policies import trust_for
-from sandbox.lifecycle import Sandbox, plan_stacks
+from sandbox.launches import plan_launches
+from sandbox.lifecycle import Sandbox
 
 Client = Any
 ADMINISTRATOR = {
@@ -77,7 +78,7 @@ def test_the_delivery_role_gets_in_and_nobody_else() -> None:
     One sandbox of its own: what gets in here must not lie in a lake that others count.
     """
     with Sandbox() as sandbox:
-        sandbox.launch(plan_stacks(single_account=False))
+        sandbox.launch(plan_launches())
         bucket = sandbox.outputs["LakeBucketName"]
         role = sandbox.outputs["DeliveryRoleArn"]
         firehose: dict[str, str] = {"service": "firehose.amazonaws.com", "external_id": accounts.PRODUCER}

@@ -8,7 +8,8 @@ from typing import Protocol
 
 from sandbox import accounts
 from sandbox.athena.engine import shared_database
-from sandbox.lifecycle import Sandbox, plan_stacks
+from sandbox.launches import plan_launches
+from sandbox.lifecycle import Sandbox
 from scripts.core.views import definitions
 from tests.soak.delivery import DAYS
 from tests.soak.histories import TABLE
@@ -99,7 +100,7 @@ def real_trino(memory_megabytes: int) -> Iterator[RealTrino]:
     """A server with this much memory. Raises `LeftOutError` where there can be none."""
     server = assembly.prepare()
     with Sandbox(speed=60) as sandbox, TemporaryDirectory(prefix="ddb-lake-soak-") as folder:
-        sandbox.launch(plan_stacks(single_account=False)[:1])
+        sandbox.launch(plan_launches("consumer"))
         account = AccountLake(sandbox)
         keys = sandbox.session("consumer").get_credentials()
         assert keys is not None

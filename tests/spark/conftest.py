@@ -18,7 +18,8 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.lifecycle import COLUMNAR, Sandbox, plan_stacks
+from sandbox.launches import plan_launches
+from sandbox.lifecycle import Sandbox
 from tests.sandbox.roles import refused_roles
 from tests.spark import assembly
 from tests.spark.compacted import CompactedLake
@@ -48,8 +49,8 @@ def days() -> Callable[[int], list[str]]:
 def lake() -> Iterator[CompactedLake]:
     """Consumer and option stack in their account; nothing delivers, the tests put the objects."""
     with Sandbox(speed=20) as sandbox:
-        consumer = plan_stacks(single_account=False, consumer_parameters=[f"FirstDay={FIRST_DAY}"])[0]
-        sandbox.launch([consumer, COLUMNAR])
+        first_day = {"consumer": [f"FirstDay={FIRST_DAY}"]}
+        sandbox.launch(plan_launches("consumer", "columnar", parameters=first_day))
         yield CompactedLake(sandbox)
         assert refused_roles(sandbox) == []
 

@@ -22,7 +22,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.records import change_records, firehose_event
-from sandbox.lifecycle import COLUMNAR, Sandbox, plan_stacks
+from sandbox.launches import plan_launches
+from sandbox.lifecycle import Sandbox
 from tests.spark import assembly
 from tests.spark.compacted import COMPACTED, CompactedLake
 from tests.spark.deployed import DeployedJob
@@ -139,8 +140,7 @@ def measure(total: int, day_count: int, objects: int, rounds: int) -> dict[str, 
     spark, server = assembly.prepare(), trino_assembly.prepare()
     with Sandbox(speed=20) as sandbox, tempfile.TemporaryDirectory() as folder:
         given = [f"ItemColumns={','.join(ITEM_COLUMNS)}", f"FirstDay={days[0]}"]
-        consumer = plan_stacks(single_account=False, consumer_parameters=given)[0]
-        sandbox.launch([consumer, COLUMNAR])
+        sandbox.launch(plan_launches("consumer", "columnar", parameters={"consumer": given}))
         lake = CompactedLake(sandbox)
         raw_bytes = fill(lake, total, days, objects)
         (Path(folder) / "spark").mkdir()

@@ -24,7 +24,7 @@ from typing import Any
 
 import yaml
 
-TEMPLATES = Path(__file__).resolve().parents[2] / "templates"
+from scripts.stacks import STACKS
 
 _PSEUDO_NO_VALUE = "AWS::NoValue"
 _NO_VALUE = object()
@@ -71,8 +71,7 @@ def load_template(source: Path | str) -> dict[str, Any]:
 
 @lru_cache(maxsize=8)
 def _shipped(kind: str) -> str:
-    path = next(path for folder in ("", "options") if (path := TEMPLATES / folder / f"{kind}.yaml").exists())
-    return json.dumps(load_template(path))
+    return json.dumps(load_template(STACKS[kind].template))
 
 
 def shipped_template(kind: str) -> dict[str, Any]:

@@ -5,11 +5,10 @@ from pathlib import Path
 import pytest
 import yaml
 
+from scripts.stacks import KINDS, StackKind
 from tests.templates.house_rules import MOST, RULES, House
-from tests.templates.resolver import TEMPLATES
 
 HERE = Path(__file__).parent
-KINDS = ("consumer", "producer", "single-account", "options/columnar")
 PASSES = (HERE / "passes.yaml").read_text(encoding="utf-8")
 EDITS = yaml.safe_load((HERE / "must_fail.yaml").read_text(encoding="utf-8"))
 CASES = [(rule, edit) for rule, edits in EDITS.items() for edit in edits]
@@ -22,10 +21,10 @@ def broken(text: str) -> dict[str, list[str]]:
     return {name: findings for name, findings in found.items() if findings}
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_shipped_template_keeps_every_rule(kind: str) -> None:
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
+def test_shipped_template_keeps_every_rule(kind: StackKind) -> None:
     """What is launched is written as the rules say."""
-    assert broken((TEMPLATES / f"{kind}.yaml").read_text(encoding="utf-8")) == {}
+    assert broken(kind.template.read_text(encoding="utf-8")) == {}
 
 
 def test_example_keeps_every_rule() -> None:

@@ -9,7 +9,8 @@ import pytest
 
 from scripts.build import single_account as verb
 from scripts.core.console import CommandError, Output
-from tests.templates.resolver import TEMPLATES, load_template, shipped_template
+from scripts.stacks import TEMPLATES
+from tests.templates.resolver import load_template, shipped_template
 
 CONSUMER = (TEMPLATES / "consumer.yaml").read_text(encoding="utf-8")
 PRODUCER = (TEMPLATES / "producer.yaml").read_text(encoding="utf-8")

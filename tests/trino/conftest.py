@@ -15,7 +15,8 @@ from pathlib import Path
 import pytest
 
 from sandbox import accounts
-from sandbox.lifecycle import Sandbox, plan_stacks
+from sandbox.launches import plan_launches
+from sandbox.lifecycle import Sandbox
 from tests.trino import assembly
 from tests.trino.client import Client
 from tests.trino.engines import Both
@@ -35,7 +36,7 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 def lake() -> Iterator[Lake]:
     """The shipped consumer stack in its account; nothing delivers, the tests put the objects."""
     with Sandbox(speed=20) as sandbox:
-        sandbox.launch(plan_stacks(single_account=False)[:1])
+        sandbox.launch(plan_launches("consumer"))
         yield Lake(sandbox)
 
 

@@ -1,0 +1,96 @@
+"""Which stacks a sandbox launches, in which order, in which account, fed by which."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from sandbox import accounts
+from sandbox.errors import SandboxError
+from sandbox.launches import plan_launches
+from scripts.stacks import KINDS, STACKS
+
+
+def planned(*kinds: str) -> list[tuple[str, str, str | None]]:
+    """Each launch: kind, profile, the kind whose outputs it takes."""
+    return [
+        (launch.kind.name, launch.profile, launch.outputs_of.kind.name if launch.outputs_of else None)
+        for launch in plan_launches(*kinds)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("kinds", "expected"),
+    [
+        ((), [("consumer", "consumer", None), ("producer", "producer", "consumer")]),
+        (("consumer",), [("consumer", "consumer", None)]),
+        (("single-account",), [("single-account", "producer", None)]),
+        (
+            ("columnar",),
+            [
+                ("consumer", "consumer", None),
+                ("producer", "producer", "consumer"),
+                ("columnar", "consumer", "consumer"),
+            ],
+        ),
+        (
+            ("columnar", "single-account"),
+            [("single-account", "producer", None), ("columnar", "producer", "single-account")],
+        ),
+        (("columnar", "consumer"), [("consumer", "consumer", None), ("columnar", "consumer", "consumer")]),
+    ],
+)
+def test_any_set_of_kinds_is_launched_in_order(
+    kinds: tuple[str, ...], expected: list[tuple[str, str, str | None]]
+) -> None:
+    """A stack comes after the one whose outputs it takes; an option lies in that one's account."""
+    assert planned(*kinds) == expected
+
+
+@pytest.mark.parametrize("kind", [kind.name for kind in KINDS if kind.is_option])
+def test_every_option_can_be_tried_beside_the_default_stacks(kind: str) -> None:
+    """Without naming what it needs."""
+    assert kind in [name for name, _, _ in planned(kind)]
+
+
+def test_a_stack_learns_the_other_account_unless_it_is_told() -> None:
+    """From the sandbox; a setting goes first, and so do outputs."""
+    consumer, producer = plan_launches()
+    assert consumer.parameters == [f"ProducerAccountId={accounts.PRODUCER}"]
+    assert producer.parameters == []
+    [told] = plan_launches("consumer", parameters={"consumer": ["ProducerAccountId=999999999999"]})
+    assert told.parameters == ["ProducerAccountId=999999999999"]
+
+
+def test_settings_of_the_united_stacks_are_the_single_stacks() -> None:
+    """The single-account stack takes the parameters of both."""
+    settings = {"consumer": ["ItemColumns=a"], "producer": ["SortKeyName=sk"]}
+    [launch] = plan_launches("single-account", parameters=settings)
+    assert launch.parameters == ["ItemColumns=a", "SortKeyName=sk"]
+
+
+@pytest.mark.parametrize(
+    ("kinds", "settings", "why"),
+    [
+        (("producer", "columnar"), {}, "columnar takes the outputs of consumer or single-account"),
+        ((), {"parameters": {"columnar": ["A=b"]}}, "--columnar-parameter is for a stack that is not"),
+        (("single-account",), {"templates": {"consumer": Path(__file__)}}, "--consumer-template is for"),
+        ((), {"templates": {"consumer": Path("/no/such.yaml")}}, "no template /no/such.yaml"),
+    ],
+)
+def test_what_cannot_be_launched_is_refused(
+    kinds: tuple[str, ...], settings: dict[str, dict[str, list[str]]], why: str
+) -> None:
+    """Before anything starts."""
+    with pytest.raises(SandboxError, match=why):
+        plan_launches(*kinds, **settings)  # type: ignore[arg-type]
+
+
+def test_the_registry_is_in_launch_order() -> None:
+    """A kind comes after those whose outputs it takes and those it unites."""
+    names = list(STACKS)
+    for kind in KINDS:
+        assert all(
+            names.index(before) < names.index(kind.name) for before in (*kind.outputs_of, *kind.unites)
+        )

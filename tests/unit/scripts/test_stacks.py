@@ -1,0 +1,42 @@
+"""The registry of stacks against the templates it names."""
+
+from __future__ import annotations
+
+import pytest
+
+from scripts.core.template import read
+from scripts.stacks import ARTIFACTS, KINDS, STACKS, TEMPLATES, StackKind
+
+EVERY_KIND = pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
+
+
+def test_every_template_is_registered_once() -> None:
+    """A template that nobody can deploy is not shipped."""
+    files = sorted([*TEMPLATES.glob("*.yaml"), *TEMPLATES.glob("options/*.yaml")])
+    assert sorted(kind.template for kind in KINDS) == files
+    assert len({kind.stack_name for kind in KINDS}) == len(KINDS) == len(STACKS)
+
+
+@EVERY_KIND
+def test_a_template_asks_for_the_artifacts_its_kind_has(kind: StackKind) -> None:
+    """A key that nobody fills would have to be typed; one that no parameter takes is built for nothing."""
+    assert set(read(kind.template).parameters) & set(ARTIFACTS) == set(kind.artifacts)
+
+
+@EVERY_KIND
+def test_the_parameters_and_outputs_an_entry_names_are_there(kind: StackKind) -> None:
+    """The other account's parameter, and the outputs of its next steps and of the stacks that feed it."""
+    template = read(kind.template)
+    if kind.other_account:
+        assert kind.other_account in template.parameters
+    for name in kind.outputs_of:
+        assert kind.account_rule.output in read(STACKS[name].template).outputs
+    for step in kind.next_steps:
+        assert set(step.outputs) <= set(template.outputs)
+
+
+@EVERY_KIND
+def test_what_an_entry_refers_to_is_registered(kind: StackKind) -> None:
+    """Names of kinds, and a side that has an account."""
+    assert {*kind.outputs_of, *kind.unites} <= set(STACKS)
+    assert kind.account in (("producer", "consumer") if not kind.is_option else (None,))
