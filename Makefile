@@ -54,7 +54,7 @@ access: venv  ## print who may do what, and the statement that decides
 sandbox: venv  ## serve the two accounts until Ctrl-C, with every README command working against them
 	@$(PY) -m sandbox serve
 
-package: venv  ## build the functions' zips into build/ (reproducible; ARCH=arm64 or x86_64)
+package: venv  ## build the functions' zips and put_items.pyz into build/ (reproducible; ARCH=arm64 or x86_64)
 	@$(PY) -m scripts.build.package --arch $(or $(ARCH),arm64)
 
 generate: venv  ## write anew all that is generated: single-account.yaml, named queries, lists in docs/

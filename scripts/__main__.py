@@ -8,12 +8,14 @@ from scripts.core.console import page
 
 
 def verbs() -> dict[str, str]:
-    """Every module here that runs as a command, and its docstring's first line."""
+    """Every module or package here that runs as a command, and its docstring's first line."""
     found = {}
-    for path in sorted(Path(__file__).parent.glob("[a-z]*.py")):
+    folder = Path(__file__).parent
+    for path in sorted([*folder.glob("[a-z]*.py"), *folder.glob("[a-z]*/__main__.py")]):
         source = path.read_text(encoding="utf-8")
         if 'if __name__ == "__main__":' in source:
-            found[path.stem] = (ast.get_docstring(ast.parse(source)) or "").partition("\n")[0]
+            name = path.parent.name if path.stem == "__main__" else path.stem
+            found[name] = (ast.get_docstring(ast.parse(source)) or "").partition("\n")[0]
     return found
 
 

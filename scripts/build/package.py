@@ -1,8 +1,9 @@
-"""Build the functions' zips: same tree, same bytes.
+"""Build the functions' zips and the command that is one file: same tree, same bytes.
 
 build/catalog.zip                    catalog_lambda/ (boto3 comes with the Lambda runtime)
 build/transform-<python>-<arch>.zip  transform_lambda/ and, at its root, what requirements/function.lock names
 build/compact_days.py, compaction.zip  the compaction job (pyspark and boto3 come with Glue)
+build/put_items.pyz                  scripts/put_items/ as one file that Python runs (a zipapp)
 
 Entries are sorted, carry one time and two modes, and are stored, not deflated: deflate's bytes depend on
 the zlib a Python was built with, and a zip that differs by machine would look like a new function version.
@@ -18,7 +19,7 @@ import subprocess
 import sys
 import tempfile
 import zipfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,6 +29,7 @@ ROOT = Path(__file__).resolve().parents[2]
 BUILD = ROOT / "build"
 LOCK = ROOT / "requirements" / "function.lock"
 JOBS = ROOT / "glue" / "jobs"
+PUT_ITEMS = ROOT / "scripts" / "put_items"
 
 DEFAULT_ARCHITECTURE = "arm64"
 DEFAULT_PYTHON = "3.13"  # the runtime the templates name
@@ -40,6 +42,16 @@ GLIBC_TAGS = ("manylinux_2_34", "manylinux_2_28", "manylinux_2_17", "manylinux20
 EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time a zip can carry
 # What a wheel holds and the function never reads.
 LEFT_OUT = re.compile(r"(\.pyi|/py\.typed|\.dist-info/(RECORD|INSTALLER|entry_points\.txt|sboms/.*))$")
+
+# docs.python.org/3/library/zipapp.html, "The Python Zip Application Archive Format"
+SHEBANG = b"#!/usr/bin/env python3\n"
+PUT_ITEMS_MAIN = b"""\
+import sys
+
+from put_items.command import run
+
+sys.exit(run(sys.argv[1:], f"python3 {sys.argv[0]}"))
+"""
 
 
 @dataclass(frozen=True)
@@ -193,8 +205,11 @@ def _download(wanted: Target, folder: Path) -> None:
         )
 
 
-def write_zip(path: Path, entries: Iterable[tuple[str, bytes]]) -> Package:
-    """Write entries as a zip whose bytes depend on nothing but them; the file appears whole or not at all."""
+def write_zip(path: Path, entries: Iterable[tuple[str, bytes]], shebang: bytes = b"") -> Package:
+    """Write entries as a zip whose bytes depend on nothing but them; the file appears whole or not at all.
+
+    With a shebang line before the zip, the file is executable.
+    """
     ordered = sorted(entries)
     names = [name for name, _ in ordered]
     if len(set(names)) != len(names):
@@ -205,13 +220,15 @@ def write_zip(path: Path, entries: Iterable[tuple[str, bytes]]) -> Package:
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, fresh = tempfile.mkstemp(dir=path.parent, prefix=path.name)
     try:
-        with os.fdopen(handle, "wb") as file, zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
-            for name, content in ordered:
-                info = zipfile.ZipInfo(name, EPOCH)
-                info.create_system = 3  # Unix, wherever this runs
-                info.external_attr = (0o100755 if name.endswith(".so") else 0o100644) << 16
-                archive.writestr(info, content)
-        Path(fresh).chmod(0o644)
+        with os.fdopen(handle, "wb") as file:
+            file.write(shebang)
+            with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
+                for name, content in ordered:
+                    info = zipfile.ZipInfo(name, EPOCH)
+                    info.create_system = 3  # Unix, wherever this runs
+                    info.external_attr = (0o100755 if name.endswith(".so") else 0o100644) << 16
+                    archive.writestr(info, content)
+        Path(fresh).chmod(0o755 if shebang else 0o644)
         Path(fresh).replace(path)
     except BaseException:
         Path(fresh).unlink(missing_ok=True)
@@ -248,6 +265,27 @@ def build_job(folder: Path | None = None) -> list[Package]:
     ]
 
 
+def build_put_items(folder: Path | None = None) -> Package:
+    """The put_items command as one file: `python3 put_items.pyz` needs nothing but boto3."""
+    modules = (
+        (f"put_items/{path.relative_to(PUT_ITEMS).as_posix()}", path.read_bytes())
+        for path in PUT_ITEMS.rglob("[!.]*.py")
+    )
+    entries = [("__main__.py", PUT_ITEMS_MAIN), *modules]
+    return write_zip((folder or BUILD) / "put_items.pyz", entries, SHEBANG)
+
+
+def _build(only: str | None, wanted: Target, out: Output, folder: Path | None = None) -> list[Package]:
+    """All that there is to build, or the one part that is named."""
+    parts: dict[str, Callable[[], list[Package]]] = {
+        "transform": lambda: [build_transform(wanted, out, folder)],
+        "catalog": lambda: [build_catalog(folder)],
+        "compaction": lambda: build_job(folder),
+        "put_items": lambda: [build_put_items(folder)],
+    }
+    return [package for name, build in parts.items() if only in (None, name) for package in build()]
+
+
 def _compare(fresh: Package, kept: Path) -> None:
     """Refuse a zip in build/ that is not what the tree makes."""
     if not kept.is_file():
@@ -259,8 +297,10 @@ def _compare(fresh: Package, kept: Path) -> None:
 
 
 def main(arguments: Sequence[str], out: Output) -> int:
-    """Build the functions' zips and the job's files, and report their sizes."""
-    options = parser("build.package", "Build the functions' zips into build/: same tree, same bytes.")
+    """Build the functions' zips, the job's files and put_items.pyz, and report their sizes."""
+    options = parser(
+        "build.package", "Build the functions' zips and put_items.pyz into build/: same tree, same bytes."
+    )
     options.add_argument(
         "--arch",
         choices=(*MACHINES, "host"),
@@ -269,6 +309,11 @@ def main(arguments: Sequence[str], out: Output) -> int:
     )
     options.add_argument("--python", metavar="3.N", help=f"the function's Python (default: {DEFAULT_PYTHON})")
     options.add_argument(
+        "--only",
+        choices=("transform", "catalog", "compaction", "put_items"),
+        help="build this part alone; all but transform need no network",
+    )
+    options.add_argument(
         "--check", action="store_true", help="build elsewhere and compare with build/, byte by byte"
     )
     given = options.parse_args(arguments)
@@ -276,11 +321,11 @@ def main(arguments: Sequence[str], out: Output) -> int:
     if given.check:
         with tempfile.TemporaryDirectory() as elsewhere:
             fresh = Path(elsewhere)
-            packages = [build_transform(wanted, out, fresh), build_catalog(fresh), *build_job(fresh)]
+            packages = _build(given.only, wanted, out, fresh)
             for package in packages:
                 _compare(package, BUILD / package.name)
     else:
-        packages = [build_transform(wanted, out), build_catalog(), *build_job()]
+        packages = _build(given.only, wanted, out)
     rows = [(f"build/{p.name}", f"{p.size:,}", f"{p.unpacked:,}", p.sha256[:16]) for p in packages]
     out.table("same as the tree" if given.check else "built", ("zip", "bytes", "unpacked", "sha256"), rows)
     out.answer(

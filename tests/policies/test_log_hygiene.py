@@ -15,7 +15,10 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from scripts import put_items
+from scripts.put_items import command
+from scripts.put_items.errors import CommandError, RecordError
+from scripts.put_items.reading.source import Source, check
+from scripts.put_items.table import Table
 from tests.policies.canaries import DIGITS, FAULTS, WORD, change, firehose_record, item, sightings
 from transform_lambda import change as change_module
 from transform_lambda.handler import handler
@@ -101,7 +104,7 @@ def test_a_row_too_large_to_deliver_is_named_without_its_content(
     assert sightings(text) == []
 
 
-TABLE = put_items.Table("shop", "111111111111", "us-east-1", {"pk": "HASH"}, {"pk": "S"})
+TABLE = Table("shop", "111111111111", "us-east-1", {"pk": "HASH"}, {"pk": "S"})
 
 
 @pytest.mark.xdist_group("hygiene")
@@ -125,8 +128,8 @@ def test_no_refusal_of_put_items_quotes_a_value(tmp_path: Path) -> None:
             file.write(
                 json.dumps(chance.choice([bad, {"pk": {"N": DIGITS}}, {"pk": {"S": WORD * 1000}}])) + "\n"
             )
-    refused = [what for _, what, _ in put_items.Source(path, TABLE, {}, None).items()]
-    assert all(isinstance(error, put_items.RecordError) for error in refused)
+    refused = [what for _, what, _ in Source(path, TABLE, {}, None).items()]
+    assert all(isinstance(error, RecordError) for error in refused)
     assert len(refused) == 5_000
     assert [seen for error in refused for seen in sightings(str(error))] == []
 
@@ -177,7 +180,7 @@ def test_no_failing_put_items_run_prints_a_value(
     path.write_text(FILES[name], encoding="utf-8")
     fake = SimpleNamespace(region_name="us-east-1", client=lambda *_, **__: Refusing())
     monkeypatch.setattr(boto3, "Session", lambda **_: fake)
-    assert put_items.run(["shop", "--file", str(path), "--output", "json"]) != 0
+    assert command.run(["shop", "--file", str(path), "--output", "json"]) != 0
     text = printed(capfd, caplog)
     assert "error" in text
     assert sightings(text.replace(str(tmp_path), "")) == []
@@ -189,8 +192,8 @@ def test_a_file_that_is_no_text_is_refused_without_its_bytes(
     """A decoding error would carry the bytes it met."""
     path = tmp_path / "items.json"
     path.write_bytes(b'{"pk": "' + WORD.encode() + b'\xff"}')
-    with pytest.raises(put_items.CommandError) as caught:
-        put_items.check(put_items.Source(path, TABLE, {}, None))
+    with pytest.raises(CommandError) as caught:
+        check(Source(path, TABLE, {}, None))
     assert "not UTF-8" in caught.value.message
     text = "".join(traceback.format_exception(caught.value)) + printed(capfd, caplog)
     assert sightings(text) == []

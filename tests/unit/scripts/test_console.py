@@ -14,11 +14,11 @@ import boto3
 import pytest
 from botocore import exceptions as aws
 
-from scripts import put_items
 from scripts.__main__ import verbs
 from scripts.core import console
 from scripts.core.connection import Connection
 from scripts.core.console import CommandError, Output, explained
+from scripts.put_items import explain
 from tests.unit.scripts.conftest import Ran
 from tests.unit.scripts.edge import refused
 
@@ -52,7 +52,7 @@ def test_the_verbs_are_listed_with_what_they_do() -> None:
 
 @pytest.mark.parametrize("verb", LAKE_VERBS)
 def test_every_verb_has_help_and_the_common_options(verb: str) -> None:
-    """The same four everywhere, the file that stands alone included; help answers without boto3's import."""
+    """The same four everywhere, put_items included, which also runs alone; help answers without boto3."""
     done = module(f"scripts.{verb}", "--help")
     assert done.returncode == 0
     for option in ("--profile PROFILE", "--region REGION", "--endpoint-url URL", "--output {text,"):
@@ -76,7 +76,7 @@ def test_help_and_wrong_options_answer_at_once(verb: str) -> None:
     assert done.stderr.splitlines()[-1] == "2 []"
 
 
-@pytest.mark.parametrize("verb", ["deploy", "put_items", "remove"])
+@pytest.mark.parametrize("verb", ["deploy", "put_items.command", "remove"])
 def test_only_query_waits_for_pandas(verb: str) -> None:
     """Import time is every deployment's and every put's: awswrangler and pandas stay out of it."""
     code = f"import sys, scripts.{verb}; sys.exit(bool({{'awswrangler', 'pandas'}} & set(sys.modules)))"
@@ -141,7 +141,7 @@ def test_what_goes_wrong_is_told_with_the_next_step(
 
 
 @pytest.mark.parametrize("url", ["localhost", "http://", "http://[::1"])
-@pytest.mark.parametrize("explain", [explained, put_items.explained])
+@pytest.mark.parametrize("explain", [explained, explain.explained])
 def test_what_is_no_url_is_told_without_a_traceback(explain: Callable[[Exception], Any], url: str) -> None:
     """botocore raises a plain ValueError for it, in the option and in the profile alike."""
     with pytest.raises(ValueError, match="Invalid") as raised:
@@ -153,10 +153,10 @@ def test_a_defect_of_ours_is_not_dressed_up() -> None:
     """What nobody foresaw keeps its traceback."""
     assert explained(ZeroDivisionError()) is None
     assert explained(ValueError("odd")) is None
-    assert put_items.explained(ValueError("odd")) is None
+    assert explain.explained(ValueError("odd")) is None
     with pytest.raises(ZeroDivisionError):
         console.run(raising(ZeroDivisionError()), [])
-    assert put_items.explained(ZeroDivisionError()) is None
+    assert explain.explained(ZeroDivisionError()) is None
 
 
 def test_an_interrupt_is_exit_code_130(run_verb: Callable[..., Ran]) -> None:

@@ -17,8 +17,9 @@ from typing import Any
 import boto3
 import pytest
 
-from scripts import deploy, put_items, remove
+from scripts import deploy, remove
 from scripts.build import package
+from scripts.put_items import command
 from tests.unit.scripts.conftest import Ran
 
 pytestmark = [pytest.mark.xdist_group("scripts-emulator")]
@@ -187,7 +188,7 @@ def test_a_files_items_are_in_the_table_digit_by_digit(
     }
     path = tmp_path / "films.json"
     path.write_text("\n".join(json.dumps({"Item": film}) for film in [*films, exact]))
-    assert put_items.run([table, "--file", str(path), "--profile", profile, "--output", "json"]) == 0
+    assert command.run([table, "--file", str(path), "--profile", profile, "--output", "json"]) == 0
     assert json.loads(capsys.readouterr().out)["written"] == 121
     client = boto3.Session(profile_name=profile).client("dynamodb")
     items = {item["title"]["S"]: item for item in client.scan(TableName=table)["Items"]}
@@ -197,5 +198,5 @@ def test_a_files_items_are_in_the_table_digit_by_digit(
     assert items["exact"]["b"] == {"B": b"\x00\x01\xfe\xff"}
     ((tiny,),) = (element["M"].values() for element in items["exact"]["l"]["L"])
     assert Decimal(tiny["N"]) == Decimal("1E-130")
-    assert put_items.run([table, "--profile", profile]) == 0
+    assert command.run([table, "--profile", profile]) == 0
     assert client.scan(TableName=table)["Count"] == 41, "the sample item is still there"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -15,7 +16,7 @@ from types import SimpleNamespace
 import pytest
 
 from scripts.build import package
-from scripts.build.package import Target, build_catalog, build_transform, target, write_zip
+from scripts.build.package import Target, build_catalog, build_put_items, build_transform, target, write_zip
 from scripts.core import template as templates
 from scripts.core.console import CommandError, Output
 from tests.unit.scripts.conftest import Ran
@@ -219,6 +220,35 @@ def test_check_tells_a_zip_that_is_not_the_trees(clone: Path, run_verb: Callable
     assert (clone / "build" / "transform-3.13-arm64.zip").read_bytes() == before
 
 
+def test_one_part_is_built_and_checked_alone(
+    clone: Path, run_verb: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """--only put_items fetches no wheels, leaves the other zips alone, and --check compares just that."""
+    monkeypatch.setattr(package, "_download", lambda *_: pytest.fail("the network was asked"))
+    assert run_verb(package.main, "--only", "put_items").code == 0
+    assert [path.name for path in (clone / "build").iterdir()] == ["put_items.pyz"]
+    assert run_verb(package.main, "--only", "put_items", "--check").code == 0
+    (clone / "build" / "put_items.pyz").write_bytes(b"another")
+    stale = run_verb(package.main, "--only", "put_items", "--check")
+    assert (stale.code, "build/put_items.pyz is not what this tree makes" in stale.err) == (1, True)
+
+
+def test_the_file_that_runs_has_the_same_bytes_from_the_same_tree(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither times nor caches nor an editor's files are in it; a changed character is."""
+    first = build_put_items(tmp_path / "first").path.read_bytes()
+    copied = tmp_path / "scripts" / "put_items"
+    shutil.copytree(package.PUT_ITEMS, copied, copy_function=shutil.copyfile)
+    (copied / "__pycache__").mkdir(exist_ok=True)
+    (copied / "__pycache__" / "x.pyc").write_bytes(b"x")
+    (copied / ".#values.py").write_text("x")
+    monkeypatch.setattr(package, "PUT_ITEMS", copied)
+    assert build_put_items(tmp_path / "second").path.read_bytes() == first
+    (copied / "values.py").write_text("# changed\n")
+    assert build_put_items(tmp_path / "third").path.read_bytes() != first
+
+
 @pytest.mark.usefixtures("clone")
 def test_sizes_are_told_to_people_and_machines(run_verb: Callable[..., Ran]) -> None:
     """A table on stderr, one JSON document on stdout."""
@@ -229,6 +259,7 @@ def test_sizes_are_told_to_people_and_machines(run_verb: Callable[..., Ran]) -> 
         "build/catalog.zip",
         "build/compact_days.py",
         "build/compaction.zip",
+        "build/put_items.pyz",
     }
     for path, entry in packages.items():
         assert path in done.err

@@ -29,9 +29,9 @@ sys.exit(run(verb, sys.argv[1:]))
 """
 PUT = """
 import sys
-from scripts import put_items
-put_items.main = lambda given: {"table": "t", "file": "\\u00fc"}
-sys.exit(put_items.run(sys.argv[1:]))
+from scripts.put_items import command
+command.main = lambda given, program: {"table": "t", "file": "\\u00fc"}
+sys.exit(command.run(sys.argv[1:]))
 """
 
 

@@ -10,8 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scripts import put_items
-from scripts.put_items import DECODER, RecordError, Table, from_plain, from_typed, item_of, key_of, number
+from scripts.put_items.errors import RecordError
+from scripts.put_items.reading.json_stream import DECODER
+from scripts.put_items.table import Table
+from scripts.put_items.values import ITEM_BYTES, TAGS, from_plain, from_typed, item_of, key_of, number
 
 TABLE = Table(
     "t", "111111111111", "us-east-1", {"pk": "HASH", "sk": "RANGE"}, {"pk": "S", "sk": "N", "gsi": "B"}
@@ -168,7 +170,7 @@ def test_a_record_the_table_would_refuse_is_named_by_attribute(content: object, 
 def test_an_item_of_exactly_400_kb_is_taken() -> None:
     """The limit itself is allowed: pk+a (3 bytes), sk+1 (4), name and value the rest."""
     _, size = item_of({"pk": {"S": "a"}, "sk": {"N": "1"}, "v": {"S": "x" * (409_600 - 8)}}, TABLE)
-    assert size == put_items.ITEM_BYTES
+    assert size == ITEM_BYTES
 
 
 def test_depth_is_dynamodbs_32_levels() -> None:
@@ -223,11 +225,7 @@ WRONG = [
     [CANARY, CANARY],
     {"S": CANARY, "N": CANARY},
     {"a": [CANARY + "\ud800"]},
-    *(
-        {tag: content}
-        for tag in put_items.TAGS
-        for content in (CANARY, [CANARY], [CANARY] * 2, {"a": CANARY})
-    ),
+    *({tag: content} for tag in TAGS for content in (CANARY, [CANARY], [CANARY] * 2, {"a": CANARY})),
 ]
 
 

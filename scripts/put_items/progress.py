@@ -1,0 +1,46 @@
+"""What people see on stderr while the command works."""
+
+from __future__ import annotations
+
+import sys
+import time
+
+
+def say(text: str) -> None:
+    """One line on stderr, at once."""
+    sys.stderr.write(text + "\n")
+    sys.stderr.flush()
+
+
+class Progress:
+    """How far it is, on stderr: a bar where rich is there and somebody looks, else a line now and then."""
+
+    def __init__(self, total: int) -> None:
+        self._total, self._bar, self._task = total, None, None
+        self._shown = self._begun = time.monotonic()
+        if sys.stderr.isatty():
+            try:
+                from rich.console import Console  # noqa: PLC0415
+                from rich.progress import Progress as Bar  # noqa: PLC0415
+            except ImportError:
+                return
+            self._bar = Bar(console=Console(stderr=True), transient=True)
+            self._task = self._bar.add_task("putting", total=total)
+            self._bar.start()
+
+    def __call__(self, done: int) -> None:
+        """Show that so many are done."""
+        if self._bar is not None and self._task is not None:
+            self._bar.update(self._task, completed=done)
+        elif time.monotonic() - self._shown >= 2:
+            self._shown = time.monotonic()
+            say(f"{done:,} of {self._total:,} items")
+
+    def seconds(self) -> float:
+        """Seconds since the start."""
+        return time.monotonic() - self._begun
+
+    def close(self) -> None:
+        """Take the bar away."""
+        if self._bar is not None:
+            self._bar.stop()
