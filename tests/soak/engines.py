@@ -7,7 +7,7 @@ from tempfile import TemporaryDirectory
 from typing import Protocol
 
 from sandbox import accounts
-from sandbox.athena.engine import shared_database
+from sandbox.athena.engine.database import shared_database
 from sandbox.lifecycle import Sandbox, plan_stacks
 from scripts.views import definitions
 from tests.soak.delivery import DAYS

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from glue.tables import declared as declared_as_data
-from sandbox.athena.engine import Query
-from sandbox.athena.results import Result
+from sandbox.athena.engine.query import Query
+from sandbox.athena.engine.results import Result
+from sandbox.athena.statements.dispatch import run
 from tests.sql.memory import TABLE, MemoryCatalog, MemoryStore
 
 ROOT = Path(__file__).parents[2]
@@ -71,7 +72,7 @@ class Lake:
 
     def run(self, sql: str, **settings: Any) -> Result:
         """A statement's whole result."""
-        return self.query(**settings).run(sql)
+        return run(self.query(**settings), sql)
 
     def ask(self, sql: str, **settings: Any) -> list[list[str | None]]:
         """A statement's rows."""

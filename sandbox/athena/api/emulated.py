@@ -7,7 +7,7 @@ from typing import Any
 from ministack.core.responses import get_region, request_scope
 from ministack.services import glue, s3
 
-from sandbox.athena.access import Caller
+from sandbox.athena.api.access import Caller
 from sandbox.athena.errors import AccessDeniedError, QueryError
 from sandbox.athena.ports import GlueTable, StoredObject
 

@@ -12,12 +12,12 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
-from sandbox.athena import results
-from sandbox.athena.access import Caller
-from sandbox.athena.emulated import EmulatedCatalog, EmulatedStore
-from sandbox.athena.engine import Query
+from sandbox.athena.api.access import Caller
+from sandbox.athena.api.emulated import EmulatedCatalog, EmulatedStore
+from sandbox.athena.engine import results
+from sandbox.athena.engine.query import Query
 from sandbox.athena.errors import AccessDeniedError, CancelledError, QueryError
-from sandbox.athena.statements import Kind
+from sandbox.athena.statements.dispatch import Kind, run
 
 logger = logging.getLogger("athena")
 
@@ -111,7 +111,7 @@ def _run(execution: Execution) -> None:
     queued = started - record["Status"]["SubmissionDateTime"]
     state, reason, error = "SUCCEEDED", "", None
     try:
-        result = execution.query.run(record["_running"])
+        result = run(execution.query, record["_running"])
         _write(execution, result, store)
         execution.result = result
         _keep(execution)

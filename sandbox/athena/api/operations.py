@@ -13,11 +13,14 @@ from ministack.core.responses import error_response_json, get_account_id, get_re
 from ministack.core.router import extract_access_key_id
 from ministack.services import athena, s3
 
-from sandbox.athena import executions, results, statements
-from sandbox.athena.access import Caller
-from sandbox.athena.emulated import EmulatedCatalog
+from sandbox.athena.api import executions
+from sandbox.athena.api.access import Caller
+from sandbox.athena.api.emulated import EmulatedCatalog
+from sandbox.athena.api.executions import Execution
+from sandbox.athena.engine import results
 from sandbox.athena.errors import QueryError
-from sandbox.athena.executions import Execution
+from sandbox.athena.sql.parameters import with_parameters
+from sandbox.athena.statements import dispatch
 
 MAX_QUERY_BYTES = 262_144  # Athena service quotas, "Query string length"
 MAX_RESULTS = 1_000
@@ -108,9 +111,9 @@ def start_query_execution(request: dict[str, Any], caller: Caller) -> dict[str, 
                 raise RequestError("Idempotent parameters do not match")
             return {"QueryExecutionId": execution.record["QueryExecutionId"]}
     try:
-        kind = statements.kind_of(sql)
+        kind = dispatch.kind_of(sql)
         if parameters := request.get("ExecutionParameters"):
-            running = statements.with_parameters(sql, [str(value) for value in parameters])
+            running = with_parameters(sql, [str(value) for value in parameters])
         else:
             running = sql
     except QueryError as error:

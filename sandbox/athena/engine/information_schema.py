@@ -8,10 +8,10 @@ from collections.abc import Iterator
 
 import pyarrow as pa
 
-from sandbox.athena import trino_types as t
-from sandbox.athena import views
 from sandbox.athena.ports import Catalog, GlueTable
-from sandbox.athena.trino_types import Type
+from sandbox.athena.sql import trino_types as t
+from sandbox.athena.sql import views
+from sandbox.athena.sql.trino_types import Type
 
 NAME = "information_schema"
 _CATALOG = "awsdatacatalog"

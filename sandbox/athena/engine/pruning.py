@@ -10,14 +10,14 @@ import duckdb
 import pyarrow as pa
 from sqlglot import exp
 
-from sandbox.athena import trino_types as t
-from sandbox.athena.dialect import position
+from sandbox.athena.engine.projection import Partition
+from sandbox.athena.engine.tables import Table
 from sandbox.athena.errors import QueryError, UnsupportedError
-from sandbox.athena.expressions import Renderer
-from sandbox.athena.projection import Partition
-from sandbox.athena.sql_text import Sql
-from sandbox.athena.tables import Table
-from sandbox.athena.trino_types import Type, quote
+from sandbox.athena.sql import trino_types as t
+from sandbox.athena.sql.dialect import position
+from sandbox.athena.sql.expressions import Renderer
+from sandbox.athena.sql.sql_text import Sql
+from sandbox.athena.sql.trino_types import Type, quote
 
 _CANDIDATES = "pruning_candidates"
 

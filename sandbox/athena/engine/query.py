@@ -1,65 +1,25 @@
-"""DuckDB as Athena's engine: one in-process database, a cursor a query, only the given tables reachable."""
+"""One query: its catalog, its store, its cursor, and the tables that a SELECT reads, put into DuckDB."""
 
 import datetime as dt
-import re
-import threading
 from collections.abc import Callable
-from typing import Any
 
 import duckdb
 import pyarrow as pa
 from sqlglot import exp
 
-from sandbox.athena import dialect, information_schema, pruning, results, tables, udfs, views
-from sandbox.athena import trino_types as t
+from sandbox.athena.engine import information_schema, pruning, results, tables
+from sandbox.athena.engine.database import shared_database
+from sandbox.athena.engine.failures import query_error
+from sandbox.athena.engine.projection import Partition, is_projected, projected_partitions
 from sandbox.athena.errors import CancelledError, QueryError, UnsupportedError
 from sandbox.athena.ports import Catalog, GlueTable, Store
-from sandbox.athena.projection import Partition, is_projected, projected_partitions
-from sandbox.athena.translation import TableSource, Translation, Translator
-
-MEMORY_LIMIT = "1GB"  # 2,048 rows of a thousand text columns are 32 MB, in every step of a plan
-THREADS = 2
-_SETTINGS = (
-    "SET GLOBAL TimeZone = 'UTC'",
-    "SET GLOBAL default_null_order = 'nulls_last'",  # Trino's default for ASC and for DESC
-    "SET GLOBAL ieee_floating_point_ops = true",  # 1e0 / 0 is Infinity
-    "SET GLOBAL error_on_division_by_zero = false",  # integers and decimals check for themselves
-    "SET GLOBAL autoinstall_known_extensions = false",
-    "SET GLOBAL autoload_known_extensions = false",
-    "SET GLOBAL enable_external_access = false",  # last: what follows can reach neither disk nor network
-)
-
-
-class Database:
-    """The in-process DuckDB that every query shares; its memory limit is for all of them together."""
-
-    def __init__(self) -> None:
-        self._root = duckdb.connect(":memory:", config={"memory_limit": MEMORY_LIMIT, "threads": THREADS})
-        udfs.install(self._root)
-        for setting in _SETTINGS:
-            self._root.execute(setting)
-        self.cache = tables.ColumnCache()
-
-    def cursor(self) -> duckdb.DuckDBPyConnection:
-        """A connection of its own: what it registers, no other sees."""
-        return self._root.cursor()
-
-
-_shared: Database | None = None
-_shared_lock = threading.Lock()
-
-
-def shared_database() -> Database:
-    """The process's database, made on first use."""
-    global _shared  # noqa: PLW0603  one a process, so that memory is bounded once
-    with _shared_lock:
-        if _shared is None:
-            _shared = Database()
-        return _shared
+from sandbox.athena.sql import dialect, views
+from sandbox.athena.sql import trino_types as t
+from sandbox.athena.sql.translation import TableSource, Translation, Translator
 
 
 class Query:
-    """One running query over a catalog and a store: `run` it once, `cancel` it from another thread."""
+    """One query over a catalog and a store: `dispatch.run` it once, `cancel` it from another thread."""
 
     def __init__(
         self,
@@ -85,7 +45,7 @@ class Query:
         self._partition_tables = 0
 
     def cancel(self, reason: str) -> None:
-        """Stop the query; `run` then raises `CancelledError` with this reason."""
+        """Stop the query; its run then raises `CancelledError` with this reason."""
         self._cancelled = reason
         self.cursor.interrupt()
 
@@ -94,14 +54,9 @@ class Query:
         if self._cancelled is not None:
             raise CancelledError(self._cancelled)
 
-    def run(self, sql: str) -> results.Result:
-        """The statement's result. Raises `QueryError`, `CancelledError`."""
-        from sandbox.athena import statements  # noqa: PLC0415  DDL and SHOW run queries in their turn
-
-        try:
-            return statements.run(self, sql)
-        finally:
-            self.cursor.close()
+    def close(self) -> None:
+        """Give up the cursor and what it registered."""
+        self.cursor.close()
 
     def select(self, statement: exp.Expr) -> results.Result:
         """The result of a parsed SELECT, as texts."""
@@ -242,33 +197,4 @@ class Query:
         except duckdb.InterruptException:
             raise CancelledError(self._cancelled or "Query was cancelled") from None
         except duckdb.Error as error:
-            raise engine_error(error) from None
-
-
-def engine_error(error: Any) -> QueryError:  # noqa: PLR0911  one return a kind of complaint
-    """DuckDB's complaint as the query's failure, in Trino's words where the two mean the same."""
-    text = str(error)
-    if match := re.search(r"TRINO\[([A-Z_]+): (.*?)\](?:\s*$|\n)", text, re.DOTALL):
-        return QueryError(match.group(1), match.group(2))
-    first = text.split("\n", 1)[0]
-    if match := re.search(r'column "?([^"]+)"? must appear in the GROUP BY clause', text):
-        name = match.group(1)
-        message = f"'{name}' must be an aggregate expression or appear in GROUP BY clause"
-        return QueryError("EXPRESSION_NOT_AGGREGATE", message)
-    if match := re.search(
-        r"(WHERE|GROUP BY|JOIN) clause cannot contain (?:aggregates|window functions)", text
-    ):
-        message = (
-            f"{match.group(1)} clause cannot contain aggregations, window functions or grouping operations"
-        )
-        return QueryError("EXPRESSION_NOT_SCALAR", message)
-    if "aggregate function calls cannot be nested" in text or "cannot contain aggregate" in text:
-        return QueryError("NESTED_AGGREGATION", first.split(": ", 1)[-1])
-    if isinstance(error, duckdb.OutOfMemoryException):
-        message = f"Query exceeded the sandbox's memory limit of {MEMORY_LIMIT}"
-        return QueryError("EXCEEDED_MEMORY_LIMIT", message)
-    if isinstance(error, duckdb.OutOfRangeException) or "out of range for the destination type" in text:
-        return QueryError("NUMERIC_VALUE_OUT_OF_RANGE", first.split(": ", 1)[-1])
-    if "More than one row returned by a subquery" in text:
-        return QueryError("SUBQUERY_MULTIPLE_ROWS", "Scalar sub-query has returned multiple rows")
-    return QueryError("NOT_SUPPORTED", f"the sandbox's Athena could not run this: {first}")
+            raise query_error(error) from None

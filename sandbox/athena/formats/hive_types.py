@@ -16,7 +16,7 @@ from typing import Any
 import pyarrow as pa
 
 from sandbox.athena.errors import QueryError, UnsupportedError
-from sandbox.athena.openx import Literal, text_of, whole_number
+from sandbox.athena.formats.openx import Literal, text_of, whole_number
 
 Decoder = Callable[[Any], Any]
 

@@ -7,7 +7,7 @@ go by position, an absent one is NULL, what stands beyond the last one is left o
 import pyarrow as pa
 
 from sandbox.athena.errors import UnsupportedError
-from sandbox.athena.hive_types import HiveType
+from sandbox.athena.formats.hive_types import HiveType
 
 LAZY_SIMPLE_SERDE = "org.apache.hadoop.hive.serde2.lazy.LazySimpleSerDe"
 DELIMITERS = ("field.delim", "serialization.format")  # the first one given counts

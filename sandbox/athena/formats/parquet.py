@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from sandbox.athena.errors import QueryError
-from sandbox.athena.hive_types import HiveType
+from sandbox.athena.formats.hive_types import HiveType
 from sandbox.athena.ports import Store, StoredObject
 
 SERDE = "org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe"

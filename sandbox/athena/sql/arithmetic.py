@@ -6,10 +6,10 @@ and time functions and operators".
 
 import re
 
-from sandbox.athena import casts
-from sandbox.athena import trino_types as t
 from sandbox.athena.errors import QueryError, UnsupportedError
-from sandbox.athena.trino_types import Type, literal
+from sandbox.athena.sql import casts
+from sandbox.athena.sql import trino_types as t
+from sandbox.athena.sql.trino_types import Type, literal
 
 MAX_DIGITS = 38
 

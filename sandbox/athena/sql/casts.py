@@ -6,7 +6,7 @@ tests/sql/answers.json).
 """
 
 from sandbox.athena.errors import QueryError, UnsupportedError
-from sandbox.athena.trino_types import VARCHAR, Type, literal
+from sandbox.athena.sql.trino_types import VARCHAR, Type, literal
 
 _SHOWN = {
     "integer": "INT",

@@ -8,7 +8,7 @@ from sqlglot.dialects.trino import Trino
 from sqlglot.errors import ParseError, TokenError
 from sqlglot.parsers.trino import TrinoParser
 
-from sandbox.athena.errors import MalformedQueryError
+from sandbox.athena.errors import MalformedQueryError, QueryError, UnsupportedError
 
 PSEUDOCOLUMNS = ("$path", "$file_size", "$file_modified_time")
 _SPECIAL_FORMS = ("CAST", "TRY_CAST", "EXTRACT", "TRIM", "SUBSTRING", "POSITION", "LISTAGG")
@@ -58,6 +58,27 @@ def parse(sql: str) -> exp.Expr:
                 f"{position(select) or 'line 1:1: '}mismatched input: a select list is missing"
             )
     return statements[0]
+
+
+def parse_query(sql: str) -> exp.Expr:
+    """A SELECT, WITH or VALUES text as a query that can be translated.
+
+    Raises `QueryError` in the engine's words when a `?` was given no value.
+    """
+    statement = parse(sql)
+    if places := len(list(statement.find_all(exp.Placeholder))):
+        raise QueryError(
+            "INVALID_PARAMETER_USAGE", f"Incorrect number of parameters: expected {places} but found 0"
+        )
+    if isinstance(statement, exp.Values):
+        first = statement.expressions[0]
+        names = [f"_col{i}" for i in range(len(first.expressions) if isinstance(first, exp.Tuple) else 1)]
+        alias = exp.TableAlias(this=exp.to_identifier("rows"), columns=[exp.to_identifier(n) for n in names])
+        statement.set("alias", alias)
+        return exp.select("*").from_(statement)
+    if not isinstance(statement, exp.Query):
+        raise UnsupportedError(f"the statement {type(statement).__name__}")
+    return statement
 
 
 def position(node: exp.Expr | None) -> str:

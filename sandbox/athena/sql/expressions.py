@@ -6,13 +6,13 @@ from typing import Any
 
 from sqlglot import exp
 
-from sandbox.athena import casts, functions
-from sandbox.athena import trino_types as t
-from sandbox.athena.arithmetic import arithmetic, zoned_literal
-from sandbox.athena.dialect import position
 from sandbox.athena.errors import QueryError, UnsupportedError
-from sandbox.athena.sql_text import Sql
-from sandbox.athena.trino_types import Type, literal
+from sandbox.athena.sql import casts, functions
+from sandbox.athena.sql import trino_types as t
+from sandbox.athena.sql.arithmetic import arithmetic, zoned_literal
+from sandbox.athena.sql.dialect import position
+from sandbox.athena.sql.sql_text import Sql
+from sandbox.athena.sql.trino_types import Type, literal
 
 _COMPARISONS = {exp.EQ: "=", exp.NEQ: "<>", exp.LT: "<", exp.LTE: "<=", exp.GT: ">", exp.GTE: ">="}
 _COMPARISONS |= {exp.NullSafeEQ: "IS NOT DISTINCT FROM", exp.NullSafeNEQ: "IS DISTINCT FROM"}

@@ -8,14 +8,14 @@ from typing import Any
 
 from sqlglot import exp
 
-from sandbox.athena import trino_types as t
-from sandbox.athena.dialect import position
 from sandbox.athena.errors import QueryError
-from sandbox.athena.function_tables import AGGREGATES, WINDOWS
-from sandbox.athena.lambda_functions import HIGHER
-from sandbox.athena.overloads import overload
-from sandbox.athena.special_functions import SPECIAL
-from sandbox.athena.sql_text import Renderer, Sql
+from sandbox.athena.sql import trino_types as t
+from sandbox.athena.sql.dialect import position
+from sandbox.athena.sql.function_tables import AGGREGATES, WINDOWS
+from sandbox.athena.sql.lambda_functions import HIGHER
+from sandbox.athena.sql.overloads import overload
+from sandbox.athena.sql.special_functions import SPECIAL
+from sandbox.athena.sql.sql_text import Renderer, Sql
 
 _AGGREGATE_NAMES = {line.split("(", 1)[0] for line in AGGREGATES}
 _AGGREGATE_NAMES |= {"count", "sum", "avg", "approx_percentile"}

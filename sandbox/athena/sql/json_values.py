@@ -11,8 +11,8 @@ from typing import Any
 
 import orjson
 
-from sandbox.athena.openx import Literal
-from sandbox.athena.results import java_double, sql_double
+from sandbox.athena.formats.openx import Literal
+from sandbox.athena.sql.value_text import java_double, sql_double
 
 _STEP = re.compile(
     r"\.([A-Za-z_][\w]*)|\.\"((?:[^\"\\]|\\.)*)\"|\[(\d+)\]|\[\"((?:[^\"\\]|\\.)*)\"\]|\.([^.\[\]]+)"

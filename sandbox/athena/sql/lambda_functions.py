@@ -5,11 +5,11 @@ from typing import Any
 
 from sqlglot import exp
 
-from sandbox.athena import trino_types as t
-from sandbox.athena.dialect import position
 from sandbox.athena.errors import QueryError
-from sandbox.athena.sql_text import Renderer, Sql
-from sandbox.athena.trino_types import Type
+from sandbox.athena.sql import trino_types as t
+from sandbox.athena.sql.dialect import position
+from sandbox.athena.sql.sql_text import Renderer, Sql
+from sandbox.athena.sql.trino_types import Type
 
 HigherBuild = Callable[[Renderer, list[Any], Any], Sql]
 

@@ -4,12 +4,12 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from sandbox.athena.dialect import position
 from sandbox.athena.errors import QueryError, UnsupportedError
-from sandbox.athena.function_tables import AGGREGATES, KNOWN_BUT_MISSING, SCALARS, WINDOWS
-from sandbox.athena.signatures import Signature, fit, signature
-from sandbox.athena.sql_text import Renderer, Sql, unchanged
-from sandbox.athena.trino_types import Type
+from sandbox.athena.sql.dialect import position
+from sandbox.athena.sql.function_tables import AGGREGATES, KNOWN_BUT_MISSING, SCALARS, WINDOWS
+from sandbox.athena.sql.signatures import Signature, fit, signature
+from sandbox.athena.sql.sql_text import Renderer, Sql, unchanged
+from sandbox.athena.sql.trino_types import Type
 
 _PLACE = re.compile(r"\{(?:\*|\d)\}")
 _OVERLOADS: dict[str, list[Signature]] = {}

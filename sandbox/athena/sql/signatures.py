@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from functools import cache
 
-from sandbox.athena.trino_types import BIGINT, DOUBLE, Type, common
+from sandbox.athena.sql.trino_types import BIGINT, DOUBLE, Type, common
 
 _VARIABLES = ("T", "K", "V", "U", "R")
 

@@ -6,14 +6,14 @@ from zoneinfo import available_timezones
 
 from sqlglot import exp
 
-from sandbox.athena import casts
-from sandbox.athena import trino_types as t
-from sandbox.athena.arithmetic import arithmetic
-from sandbox.athena.dialect import position
 from sandbox.athena.errors import QueryError, UnsupportedError
-from sandbox.athena.overloads import overload
-from sandbox.athena.sql_text import Build, Renderer, Sql, unchanged
-from sandbox.athena.trino_types import Type, literal
+from sandbox.athena.sql import casts
+from sandbox.athena.sql import trino_types as t
+from sandbox.athena.sql.arithmetic import arithmetic
+from sandbox.athena.sql.dialect import position
+from sandbox.athena.sql.overloads import overload
+from sandbox.athena.sql.sql_text import Build, Renderer, Sql, unchanged
+from sandbox.athena.sql.trino_types import Type, literal
 
 
 def _texts(renderer: Renderer, values: list[Sql], name: str, node: Any) -> tuple[list[str], Type]:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from sandbox.athena.trino_types import Type
+from sandbox.athena.sql.trino_types import Type
 
 
 def unchanged(text: str) -> str:

@@ -13,13 +13,13 @@ from sqlglot.errors import OptimizeError
 from sqlglot.optimizer.qualify import qualify
 from sqlglot.optimizer.scope import Scope, traverse_scope
 
-from sandbox.athena import trino_types as t
-from sandbox.athena.dialect import PSEUDOCOLUMNS, AthenaSql, position
 from sandbox.athena.errors import QueryError, UnsupportedError
-from sandbox.athena.expressions import Renderer
-from sandbox.athena.sql_text import Sql
-from sandbox.athena.trino_types import Type, quote
-from sandbox.athena.views import check
+from sandbox.athena.sql import trino_types as t
+from sandbox.athena.sql.dialect import PSEUDOCOLUMNS, AthenaSql, position
+from sandbox.athena.sql.expressions import Renderer
+from sandbox.athena.sql.sql_text import Sql
+from sandbox.athena.sql.trino_types import Type, quote
+from sandbox.athena.sql.views import check
 
 UNNAMED = "__unnamed_"  # the alias of an output column the query gives no name
 _HIDDEN_TYPES = {"$path": t.VARCHAR, "$file_size": t.BIGINT, "$file_modified_time": t.TIMESTAMPTZ}

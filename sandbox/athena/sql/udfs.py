@@ -14,8 +14,8 @@ import duckdb
 from duckdb import sqltypes as d
 from duckdb.func import FunctionNullHandling
 
-from sandbox.athena import json_values
-from sandbox.athena.results import java_double, sql_double
+from sandbox.athena.sql import json_values
+from sandbox.athena.sql.value_text import java_double, sql_double
 
 _EPOCH = dt.datetime(1970, 1, 1)
 

@@ -14,10 +14,10 @@ from typing import Any
 from sqlglot import exp
 from sqlglot.optimizer.scope import traverse_scope
 
-from sandbox.athena import dialect
 from sandbox.athena.errors import QueryError
 from sandbox.athena.ports import GlueTable
-from sandbox.athena.trino_types import Type
+from sandbox.athena.sql import dialect
+from sandbox.athena.sql.trino_types import Type
 
 MAX_DEPTH = 20
 _PREFIX, _SUFFIX = "/* Presto View: ", " */"

@@ -4,45 +4,27 @@ Source: Athena user guide, "DDL statements", a page a statement.
 """
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from sandbox.athena import results, tables, views
+from sandbox.athena.engine import results, tables
+from sandbox.athena.engine.projection import is_projected
+from sandbox.athena.engine.query import Query
 from sandbox.athena.errors import MalformedQueryError, QueryError
-from sandbox.athena.hive_types import parse_type
-from sandbox.athena.projection import is_projected
-
-if TYPE_CHECKING:
-    from sandbox.athena.engine import Query
+from sandbox.athena.formats.hive_types import parse_type
+from sandbox.athena.sql import views
+from sandbox.athena.sql.dialect import parse_query
+from sandbox.athena.statements.names import existing, named
 
 DONE = results.Result(text=True)
 
 
-def named(query: "Query", text: str) -> tuple[str, str]:
-    """A possibly qualified, possibly quoted name as database and table."""
-    parts = [part.strip('`"').lower() for part in re.findall(r'`[^`]+`|"[^"]+"|[^.]+', text)]
-    if len(parts) == 3 and parts[0] != "awsdatacatalog":
-        raise QueryError("CATALOG_NOT_FOUND", f"Catalog '{parts[0]}' not found")
-    return (parts[-2] if len(parts) > 1 else query.database), parts[-1]
-
-
-def existing(query: "Query", text: str) -> tuple[str, str, dict[str, Any]]:
-    """The table or view a statement names. Raises where Athena says it does not exist."""
-    database, name = named(query, text)
-    found = query.catalog.table(database, name)
-    if found is None:
-        raise QueryError("", f"FAILED: SemanticException [Error 10001]: Table not found {database}.{name}")
-    return database, name, found
-
-
-def _database(query: "Query", database: str) -> None:
+def _database(query: Query, database: str) -> None:
     if query.catalog.database(database) is None:
         raise QueryError("SCHEMA_NOT_FOUND", f"Schema '{database}' does not exist")
 
 
-def create_view(query: "Query", match: re.Match[str]) -> results.Result:
+def create_view(query: Query, match: re.Match[str]) -> results.Result:
     """CREATE [OR REPLACE] VIEW: the columns are what the query answers now."""
-    from sandbox.athena.statements import parse_query  # noqa: PLC0415
-
     replace, (database, name), sql = (
         bool(match.group(1)),
         named(query, match.group(2)),
@@ -78,7 +60,7 @@ def create_view(query: "Query", match: re.Match[str]) -> results.Result:
     return DONE
 
 
-def drop_view(query: "Query", match: re.Match[str]) -> results.Result:
+def drop_view(query: Query, match: re.Match[str]) -> results.Result:
     """DROP VIEW [IF EXISTS]."""
     database, name = named(query, match.group(2))
     found = query.catalog.table(database, name)
@@ -92,7 +74,7 @@ def drop_view(query: "Query", match: re.Match[str]) -> results.Result:
     return DONE
 
 
-def drop_table(query: "Query", match: re.Match[str]) -> results.Result:
+def drop_table(query: Query, match: re.Match[str]) -> results.Result:
     """DROP TABLE [IF EXISTS]: the catalog's entry goes, the data stays."""
     database, name = named(query, match.group(2))
     found = query.catalog.table(database, name)
@@ -104,7 +86,7 @@ def drop_table(query: "Query", match: re.Match[str]) -> results.Result:
     return DONE
 
 
-def create_external_table(query: "Query", match: re.Match[str]) -> results.Result:
+def create_external_table(query: Query, match: re.Match[str]) -> results.Result:
     """CREATE EXTERNAL TABLE, read by the emulator's own Hive DDL parser."""
     from ministack.services import athena  # noqa: PLC0415  its parser needs no running emulator
 
@@ -128,7 +110,7 @@ def create_external_table(query: "Query", match: re.Match[str]) -> results.Resul
     return DONE
 
 
-def create_database(query: "Query", match: re.Match[str]) -> results.Result:
+def create_database(query: Query, match: re.Match[str]) -> results.Result:
     """CREATE DATABASE [IF NOT EXISTS]."""
     _, name = named(query, match.group(2))
     if query.catalog.database(name) is not None:
@@ -146,7 +128,7 @@ def create_database(query: "Query", match: re.Match[str]) -> results.Result:
     return DONE
 
 
-def drop_database(query: "Query", match: re.Match[str]) -> results.Result:
+def drop_database(query: Query, match: re.Match[str]) -> results.Result:
     """DROP DATABASE [IF EXISTS] [CASCADE]."""
     _, name = named(query, match.group(2))
     if query.catalog.database(name) is None:
@@ -179,7 +161,7 @@ def _partition(definition: dict[str, Any], values: list[str], location: str) -> 
     return {"Values": values, "StorageDescriptor": descriptor, "Parameters": {}}
 
 
-def add_partitions(query: "Query", match: re.Match[str]) -> results.Result:
+def add_partitions(query: Query, match: re.Match[str]) -> results.Result:
     """ALTER TABLE … ADD [IF NOT EXISTS] PARTITION (…) [LOCATION '…'] …"""
     database, name, definition = existing(query, match.group(1))
     known = {tuple(p["Values"]) for p in query.catalog.partitions(database, name)}
@@ -204,7 +186,7 @@ def _with_plain_pairs(spec: str) -> str:
     return spec.replace('"', "'")
 
 
-def drop_partition(query: "Query", match: re.Match[str]) -> results.Result:
+def drop_partition(query: Query, match: re.Match[str]) -> results.Result:
     """ALTER TABLE … DROP [IF EXISTS] PARTITION (…)."""
     database, name, definition = existing(query, match.group(1))
     values = _partition_values(_with_plain_pairs(match.group(3)), definition)
@@ -216,7 +198,7 @@ def drop_partition(query: "Query", match: re.Match[str]) -> results.Result:
     return DONE
 
 
-def add_columns(query: "Query", match: re.Match[str]) -> results.Result:
+def add_columns(query: Query, match: re.Match[str]) -> results.Result:
     """ALTER TABLE … ADD COLUMNS (name type, …)."""
     database, _, definition = existing(query, match.group(1))
     added = []
@@ -232,7 +214,7 @@ def add_columns(query: "Query", match: re.Match[str]) -> results.Result:
     return DONE
 
 
-def set_properties(query: "Query", match: re.Match[str]) -> results.Result:
+def set_properties(query: Query, match: re.Match[str]) -> results.Result:
     """ALTER TABLE … SET TBLPROPERTIES ('key'='value', …)."""
     database, _, definition = existing(query, match.group(1))
     definition["Parameters"] = {**(definition.get("Parameters") or {}), **_quoted_pairs(match.group(2))}
@@ -255,7 +237,7 @@ def _input(definition: dict[str, Any]) -> dict[str, Any]:
     return {key: definition[key] for key in kept if definition.get(key) is not None}
 
 
-def repair_table(query: "Query", match: re.Match[str]) -> results.Result:
+def repair_table(query: Query, match: re.Match[str]) -> results.Result:
     """MSCK REPAIR TABLE: registers Hive-style folders; a projected table ignores what is registered."""
     database, name, definition = existing(query, match.group(1))
     keys = [str(key["Name"]).lower() for key in definition.get("PartitionKeys") or []]

@@ -7,17 +7,12 @@ SQL: its forms are recognised here by their first words, everything else is pars
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
-import sqlglot
-from sqlglot import exp
-from sqlglot.errors import SqlglotError
-from sqlglot.tokenizer_core import TokenType
-
-from sandbox.athena import ddl, dialect, results, show, writing
-from sandbox.athena.dialect import AthenaSql
-from sandbox.athena.engine import Query
-from sandbox.athena.errors import MalformedQueryError, QueryError, UnsupportedError
+from sandbox.athena.engine import results
+from sandbox.athena.engine.query import Query
+from sandbox.athena.errors import QueryError, UnsupportedError
+from sandbox.athena.sql import dialect
+from sandbox.athena.statements import ddl, show, writing
 
 Run = Callable[[Query, re.Match[str]], results.Result]
 
@@ -166,7 +161,14 @@ def kind_of(sql: str) -> Kind:
 
 
 def run(query: Query, sql: str) -> results.Result:
-    """The result of any statement text. Raises `QueryError`."""
+    """The result of any statement text; the query can run no other. Raises `QueryError`, `CancelledError`."""
+    try:
+        return _run(query, sql)
+    finally:
+        query.close()
+
+
+def _run(query: Query, sql: str) -> results.Result:
     text = without_comments(sql)
     for form in _FORMS:
         if match := form.pattern.fullmatch(text):
@@ -177,58 +179,4 @@ def run(query: Query, sql: str) -> results.Result:
         )
     if match := _OTHERS.match(text):
         raise UnsupportedError(f"this {match.group(1).upper()} statement")
-    return query.select(parse_query(sql))
-
-
-def parse_query(sql: str) -> exp.Expr:
-    """A SELECT, WITH or VALUES text as a query that can be translated.
-
-    Raises `QueryError` in the engine's words when a `?` was given no value.
-    """
-    statement = dialect.parse(sql)
-    if places := len(list(statement.find_all(exp.Placeholder))):
-        raise QueryError(
-            "INVALID_PARAMETER_USAGE", f"Incorrect number of parameters: expected {places} but found 0"
-        )
-    if isinstance(statement, exp.Values):
-        first = statement.expressions[0]
-        names = [f"_col{i}" for i in range(len(first.expressions) if isinstance(first, exp.Tuple) else 1)]
-        alias = exp.TableAlias(this=exp.to_identifier("rows"), columns=[exp.to_identifier(n) for n in names])
-        statement.set("alias", alias)
-        return exp.select("*").from_(statement)
-    if not isinstance(statement, exp.Query):
-        raise UnsupportedError(f"the statement {type(statement).__name__}")
-    return statement
-
-
-def with_parameters(sql: str, parameters: list[str]) -> str:
-    """The query text with each `?` replaced by its ExecutionParameters value, an SQL literal as Athena asks.
-
-    Raises `MalformedQueryError` when their numbers differ or a value is not a literal.
-    """
-    places = [token for token in AthenaSql().tokenize(sql) if token.token_type == TokenType.PLACEHOLDER]
-    if len(places) != len(parameters):
-        raise MalformedQueryError(
-            f"line 1:1: Incorrect number of parameters: expected {len(places)} but found {len(parameters)}"
-        )
-    for place, text in reversed(list(zip(places, parameters, strict=True))):
-        where = f"line {place.line}:{place.col}"
-        sql = f"{sql[: place.start]}{_parameter(text, where)}{sql[place.end + 1 :]}"
-    return sql
-
-
-def _parameter(text: str, where: str) -> str:
-    """One value as it is put in: an expression over literals, in brackets unless it is one alone."""
-    try:
-        values = sqlglot.parse(text, read=AthenaSql)
-    except SqlglotError:
-        values = []
-    value: Any = values[0] if len(values) == 1 else None
-    if value is None or value.find(exp.Column, exp.Query, exp.Placeholder):
-        raise MalformedQueryError(f"{where}: an execution parameter is not a literal")
-    written = str(value.sql(dialect=AthenaSql, comments=False))
-    return (
-        written
-        if isinstance(value, exp.Literal | exp.Neg | exp.Null | exp.Boolean | exp.Cast)
-        else f"({written})"
-    )
+    return query.select(dialect.parse_query(sql))

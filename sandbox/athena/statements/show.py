@@ -4,16 +4,14 @@ Source: Athena user guide, "DDL statements".
 """
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from sandbox.athena import results
-from sandbox.athena import views as glue_views
-from sandbox.athena.ddl import existing, named
+from sandbox.athena.engine import results
+from sandbox.athena.engine.projection import is_projected
+from sandbox.athena.engine.query import Query
 from sandbox.athena.errors import QueryError
-from sandbox.athena.projection import is_projected
-
-if TYPE_CHECKING:
-    from sandbox.athena.engine import Query
+from sandbox.athena.sql import views as glue_views
+from sandbox.athena.statements.names import existing, named
 
 
 def _lines(names: str, lines: list[str]) -> results.Result:
@@ -30,25 +28,25 @@ def _filter(names: list[str], pattern: str | None) -> list[str]:
     return [name for name in names if compiled.fullmatch(name)]
 
 
-def databases(query: "Query", match: re.Match[str]) -> results.Result:
+def databases(query: Query, match: re.Match[str]) -> results.Result:
     """SHOW DATABASES."""
     return _lines("database_name", _filter(query.catalog.databases(), match.group(1)))
 
 
-def _of(query: "Query", text: str | None) -> str:
+def _of(query: Query, text: str | None) -> str:
     database = named(query, text)[1] if text else query.database
     if query.catalog.database(database) is None:
         raise QueryError("", f"FAILED: SemanticException [Error 10072]: Database does not exist: {database}")
     return database
 
 
-def tables(query: "Query", match: re.Match[str]) -> results.Result:
+def tables(query: Query, match: re.Match[str]) -> results.Result:
     """SHOW TABLES: tables and views."""
     found = [str(table["Name"]) for table in query.catalog.tables(_of(query, match.group(1)))]
     return _lines("tab_name", _filter(sorted(found), match.group(2)))
 
 
-def views(query: "Query", match: re.Match[str]) -> results.Result:
+def views(query: Query, match: re.Match[str]) -> results.Result:
     """SHOW VIEWS."""
     found = [
         str(t["Name"]) for t in query.catalog.tables(_of(query, match.group(1))) if glue_views.is_view(t)
@@ -60,7 +58,7 @@ def _columns(table: dict[str, Any]) -> list[dict[str, Any]]:
     return list((table.get("StorageDescriptor") or {}).get("Columns") or [])
 
 
-def columns(query: "Query", match: re.Match[str]) -> results.Result:
+def columns(query: Query, match: re.Match[str]) -> results.Result:
     """SHOW COLUMNS."""
     text = match.group(1) if not match.group(2) else f"{match.group(2)}.{match.group(1)}"
     _, _, table = existing(query, text)
@@ -68,7 +66,7 @@ def columns(query: "Query", match: re.Match[str]) -> results.Result:
     return _lines("field", names)
 
 
-def partitions(query: "Query", match: re.Match[str]) -> results.Result:
+def partitions(query: Query, match: re.Match[str]) -> results.Result:
     """SHOW PARTITIONS: those the catalog has; of a projected table it lists none."""
     database, name, table = existing(query, match.group(1))
     keys = [str(key["Name"]) for key in table.get("PartitionKeys") or []]
@@ -81,7 +79,7 @@ def partitions(query: "Query", match: re.Match[str]) -> results.Result:
     return _lines("partition", sorted(lines))
 
 
-def properties(query: "Query", match: re.Match[str]) -> results.Result:
+def properties(query: Query, match: re.Match[str]) -> results.Result:
     """SHOW TBLPROPERTIES."""
     _, _, table = existing(query, match.group(1))
     wanted = match.group(2)
@@ -91,7 +89,7 @@ def properties(query: "Query", match: re.Match[str]) -> results.Result:
     )
 
 
-def create_view(query: "Query", match: re.Match[str]) -> results.Result:
+def create_view(query: Query, match: re.Match[str]) -> results.Result:
     """SHOW CREATE VIEW."""
     database, name, table = existing(query, match.group(1))
     if not glue_views.is_view(table):
@@ -99,7 +97,7 @@ def create_view(query: "Query", match: re.Match[str]) -> results.Result:
     return _lines("create_view", [f"CREATE VIEW {name} AS", *glue_views.decode(table).sql.splitlines()])
 
 
-def create_table(query: "Query", match: re.Match[str]) -> results.Result:
+def create_table(query: Query, match: re.Match[str]) -> results.Result:
     """SHOW CREATE TABLE."""
     database, name, table = existing(query, match.group(1))
     if glue_views.is_view(table):
@@ -132,7 +130,7 @@ def _listed(lines: list[str]) -> list[str]:
     return [line + (", " if number < len(lines) else ")") for number, line in enumerate(lines, start=1)]
 
 
-def describe(query: "Query", match: re.Match[str]) -> results.Result:
+def describe(query: Query, match: re.Match[str]) -> results.Result:
     """DESCRIBE table: columns, then partition columns."""
     _, _, table = existing(query, match.group(1))
     keys = table.get("PartitionKeys") or []

@@ -9,19 +9,22 @@ import io
 import json
 import re
 import uuid
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from sandbox.athena import parquet, results, tables, views
-from sandbox.athena import trino_types as t
-from sandbox.athena.ddl import named
+from sandbox.athena.engine import results, tables
+from sandbox.athena.engine.query import Query
 from sandbox.athena.errors import QueryError, UnsupportedError
-from sandbox.athena.trino_types import Type
-
-if TYPE_CHECKING:
-    from sandbox.athena.engine import Query
+from sandbox.athena.formats import parquet
+from sandbox.athena.formats.json_lines import JSON_SERDES
+from sandbox.athena.sql import trino_types as t
+from sandbox.athena.sql import views
+from sandbox.athena.sql.dialect import parse_query
+from sandbox.athena.sql.trino_types import Type
+from sandbox.athena.sql.value_text import json_value
+from sandbox.athena.statements.names import named
 
 PARQUET = {
     "InputFormat": "org.apache.hadoop.hive.ql.io.parquet.MapredParquetInputFormat",
@@ -31,7 +34,7 @@ PARQUET = {
 JSON = {
     "InputFormat": "org.apache.hadoop.mapred.TextInputFormat",
     "OutputFormat": "org.apache.hadoop.hive.ql.io.HiveIgnoreKeyTextOutputFormat",
-    "SerdeInfo": {"SerializationLibrary": tables.JSON_SERDES[0], "Parameters": {}},
+    "SerdeInfo": {"SerializationLibrary": JSON_SERDES[0], "Parameters": {}},
 }
 
 
@@ -70,7 +73,7 @@ def _arrow_type(kind: Type) -> pa.DataType:
     return simple[kind.base]
 
 
-def _write(query: "Query", data: pa.Table, types: list[Type], location: str, kind: str) -> list[str]:
+def _write(query: Query, data: pa.Table, types: list[Type], location: str, kind: str) -> list[str]:
     """Put the rows under the location, one object; none for no rows. Returns the objects' paths."""
     if not data.num_rows:
         return []
@@ -83,7 +86,7 @@ def _write(query: "Query", data: pa.Table, types: list[Type], location: str, kin
         query.store.write(bucket, key, buffer.getvalue(), "application/octet-stream")
     else:
         key += ".gz"
-        shown = [results.json_value(k) for k in types]
+        shown = [json_value(k) for k in types]
         columns = [column.to_pylist() for column in data.columns]
         rows = (
             {
@@ -97,15 +100,13 @@ def _write(query: "Query", data: pa.Table, types: list[Type], location: str, kin
     return [f"s3://{bucket}/{key}"]
 
 
-def _rows(query: "Query", sql: str) -> tuple[list[str], list[Type], pa.Table]:
-    from sandbox.athena.statements import parse_query  # noqa: PLC0415
-
+def _rows(query: Query, sql: str) -> tuple[list[str], list[Type], pa.Table]:
     translation, data = query.select_arrow(parse_query(sql))
     names = [name.lower() for name in translation.names]
     return names, translation.types, data.rename_columns(names)
 
 
-def create_table_as(query: "Query", match: re.Match[str]) -> results.Result:
+def create_table_as(query: Query, match: re.Match[str]) -> results.Result:
     """CREATE TABLE … AS: an external table over objects written now."""
     if_not_exists, (database, name) = match.group(1), named(query, match.group(2))
     properties, sql, no_data = _properties(match.group(3)), match.group(4), match.group(5)
@@ -158,7 +159,7 @@ def _require_names(names: list[str], types: list[Type]) -> None:
             )
 
 
-def insert(query: "Query", match: re.Match[str]) -> results.Result:
+def insert(query: Query, match: re.Match[str]) -> results.Result:
     """INSERT INTO an unpartitioned table: one more object under its location."""
     database, name = named(query, match.group(1))
     found = query.catalog.table(database, name)
@@ -194,7 +195,7 @@ def insert(query: "Query", match: re.Match[str]) -> results.Result:
     )
 
 
-def unload(query: "Query", match: re.Match[str]) -> results.Result:
+def unload(query: Query, match: re.Match[str]) -> results.Result:
     """UNLOAD (query) TO 's3://…' WITH (format = '…')."""
     sql, location, properties = match.group(1), match.group(2), _properties(match.group(3))
     kind = _format(properties)
