@@ -1,14 +1,12 @@
 """One crawl: the S3 targets of a crawler become tables and partitions, with the crawler's role alone.
 
-Sources: Glue developer guide, "Using crawlers to populate the Data Catalog" (targets, exclusions,
-partitions), "Customizing crawler behavior" (SchemaChangePolicy, Configuration, RecrawlPolicy).
+Sources: Glue developer guide, "Using crawlers to populate the Data Catalog" (targets, partitions),
+"Customizing crawler behavior" (SchemaChangePolicy, RecrawlPolicy).
 """
 
 from __future__ import annotations
 
 import gzip
-import json
-import re
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -16,76 +14,16 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from sandbox.schema_inference import Schema, merged
+from sandbox.crawler.paths import glob_pattern, hidden, partition_of, table_name
+from sandbox.crawler.schema_inference import Schema, merged
+from sandbox.crawler.settings import CRAWL_NEW_FOLDERS_ONLY, LOG, CrawlError, Settings
 
-CRAWL_EVERYTHING, CRAWL_NEW_FOLDERS_ONLY = "CRAWL_EVERYTHING", "CRAWL_NEW_FOLDERS_ONLY"
-UPDATE, LOG = "UPDATE_IN_DATABASE", "LOG"
 _SERDE = "org.openx.data.jsonserde.JsonSerDe"
 _PARTITION_BATCH = 100  # BatchCreatePartition and BatchUpdatePartition take at most 100
 
 
-class CrawlError(Exception):
-    """The crawl fails; the message stands in LastCrawl."""
-
-
 class CrawlStopped(Exception):
     """Somebody called StopCrawler; what was written before stays."""
-
-
-@dataclass(frozen=True)
-class Settings:
-    """A crawler's settings, as far as they decide what a crawl does."""
-
-    name: str
-    database: str
-    prefix: str
-    targets: tuple[tuple[str, tuple[str, ...]], ...]  # s3://bucket/prefix/ and its exclusions
-    update: str
-    recrawl: str
-    merges: bool
-    inherits: bool
-
-    @classmethod
-    def of(cls, crawler: Mapping[str, Any]) -> Settings:
-        """From GetCrawler's answer. Raises CrawlError for what this crawler does not do."""
-        targets = crawler.get("Targets") or {}
-        others = [kind for kind, given in targets.items() if given and kind != "S3Targets"]
-        if others:
-            raise CrawlError(f"only S3 targets are crawled here, not {', '.join(others)}")
-        configuration = _configuration(crawler.get("Configuration"))
-        grouping = (configuration.get("Grouping") or {}).get("TableGroupingPolicy")
-        if grouping != "CombineCompatibleSchemas":
-            raise CrawlError("only TableGroupingPolicy CombineCompatibleSchemas is crawled here")
-        output = configuration.get("CrawlerOutput") or {}
-        recrawl = (crawler.get("RecrawlPolicy") or {}).get("RecrawlBehavior") or CRAWL_EVERYTHING
-        policy = crawler.get("SchemaChangePolicy") or {}
-        update = policy.get("UpdateBehavior") or UPDATE
-        if recrawl not in {CRAWL_EVERYTHING, CRAWL_NEW_FOLDERS_ONLY}:
-            raise CrawlError(f"RecrawlBehavior {recrawl} is not crawled here")
-        if recrawl == CRAWL_NEW_FOLDERS_ONLY and {update, policy.get("DeleteBehavior")} != {LOG}:
-            raise CrawlError("CRAWL_NEW_FOLDERS_ONLY requires both schema change behaviors to be LOG")
-        if policy.get("DeleteBehavior", LOG) != LOG:
-            raise CrawlError("only DeleteBehavior LOG is crawled here: nothing is deleted from the catalog")
-        return cls(
-            name=crawler["Name"],
-            database=crawler["DatabaseName"],
-            prefix=crawler.get("TablePrefix") or "",
-            targets=tuple(
-                (one["Path"], tuple(one.get("Exclusions") or ())) for one in targets.get("S3Targets") or []
-            ),
-            update=update,
-            recrawl=recrawl,
-            merges=(output.get("Tables") or {}).get("AddOrUpdateBehavior") == "MergeNewColumns",
-            inherits=(output.get("Partitions") or {}).get("AddOrUpdateBehavior") == "InheritFromTable",
-        )
-
-
-def _configuration(text: str | None) -> dict[str, Any]:
-    try:
-        document = json.loads(text or "{}")
-    except ValueError as error:
-        raise CrawlError("the crawler's Configuration is not JSON") from error
-    return document if isinstance(document, dict) else {}
 
 
 @dataclass
@@ -105,61 +43,6 @@ class _Folder:
     values: tuple[str, ...]
     location: str
     schema: Schema = field(default_factory=Schema)
-
-
-def glob_pattern(glob: str) -> re.Pattern[str]:
-    """An exclusion as Glue reads it: `*` within a folder, `**` across, `?`, `[a-z]`, `{a,b}`."""
-    parts, depth, at = [], 0, 0
-    while at < len(glob):
-        char = glob[at]
-        if glob.startswith("**", at):
-            parts.append(".*")
-            at += 1
-        elif char == "*":
-            parts.append("[^/]*")
-        elif char == "?":
-            parts.append("[^/]")
-        elif char == "[" and "]" in glob[at:]:
-            end = glob.index("]", at)
-            parts.append("[" + glob[at + 1 : end].replace("!", "^", 1) + "]")
-            at = end
-        elif char == "{":
-            depth += 1
-            parts.append("(?:")
-        elif char == "}" and depth:
-            depth -= 1
-            parts.append(")")
-        elif char == "," and depth:
-            parts.append("|")
-        elif char == "\\" and at + 1 < len(glob):
-            at += 1
-            parts.append(re.escape(glob[at]))
-        else:
-            parts.append(re.escape(char))
-        at += 1
-    return re.compile("".join(parts))
-
-
-def table_name(path: str, prefix: str) -> str:
-    """The name of the table of a target: its last folder (or the bucket), lower case, with the prefix."""
-    last = path.rstrip("/").rsplit("/", 1)[-1]
-    return prefix + re.sub(r"[^a-z0-9_]", "_", last.lower())
-
-
-def partition_of(relative: str) -> tuple[tuple[str, str], ...]:
-    """(name, value) of the folders between a target and an object; folders without a name are numbered."""
-    folders = relative.split("/")[:-1]
-    return tuple(
-        (folder.split("=", 1)[0].lower(), folder.split("=", 1)[1])
-        if "=" in folder
-        else (f"partition_{number}", folder)
-        for number, folder in enumerate(folders)
-    )
-
-
-def hidden(relative: str) -> bool:
-    """Whether a file or folder is skipped by its name."""
-    return any(part.startswith(("_", ".")) for part in relative.split("/"))
 
 
 def lines_of(body: bytes) -> list[bytes]:

@@ -25,9 +25,11 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from sandbox.crawl import Crawl, CrawlError, CrawlStopped, Result, Settings
-from sandbox.delivery.roles import Roles, Sandbox
+from sandbox.crawler.crawl import Crawl, CrawlStopped, Result
+from sandbox.crawler.settings import CrawlError, Settings
 from sandbox.emulator.seam import Seam
+from sandbox.roles import Roles
+from sandbox.running import RunningSandbox
 
 START_CRAWLER = Seam("services.glue", "_start_crawler", "442900d0f05382e8")
 STOP_CRAWLER = Seam("services.glue", "_stop_crawler", "7b221352da8b039d")
@@ -75,7 +77,9 @@ def event_detail(name: str, account: str, state: str, result: Result, seconds: f
     }
 
 
-def run(sandbox: Sandbox, account: str, crawler: Mapping[str, Any], stopped: Callable[[], bool]) -> Result:
+def run(
+    sandbox: RunningSandbox, account: str, crawler: Mapping[str, Any], stopped: Callable[[], bool]
+) -> Result:
     """Crawl with the role's credentials. Raises CrawlError, CrawlStopped, ClientError or BotoCoreError."""
     settings = Settings.of(crawler)
     arn = f"arn:aws:glue:{sandbox.region}:{account}:crawler/{settings.name}"
@@ -124,7 +128,9 @@ def install() -> None:
         crawler = glue._crawlers[name]
         outcome, message, result = "Succeeded", "", Result()
         try:
-            result = run(Sandbox.read(Path(os.environ["SANDBOX_STATE"])), account, crawler, stop.is_set)
+            result = run(
+                RunningSandbox.read(Path(os.environ["SANDBOX_STATE"])), account, crawler, stop.is_set
+            )
         except CrawlStopped:
             outcome = "Cancelled"
         except (CrawlError, ClientError, BotoCoreError) as error:

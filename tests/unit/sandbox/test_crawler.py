@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 
-from sandbox.crawl import CrawlError, Settings, glob_pattern, hidden, lines_of, partition_of, table_name
-from sandbox.schema_inference import Schema, merged
+from sandbox.crawler.crawl import lines_of
+from sandbox.crawler.paths import glob_pattern, hidden, partition_of, table_name
+from sandbox.crawler.schema_inference import Schema, merged
+from sandbox.crawler.settings import CrawlError, Settings
 
 
 def types(*values: Any) -> str:
