@@ -6,82 +6,17 @@ Firehose assumes the role as `firehose.amazonaws.com` and sends the account id a
 
 from __future__ import annotations
 
-import configparser
 import datetime as dt
-import json
 import threading
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import boto3
-import botocore.loaders
 import botocore.session
-from botocore.config import Config
 from botocore.credentials import RefreshableCredentials
 
 from sandbox.accounts import as_service
-
-# Delivery does its own retrying: one visible attempt per call, and Lambda's five minutes for an invocation.
-_CLIENT_CONFIG = Config(
-    retries={"total_max_attempts": 1},
-    connect_timeout=5,
-    read_timeout=310,
-    max_pool_connections=32,
-    s3={"addressing_style": "path"},
-    parameter_validation=False,
-)
-
-# One for all sessions: reading a service's model takes longer than most calls to the service.
-_MODELS = botocore.loaders.create_loader()
-
-
-@dataclass(frozen=True)
-class Sandbox:
-    """What `state.json` says: where the accounts live and how fast time runs."""
-
-    folder: Path
-    endpoint: str
-    ca_bundle: str
-    region: str
-    accounts: dict[str, str]  # profile → account id
-    speed: float
-
-    @classmethod
-    def read(cls, folder: Path) -> Sandbox:
-        """Read the state folder of a running sandbox (`SANDBOX_STATE`)."""
-        state = json.loads((folder / "state.json").read_text())
-        return cls(
-            folder=folder,
-            endpoint=state["endpoint"],
-            ca_bundle=state["ca_bundle"],
-            region=state["region"],
-            accounts=dict(state["accounts"]),
-            speed=float(state["speed"]),
-        )
-
-    def client(self, service: str, session: boto3.Session) -> Any:
-        """A client of `service` that talks to this sandbox."""
-        return session.client(  # type: ignore[call-overload]
-            service,
-            endpoint_url=self.endpoint,
-            region_name=self.region,
-            verify=self.ca_bundle,
-            config=_CLIENT_CONFIG,
-        )
-
-    def root(self, account: str) -> boto3.Session:
-        """A session of the account's root user, from the profile in the state folder."""
-        profile = next(name for name, number in self.accounts.items() if number == account)
-        credentials = configparser.ConfigParser()
-        credentials.read(self.folder / "credentials")
-        core = botocore.session.get_session()
-        core.register_component("data_loader", _MODELS)
-        return boto3.Session(
-            **dict(credentials[profile]),
-            region_name=self.region,
-            botocore_session=core,
-        )
+from sandbox.running import MODELS, RunningSandbox
 
 
 @dataclass
@@ -91,7 +26,7 @@ class Roles:
     `source_arn` is the resource the service acts for; `external_id` is sent when the service sends one.
     """
 
-    sandbox: Sandbox
+    sandbox: RunningSandbox
     account: str
     service: str
     session_name: str
@@ -134,6 +69,6 @@ class Roles:
             method="sts-assume-role",
         )
         core = botocore.session.get_session()
-        core.register_component("data_loader", _MODELS)
+        core.register_component("data_loader", MODELS)
         core._credentials = credentials  # type: ignore[attr-defined]
         return boto3.Session(botocore_session=core, region_name=self.sandbox.region)
