@@ -11,8 +11,9 @@ from typing import Any
 
 import orjson
 
+from glue.tables import METADATA_COLUMNS
 from transform_lambda.canonical import canonical_json, image_digest
-from transform_lambda.flatten import DEFAULT_MAX_DEPTH, METADATA_COLUMNS, Image, flatten
+from transform_lambda.flatten import DEFAULT_MAX_DEPTH, Image, flatten
 
 # What may differ where a change was delivered more than once: its place in the stream.
 _OF_A_DELIVERY = "change_sequence"

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sandbox.comparison import Change, chain_problem, compare, newest
+from lake.comparison import Change, chain_problem, compare, newest
 from transform_lambda.canonical import canonical_json, image_digest
 
 Image = dict[str, Any]
