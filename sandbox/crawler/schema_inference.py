@@ -66,10 +66,9 @@ class Schema:
 
     columns: dict[str, Kind] = field(default_factory=dict)
     lines: int = 0
-    malformed: int = 0
 
     def see(self, lines: Iterable[bytes]) -> None:
-        """Take lines into account; what is no JSON object is counted and left out."""
+        """Take lines into account; what is not a JSON object is left out."""
         for line in lines:
             if not line.strip():
                 continue
@@ -78,7 +77,6 @@ class Schema:
             except orjson.JSONDecodeError:
                 row = None
             if not isinstance(row, dict):
-                self.malformed += 1
                 continue
             self.lines += 1
             for name, value in row.items():

@@ -178,7 +178,7 @@ def _end(execution: Execution, state: str, reason: str, error: QueryError | None
         status["StateChangeReason"] = reason
     if state == "FAILED":
         status["AthenaError"] = {
-            "ErrorCategory": error.category if error else 1,
+            "ErrorCategory": 2 if error else 1,  # user, system (Athena API reference, "AthenaError")
             "ErrorType": 1003 if isinstance(error, AccessDeniedError) else 1006,
             "Retryable": False,
             "ErrorMessage": reason,

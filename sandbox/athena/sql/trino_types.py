@@ -111,10 +111,10 @@ _CARRIERS = {
     "interval_year": "INTERVAL",
 }
 
-VARCHAR, JSON, UNKNOWN, BOOLEAN = Type("varchar"), Type("json"), Type("unknown"), Type("boolean")
+VARCHAR, UNKNOWN, BOOLEAN = Type("varchar"), Type("unknown"), Type("boolean")
 INTEGER, BIGINT, DOUBLE, REAL = Type("integer"), Type("bigint"), Type("double"), Type("real")
-SMALLINT, TINYINT, DATE, TIME = Type("smallint"), Type("tinyint"), Type("date"), Type("time")
-TIMESTAMP, TIMESTAMPTZ, VARBINARY = Type("timestamp"), Type("timestamptz"), Type("varbinary")
+DATE, TIMESTAMP, TIMESTAMPTZ = Type("date"), Type("timestamp"), Type("timestamptz")
+VARBINARY = Type("varbinary")
 INTERVAL_DAY, INTERVAL_YEAR = Type("interval_day"), Type("interval_year")
 
 

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 from sandbox.athena.sql.trino_types import Type
 
 
-def java_double(value: float, digits: int = 17) -> str:
+def java_double(value: float) -> str:
     """A double as `Double.toString` prints it: 1.0E10, 0.001, NaN, Infinity."""
     if math.isnan(value):
         return "NaN"
@@ -21,7 +21,7 @@ def java_double(value: float, digits: int = 17) -> str:
         return "Infinity" if value > 0 else "-Infinity"
     if value == 0:
         return "-0.0" if math.copysign(1, value) < 0 else "0.0"
-    text = repr(value) if digits == 17 else str(value)
+    text = repr(value)
     sign, magnitude = ("-", text[1:]) if text[0] == "-" else ("", text)
     number = Decimal(magnitude)
     exponent = number.adjusted()
