@@ -2,7 +2,6 @@
 PYTHON ?= python3
 VENV := .venv
 PY := $(VENV)/bin/python
-PACKAGES := transform_lambda catalog_lambda scripts sandbox benchmarks
 .DEFAULT_GOAL := help
 .PHONY: help venv demo test lint unit test-policies test-athena test-spark soak-views access sandbox package generate bench lock clean
 

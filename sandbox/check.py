@@ -18,11 +18,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from sandbox.comparison import Comparison, compare
+from lake.comparison import Comparison, compare
+from lake.reading import Lake, LakeError
 from sandbox.delivery import status
-from sandbox.delivery.roles import Sandbox
 from sandbox.errors import SandboxError
-from sandbox.lake import Lake, LakeError, find_lakes
+from sandbox.lakes import find_lakes
+from sandbox.running import RunningSandbox
 from sandbox.source_tables import SourceTable, find_tables
 from transform_lambda.flatten import DEFAULT_MAX_DEPTH
 
@@ -132,7 +133,7 @@ class Progress:
 
 
 def _sources(
-    sandbox: Sandbox, written: dict[str, Any], only: str | None
+    sandbox: RunningSandbox, written: dict[str, Any], only: str | None
 ) -> list[tuple[SourceTable, Lake, int]]:
     """The tables to check, each with its lake and the depth its items are flattened to."""
     found = find_tables(sandbox, {stream["source"] for stream in written["streams"]})
@@ -158,7 +159,7 @@ def _sources(
     return pairs
 
 
-def _flatten_max_depth(sandbox: Sandbox, function_arn: str | None) -> int:
+def _flatten_max_depth(sandbox: RunningSandbox, function_arn: str | None) -> int:
     """How deep the deployed function flattens: it is asked, so that nothing is configured twice."""
     if function_arn is None:
         return DEFAULT_MAX_DEPTH
@@ -168,7 +169,7 @@ def _flatten_max_depth(sandbox: Sandbox, function_arn: str | None) -> int:
     return int(variables.get("FLATTEN_MAX_DEPTH") or DEFAULT_MAX_DEPTH)
 
 
-def check(sandbox: Sandbox, only: str | None, timeout: float) -> list[Comparison]:
+def check(sandbox: RunningSandbox, only: str | None, timeout: float) -> list[Comparison]:
     """Wait, then compare every table; what still moved while it was compared is compared again."""
     deadline = time.monotonic() + timeout
     progress = Progress()
@@ -228,7 +229,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     started = time.monotonic()
     try:
-        sandbox = Sandbox.read(state_folder())
+        sandbox = RunningSandbox.read(state_folder())
         results = check(sandbox, options.table, options.timeout)
     except (CheckError, LakeError) as error:
         print(f"error: {error}", file=sys.stderr)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from sandbox.delivery.roles import Sandbox
+from sandbox.running import RunningSandbox
 
 Item = dict[str, Any]
 
@@ -27,7 +27,7 @@ class SourceTable:
                 yield {name: item[name] for name in self.key_names}, item
 
 
-def find_tables(sandbox: Sandbox, streams: set[str]) -> list[SourceTable]:
+def find_tables(sandbox: RunningSandbox, streams: set[str]) -> list[SourceTable]:
     """Every table whose changes go to one of the streams (ARNs)."""
     found = []
     for account in {arn.split(":")[4] for arn in streams}:

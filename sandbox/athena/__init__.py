@@ -1,47 +1,5 @@
-"""Athena for the sandbox: the Athena API on DuckDB over the emulator's Glue and S3.
+"""Athena for the sandbox: the Athena API, answered by DuckDB over the emulator's Glue and S3.
 
-`install()` patches MiniStack in process; `sandbox.athena.engine.Query` runs SQL without any emulator.
+One room per job, each importing only those after it: `api`, `statements`, `engine`, `sql`, `formats`. All of
+them raise `errors`; `ports` is what they need of the world, so all but `api` run without an emulator.
 """
-
-from typing import Any
-
-from sandbox.emulator.seam import Seam
-
-HANDLE_REQUEST = Seam("services.athena", "handle_request", "2f5558612ebaccc6")
-# What the queries call in process, besides: a release that changes one of these is read before it is trusted.
-SEAMS = (
-    HANDLE_REQUEST,
-    Seam("services.athena", "_parse_ddl", "28404b7ed0da4aca"),
-    Seam("services.athena", "_create_table_input", "49c61547f8295798"),
-    Seam("services.s3", "_foreign_bucket_allows", "7865eb38b093e5a8"),
-    Seam("services.s3", "_get_object_data", "8735d1f5e3313076"),
-    Seam("services.s3", "_put_object", "cf5861e4d9999243"),
-)
-
-
-def install() -> None:
-    """Answer the query operations of MiniStack's Athena service with this engine.
-
-    The seam: `ministack.services.athena.handle_request(method, path, headers, body, query_params)`, looked up
-    by name at every request. Raises `SeamMovedError` when a release of MiniStack has moved it.
-    """
-    from ministack.services import athena  # noqa: PLC0415  only the emulator process loads MiniStack
-
-    from sandbox.athena import api, resource_arns  # noqa: PLC0415
-
-    for seam in SEAMS:
-        seam.check()
-    original: Any = HANDLE_REQUEST.check()
-    resource_arns.install()
-
-    async def handle_request(
-        method: str, path: str, headers: dict[str, str], body: bytes, query_params: dict[str, Any]
-    ) -> Any:
-        action = headers.get("x-amz-target", "").rsplit(".", 1)[-1]
-        if action not in api.OPERATIONS:
-            return await original(method, path, headers, body, query_params)
-        athena._ensure_default_workgroup()
-        athena._ensure_default_data_catalog()
-        return api.answer(action, body, headers, query_params)
-
-    HANDLE_REQUEST.replace(handle_request)

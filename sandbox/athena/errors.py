@@ -5,15 +5,12 @@ class QueryError(Exception):
     """A query that cannot be answered.
 
     `code` is the engine's error name (`TABLE_NOT_FOUND`, `HIVE_BAD_DATA`), empty where Athena prints none.
-    `category` is AthenaError.ErrorCategory: 1 system, 2 user, 3 other
-    (Athena API reference, "AthenaError").
     """
 
-    def __init__(self, code: str, message: str, *, category: int = 2) -> None:
+    def __init__(self, code: str, message: str) -> None:
         super().__init__(f"{code}: {message}" if code else message)
         self.code = code
         self.message = message
-        self.category = category
 
 
 class UnsupportedError(QueryError):

@@ -5,10 +5,10 @@ everything from the deployed delivery streams' own descriptions, and touches dat
 name, so that a missing permission stops delivery as it does on AWS. Checkpoints live in memory: they last as
 long as the sandbox.
 
-One module per step, in the order the data takes:
+One module per step, in the order the data takes (the delivery role's credentials come from
+`sandbox.roles`, assumed as firehose.amazonaws.com):
 
     description   DescribeDeliveryStream's answer → what to do, or a refusal that names what is not emulated
-    roles         the delivery role's credentials, assumed as firehose.amazonaws.com
     source        Kinesis shards from the delivery stream's start, parents before children
     processor     the Lambda event, its retries, and the verdict on every record of the answer
     buffers       size and time hints

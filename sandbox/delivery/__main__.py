@@ -17,8 +17,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 from sandbox.delivery import status
 from sandbox.delivery.description import UnsupportedDeliveryStreamError, parse
 from sandbox.delivery.pipeline import Pipeline
-from sandbox.delivery.roles import Sandbox
 from sandbox.processes import exit_with_parent
+from sandbox.running import RunningSandbox
 
 log = logging.getLogger("delivery")
 
@@ -30,7 +30,7 @@ SHORTEST_DISCOVERY_SECONDS = 0.5
 class Delivery:
     """All delivery streams of the sandbox's accounts."""
 
-    def __init__(self, sandbox: Sandbox) -> None:
+    def __init__(self, sandbox: RunningSandbox) -> None:
         self.sandbox = sandbox
         self.pipelines: dict[str, Pipeline] = {}
         self.refused: dict[str, str] = {}
@@ -116,7 +116,7 @@ def main() -> int:
         )
         return 2
     exit_with_parent()
-    sandbox = Sandbox.read(Path(folder))
+    sandbox = RunningSandbox.read(Path(folder))
     delivery = Delivery(sandbox)
     next_discovery = 0.0
     while True:

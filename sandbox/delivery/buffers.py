@@ -78,14 +78,14 @@ class Buffers:
         if full:
             self.seal(full)
 
-    def seal_due(self, *, everything: bool = False) -> None:
+    def seal_due(self) -> None:
         """Seal the buffers whose interval has passed."""
         now = self.clock()
         with self._lock:
             due = [
                 lane
                 for lane, buffer in self._open.items()
-                if everything or now - buffer.opened_at >= buffer.destination.buffering.interval / self.speed
+                if now - buffer.opened_at >= buffer.destination.buffering.interval / self.speed
             ]
             sealed = [self._open.pop(lane) for lane in due]
         for buffer in sealed:

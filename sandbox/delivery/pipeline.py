@@ -21,9 +21,10 @@ from sandbox.delivery.objects import error_line
 from sandbox.delivery.outlet import Outlet
 from sandbox.delivery.processor import Record, Verdict
 from sandbox.delivery.progress import ShardProgress, Ticket
-from sandbox.delivery.roles import Roles, Sandbox
 from sandbox.delivery.source import ShardReader, list_shards, parents
 from sandbox.delivery.waiting import SHORTEST_POLL_SECONDS, Backoff, PollPause
+from sandbox.roles import Roles
+from sandbox.running import RunningSandbox
 
 log = logging.getLogger("delivery")
 
@@ -61,7 +62,7 @@ class _Waiting:
 class Pipeline:
     """Delivers one delivery stream until `stop`."""
 
-    def __init__(self, sandbox: Sandbox, stream: DeliveryStream) -> None:
+    def __init__(self, sandbox: RunningSandbox, stream: DeliveryStream) -> None:
         self.stream = stream
         self.shards: dict[str, ShardProgress] = {}
         self.shards_listed_at = 0.0

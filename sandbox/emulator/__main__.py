@@ -39,8 +39,8 @@ INSTALLED = (
     "sandbox.emulator.alarm_resource",
     "sandbox.emulator.security_configuration_resource",
     "sandbox.emulator.endpoint_description",
-    "sandbox.athena",
-    "sandbox.crawler",
+    "sandbox.athena.api.service",
+    "sandbox.crawler.service",
 )
 
 

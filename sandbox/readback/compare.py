@@ -11,7 +11,6 @@ class Difference:
     """One property whose value in the service is not the template's."""
 
     path: str
-    wanted: Any
     found: Any
 
 
@@ -67,7 +66,7 @@ def differences(wanted: Any, found: Any, path: str = "") -> Iterator[Difference]
     elif isinstance(found, list) and len(found) == 1 and not isinstance(wanted, list):
         yield from differences(wanted, found[0], path)
     elif _plain(wanted) != _plain(found):
-        yield Difference(path, wanted, found)
+        yield Difference(path, found)
 
 
 def dropped(kind: str, logical_id: str, wanted: Any, found: Any) -> list[Dropped]:

@@ -8,7 +8,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 FOLDERS = (
-    "athena|benchmarks|catalog_lambda|docs|glue|requirements|sandbox|scripts|templates|tests|transform_lambda"
+    "athena|benchmarks|catalog_lambda|docs|glue|lake|requirements|sandbox|scripts|templates|tests"
+    "|transform_lambda"
 )
 NAMED = re.compile(rf"(?<![\w/.-])((?:{FOLDERS})/[\w./*-]+)")
 EXAMPLES = "athena/views/types/"  # type files are the user's own

@@ -69,7 +69,6 @@ class Decision:
     """``decided`` names the deciding statements as ``policy: Sid``; empty when it is silence that denies."""
 
     allowed: bool
-    explicit: bool
     decided: tuple[str, ...]
     granted: tuple[bool, bool, bool]  # by identity, by the resource's owner, by the endpoint
 
@@ -171,7 +170,6 @@ def judge(requests: Sequence[Request] | Iterable[Request]) -> list[Decision]:
         decisions.append(
             Decision(
                 allowed=answer["verdict"] == "Allowed",
-                explicit=answer["verdict"] == "ExplicitlyDenied",
                 decided=tuple(f"{d['policy'].split('|', 1)[1]}: {d['statement']}" for d in answer["decided"]),
                 granted=tuple(answer["granted"]),
             )

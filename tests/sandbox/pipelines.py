@@ -51,11 +51,11 @@ def wait_until(
         time.sleep(0.1)
 
 
-def zipped(source: str, module: str = "function") -> bytes:
-    """A Lambda zip of one module."""
+def zipped(source: str) -> bytes:
+    """A Lambda zip of one module, `function`."""
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as archive:
-        archive.writestr(f"{module}.py", textwrap.dedent(source))
+        archive.writestr("function.py", textwrap.dedent(source))
     return packed.getvalue()
 
 

@@ -7,7 +7,7 @@ from tempfile import TemporaryDirectory
 from typing import Protocol
 
 from sandbox import accounts
-from sandbox.athena.engine import shared_database
+from sandbox.athena.engine.database import shared_database
 from sandbox.launches import plan_launches
 from sandbox.lifecycle import Sandbox
 from scripts.core.views import definitions

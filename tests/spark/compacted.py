@@ -49,9 +49,9 @@ class CompactedLake(Lake):
         keys = [one["Key"] for page in pages for one in page.get("Contents") or []]
         return {f"s3://{self.bucket}/{prefix}{key[len(prefix) :].split('/')[0]}/" for key in keys}
 
-    def rows_sql(self, table: str, days: Sequence[str], names: Sequence[str] = ()) -> str:
+    def rows_sql(self, table: str, days: Sequence[str]) -> str:
         """Every change of these days, every column of `changes`, without the lines that are no change."""
-        columns = ", ".join(f'"{name}"' for name in names or self.columns())
+        columns = ", ".join(f'"{name}"' for name in self.columns())
         wanted = ", ".join(f"'{day}'" for day in days)
         return f"SELECT {columns}, dt FROM {table} WHERE dt IN ({wanted}) AND {GUARD}"
 

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import yaml
 
+from sandbox.athena.engine.results import to_csv
 from sandbox.athena.errors import QueryError
-from sandbox.athena.results import to_csv
-from sandbox.athena.statements import with_parameters
+from sandbox.athena.sql.parameters import with_parameters
 from tests.sql import cases
 from tests.sql.lake import Lake
 

@@ -3,26 +3,23 @@
 import datetime as dt
 import gzip
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 from typing import Any
 
 from glue.tables import declared as declared_as_data
-from sandbox.athena.engine import Query
-from sandbox.athena.results import Result
+from sandbox.athena.engine.query import Query
+from sandbox.athena.engine.results import Result
+from sandbox.athena.statements.dispatch import run
 from tests.sql.memory import TABLE, MemoryCatalog, MemoryStore
 
-ROOT = Path(__file__).parents[2]
 NOW = dt.datetime(2026, 11, 21, 9, 30, tzinfo=dt.UTC)
 
 
-def declared_table(
-    item_columns: Sequence[str] = (), name: str = "changes", root: str = "", file: str = "changes"
-) -> TABLE:
-    """A table as glue/tables/`file`.yaml declares it, with these columns more, its objects below `root`."""
+def declared_table(item_columns: Sequence[str] = (), name: str = "changes", file: str = "changes") -> TABLE:
+    """A table as glue/tables/`file`.yaml declares it, with these columns more."""
     declared = declared_as_data(file)
     columns = [{"Name": column["name"], "Type": column["type"]} for column in declared["columns"]]
     columns += [{"Name": column, "Type": "string"} for column in item_columns]
-    location = f"s3://lake/{root or declared['location'].rstrip('/')}/"
+    location = f"s3://lake/{declared['location'].rstrip('/')}/"
     template = location + declared["location_template"].removeprefix(declared["location"])
     return {
         "Name": name,
@@ -71,7 +68,7 @@ class Lake:
 
     def run(self, sql: str, **settings: Any) -> Result:
         """A statement's whole result."""
-        return self.query(**settings).run(sql)
+        return run(self.query(**settings), sql)
 
     def ask(self, sql: str, **settings: Any) -> list[list[str | None]]:
         """A statement's rows."""

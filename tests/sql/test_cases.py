@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.athena.statements import kind_of, with_parameters
+from sandbox.athena.sql.parameters import with_parameters
+from sandbox.athena.statements.dispatch import kind_of
 from tests.sql import cases
 from tests.sql.answers import answer, lake_of
 from tests.sql.lake import Lake

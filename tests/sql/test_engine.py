@@ -6,8 +6,9 @@ import time
 import duckdb
 import pytest
 
-from sandbox.athena.engine import shared_database
+from sandbox.athena.engine.database import shared_database
 from sandbox.athena.errors import CancelledError, QueryError
+from sandbox.athena.statements.dispatch import run
 from tests.sql.lake import Lake, column, table_of
 
 DAYS = ("2026-11-18", "2026-11-19", "2026-11-20")
@@ -358,8 +359,9 @@ def test_running_query_can_be_cancelled() -> None:
     threading.Timer(0.3, query.cancel, ["Query was cancelled by user"]).start()
     started = time.monotonic()
     with pytest.raises(CancelledError, match="cancelled by user"):
-        query.run(
-            "SELECT count(*) FROM UNNEST(sequence(1, 100000)) AS a(x), UNNEST(sequence(1, 1000000)) AS b(y)"
+        run(
+            query,
+            "SELECT count(*) FROM UNNEST(sequence(1, 100000)) AS a(x), UNNEST(sequence(1, 1000000)) AS b(y)",
         )
     assert time.monotonic() - started < 20
 

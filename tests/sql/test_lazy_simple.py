@@ -3,8 +3,8 @@
 import pytest
 
 from sandbox.athena.errors import UnsupportedError
-from sandbox.athena.hive_types import parse_type
-from sandbox.athena.lazy_simple import parse_fields
+from sandbox.athena.formats.hive_types import parse_type
+from sandbox.athena.formats.lazy_simple import parse_fields
 from tests.sql.lake import Lake
 
 STRING = parse_type("string")

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sandbox.athena.openx import InvalidJsonError, canonical, read_line, text_of
+from sandbox.athena.formats.openx import InvalidJsonError, canonical, read_line, text_of
 
 
 def read(line: str) -> object:

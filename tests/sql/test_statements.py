@@ -5,9 +5,10 @@ import json
 
 import pytest
 
+from sandbox.athena.engine.results import column_of, from_csv, from_text, to_csv, to_text
 from sandbox.athena.errors import MalformedQueryError, QueryError
-from sandbox.athena.results import column_of, from_csv, from_text, to_csv, to_text
-from sandbox.athena.statements import kind_of, with_parameters
+from sandbox.athena.sql.parameters import with_parameters
+from sandbox.athena.statements.dispatch import kind_of
 from tests.sql.lake import Lake, column
 
 

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -51,8 +51,10 @@ class Day(Protocol):
 class Engine(Protocol):
     """What the job asks of Spark."""
 
-    def read(self, bucket: str, objects: Sequence[SourceObject], columns: Sequence[str]) -> Any:
-        """A context manager that gives the `Day` of these raw objects."""
+    def read(
+        self, bucket: str, objects: Sequence[SourceObject], columns: Sequence[str]
+    ) -> AbstractContextManager[Day]:
+        """The rows of these raw objects, for the length of a block."""
 
     def written(self, location: str, columns: Sequence[str]) -> Content:
         """Count and digest of the rows that a reader of this folder finds."""

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from glue.jobs.compaction import openx
 from glue.jobs.compaction.rows import UnreadableObjectError, lines_of, rows_of
-from sandbox.athena import openx as with_orjson
+from sandbox.athena.formats import openx as with_orjson
 
 GOOD = b'{"change_type":"INSERT","pk":"a","n":1.50}'
 

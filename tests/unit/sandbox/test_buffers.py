@@ -114,9 +114,9 @@ class Bucket:
         self.puts.append(arguments)
 
 
-def outlet(bucket: Bucket, retention: float = 10**12, s3: S3Destination | None = None) -> Outlet:
+def outlet(bucket: Bucket, retention: float = 10**12) -> Outlet:
     """An outlet in a hurry."""
-    given = s3 or destination(interval=0)
+    given = destination(interval=0)
     return Outlet(
         stream=lambda: stream(given),
         destination=lambda: given,

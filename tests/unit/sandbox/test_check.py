@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
+from lake.comparison import Comparison, Difference
 from sandbox import check
 from sandbox.check import CheckError, wait_until_delivered, waiting_for
-from sandbox.comparison import Comparison, Difference
 
 
 def status(complete_through: float = 10.0, **stream: Any) -> dict[str, Any]:

@@ -98,8 +98,8 @@ def test_time_to_live_is_an_actor_of_its_own(identity: Any, actor: str) -> None:
     assert change_actor(identity) == actor
 
 
-def metadata_of(record: Json, sequence: str | None = SEQUENCE) -> Json:
-    row: Json = json.loads(transform(compact(record), sequence)[0])
+def metadata_of(record: Json) -> Json:
+    row: Json = json.loads(transform(compact(record), SEQUENCE)[0])
     return row
 
 

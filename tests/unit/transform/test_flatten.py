@@ -22,8 +22,8 @@ def columns_of(image: Json, max_depth: int = 32) -> Json:
     return read
 
 
-def rescued_of(image: Json, max_depth: int = 32) -> tuple[Json, Json]:
-    columns, rescued = flatten(image, max_depth)
+def rescued_of(image: Json) -> tuple[Json, Json]:
+    columns, rescued = flatten(image, 32)
     assert rescued is not None
     return json.loads(orjson.dumps(columns)), json.loads(rescued)
 

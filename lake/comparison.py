@@ -1,0 +1,206 @@
+"""Lake against table, key by key: pure, given the table's items and the lake's changes."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+
+import orjson
+
+from glue.tables import METADATA_COLUMNS
+from transform_lambda.canonical import canonical_json, image_digest
+from transform_lambda.flatten import DEFAULT_MAX_DEPTH, Image, flatten
+
+# What may differ where a change was delivered more than once: its place in the stream.
+_OF_A_DELIVERY = "change_sequence"
+
+# One change as Athena answers it: every column's text, None for NULL.
+Change = Mapping[str, str | None]
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One key on which lake and table differ; `key` as in `change_key`."""
+
+    key: str
+    what: str
+
+
+@dataclass
+class Comparison:
+    """What was counted for one table, and every difference."""
+
+    table: str
+    items: int = 0
+    changes: int = 0
+    duplicates: int = 0
+    keys: int = 0
+    deleted: int = 0
+    older: int = 0
+    columns: int = 0
+    undeclared: int = 0
+    differences: list[Difference] = field(default_factory=list)
+
+    @property
+    def agrees(self) -> bool:
+        """Whether no key differs."""
+        return not self.differences
+
+    def figures(self) -> dict[str, int]:
+        """What a person wants to see."""
+        return {
+            "items in the table": self.items,
+            "changes in the lake": self.changes,
+            "delivered more than once": self.duplicates,
+            "keys in the lake": self.keys,
+            "keys deleted in both": self.deleted,
+            "keys older than the lake": self.older,
+            "column values compared": self.columns,
+            "columns not declared in the lake": self.undeclared,
+            "keys that differ": len(self.differences),
+        }
+
+
+def newest(changes: Sequence[Change]) -> Change:
+    """The last change of one key: by time, ties by the chain, then by sequence."""
+    latest = max(str(change["change_time"]) for change in changes)
+    tied = [change for change in changes if change["change_time"] == latest]
+    if len(tied) > 1:
+        continued = {
+            change["change_before"] for change in tied if change["change_before"] != change["change_after"]
+        }
+        ends = [change for change in tied if change["change_after"] not in continued]
+        tied = ends or tied
+    return max(tied, key=lambda change: change["change_sequence"] or "")
+
+
+def chain_problem(changes: Sequence[Change], last: Change) -> tuple[str | None, bool]:
+    """(what is wrong with one key's chain of digests or None, whether the key is older than the lake).
+
+    Every change leads from `change_before` to `change_after`. Whatever their order, a whole chain leaves each
+    state as often as it enters it, except for its two ends.
+    """
+    entered = Counter(change["change_after"] for change in changes)
+    left = Counter(change["change_before"] for change in changes)
+    left[last["change_after"]] += 1
+    entered[None] += 1  # an item begins as nothing
+    surplus, lacking = entered - left, left - entered
+    if not surplus and not lacking:
+        return None, False
+    if surplus == Counter([None]) and lacking.total() == 1:
+        return None, True  # it begins as something: it was there before the stream
+    return f"the chain of its {len(changes)} changes has a gap: a change is missing", False
+
+
+def _shown(value: Any) -> str | None:
+    """A column's value as a `string` column shows it."""
+    if isinstance(value, orjson.Fragment):
+        value = orjson.dumps(value).decode()
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return orjson.dumps(value).decode()
+
+
+def _same(value: Any, shown: str | None) -> bool:
+    """Whether a column's text is the value; numbers and JSON are compared by what they mean."""
+    expected = _shown(value)
+    if expected == shown:
+        return True
+    if expected is None or shown is None or isinstance(value, str | bool):
+        return False
+    try:
+        return bool(_meaning(expected) == _meaning(shown))
+    except ValueError:
+        return False
+
+
+def _meaning(text: str) -> Any:
+    """JSON as Python values; a number is never `true`, and no digit of it is rounded away."""
+
+    def number(digits: str) -> tuple[Decimal]:
+        return (Decimal(digits),)
+
+    return json.loads(text, parse_int=number, parse_float=number)
+
+
+def _compare_columns(
+    result: Comparison, image: Image, change: Change, declared: frozenset[str], max_depth: int
+) -> list[str]:
+    """The columns on which the newest change and the item differ."""
+    columns, rescued = flatten(image, max_depth)
+    result.undeclared += len(columns.keys() - declared)
+    expected = {**dict.fromkeys(declared), **columns, "change_rescued": rescued}
+    wrong = []
+    for name, value in expected.items():
+        if name in change:
+            result.columns += 1
+            if not _same(value, change[name]):
+                wrong.append(name)
+    return sorted(wrong)
+
+
+def compare(
+    table: str,
+    items: Iterable[tuple[Image, Image]],
+    changes: Iterable[Change],
+    item_columns: Iterable[str],
+    max_depth: int = DEFAULT_MAX_DEPTH,
+) -> Comparison:
+    """Compare a table's (keys, item) pairs with the lake's changes of that table.
+
+    `item_columns` are the declared columns that hold attributes; what is not declared cannot be read.
+    """
+    result = Comparison(table)
+    declared = frozenset(item_columns) - frozenset(METADATA_COLUMNS)
+    by_key: dict[str, list[Change]] = defaultdict(list)
+    seen: dict[str | None, Change] = {}
+
+    def differs(key: str, what: str) -> None:
+        result.differences.append(Difference(key, what))
+
+    for change in changes:
+        result.changes += 1
+        first = seen.get(change["change_id"])
+        if first is None:
+            seen[change["change_id"]] = change
+            by_key[str(change["change_key"])].append(change)
+            continue
+        result.duplicates += 1
+        if wrong := sorted(name for name in first if first[name] != change[name] and name != _OF_A_DELIVERY):
+            key, unlike = str(change["change_key"]), ", ".join(wrong)
+            differs(key, f"change {change['change_id']} was delivered twice, unlike itself: {unlike}")
+    result.keys = len(by_key)
+
+    for keys, image in items:
+        result.items += 1
+        key = canonical_json(keys).decode()
+        found = by_key.pop(key, None)
+        if found is None:
+            differs(key, "is in the table, not in the lake")
+            continue
+        last = newest(found)
+        problem, older = chain_problem(found, last)
+        result.older += older
+        if last["change_after"] != image_digest(image):
+            differs(key, f"the newest change ({last['change_time']}) is not the item's state")
+        elif wrong := _compare_columns(result, image, last, declared, max_depth):
+            differs(key, f"columns differ: {', '.join(wrong)}")
+        elif problem:
+            differs(key, problem)
+    for key, found in by_key.items():
+        last = newest(found)
+        problem, older = chain_problem(found, last)
+        result.older += older
+        if last["change_type"] != "REMOVE":
+            differs(key, "is in the lake, not in the table")
+        elif problem:
+            differs(key, problem)
+        else:
+            result.deleted += 1
+    return result

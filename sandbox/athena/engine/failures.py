@@ -1,0 +1,38 @@
+"""DuckDB's complaints as the failures of a query, in Trino's words where the two mean the same."""
+
+import re
+from typing import Any
+
+import duckdb
+
+from sandbox.athena.engine.database import MEMORY_LIMIT
+from sandbox.athena.errors import QueryError
+
+
+def query_error(error: Any) -> QueryError:  # noqa: PLR0911  one return a kind of complaint
+    """The failure that a complaint of DuckDB stands for."""
+    text = str(error)
+    if match := re.search(r"TRINO\[([A-Z_]+): (.*?)\](?:\s*$|\n)", text, re.DOTALL):
+        return QueryError(match.group(1), match.group(2))
+    first = text.split("\n", 1)[0]
+    if match := re.search(r'column "?([^"]+)"? must appear in the GROUP BY clause', text):
+        name = match.group(1)
+        message = f"'{name}' must be an aggregate expression or appear in GROUP BY clause"
+        return QueryError("EXPRESSION_NOT_AGGREGATE", message)
+    if match := re.search(
+        r"(WHERE|GROUP BY|JOIN) clause cannot contain (?:aggregates|window functions)", text
+    ):
+        message = (
+            f"{match.group(1)} clause cannot contain aggregations, window functions or grouping operations"
+        )
+        return QueryError("EXPRESSION_NOT_SCALAR", message)
+    if "aggregate function calls cannot be nested" in text or "cannot contain aggregate" in text:
+        return QueryError("NESTED_AGGREGATION", first.split(": ", 1)[-1])
+    if isinstance(error, duckdb.OutOfMemoryException):
+        message = f"Query exceeded the sandbox's memory limit of {MEMORY_LIMIT}"
+        return QueryError("EXCEEDED_MEMORY_LIMIT", message)
+    if isinstance(error, duckdb.OutOfRangeException) or "out of range for the destination type" in text:
+        return QueryError("NUMERIC_VALUE_OUT_OF_RANGE", first.split(": ", 1)[-1])
+    if "More than one row returned by a subquery" in text:
+        return QueryError("SUBQUERY_MULTIPLE_ROWS", "Scalar sub-query has returned multiple rows")
+    return QueryError("NOT_SUPPORTED", f"the sandbox's Athena could not run this: {first}")

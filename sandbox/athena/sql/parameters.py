@@ -1,0 +1,47 @@
+"""ExecutionParameters: the values that StartQueryExecution is given for the `?` of a query.
+
+Source: Athena user guide, "Use parameterized queries".
+"""
+
+from typing import Any
+
+import sqlglot
+from sqlglot import exp
+from sqlglot.errors import SqlglotError
+from sqlglot.tokenizer_core import TokenType
+
+from sandbox.athena.errors import MalformedQueryError
+from sandbox.athena.sql.dialect import AthenaSql
+
+
+def with_parameters(sql: str, parameters: list[str]) -> str:
+    """The query text with each `?` replaced by its ExecutionParameters value, an SQL literal as Athena asks.
+
+    Raises `MalformedQueryError` when their numbers differ or a value is not a literal.
+    """
+    places = [token for token in AthenaSql().tokenize(sql) if token.token_type == TokenType.PLACEHOLDER]
+    if len(places) != len(parameters):
+        raise MalformedQueryError(
+            f"line 1:1: Incorrect number of parameters: expected {len(places)} but found {len(parameters)}"
+        )
+    for place, text in reversed(list(zip(places, parameters, strict=True))):
+        where = f"line {place.line}:{place.col}"
+        sql = f"{sql[: place.start]}{_parameter(text, where)}{sql[place.end + 1 :]}"
+    return sql
+
+
+def _parameter(text: str, where: str) -> str:
+    """One value as it is put in: an expression over literals, in brackets unless it is one alone."""
+    try:
+        values = sqlglot.parse(text, read=AthenaSql)
+    except SqlglotError:
+        values = []
+    value: Any = values[0] if len(values) == 1 else None
+    if value is None or value.find(exp.Column, exp.Query, exp.Placeholder):
+        raise MalformedQueryError(f"{where}: an execution parameter is not a literal")
+    written = str(value.sql(dialect=AthenaSql, comments=False))
+    return (
+        written
+        if isinstance(value, exp.Literal | exp.Neg | exp.Null | exp.Boolean | exp.Cast)
+        else f"({written})"
+    )

@@ -1,0 +1,24 @@
+"""The tables and views that a statement names, found in the catalog."""
+
+import re
+from typing import Any
+
+from sandbox.athena.engine.query import Query
+from sandbox.athena.errors import QueryError
+
+
+def named(query: Query, text: str) -> tuple[str, str]:
+    """A possibly qualified, possibly quoted name as database and table."""
+    parts = [part.strip('`"').lower() for part in re.findall(r'`[^`]+`|"[^"]+"|[^.]+', text)]
+    if len(parts) == 3 and parts[0] != "awsdatacatalog":
+        raise QueryError("CATALOG_NOT_FOUND", f"Catalog '{parts[0]}' not found")
+    return (parts[-2] if len(parts) > 1 else query.database), parts[-1]
+
+
+def existing(query: Query, text: str) -> tuple[str, str, dict[str, Any]]:
+    """The table or view a statement names. Raises where Athena says it does not exist."""
+    database, name = named(query, text)
+    found = query.catalog.table(database, name)
+    if found is None:
+        raise QueryError("", f"FAILED: SemanticException [Error 10001]: Table not found {database}.{name}")
+    return database, name, found

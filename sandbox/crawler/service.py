@@ -1,0 +1,182 @@
+"""Glue's crawlers for the emulator: StartCrawler crawls, and its end is an event that rules can match.
+
+AWS facts
+- A crawler works with the permissions of its role alone, for the data and for the Data Catalog (Glue
+  developer guide, "Crawler prerequisites"). So this one speaks the public APIs with the role's credentials.
+- READY → RUNNING → STOPPING → READY; LastCrawl tells SUCCEEDED, CANCELLED or FAILED with its message (Glue
+  API reference, "Crawler", "LastCrawlInfo"). A stopped crawler is READY when it has stopped, not before.
+- Start and end are events of `aws.glue`, `Glue Crawler State Change`, states Started, Succeeded and Failed
+  (EventBridge user guide, "AWS Glue events").
+- Schedules are not run: start the crawler by hand.
+
+MiniStack's crawler waits five seconds and does nothing.
+"""
+
+import contextvars
+import json
+import logging
+import os
+import threading
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from sandbox.crawler.crawl import Crawl, CrawlStopped, Result
+from sandbox.crawler.settings import CrawlError, Settings
+from sandbox.emulator.seam import Seam
+from sandbox.roles import Roles
+from sandbox.running import RunningSandbox
+
+START_CRAWLER = Seam("services.glue", "_start_crawler", "442900d0f05382e8")
+STOP_CRAWLER = Seam("services.glue", "_stop_crawler", "7b221352da8b039d")
+SEAMS = (START_CRAWLER, STOP_CRAWLER)
+
+SERVICE_PRINCIPAL = "glue.amazonaws.com"
+SESSION_NAME = "AWS-Crawler"
+LOG_GROUP = "/aws-glue/crawlers"
+
+log = logging.getLogger("crawler")
+
+
+def role_arn(role: str, account: str) -> str:
+    """A crawler's Role, which may be a name or an ARN, as an ARN."""
+    return role if role.startswith("arn:") else f"arn:aws:iam::{account}:role/{role}"
+
+
+def event_detail(name: str, account: str, state: str, result: Result, seconds: float) -> dict[str, str]:
+    """The detail of a state change, in the shape the EventBridge user guide shows."""
+    detail = {
+        "accountId": account,
+        "cloudWatchLogLink": (
+            "https://console.aws.amazon.com/cloudwatch/home?region=us-east-1"
+            f"#logEventViewer:group={LOG_GROUP};stream={name}"
+        ),
+        "crawlerName": name,
+        "message": f"Crawler {state}",
+        "state": state,
+    }
+    if state == "Started":
+        return {**detail, "startTime": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())}
+    if state == "Failed":
+        return detail
+    return {
+        **detail,
+        "completionDate": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        "partitionsCreated": str(result.partitions_created),
+        "partitionsDeleted": "0",
+        "partitionsUpdated": str(result.partitions_updated),
+        "runningTime (sec)": str(round(seconds)),
+        "tablesCreated": str(result.tables_created),
+        "tablesDeleted": "0",
+        "tablesUpdated": str(result.tables_updated),
+        "warningMessage": "N/A",
+    }
+
+
+def run(
+    sandbox: RunningSandbox, account: str, crawler: Mapping[str, Any], stopped: Callable[[], bool]
+) -> Result:
+    """Crawl with the role's credentials. Raises CrawlError, CrawlStopped, ClientError or BotoCoreError."""
+    settings = Settings.of(crawler)
+    arn = f"arn:aws:glue:{sandbox.region}:{account}:crawler/{settings.name}"
+    roles = Roles(sandbox, account, SERVICE_PRINCIPAL, SESSION_NAME, arn)
+    role = role_arn(crawler["Role"], account)
+    return Crawl(settings, roles.client(role, "s3"), roles.client(role, "glue"), stopped).run()
+
+
+def last_crawl(name: str, outcome: str, message: str, started: float) -> dict[str, Any]:
+    """LastCrawl of GetCrawler's answer; a message only where there is one."""
+    return {
+        "Status": outcome.upper(),
+        "LogGroup": LOG_GROUP,
+        "LogStream": name,
+        "MessagePrefix": str(uuid.uuid4()),
+        "StartTime": started,
+        **({"ErrorMessage": message} if message else {}),
+    }
+
+
+def emit(detail: dict[str, str]) -> None:
+    """Put the state change on the account's default bus, as Glue does."""
+    from ministack.services import eventbridge  # noqa: PLC0415  only the emulator process loads MiniStack
+
+    entry = {
+        "Source": "aws.glue",
+        "DetailType": "Glue Crawler State Change",
+        "Detail": json.dumps(detail),
+        "Resources": [],
+    }
+    eventbridge._put_events({"Entries": [entry]}, allow_aws_source=True)
+
+
+def install() -> None:
+    """Replace MiniStack's StartCrawler and StopCrawler."""
+    from ministack.core.responses import error_response_json, get_account_id, json_response  # noqa: PLC0415
+    from ministack.services import glue  # noqa: PLC0415
+
+    START_CRAWLER.check()
+    STOP_CRAWLER.check()
+    stops: dict[tuple[str, str], threading.Event] = {}  # (account, crawler) → whether its run is to stop
+    turn = threading.Lock()  # a crawl that has ended is not stopped any more
+
+    def crawl(name: str, stop: threading.Event, started: float) -> None:
+        account = get_account_id()
+        crawler = glue._crawlers[name]
+        outcome, message, result = "Succeeded", "", Result()
+        try:
+            result = run(
+                RunningSandbox.read(Path(os.environ["SANDBOX_STATE"])), account, crawler, stop.is_set
+            )
+        except CrawlStopped:
+            outcome = "Cancelled"
+        except (CrawlError, ClientError, BotoCoreError) as error:
+            outcome, message = "Failed", str(error)
+            log.warning("crawler %s failed: %s", name, message)
+        if glue._crawlers.get(name) is not crawler:
+            return  # deleted meanwhile
+        seconds = time.time() - started
+        crawler["LastCrawl"] = last_crawl(name, outcome, message, started)
+        crawler["CrawlElapsedTime"] = int(seconds * 1000)
+        with turn:
+            crawler["State"] = "READY"
+        if outcome != "Cancelled":  # no page of AWS names an event for it
+            emit(event_detail(name, account, outcome, result, seconds))
+
+    def start_crawler(data: dict[str, Any]) -> Any:
+        name = str(data.get("Name"))
+        crawler = glue._crawlers.get(name)
+        if crawler is None:
+            return error_response_json("EntityNotFoundException", f"Crawler {name} not found", 400)
+        if crawler["State"] != "READY":
+            return error_response_json(
+                "CrawlerRunningException", f"Crawler with name {name} has already started", 400
+            )
+        started = time.time()
+        stop = stops[get_account_id(), name] = threading.Event()
+        crawler.update(State="RUNNING", CrawlElapsedTime=0)
+        emit(event_detail(name, get_account_id(), "Started", Result(), 0))
+        # A thread starts without the request's account: it is given a copy of the request's context.
+        context = contextvars.copy_context()
+        threading.Thread(target=context.run, args=(crawl, name, stop, started), daemon=True).start()
+        return json_response({})
+
+    def stop_crawler(data: dict[str, Any]) -> Any:
+        name = str(data.get("Name"))
+        crawler = glue._crawlers.get(name)
+        if crawler is None:
+            return error_response_json("EntityNotFoundException", f"Crawler {name} not found", 400)
+        with turn:
+            state = crawler["State"]
+            crawler["State"] = "STOPPING" if state == "RUNNING" else state
+        if state != "RUNNING":
+            code = "CrawlerStoppingException" if state == "STOPPING" else "CrawlerNotRunningException"
+            return error_response_json(code, f"Crawler with name {name} is {state}, not RUNNING", 400)
+        stops[get_account_id(), name].set()
+        return json_response({})
+
+    START_CRAWLER.replace(start_crawler)
+    STOP_CRAWLER.replace(stop_crawler)

@@ -1,0 +1,74 @@
+"""The credentials a service works with: the account's own to look, the role's it was given to touch data.
+
+Firehose assumes the role as `firehose.amazonaws.com` and sends the account id as the external id
+(developer guide, "Controlling access with Amazon Data Firehose").
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import threading
+from dataclasses import dataclass, field
+from typing import Any
+
+import boto3
+import botocore.session
+from botocore.credentials import RefreshableCredentials
+
+from sandbox.accounts import as_service
+from sandbox.running import MODELS, RunningSandbox
+
+
+@dataclass
+class Roles:
+    """Clients with the credentials of roles that trust a service, refreshed before they expire.
+
+    `source_arn` is the resource the service acts for; `external_id` is sent when the service sends one.
+    """
+
+    sandbox: RunningSandbox
+    account: str
+    service: str
+    session_name: str
+    source_arn: str
+    external_id: str | None = None
+    _clients: dict[tuple[str, str], Any] = field(default_factory=dict)
+    _sessions: dict[str, boto3.Session] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def client(self, role_arn: str, service: str) -> Any:
+        """A client of `service` as the role. Raises ClientError when the role may not be assumed."""
+        with self._lock:
+            client = self._clients.get((role_arn, service))
+            if client is None:
+                session = self._sessions.get(role_arn)
+                if session is None:
+                    session = self._sessions[role_arn] = self._session(role_arn)
+                client = self._clients[role_arn, service] = self.sandbox.client(service, session)
+            return client
+
+    def _assume(self, role_arn: str) -> dict[str, str]:
+        sts = as_service(
+            self.sandbox.client("sts", self.sandbox.root(self.account)), self.service, self.source_arn
+        )
+        external_id = {"ExternalId": self.external_id} if self.external_id else {}
+        answer = sts.assume_role(RoleArn=role_arn, RoleSessionName=self.session_name, **external_id)
+        given = answer["Credentials"]
+        expiry: dt.datetime = given["Expiration"]
+        return {
+            "access_key": given["AccessKeyId"],
+            "secret_key": given["SecretAccessKey"],
+            "token": given["SessionToken"],
+            "expiry_time": expiry.isoformat(),
+        }
+
+    def _session(self, role_arn: str) -> boto3.Session:
+        credentials = RefreshableCredentials.create_from_metadata(
+            metadata=self._assume(role_arn),
+            refresh_using=lambda: self._assume(role_arn),
+            method="sts-assume-role",
+        )
+        core = botocore.session.get_session()
+        core.register_component("data_loader", MODELS)
+        core._credentials = credentials  # type: ignore[attr-defined]
+        return boto3.Session(botocore_session=core, region_name=self.sandbox.region)

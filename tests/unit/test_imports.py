@@ -1,0 +1,142 @@
+"""The project's imports: no circle, and each package imports only what CONTRIBUTING.md lets it import."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+from collections.abc import Iterator
+from fnmatch import fnmatch
+from functools import cache
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+JOB = "compaction"  # the name that the entry script in glue/jobs imports its package by, as on AWS Glue
+# What each package may import of the project; a function's zip has at most the row code beside its own.
+ROW_CODE = "transform_lambda"
+FUNCTIONS = "*_lambda"
+ALLOWED = {
+    "benchmarks": (ROW_CODE,),
+    "glue": (),
+    "lake": (ROW_CODE, "glue"),
+    "sandbox": (FUNCTIONS, "glue", "lake", "scripts.stacks"),  # the registry, and no other module there
+    "scripts": (FUNCTIONS, "glue", "lake"),
+    ROW_CODE: (),
+    FUNCTIONS: (ROW_CODE,),
+    "tests": ("*",),
+}
+ROOMS = ("api", "statements", "engine", "sql", "formats")  # of sandbox/athena: each imports those after it
+
+
+@cache
+def modules() -> dict[str, Path]:
+    """Every module of the project by its dotted name; a package is its `__init__`."""
+    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "*.py"]
+    listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    found = {}
+    for line in listed.splitlines():
+        parts = Path(line).with_suffix("").parts
+        if (ROOT / line).is_file():
+            found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = ROOT / line
+    return found
+
+
+def targets(name: str) -> Iterator[str]:
+    """The modules that importing a dotted name runs: the longest that is a module, and the packages above."""
+    parts = name.split(".")
+    for length in range(len(parts), 0, -1):
+        if (prefix := ".".join(parts[:length])) in modules():
+            yield prefix
+
+
+def names(module: str, tree: ast.Module) -> Iterator[str]:
+    """Every name that a module imports, in functions and under TYPE_CHECKING too.
+
+    In a module that uses `import_module`, a text that is a module's name counts as well.
+    """
+    package = module if modules()[module].name == "__init__.py" else module.rpartition(".")[0]
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            above = package.split(".")[: len(package.split(".")) - node.level + 1] if node.level else []
+            base = ".".join([*above, *([node.module] if node.module else [])])
+            yield from (f"{base}.{alias.name}" for alias in node.names)
+            if any(alias.name == "import_module" for alias in node.names):
+                texts = (one.value for one in ast.walk(tree) if isinstance(one, ast.Constant))
+                yield from (text for text in texts if isinstance(text, str) and text in modules())
+
+
+def imported(module: str) -> set[str]:
+    """The project's modules that a module imports; the packages that it lies in itself do not count.
+
+    A package's `__init__` may import the modules below it: each of those starts with the package half made.
+    """
+    found: set[str] = set()
+    for name in names(module, ast.parse(modules()[module].read_text(encoding="utf-8"))):
+        first, *above = [*targets(f"glue.jobs.{name}" if name.split(".")[0] == JOB else name), ""]
+        found |= {first, *(package for package in above if not f"{module}.".startswith(f"{package}."))}
+    return found - {module, ""}
+
+
+@cache
+def graph() -> dict[str, set[str]]:
+    """Each module with those it imports."""
+    return {module: imported(module) for module in modules()}
+
+
+def crossings() -> Iterator[tuple[str, str]]:
+    """(module, imported module) where the two lie in different top-level packages."""
+    for module, found in graph().items():
+        own = module.split(".")[0]
+        yield from ((module, name) for name in found if name.split(".")[0] != own)
+
+
+def allowed(name: str, rule: tuple[str, ...]) -> bool:
+    """Whether a rule names a module, its top-level package, or a module that lies in it."""
+    return any(
+        fnmatch(name.split(".", maxsplit=1)[0], one) or f"{one}.".startswith(f"{name}.") for one in rule
+    )
+
+
+def test_no_modules_import_each_other() -> None:
+    """Not by way of others either, not in a function, not for a type alone: what two need lies below both."""
+    try:
+        TopologicalSorter(graph()).prepare()
+    except CycleError as error:
+        pytest.fail(f"an import circle: {' <- '.join(error.args[1])}")
+
+
+def test_packages_import_in_one_direction() -> None:
+    """CONTRIBUTING.md: the row code imports nothing, nothing imports the tests, the sandbox no script."""
+    wrong = []
+    for module, name in crossings():
+        own = module.split(".")[0]
+        rule = ALLOWED.get(own, ALLOWED[FUNCTIONS] if fnmatch(own, FUNCTIONS) else ())
+        if not allowed(name, rule):
+            wrong.append(f"{module} imports {name}")
+    assert sorted(wrong) == []
+
+
+def test_the_job_imports_nothing_of_the_project() -> None:
+    """AWS Glue is given the job's own files alone."""
+    job = {module: found for module, found in graph().items() if module.startswith("glue.jobs")}
+    assert job
+    assert [name for found in job.values() for name in found if not name.startswith("glue.jobs")] == []
+
+
+def test_a_room_of_the_athena_engine_imports_only_those_below_it() -> None:
+    """In the order that the docstring of sandbox/athena gives."""
+    prefix = "sandbox.athena."
+    rooms = {room: [name for name in graph() if name.startswith(f"{prefix}{room}.")] for room in ROOMS}
+    assert all(rooms.values())
+    wrong = [
+        f"{module} imports {name}"
+        for number, room in enumerate(ROOMS)
+        for module in rooms[room]
+        for name in graph()[module]
+        if name.removeprefix(prefix).split(".")[0] in ROOMS[:number]
+    ]
+    assert sorted(wrong) == []
