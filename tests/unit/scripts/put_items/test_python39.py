@@ -110,10 +110,12 @@ print([check(Source(Path(path), table, {}, None)) for path in sys.argv[2:]])
 
 
 def python39() -> str | None:
-    """A Python 3.9 on this machine that starts."""
-    found = shutil.which("python3.9")
-    works = found and subprocess.run([found, "-c", ""], capture_output=True, check=False).returncode == 0
-    return found if works else None
+    """A Python 3.9 on this machine that starts: on PATH, or one that pyenv has installed."""
+    pyenv = sorted((Path.home() / ".pyenv" / "versions").glob("3.9.*/bin/python3.9"))
+    for found in (shutil.which("python3.9"), *map(str, pyenv)):
+        if found and subprocess.run([found, "-c", ""], capture_output=True, check=False).returncode == 0:
+            return found
+    return None
 
 
 @pytest.mark.parametrize("version", ["running", "3.9"])
