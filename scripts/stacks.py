@@ -6,26 +6,23 @@ stack comes after those whose outputs it takes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from scripts.build import package
-from scripts.build.package import Package, Target
-from scripts.core.console import Output
+from scripts.build import builders
+from scripts.build.builders import Builder
 
 TEMPLATES = Path(__file__).resolve().parents[1] / "templates"
 
 
 @dataclass(frozen=True)
 class Artifact:
-    """A file that `deploy` builds and uploads: its folder in the artifact bucket, and what builds it.
+    """A file that `deploy` builds and uploads: its folder in the artifact bucket, and what builds it."""
 
-    `build` takes the interpreter it is for, where to report, and the folder to write to (None: build/).
-    """
-
+    name: str
     folder: str
-    build: Callable[[Target, Output, Path | None], Package]
+    build: Builder
 
 
 @dataclass(frozen=True)
@@ -81,24 +78,10 @@ class StackKind:
         return self.template.parent.name == "options"
 
 
-def _transform(target: Target, out: Output, folder: Path | None) -> Package:
-    return package.build_transform(target, out, folder)
-
-
-def _catalog(_: Target, __: Output, folder: Path | None) -> Package:
-    return package.build_catalog(folder)
-
-
-def _job_script(_: Target, __: Output, folder: Path | None) -> Package:
-    return package.build_job(folder)[0]
-
-
-def _job_library(_: Target, __: Output, folder: Path | None) -> Package:
-    return package.build_job(folder)[1]
-
-
-TRANSFORM, CATALOG = Artifact("functions", _transform), Artifact("functions", _catalog)
-JOB_SCRIPT, JOB_LIBRARY = Artifact("jobs", _job_script), Artifact("jobs", _job_library)
+TRANSFORM = Artifact("transform", "functions", builders.build_transform)
+CATALOG = Artifact("catalog", "functions", builders.build_catalog)
+JOB_SCRIPT = Artifact("compact_days", "jobs", builders.build_job_script)
+JOB_LIBRARY = Artifact("compaction", "jobs", builders.build_job_library)
 
 # The account that the lake admits: nothing could be delivered from another one.
 ADMITTED = AccountRule(
@@ -169,6 +152,6 @@ KINDS: Sequence[StackKind] = (
 
 STACKS: Mapping[str, StackKind] = {kind.name: kind for kind in KINDS}
 # Whatever a template, a changed copy too, may ask for: parameter → what builds it.
-ARTIFACTS: Mapping[str, Artifact] = {
+ARTIFACTS: dict[str, Artifact] = {
     name: artifact for kind in KINDS for name, artifact in kind.artifacts.items()
 }

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
-from scripts.build.package import DEFAULT_ARCHITECTURE, DEFAULT_PYTHON
+from scripts.build.wheels import DEFAULT_ARCHITECTURE, DEFAULT_PYTHON
 from scripts.core import template as scripts_template
 from tests.templates import launches
 from tests.templates.resolver import ResolveError, shipped_template

@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from scripts.build import package
+from scripts.build.wheels import DEFAULT_ARCHITECTURE, host_architecture
+from scripts.build.wheels import target as interpreter
 from scripts.core import template as templates
 from scripts.core.connection import Connection
 from scripts.core.console import CommandError, Output
@@ -145,15 +146,15 @@ def _build(
     from scripts.core.artifacts import key_of  # noqa: PLC0415  boto3 is behind it
 
     parameters = target.template.parameters
-    named = values.get(ARCHITECTURE) or target.current.get(ARCHITECTURE) or package.DEFAULT_ARCHITECTURE
+    named = values.get(ARCHITECTURE) or target.current.get(ARCHITECTURE) or DEFAULT_ARCHITECTURE
     architecture = target.architecture or named
     filled: dict[str, Any] = {}
     uploads: dict[str, bytes] = {}
     if ARCHITECTURE in parameters:
-        filled[ARCHITECTURE] = package.host_architecture() if architecture == "host" else architecture
+        filled[ARCHITECTURE] = host_architecture() if architecture == "host" else architecture
     for name in wanted:
         artifact = ARTIFACTS[name]
-        built = artifact.build(package.target(architecture), out, None)
+        built = artifact.build(interpreter(architecture), out, None)
         out.say(f"packaged {built.name}: {built.size:,} bytes")
         content = built.path.read_bytes()
         filled[name] = key_of(artifact.folder, built.name, content)

@@ -6,6 +6,7 @@ import io
 import json
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,8 +15,8 @@ from typing import Any
 import pytest
 
 from scripts import deploy
-from scripts.build import package
-from scripts.build.package import Package
+from scripts.build.wheels import host_architecture
+from scripts.build.zips import Package
 from scripts.core import connection
 from scripts.core.artifacts import ArtifactBucket
 from scripts.core.connection import Connection
@@ -126,6 +127,11 @@ class Account:
         }
 
 
+def fake_build(monkeypatch: pytest.MonkeyPatch, parameter: str, build: Callable[..., Package]) -> None:
+    """Have the artifact of a parameter built by something else."""
+    monkeypatch.setitem(ARTIFACTS, parameter, replace(ARTIFACTS[parameter], build=build))
+
+
 @pytest.fixture
 def aws(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, Account]:
     """Two profiles, consumer and producer; the zips are built of nothing."""
@@ -148,8 +154,8 @@ def aws(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, Account]:
         "profile_setting",
         lambda self, name: accounts[self.session.profile].settings.get(name),
     )
-    monkeypatch.setattr(package, "build_catalog", lambda _: build("catalog.zip"))
-    monkeypatch.setattr(package, "build_transform", lambda wanted, *_: build(wanted.zip_name))
+    fake_build(monkeypatch, "CatalogArtifactKey", lambda *_: build("catalog.zip"))
+    fake_build(monkeypatch, "TransformArtifactKey", lambda wanted, *_: build(wanted.zip_name))
     return accounts
 
 
@@ -345,7 +351,7 @@ def test_host_is_refused_where_lambda_is_the_real_one(
     assert (done.code, "does not run" in done.err) == (2, True)
     aws["consumer"].endpoint = "https://localhost:1"
     assert consumer("--arch", "host").code == 0
-    assert aws["consumer"].parameters()["FunctionArchitecture"] == package.host_architecture()
+    assert aws["consumer"].parameters()["FunctionArchitecture"] == host_architecture()
 
 
 def test_a_profile_may_say_what_its_functions_run_on(
@@ -354,7 +360,7 @@ def test_a_profile_may_say_what_its_functions_run_on(
     """The sandbox's profiles do, so that a command is the same there as on AWS; --arch comes first."""
     aws["consumer"].settings["ddb_lake_arch"] = "host"
     assert consumer("--dry-run").code == 0
-    assert aws["consumer"].parameters()["FunctionArchitecture"] == package.host_architecture()
+    assert aws["consumer"].parameters()["FunctionArchitecture"] == host_architecture()
     assert consumer("--dry-run", "--arch", "arm64").code == 0
     assert aws["consumer"].parameters()["FunctionArchitecture"] == "arm64"
     aws["consumer"].settings["ddb_lake_arch"] = "riscv"
@@ -440,7 +446,8 @@ def test_each_parameter_gets_the_code_it_is_named_for(
     built = [Package(name, tmp_path / name, 3, 3, "abc") for name in ("compact_days.py", "compaction.zip")]
     for one in built:
         one.path.write_bytes(b"code")
-    monkeypatch.setattr(package, "build_job", lambda _: built)
+    for name, one in zip(("JobScriptKey", "JobLibraryKey"), built, strict=True):
+        fake_build(monkeypatch, name, lambda *_, one=one: one)
     path = tmp_path / "all.yaml"
     path.write_text(
         "Parameters:\n  ArtifactBucketName: {Type: String}\n"
@@ -463,7 +470,7 @@ def test_a_template_without_functions_packages_nothing(
     aws: dict[str, Account], tmp_path: Path, run_verb: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What is packaged follows the template's parameters, not the kind."""
-    monkeypatch.setattr(package, "build_catalog", lambda _: pytest.fail("built"))
+    fake_build(monkeypatch, "CatalogArtifactKey", lambda *_: pytest.fail("built"))
     path = tmp_path / "plain.yaml"
     path.write_text("Resources: {Bucket: {Type: AWS::S3::Bucket}}")
     done = run_verb(deploy.main, "single-account", "--profile", "consumer", "--template", str(path), "--yes")
@@ -551,7 +558,7 @@ def test_an_artifact_that_is_named_is_not_built(
     consumer: Callable[..., Ran], aws: dict[str, Account], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The user's own zip in the user's own bucket."""
-    monkeypatch.setattr(package, "build_catalog", lambda _: pytest.fail("built"))
+    fake_build(monkeypatch, "CatalogArtifactKey", lambda *_: pytest.fail("built"))
     done = consumer("--parameter", "CatalogArtifactKey=mine.zip", "--parameter", "ArtifactBucketName=mine")
     assert done.code == 0, done.err
     assert aws["consumer"].parameters()["CatalogArtifactKey"] == "mine.zip"

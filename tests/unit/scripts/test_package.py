@@ -15,13 +15,16 @@ from types import SimpleNamespace
 
 import pytest
 
-from scripts.build import package
-from scripts.build.package import Target, build_catalog, build_put_items, build_transform, target, write_zip
+from scripts.build import builders, package, wheels, zips
+from scripts.build.builders import build_catalog, build_put_items, build_transform
+from scripts.build.wheels import Target, target
+from scripts.build.zips import write_zip
 from scripts.core import template as templates
 from scripts.core.console import CommandError, Output
 from tests.unit.scripts.conftest import Ran
 
 OUT = Output()
+ANY = Target("arm64", "3.13")  # for what is the same on every interpreter
 
 
 def wheel(path: Path, files: dict[str, str]) -> bytes:
@@ -40,18 +43,18 @@ def clone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (root / name).mkdir(parents=True)
         (root / name / "__init__.py").write_text("")
         (root / name / "handler.py").write_text(f"# {name}\n")
-    monkeypatch.setattr(package, "ROOT", root)
-    monkeypatch.setattr(package, "BUILD", root / "build")
-    monkeypatch.setattr(package, "LOCK", root / "function.lock")
+    monkeypatch.setattr(zips, "ROOT", root)
+    monkeypatch.setattr(zips, "BUILD", root / "build")
+    monkeypatch.setattr(wheels, "LOCK", root / "function.lock")
     content = wheel(
         tmp_path / "fast.whl", {"fast/__init__.py": "x = 1\n", "fast/_c.so": "ELF", "fast/a.pyi": "x"}
     )
-    package.LOCK.write_text(f"fast==1 \\\n    --hash=sha256:{hashlib.sha256(content).hexdigest()}\n")
+    wheels.LOCK.write_text(f"fast==1 \\\n    --hash=sha256:{hashlib.sha256(content).hexdigest()}\n")
 
     def download(_: Target, folder: Path) -> None:
         (folder / "fast-1-py3-none-any.whl").write_bytes(content)
 
-    monkeypatch.setattr(package, "_download", download)
+    monkeypatch.setattr(wheels, "_download", download)
     return root
 
 
@@ -69,9 +72,9 @@ def test_the_same_tree_gives_the_same_bytes(clone: Path) -> None:
 
 def test_another_tree_gives_other_bytes(clone: Path) -> None:
     """One changed character shows in the hash, and so in the key the zip is uploaded to."""
-    first = build_catalog().sha256
+    first = build_catalog(ANY, OUT).sha256
     (clone / "catalog_lambda" / "handler.py").write_text("# changed\n")
-    assert build_catalog().sha256 != first
+    assert build_catalog(ANY, OUT).sha256 != first
 
 
 def test_entries_are_sorted_undated_and_readable(clone: Path) -> None:
@@ -96,7 +99,7 @@ def test_entries_are_sorted_undated_and_readable(clone: Path) -> None:
 def test_a_private_module_is_part_of_the_package(clone: Path) -> None:
     """Only dotted names and caches are left out, not names with an underscore."""
     (clone / "catalog_lambda" / "_names.py").write_text("")
-    with zipfile.ZipFile(build_catalog().path) as archive:
+    with zipfile.ZipFile(build_catalog(ANY, OUT).path) as archive:
         assert "catalog_lambda/_names.py" in archive.namelist()
 
 
@@ -127,13 +130,13 @@ def test_wheels_are_fetched_once_and_anew_when_they_are_not_the_locks(
 ) -> None:
     """A kept wheel counts only with a hash of the lock."""
     fetched: list[Target] = []
-    download = package._download
+    download = wheels._download
 
     def counted(wanted: Target, folder: Path) -> None:
         fetched.append(wanted)
         download(wanted, folder)
 
-    monkeypatch.setattr(package, "_download", counted)
+    monkeypatch.setattr(wheels, "_download", counted)
     first = build_transform(Target("arm64", "3.13"), OUT).sha256
     build_transform(Target("arm64", "3.13"), OUT)
     assert len(fetched) == 1
@@ -145,16 +148,16 @@ def test_wheels_are_fetched_once_and_anew_when_they_are_not_the_locks(
 
 def test_a_faster_builds_wheels_are_left_alone(clone: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Two builds at once fetch twice and keep one folder, which the other may be reading."""
-    download = package._download
+    download = wheels._download
     kept: list[int] = []
 
     def slow(wanted: Target, folder: Path) -> None:
-        monkeypatch.setattr(package, "_download", download)
+        monkeypatch.setattr(wheels, "_download", download)
         build_transform(wanted, OUT)
         kept.extend(path.stat().st_ino for path in (clone / "build" / "wheels").glob("3*/*.whl"))
         download(wanted, folder)
 
-    monkeypatch.setattr(package, "_download", slow)
+    monkeypatch.setattr(wheels, "_download", slow)
     build_transform(Target("arm64", "3.13"), OUT)
     assert kept == [path.stat().st_ino for path in (clone / "build" / "wheels").glob("*/*.whl")]
     assert len(kept) == 1
@@ -162,7 +165,7 @@ def test_a_faster_builds_wheels_are_left_alone(clone: Path, monkeypatch: pytest.
 
 def test_a_wheel_outside_the_lock_is_never_packed(clone: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """pip checks hashes as it fetches; what it left behind is checked again."""
-    monkeypatch.setattr(package, "_download", lambda _, folder: (folder / "evil.whl").write_bytes(b"x"))
+    monkeypatch.setattr(wheels, "_download", lambda _, folder: (folder / "evil.whl").write_bytes(b"x"))
     with pytest.raises(CommandError, match="not what requirements/function"):
         build_transform(Target("arm64", "3.13"), OUT)
 
@@ -177,9 +180,9 @@ def test_pip_is_asked_for_hashed_wheels_of_the_target(
         asked.append(command)
         return SimpleNamespace(returncode=0, stderr="")
 
-    monkeypatch.setattr("scripts.build.package.subprocess.run", run)
-    package._download(Target("arm64", "3.13"), tmp_path)
-    package._download(Target("host", "3.11"), tmp_path)
+    monkeypatch.setattr("scripts.build.wheels.subprocess.run", run)
+    wheels._download(Target("arm64", "3.13"), tmp_path)
+    wheels._download(Target("host", "3.11"), tmp_path)
     lambda_, host = (" ".join(command) for command in asked)
     for command in (lambda_, host):
         assert "--require-hashes --only-binary :all:" in command
@@ -193,9 +196,9 @@ def test_what_pip_says_is_passed_on(monkeypatch: pytest.MonkeyPatch, tmp_path: P
     failed = SimpleNamespace(
         returncode=1, stderr="WARNING: x\nERROR: No matching distribution found for fast==1\n"
     )
-    monkeypatch.setattr("scripts.build.package.subprocess.run", lambda *_, **__: failed)
+    monkeypatch.setattr("scripts.build.wheels.subprocess.run", lambda *_, **__: failed)
     with pytest.raises(CommandError, match="No matching distribution found for fast==1") as failure:
-        package._download(Target("arm64", "3.9"), tmp_path)
+        wheels._download(Target("arm64", "3.9"), tmp_path)
     assert "--python" in failure.value.next_step
 
 
@@ -224,7 +227,7 @@ def test_one_part_is_built_and_checked_alone(
     clone: Path, run_verb: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """--only put_items fetches no wheels, leaves the other zips alone, and --check compares just that."""
-    monkeypatch.setattr(package, "_download", lambda *_: pytest.fail("the network was asked"))
+    monkeypatch.setattr(wheels, "_download", lambda *_: pytest.fail("the network was asked"))
     assert run_verb(package.main, "--only", "put_items").code == 0
     assert [path.name for path in (clone / "build").iterdir()] == ["put_items.pyz"]
     assert run_verb(package.main, "--only", "put_items", "--check").code == 0
@@ -237,16 +240,16 @@ def test_the_file_that_runs_has_the_same_bytes_from_the_same_tree(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Neither times nor caches nor an editor's files are in it; a changed character is."""
-    first = build_put_items(tmp_path / "first").path.read_bytes()
+    first = build_put_items(ANY, OUT, tmp_path / "first").path.read_bytes()
     copied = tmp_path / "scripts" / "put_items"
-    shutil.copytree(package.PUT_ITEMS, copied, copy_function=shutil.copyfile)
+    shutil.copytree(builders.PUT_ITEMS, copied, copy_function=shutil.copyfile)
     (copied / "__pycache__").mkdir(exist_ok=True)
     (copied / "__pycache__" / "x.pyc").write_bytes(b"x")
     (copied / ".#values.py").write_text("x")
-    monkeypatch.setattr(package, "PUT_ITEMS", copied)
-    assert build_put_items(tmp_path / "second").path.read_bytes() == first
+    monkeypatch.setattr(builders, "PUT_ITEMS", copied)
+    assert build_put_items(ANY, OUT, tmp_path / "second").path.read_bytes() == first
     (copied / "values.py").write_text("# changed\n")
-    assert build_put_items(tmp_path / "third").path.read_bytes() != first
+    assert build_put_items(ANY, OUT, tmp_path / "third").path.read_bytes() != first
 
 
 @pytest.mark.usefixtures("clone")
@@ -273,7 +276,7 @@ def test_the_zips_python_is_the_templates_runtime() -> None:
         for resource in templates.read(path).resources.values():
             if resource["Type"] == "AWS::Lambda::Function":
                 runtimes.add(resource["Properties"]["Runtime"])
-    assert runtimes == {f"python{package.DEFAULT_PYTHON}"}
+    assert runtimes == {f"python{wheels.DEFAULT_PYTHON}"}
 
 
 def test_the_zip_for_this_machine_runs_by_itself(tmp_path: Path) -> None:

@@ -14,7 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from scripts.build.package import PUT_ITEMS, build_put_items
+from scripts.build.builders import PUT_ITEMS, build_put_items
+from scripts.build.wheels import target
+from scripts.core.console import Output
 from tests.unit.scripts.put_items.files import SHAPES
 
 ROOT = Path(__file__).parents[4]
@@ -128,7 +130,7 @@ def test_every_shape_of_file_is_read_without_boto3(version: str, tmp_path: Path)
     for name, text in SHAPES.items():
         paths.append(tmp_path / name)
         paths[-1].write_text(text, encoding="utf-8")
-    built = build_put_items(tmp_path).path
+    built = build_put_items(target("arm64"), Output(), tmp_path).path
     command = [python, "-I", "-c", READ, str(built), *map(str, paths)]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.stdout.strip() == str([2] * len(SHAPES)), done.stderr

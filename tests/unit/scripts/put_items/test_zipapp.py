@@ -12,7 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from scripts.build.package import PUT_ITEMS, build_put_items
+from scripts.build.builders import PUT_ITEMS, build_put_items
+from scripts.build.wheels import target
+from scripts.core.console import Output
 from tests.unit.scripts.dynamodb_server import dynamodb
 
 WITH_BOTO3 = ("boto3", "botocore", "s3transfer", "jmespath", "urllib3", "dateutil", "six")
@@ -42,7 +44,7 @@ def boto3_alone(tmp_path: Path) -> dict[str, str]:
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The file that a user uploads."""
-    return build_put_items(tmp_path_factory.mktemp("build")).path
+    return build_put_items(target("arm64"), Output(), tmp_path_factory.mktemp("build")).path
 
 
 @pytest.fixture
