@@ -117,7 +117,7 @@ def test_a_new_metadata_column_reaches_every_list(
         assert view.select.count(',\n  change_new,\n  "pk"') == 1
 
 
-def test_a_view_shows_every_metadata_column_once_but_those_left_out() -> None:
+def test_a_view_shows_every_metadata_column_but_those_left_out() -> None:
     """By name, by another name (`valid_from`), or among the rest; what is left out is a metadata column."""
     current, _, history = views.definitions("orders", "orders", [], {})
     for view, kind in ((current, "current"), (history, "history")):
