@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 PY := $(VENV)/bin/python
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test lint unit test-policies test-athena test-spark soak-views access sandbox package generate bench lock clean
+.PHONY: help venv demo test lint unit test-policies test-athena test-spark soak-views access sandbox package generate golden bench lock clean
 
 help:  ## list every target
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -56,11 +56,12 @@ sandbox: venv  ## serve the two accounts until Ctrl-C, with every README command
 package: venv  ## build the functions' zips and put_items.pyz into build/ (reproducible; ARCH=arm64 or x86_64)
 	@$(PY) -m scripts.build.package --arch $(or $(ARCH),arm64)
 
-generate: venv  ## write anew all that is generated: single-account.yaml, named queries, lists in docs/
-	@$(PY) -m scripts.build.single_account
-	@$(PY) -m tests.docs.test_alarms
-	@$(PY) -m tests.docs.test_cost
-	@$(PY) -m tests.policies.access --write
+generate: venv  ## write all that is generated: templates' regions, single-account.yaml, docs/generated/
+	@$(PY) -m scripts.build.generate
+
+golden: venv  ## write the tests' expected rows and answers as they are today; look at the difference, then make test-athena
+	@$(PY) -m tests.unit.transform.golden_rows
+	@$(PY) -m tests.sql.answers
 
 bench: venv  ## the function's throughput beside its peers, in one run
 	@$(PY) -m benchmarks

@@ -20,7 +20,15 @@ from transform_lambda.errors import (
     DuplicateNameError,
     JsonError,
 )
-from transform_lambda.flatten import DEFAULT_MAX_DEPTH, Columns, Image, as_sent, order_sets, with_columns
+from transform_lambda.flatten import (
+    DEFAULT_MAX_DEPTH,
+    METADATA_COLUMNS,
+    Columns,
+    Image,
+    as_sent,
+    order_sets,
+    with_columns,
+)
 
 # "Pattern: 0|([1-9]\d{0,128})" (Kinesis Data Streams API Reference, SequenceNumberRange): up to 129 digits.
 SEQUENCE_DIGITS: Final = 129
@@ -190,6 +198,8 @@ def transform(payload: bytes, sequence: Any = None, max_depth: int = DEFAULT_MAX
     return row_line(row), change.change_time
 
 
+# A row has every metadata column, null where nothing is to be said.
+_NO_METADATA: Final[Columns] = dict.fromkeys(METADATA_COLUMNS)
 # The canonical texts of keys, old image and new image.
 _Texts = tuple[bytes, bytes | None, bytes | None]
 
@@ -211,16 +221,14 @@ def _row(change: Change, max_depth: int) -> tuple[Columns, _Texts]:
     keys_text = _key_text(change.keys)
     row = with_columns(
         {
+            **_NO_METADATA,
             "change_id": change.change_id,
             "change_type": change.change_type,
             "change_time": change.change_time,
             "change_sequence": change.change_sequence,
             "change_actor": change.change_actor,
             "change_key": keys_text.decode(),
-            "change_before": None,
-            "change_after": None,
             "change_table": change.change_table,
-            "change_rescued": None,
         },
         item,
         max_depth,

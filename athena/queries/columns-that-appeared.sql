@@ -26,8 +26,10 @@ SELECT
 FROM shapes
 CROSS JOIN UNNEST(names) AS columns (name)
 WHERE NOT lower(name) IN (
+  -- columns of changes: begin
   'change_id', 'change_type', 'change_time', 'change_sequence', 'change_actor', 'change_key',
   'change_before', 'change_after', 'change_table', 'change_rescued'
+  -- columns of changes: end
 )
 GROUP BY lower(name)
 HAVING min(first_day) >= date_format(current_date - INTERVAL '7' DAY, '%Y-%m-%d')

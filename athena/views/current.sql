@@ -1,5 +1,6 @@
 -- The items of one table as they are now: the newest state of each, deleted items gone.
--- To fill in: name of the view, source table, columns of the items (each after a comma), typed as wanted.
+-- To fill in: name of the view, source table, the metadata columns that are not named here, columns of the items (each
+-- after a comma), typed as wanted.
 -- The newest change is the last by time. Of several at one time it is the one whose state is arrived at more often than
 -- left; where all are left again (A to B to A), the one that leads back to the state held before them; then the last by
 -- sequence. Changes delivered twice, under the same or another eventID, late or out of order do not alter the answer.
@@ -65,6 +66,6 @@ SELECT
   change_id,
   change_sequence,
   change_after,
-  change_rescued${columns}
+  ${metadata}${columns}
 FROM ranked
 WHERE "#age" = 1 AND change_type <> 'REMOVE'

@@ -1,5 +1,6 @@
 -- Every change of the items of one table, once, in order: number it, and say from when to when its state held.
--- To fill in: name of the view, source table, columns of the items (each after a comma), typed as wanted.
+-- To fill in: name of the view, source table, the metadata columns that are not named here, columns of the items (each
+-- after a comma), typed as wanted.
 -- A change delivered again, even under another eventID, says the same of the same item at the same time and counts
 -- once. Changes of one time stand in the order of their chain: first the one that leaves the state held before them,
 -- last the one whose state is arrived at more often than left; those between, by sequence.
@@ -85,5 +86,5 @@ SELECT
   change_sequence,
   change_before,
   change_after,
-  change_rescued${columns}
+  ${metadata}${columns}
 FROM numbered

@@ -1,4 +1,4 @@
-"""`python -m sandbox.readback [--check]`: launch the templates, read all back, write what was dropped."""
+"""`python -m sandbox.readback`: launch the templates, read all back, print what was dropped."""
 
 import argparse
 import json
@@ -6,6 +6,7 @@ import ssl
 import sys
 import urllib.request
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 from sandbox import accounts
@@ -13,13 +14,11 @@ from sandbox.emulator.inspection import PATH
 from sandbox.errors import SandboxError
 from sandbox.launches import DEFAULT, plan_launches
 from sandbox.lifecycle import Sandbox
-from sandbox.processes import REPOSITORY
 from sandbox.readback import report
 from sandbox.readback.compare import Dropped, dropped
 from sandbox.readback.readers import READERS
 from scripts.stacks import KINDS
 
-DOCUMENT = REPOSITORY / "docs" / "sandbox.md"
 # Every optional part of the templates, so that each resource type and property is seen.
 LOG_BUCKET = "ddb-lake-readback-access-logs"
 PARAMETERS = {
@@ -74,21 +73,21 @@ def observe() -> list[Dropped]:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Write the document, or with --check only say whether it is current."""
+    """Print the list: Markdown, or with --output json one document."""
     parser = argparse.ArgumentParser(prog="python -m sandbox.readback", description=__doc__)
-    parser.add_argument("--check", action="store_true", help="change nothing, exit 1 when the list is stale")
+    parser.add_argument("--output", choices=("markdown", "json"), default="markdown")
     options = parser.parse_args(arguments)
     try:
-        before = DOCUMENT.read_text()
-        after = report.insert(before, report.render(observe()))
+        lost = observe()
+        table = report.render(lost)
     except SandboxError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    if options.check:
-        print("current" if after == before else "stale: run python -m sandbox.readback")
-        return int(after != before)
-    DOCUMENT.write_text(after)
-    print(f"wrote {DOCUMENT.relative_to(REPOSITORY)}")
+    print(
+        json.dumps({"dropped": [asdict(one) for one in lost]}, indent=2)
+        if options.output == "json"
+        else table
+    )
     return 0
 
 

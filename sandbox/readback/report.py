@@ -1,12 +1,9 @@
-"""The list of what the emulator drops, as docs/sandbox.md holds it."""
+"""The list of what the emulator drops, as docs/generated/emulator-gaps.md shows it."""
 
 from collections.abc import Sequence
 
 from sandbox.errors import SandboxError
 from sandbox.readback.compare import Dropped
-
-BEGIN = "<!-- what the emulator drops: written by python -m sandbox.readback -->"
-END = "<!-- end of what the emulator drops -->"
 
 # What follows from each loss, and where the property is proved instead.
 CONSEQUENCES: dict[tuple[str, str], str] = {}
@@ -31,12 +28,3 @@ def render(found: Sequence[Dropped]) -> str:
         for (kind, path, answer), names in sorted(rows.items())
     ]
     return "\n".join(lines)
-
-
-def insert(document: str, rendered: str) -> str:
-    """The document with the list between its markers."""
-    head, begin, rest = document.partition(BEGIN)
-    _, end, tail = rest.partition(END)
-    if not begin or not end:
-        raise SandboxError("docs/sandbox.md has lost the markers of its list: put them back")
-    return f"{head}{BEGIN}\n{rendered}\n{END}{tail}"

@@ -7,9 +7,9 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from scripts.build import zips
 from scripts.build.builders import Builder, build_put_items
 from scripts.build.wheels import DEFAULT_ARCHITECTURE, DEFAULT_PYTHON, MACHINES, Target, target
-from scripts.build import zips
 from scripts.build.zips import Package
 from scripts.core.console import CommandError, Output, parser, run
 from scripts.stacks import ARTIFACTS

@@ -10,12 +10,18 @@ from string import Template
 
 import yaml
 
+from glue.tables import METADATA_COLUMNS
 from scripts.core.console import CommandError, nearest
 from scripts.core.template import ROOT
 
 VIEWS = ROOT / "athena" / "views"
 # Columns that history_… has of its own; an attribute of such a name gets an ending.
 OWN = frozenset(("change_number", "valid_from", "valid_to"))
+# Metadata columns that a view leaves out: its one table needs no name, and what is now has no state before.
+LEFT_OUT = {
+    "current": frozenset(("change_table", "change_before")),
+    "history": frozenset(("change_table",)),
+}
 
 # An ISO 8601 date, or date and time. from_iso8601_timestamp must not see other text: `20261120` is a year to
 # it, and a year or an offset out of its range fails the query, through try() as well (seen with Trino).
@@ -99,12 +105,22 @@ def definitions(name: str, source: str, columns: Sequence[str], types: Mapping[s
         lines = path.read_text(encoding="utf-8").splitlines()
         text = "\n".join(line for line in lines if not line.startswith("--"))
         shown = "".join(f",\n  {_column(column, types.get(column, 'varchar'))}" for column in columns)
-        statement = (
-            Template(text).substitute(name=name, source=source.replace("'", "''"), columns=shown).strip()
-        )
+        filling = {
+            "name": name,
+            "source": source.replace("'", "''"),
+            "metadata": ",\n  ".join(_further_metadata(text, LEFT_OUT.get(path.stem, frozenset()))),
+            "columns": shown,
+        }
+        statement = Template(text).substitute(filling).strip()
         head, _, select = statement.partition(" AS\n")
         made.append(View(head.split()[-1], select, statement))
     return made
+
+
+def _further_metadata(text: str, left_out: frozenset[str]) -> list[str]:
+    """The metadata columns that a view shows beside those its last SELECT names, as they are declared."""
+    named = set(re.findall(r"\w+", text.rpartition("\nSELECT")[2]))
+    return [name for name in METADATA_COLUMNS if name not in named | left_out]
 
 
 def _column(column: str, kind: str) -> str:

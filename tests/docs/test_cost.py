@@ -1,7 +1,4 @@
-"""docs/cost.md shows what scripts/cost.py computes.
-
-To write the table anew: `python -m tests.docs.test_cost`.
-"""
+"""What scripts/cost.py computes, and the sums that the pages name."""
 
 from __future__ import annotations
 
@@ -14,36 +11,7 @@ from scripts.core.console import CommandError, Output
 from scripts.core.cost import Workload, monthly
 from scripts.cost import main
 
-PAGE = Path(__file__).parents[2] / "docs" / "cost.md"
 README = Path(__file__).parents[2] / "README.md"
-SCENARIOS = [(1, 0), (10, 0), (10, 1), (100, 0), (100, 1), (1000, 0), (1000, 4)]
-SHOWN = ("DynamoDB change capture", "Kinesis stream", "Firehose")
-REGION = re.compile(r"(<!-- scenarios:.*?-->\n).*?(<!-- end of scenarios -->)", re.DOTALL)
-
-
-def table() -> str:
-    """The scenarios as a Markdown table."""
-    header = ["changes a second", "stream", *SHOWN, "everything else", "total USD a month"]
-    lines = [header, ["---"] * len(header)]
-    for changes, shards in SCENARIOS:
-        costs = monthly(Workload(changes_per_second=changes, stream_shards=shards))
-        shown = [costs[name] for name in SHOWN]
-        stream = f"{shards} shard{'s' * (shards > 1)}" if shards else "on-demand"
-        total = sum(costs.values())
-        cells = [f"{usd:,.2f}" for usd in (*shown, total - sum(shown), total)]
-        lines.append([f"{changes:,}", stream, *cells])
-    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
-
-
-def written(page: str) -> str:
-    """The page with its table as computed."""
-    return REGION.sub(lambda found: found[1] + table() + found[2], page)
-
-
-def test_the_page_shows_what_the_script_computes() -> None:
-    """A price or a formula that changes changes the page in the same commit."""
-    page = PAGE.read_text()
-    assert written(page) == page
 
 
 def test_the_readme_names_the_same_sums() -> None:
@@ -86,10 +54,6 @@ def test_a_negative_figure_is_refused_by_its_option_name() -> None:
     """The message names the option as it is typed."""
     with pytest.raises(CommandError, match="--item-kb"):
         Workload(item_kb=-1)
-
-
-if __name__ == "__main__":
-    PAGE.write_text(written(PAGE.read_text()))
 
 
 def test_partitions_by_event_are_billed_on_top() -> None:

@@ -1,29 +1,27 @@
 """The access matrix: actor, resource, action, allowed or denied, and the statement that decides.
 
-``python -m tests.policies.access`` (``make access``) prints it; ``--write`` puts it into docs/access.md,
-between its two markers. It is generated from the access ledger as the policy simulator judges it.
+``python -m tests.policies.access`` (``make access``) prints it, from the access ledger as the policy
+simulator judges it. ``--output markdown`` is what ``make generate`` puts into docs/generated/access.md.
+The exit code is 1 when an answer is not the ledger's, and 3 where a tool is missing (1 where ``CI`` is set).
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
+from scripts.build.proofs import EXIT_TOOL_MISSING
 from tests.policies import toolbox
 from tests.policies.documents import LAYOUTS, Documents
 from tests.policies.ledger import Ledger, LedgerError, Verdict
 from tests.policies.simulation import SimulationError
-
-PAGE = Path(__file__).resolve().parents[2] / "docs" / "access.md"
-BEGIN = "<!-- access matrix: begin (python -m tests.policies.access --write) -->"
-END = "<!-- access matrix: end -->"
 
 
 @dataclass(frozen=True)
@@ -82,12 +80,12 @@ def _with(row: Row, name: str, values: tuple[str, ...]) -> Row:
     return replace(row, **member)
 
 
-def markdown(verdicts: Iterable[Verdict]) -> str:
+def markdown(verdicts: Iterable[Verdict], actor: str = "") -> str:
     """One table a section, every cell in one line."""
     verdicts = list(verdicts)
     lines = [f"{summary(verdicts)}, in the layout of two accounts."]
     title = None
-    for row in rows(verdicts):
+    for row in rows(verdicts, actor):
         if row.title != title:
             title = row.title
             lines += ["", f"## {title[0].upper()}{title[1:]}", ""]
@@ -102,13 +100,9 @@ def markdown(verdicts: Iterable[Verdict]) -> str:
     return "\n".join(lines).strip() + "\n"
 
 
-def page_with(matrix: str, page: str) -> str:
-    """The page with the matrix between its markers."""
-    before, begin, rest = page.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        raise LedgerError(f"docs/access.md lacks the line {END if begin else BEGIN}: put it back")
-    return f"{before}{BEGIN}\n\n{matrix}\n{END}{after}"
+def document(verdicts: list[Verdict], actor: str = "") -> dict[str, Any]:
+    """The matrix as data, for ``--output json``."""
+    return {"summary": summary(verdicts), "rows": [asdict(row) for row in rows(verdicts, actor)]}
 
 
 def summary(verdicts: list[Verdict]) -> str:
@@ -142,19 +136,27 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.policies.access", description=__doc__)
     parser.add_argument("--layout", choices=LAYOUTS, default=LAYOUTS[0])
     parser.add_argument("--actor", default="", help="only actors whose name holds this text")
-    parser.add_argument("--write", action="store_true", help="put the matrix into docs/access.md")
+    parser.add_argument("--output", choices=("text", "json", "markdown"), default="text")
     options = parser.parse_args(arguments)
     try:
         toolbox.install_simulator()
         verdicts = Ledger(Documents.of(options.layout)).verdicts()
-        if options.write:
-            PAGE.write_text(page_with(markdown(verdicts), PAGE.read_text(encoding="utf-8")), encoding="utf-8")
-        else:
-            _print(verdicts, options.actor)
-    except (toolbox.ToolMissingError, LedgerError, SimulationError) as error:
+    except toolbox.ToolMissingError as error:
+        print(f"access: {error}", file=sys.stderr)
+        return 1 if toolbox.in_ci() else EXIT_TOOL_MISSING
+    except (LedgerError, SimulationError) as error:
         print(f"access: {error}", file=sys.stderr)
         return 1
-    return 0 if all(verdict.right for verdict in verdicts) else 1
+    if options.output == "json":
+        print(json.dumps(document(verdicts, options.actor), indent=2, ensure_ascii=False))
+    elif options.output == "markdown":
+        sys.stdout.write(markdown(verdicts, options.actor))
+    else:
+        _print(verdicts, options.actor)
+    if all(verdict.right for verdict in verdicts):
+        return 0
+    print(f"access: {summary(verdicts)}", file=sys.stderr)
+    return 1
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """`python -m tests.sql.answers [CASE ...]`: write golden cases' answers as the sandbox's engine gives them.
 
-CASE is QUERY/NAME below tests/sql/cases; without one, every case with an answers.yaml. Look at what changed
-before it is kept, and let Trino judge it (`python -m tests.trino -k test_cases`).
+CASE is QUERY/NAME below tests/sql/cases; without one, every case. Look at what changed before it is kept,
+and let Trino judge it (`python -m tests.trino -k test_cases`).
 """
 
 import sys
@@ -56,9 +56,9 @@ def write(folder: Path) -> None:
 
 
 def main(names: Sequence[str]) -> int:
-    """Write the named cases, or every one with answers."""
+    """Write the named cases, or every one."""
     chosen = [cases.HERE / "cases" / name for name in names]
-    for folder in chosen or [one for one in cases.folders() if (one / "answers.yaml").exists()]:
+    for folder in chosen or cases.folders():
         write(folder)
     return 0
 

@@ -74,7 +74,7 @@ def test_stale_view_is_told(lake: Lake) -> None:
     )
     assert failure(lake, "SELECT * FROM v").startswith("INVALID_VIEW")
     lake.run("CREATE OR REPLACE VIEW v AS SELECT * FROM changes")
-    assert len(lake.run("SELECT * FROM v").columns) == 14
+    assert [column.name for column in lake.run("SELECT * FROM v").columns][-2:] == ["new", "dt"]
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,8 @@ import pytest
 import yaml
 
 from catalog_lambda.handler import Settings
-from scripts.build.single_account import digest, shipped_queries
+from scripts.build.consumer import digest, shipped_queries
+from scripts.build.sources import Sources
 from scripts.core import template as scripts_template
 from scripts.stacks import STACKS
 from tests.templates import launches
@@ -298,7 +299,7 @@ def test_table_is_the_one_glue_describes(logical_id: str, file: str) -> None:
     storage = table["StorageDescriptor"]
 
     def columns(rows: list[dict[str, str]]) -> list[dict[str, str]]:
-        return [{key.capitalize(): value for key, value in row.items()} for row in rows]
+        return [{key.capitalize(): row[key] for key in ("name", "type", "comment")} for row in rows]
 
     assert table["Name"] == wanted["name"]
     assert table["TableType"] == wanted["table_type"]
@@ -402,7 +403,7 @@ def test_named_queries_are_the_files() -> None:
     lake = launches.consumer()
     named = {q.properties["Name"]: q.properties for q in lake.of_type("AWS::Athena::NamedQuery")}
     assert {name: q["QueryString"].rstrip() for name, q in named.items()} == {
-        name: sql.rstrip() for name, sql in shipped_queries().items()
+        name: sql.rstrip() for name, sql in shipped_queries(Sources()).items()
     }
     for name, query in named.items():
         assert query["Database"] == lake.outputs["DatabaseName"], name

@@ -1,21 +1,22 @@
-"""Rows byte for byte: each folder of golden/ holds a change record and the line it becomes."""
+"""Rows byte for byte: each folder of golden/ holds a change record and the line it becomes.
+
+To write the lines anew: `make golden`.
+"""
 
 import json
 from pathlib import Path
 
 import pytest
 
-from tests.unit.transform.records import SEQUENCE, line_of
+from tests.unit.transform.golden_rows import CASES, row_of
+from tests.unit.transform.records import SEQUENCE
 from transform_lambda.flatten import METADATA_COLUMNS
-
-CASES = sorted((Path(__file__).parent / "golden").iterdir())
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_record_becomes_its_golden_line(case: Path) -> None:
     """All types, change types and precisions, TTL, numbers, collisions: the bytes that land in the lake."""
-    record = json.loads((case / "record.json").read_text())
-    assert line_of(record) == (case / "row.jsonl").read_bytes()
+    assert row_of(case) == (case / "row.jsonl").read_bytes()
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
