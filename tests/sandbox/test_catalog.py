@@ -17,10 +17,10 @@ from sandbox.errors import SandboxError
 from sandbox.lifecycle import Sandbox, plan_stacks
 from sandbox.processes import REPOSITORY
 from tests.sandbox.crawls import crawl, idle
+from tests.sandbox.lake import Lake
 from tests.sandbox.pipelines import wait_until
 from tests.sandbox.roles import refused_roles
-from tests.trino.lake import Lake
-from tests.trino.rows import item_lines
+from tests.sandbox.rows import item_lines
 
 pytestmark = pytest.mark.sandbox
 

@@ -10,11 +10,11 @@ from sandbox import accounts
 from sandbox.athena.engine import shared_database
 from sandbox.lifecycle import Sandbox, plan_stacks
 from scripts.views import definitions
+from tests.sandbox.lake import Lake as AccountLake
 from tests.soak.delivery import DAYS
 from tests.soak.histories import TABLE
 from tests.sql.lake import Lake as MemoryLake
 from tests.trino import assembly
-from tests.trino.lake import Lake as AccountLake
 from tests.trino.server import Trino
 
 NAME = "soak"

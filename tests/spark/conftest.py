@@ -24,7 +24,7 @@ from tests.spark import assembly
 from tests.spark.compacted import CompactedLake
 from tests.spark.deployed import DeployedJob
 from tests.trino import assembly as trino_assembly
-from tests.trino.engines import Both
+from tests.trino.both import Both
 from tests.trino.server import Trino
 
 HERE = Path(__file__).parent

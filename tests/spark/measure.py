@@ -27,7 +27,7 @@ from tests.spark import assembly
 from tests.spark.compacted import COMPACTED, CompactedLake
 from tests.spark.deployed import DeployedJob
 from tests.trino import assembly as trino_assembly
-from tests.trino.engines import with_parameters
+from tests.trino.both import with_parameters
 from tests.trino.server import Trino
 from transform_lambda.handler import handler
 

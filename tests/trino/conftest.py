@@ -16,10 +16,10 @@ import pytest
 
 from sandbox import accounts
 from sandbox.lifecycle import Sandbox, plan_stacks
+from tests.sandbox.lake import Lake
 from tests.trino import assembly
+from tests.trino.both import Both
 from tests.trino.client import Client
-from tests.trino.engines import Both
-from tests.trino.lake import Lake
 from tests.trino.server import Trino
 
 HERE = Path(__file__).parent
