@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.policies import guard, toolbox
+from tests.downloads import in_ci
+from tests.policies import guard
 from tests.templates.resolver import TEMPLATES, load_template
 
 CASES = [
@@ -29,7 +30,7 @@ def engine() -> None:
         said = (
             "the house rules are left out: cfn-guard-rs has no wheel for this Python, 3.11 and 3.12 have one"
         )
-        (pytest.fail if toolbox.in_ci() else pytest.skip)(said)
+        (pytest.fail if in_ci() else pytest.skip)(said)
 
 
 @pytest.mark.parametrize("name", SHIPPED)
