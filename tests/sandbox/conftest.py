@@ -2,6 +2,7 @@
 
 Fixtures
 - `emulator`: a sandbox with nothing deployed in it, for the emulator's own seams. Cheap (2 s).
+  `stacks` launches a test's own templates in its producer account.
 - `two_accounts`, `one_account`: a sandbox with the shipped templates launched, delivery running, waiting
   times divided by 20. Their `outputs` hold every output of every stack, `environment()` the variables that
   `python -m sandbox exec` would give a command.
@@ -21,6 +22,7 @@ import pytest
 
 from sandbox.lifecycle import Sandbox, plan_stacks
 from tests.sandbox.roles import refused_roles
+from tests.sandbox.stacks import Stacks
 
 SPEED = 20.0
 LAYOUTS = ("two_accounts", "one_account")
@@ -46,6 +48,12 @@ def emulator() -> Iterator[Sandbox]:
     """A sandbox with nothing deployed in it; items expire after a fifth of a second."""
     with Sandbox(speed=300) as sandbox:
         yield sandbox
+
+
+@pytest.fixture
+def stacks(emulator: Sandbox) -> Stacks:
+    """Stacks of the producer account, beside nothing else."""
+    return Stacks(emulator, "producer")
 
 
 @pytest.fixture(scope="session")

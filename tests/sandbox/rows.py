@@ -1,9 +1,9 @@
 """Lines for the lake, written by the shipped function from DynamoDB items."""
 
 import base64
-import json
 from typing import Any
 
+from tests.unit.transform.records import change_record, event_of, firehose_record
 from transform_lambda.handler import handler
 
 Item = dict[str, Any]  # an item in DynamoDB JSON
@@ -22,46 +22,23 @@ def record(
 
     An INSERT of `item`, a MODIFY where there is an `old` one, or the REMOVE of `item`.
     """
-    images: dict[str, Any] = {"OldImage": item} if removed else {"NewImage": item}
-    if old:
-        images["OldImage"] = old
-    return {
-        "awsRegion": "us-east-1",
-        "eventID": event_id,
-        "eventName": "REMOVE" if removed else "MODIFY" if old else "INSERT",
-        "userIdentity": {"type": "Service", "principalId": "dynamodb.amazonaws.com"} if ttl else None,
-        "recordFormat": "application/json",
-        "tableName": "orders",
-        "dynamodb": {
-            "ApproximateCreationDateTime": micros,
-            "ApproximateCreationDateTimePrecision": "MICROSECOND",
-            "Keys": {"pk": item["pk"]},
-            **images,
-            "SizeBytes": 100,
-        },
-        "eventSource": "aws:dynamodb",
-    }
+    return change_record(
+        "REMOVE" if removed else "MODIFY" if old else "INSERT",
+        new=None if removed else item,
+        old=item if removed else old,
+        keys={"pk": item["pk"]},
+        change={"ApproximateCreationDateTime": micros},
+        eventID=event_id,
+        userIdentity={"type": "Service", "principalId": "dynamodb.amazonaws.com"} if ttl else None,
+    )
 
 
 def lines(records: list[dict[str, Any]]) -> list[bytes]:
     """Each record's row, without its newline. Raises ValueError when the function refuses one."""
-    event = {
-        "invocationId": "i",
-        "deliveryStreamArn": "arn:aws:firehose:us-east-1:111111111111:deliverystream/ddb-lake",
-        "region": "us-east-1",
-        "records": [
-            {
-                "recordId": str(number),
-                "approximateArrivalTimestamp": 1_793_000_000_000,
-                "kinesisRecordMetadata": {"sequenceNumber": str(number)},
-                "data": base64.b64encode(json.dumps(one).encode()).decode(),
-            }
-            for number, one in enumerate(records)
-        ],
-    }
+    event = event_of([firehose_record(one, number, str(number)) for number, one in enumerate(records)])
     answers = handler(event, None)["records"]
     if refused := [answer["recordId"] for answer in answers if answer["result"] != "Ok"]:
-        raise ValueError(f"the function refused record {refused[0]}")
+        raise ValueError(f"the function refused record {int(refused[0])}")
     return [base64.b64decode(answer["data"]).removesuffix(b"\n") for answer in answers]
 
 

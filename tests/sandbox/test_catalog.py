@@ -18,9 +18,9 @@ from sandbox.lifecycle import Sandbox, plan_stacks
 from sandbox.processes import REPOSITORY
 from tests.sandbox.crawls import crawl, idle
 from tests.sandbox.lake import Lake
-from tests.sandbox.pipelines import wait_until
 from tests.sandbox.roles import refused_roles
 from tests.sandbox.rows import item_lines
+from tests.sandbox.waiting import wait_until
 
 pytestmark = pytest.mark.sandbox
 

@@ -15,6 +15,7 @@ from sandbox import accounts
 from sandbox.lifecycle import Sandbox
 from tests.engines.process import EngineProcess
 from tests.engines.truststore import write_trust_store
+from tests.sandbox.roles import credential_environment
 from tests.spark.assembly import HERE, Spark
 
 _LOG_LINES = 40
@@ -43,12 +44,7 @@ def role_credentials(sandbox: Sandbox, role: str) -> dict[str, str]:
     """The environment of whoever is the role, assumed as Glue assumes it."""
     sts = sandbox.session("consumer").client("sts")
     made = accounts.as_service(sts, "glue.amazonaws.com").assume_role(RoleArn=role, RoleSessionName="job")
-    keys = made["Credentials"]
-    return {
-        "AWS_ACCESS_KEY_ID": keys["AccessKeyId"],
-        "AWS_SECRET_ACCESS_KEY": keys["SecretAccessKey"],
-        "AWS_SESSION_TOKEN": keys["SessionToken"],
-    }
+    return credential_environment(made["Credentials"])
 
 
 class DeployedJob:

@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tests.sandbox.lake import Lake, TextRow
+from tests.sandbox.executions import TextRow
+from tests.sandbox.lake import Lake
 from tests.trino.client import Client
 
 _OTHER_NAMES = {"real": "float"}  # Athena user guide, "Data types": float in DDL, real in SQL

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.sandbox.lake import AthenaError, Lake, TextRow
+from tests.sandbox.executions import TextRow
+from tests.sandbox.lake import AthenaError, Lake
 from tests.sql.cases import HERE, TODAY, Case, Statement, folders, load, shortened
 from tests.trino.both import Both
 from tests.trino.client import TrinoError
