@@ -48,7 +48,8 @@ def test_without_java_one_line_says_what_is_left_out(suite: str, tmp_path: Path)
 @every_suite
 def test_a_java_home_without_java_is_named(suite: str, tmp_path: Path) -> None:
     """JAVA_HOME goes before the PATH, so it is what has to be put right."""
-    done = run(suite, tmp_path, JAVA_HOME=str(tmp_path))
+    install_java(tmp_path, "11.0.2")
+    done = run(suite, tmp_path, JAVA_HOME=str(tmp_path / "moved"))
     assert "there is no Java in JAVA_HOME. Next: install" in done.stderr
 
 

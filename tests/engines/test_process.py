@@ -7,6 +7,7 @@ import pytest
 
 from tests.engines import process
 from tests.engines.process import EngineProcess
+from tests.sandbox.waiting import wait_until
 
 ECHO = """
 import sys
@@ -35,8 +36,9 @@ def test_one_that_does_not_end_is_killed(tmp_path: Path, monkeypatch: pytest.Mon
     """No test run leaves a server behind."""
     monkeypatch.setattr(process, "_STOP_SECONDS", 0.1)
     child = started(tmp_path, DEAF)
+    wait_until(child.log, "its output is in the log")
     child.stop()
-    assert child.exit_code() == -9
+    assert (child.exit_code(), child.log()) == (-9, "ready\n")
 
 
 def test_a_dead_one_answers_nothing(tmp_path: Path) -> None:
