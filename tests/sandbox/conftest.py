@@ -56,21 +56,22 @@ def stacks(emulator: Sandbox) -> Stacks:
     return Stacks(emulator, "producer")
 
 
-@pytest.fixture(scope="session")
-def two_accounts() -> Iterator[Sandbox]:
-    """The consumer and the producer stack in their accounts, delivery running."""
+def _launched(*, single_account: bool) -> Iterator[Sandbox]:
+    """The shipped stacks of a layout, delivery running."""
     with Sandbox(speed=SPEED) as sandbox:
         sandbox.start_delivery()
-        sandbox.launch(plan_stacks(single_account=False))
+        sandbox.launch(plan_stacks(single_account=single_account))
         yield sandbox
         assert refused_roles(sandbox) == []
+
+
+@pytest.fixture(scope="session")
+def two_accounts() -> Iterator[Sandbox]:
+    """The consumer and the producer stack in their accounts."""
+    yield from _launched(single_account=False)
 
 
 @pytest.fixture(scope="session")
 def one_account() -> Iterator[Sandbox]:
-    """The single-account stack, delivery running."""
-    with Sandbox(speed=SPEED) as sandbox:
-        sandbox.start_delivery()
-        sandbox.launch(plan_stacks(single_account=True))
-        yield sandbox
-        assert refused_roles(sandbox) == []
+    """The single-account stack."""
+    yield from _launched(single_account=True)
