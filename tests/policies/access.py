@@ -18,6 +18,7 @@ from rich.console import Console
 from rich.table import Table
 
 from scripts.build.proofs import EXIT_TOOL_MISSING
+from tests.downloads import in_ci
 from tests.policies import toolbox
 from tests.policies.documents import LAYOUTS, Documents
 from tests.policies.ledger import Ledger, LedgerError, Verdict
@@ -143,7 +144,7 @@ def main(arguments: list[str] | None = None) -> int:
         verdicts = Ledger(Documents.of(options.layout)).verdicts()
     except toolbox.ToolMissingError as error:
         print(f"access: {error}", file=sys.stderr)
-        return 1 if toolbox.in_ci() else EXIT_TOOL_MISSING
+        return 1 if in_ci() else EXIT_TOOL_MISSING
     except (LedgerError, SimulationError) as error:
         print(f"access: {error}", file=sys.stderr)
         return 1

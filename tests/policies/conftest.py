@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.downloads import in_ci
 from tests.policies import toolbox
 from tests.policies.documents import LAYOUTS, Documents
 from tests.policies.ledger import Ledger, Verdict
@@ -14,7 +15,7 @@ def _left_out() -> str | None:
     try:
         toolbox.node()
     except toolbox.ToolMissingError as missing:
-        return None if toolbox.in_ci() else str(missing)
+        return None if in_ci() else str(missing)
     return None
 
 
@@ -38,7 +39,7 @@ def simulator() -> None:
     try:
         toolbox.install_simulator()
     except toolbox.ToolMissingError as missing:
-        if toolbox.in_ci():
+        if in_ci():
             pytest.fail(str(missing), pytrace=False)
         pytest.skip(str(missing))
 

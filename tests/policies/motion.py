@@ -19,6 +19,7 @@ from sandbox import accounts
 from sandbox.lifecycle import Sandbox
 from tests.policies.documents import Documents
 from tests.policies.ledger import Ledger
+from tests.sandbox.roles import account_root, credential_arguments, trust_policy
 from tests.templates.resolver import Stack, shipped_template
 
 REFUSALS = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "403", "Forbidden"}
@@ -101,12 +102,7 @@ class Caller:
         if self.actor.principal is None:
             self._credentials = {"config": Config(signature_version=UNSIGNED)}
         else:
-            given = self._assumed(ledger)
-            self._credentials = {
-                "aws_access_key_id": given["AccessKeyId"],
-                "aws_secret_access_key": given["SecretAccessKey"],
-                "aws_session_token": given["SessionToken"],
-            }
+            self._credentials = credential_arguments(self._assumed(ledger))
 
     def _assumed(self, ledger: Ledger) -> dict[str, str]:
         session = self.sandbox.session(self.profile)
@@ -125,12 +121,8 @@ class Caller:
 
     def _make_role(self, iam: Any, ledger: Ledger) -> None:
         name = str(self.actor.role).rsplit("/", 1)[-1]
-        root = {"AWS": f"arn:aws:iam::{self.actor.account}:root"}
-        trust = {
-            "Version": "2012-10-17",
-            "Statement": [{"Effect": "Allow", "Principal": root, "Action": "sts:AssumeRole"}],
-        }
-        iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(trust))
+        trust = trust_policy(account_root(str(self.actor.account)))
+        iam.create_role(RoleName=name, AssumeRolePolicyDocument=trust)
         for number, policy in enumerate(self.actor.policies):
             document = json.dumps(ledger.policies[policy].document)
             iam.put_role_policy(RoleName=name, PolicyName=f"own{number}", PolicyDocument=document)

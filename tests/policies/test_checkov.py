@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from scripts.stacks import TEMPLATES
+from tests.downloads import in_ci
 from tests.policies import toolbox
 
 FAULTY = """
@@ -27,7 +28,7 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     try:
         program = toolbox.install_checkov()
     except toolbox.ToolMissingError as missing:
-        if toolbox.in_ci():
+        if in_ci():
             pytest.fail(str(missing), pytrace=False)
         pytest.skip(f"checkov is left out: {missing}")
     faulty = tmp_path_factory.mktemp("checkov") / "faulty.yaml"

@@ -9,7 +9,8 @@ import pytest
 import yaml
 
 from scripts.stacks import TEMPLATES
-from tests.policies import guard, toolbox
+from tests.downloads import in_ci
+from tests.policies import guard
 from tests.templates.resolver import load_template
 
 CASES = [
@@ -30,7 +31,7 @@ def engine() -> None:
         said = (
             "the house rules are left out: cfn-guard-rs has no wheel for this Python, 3.11 and 3.12 have one"
         )
-        (pytest.fail if toolbox.in_ci() else pytest.skip)(said)
+        (pytest.fail if in_ci() else pytest.skip)(said)
 
 
 @pytest.mark.parametrize("name", SHIPPED)

@@ -13,7 +13,6 @@ so that no build passes without the proof.
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 import shutil
 import subprocess
@@ -23,7 +22,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tests.downloads import insist
+from tests.downloads import in_ci, insist, one_at_a_time
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -54,19 +53,11 @@ def node() -> str:
     return path
 
 
-def in_ci() -> bool:
-    return os.environ.get("CI", "").lower() in {"1", "true", "yes"}
-
-
 @contextmanager
 def _once(stamp: Path, inputs: list[Path]) -> Iterator[bool]:
     """Yield whether the work behind ``stamp`` has to be done; two processes never do it at once."""
-    import fcntl  # noqa: PLC0415 - not on Windows, where only the lock would be missed
-
     digest = hashlib.sha256(b"".join(path.read_bytes() for path in inputs)).hexdigest()
-    stamp.parent.mkdir(parents=True, exist_ok=True)
-    with stamp.with_suffix(".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with one_at_a_time(stamp.with_suffix(".lock")):
         stale = not stamp.exists() or stamp.read_text() != digest
         yield stale
         if stale:

@@ -2,7 +2,6 @@
 
 import gzip
 import json
-import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +10,8 @@ from botocore.exceptions import ClientError
 
 from sandbox.accounts import REGION
 from sandbox.lifecycle import Sandbox
+from tests.sandbox.executions import TextRow, answer, ended
+from tests.sandbox.roles import account_root, client_as, trust_policy
 from tests.sql.lake import declared_table
 
 Statement = dict[str, Any]
@@ -46,33 +47,17 @@ class Scene:
 
     def finish(self, identifier: str, session: Any = None) -> dict[str, Any]:
         """The execution once it has ended."""
-        athena = (session or self.session).client("athena")
-        deadline = time.monotonic() + 60
-        while time.monotonic() < deadline:
-            execution: dict[str, Any] = athena.get_query_execution(QueryExecutionId=identifier)[
-                "QueryExecution"
-            ]
-            if execution["Status"]["State"] not in ("QUEUED", "RUNNING"):
-                return execution
-            time.sleep(0.02)
-        raise TimeoutError(identifier)
+        return ended((session or self.session).client("athena"), identifier)
 
     def run(self, sql: str, session: Any = None, **more: Any) -> dict[str, Any]:
         """A query from start to end."""
         return self.finish(self.start(sql, session, **more), session)
 
-    def rows(self, sql: str, session: Any = None, **more: Any) -> list[list[str | None]]:
+    def rows(self, sql: str, session: Any = None, **more: Any) -> list[TextRow]:
         """A query's rows, without the header row."""
         execution = self.run(sql, session, **more)
         assert execution["Status"]["State"] == "SUCCEEDED", execution["Status"]
-        answer = (
-            (session or self.session)
-            .client("athena")
-            .get_query_results(QueryExecutionId=execution["QueryExecutionId"])
-        )
-        return [[datum.get("VarCharValue") for datum in row["Data"]] for row in answer["ResultSet"]["Rows"]][
-            1:
-        ]
+        return answer((session or self.session).client("athena"), execution["QueryExecutionId"])[1]
 
     def reason(self, sql: str, session: Any = None) -> str:
         """What a query fails with."""
@@ -91,12 +76,8 @@ class Scene:
     def role(self, label: str, *statements: Statement) -> boto3.Session:
         """A session of a role with exactly these permissions."""
         iam, name = self.session.client("iam"), f"{self.name}-{label}"
-        trust = {
-            "Effect": "Allow",
-            "Principal": {"AWS": f"arn:aws:iam::{self.account}:root"},
-            "Action": "sts:AssumeRole",
-        }
-        made = iam.create_role(RoleName=name, AssumeRolePolicyDocument=document(trust))["Role"]
+        trust = trust_policy(account_root(self.account))
+        made = iam.create_role(RoleName=name, AssumeRolePolicyDocument=trust)["Role"]
         if statements:
             iam.put_role_policy(RoleName=name, PolicyName="p", PolicyDocument=document(*statements))
         keys = self.session.client("sts").assume_role(RoleArn=made["Arn"], RoleSessionName="analyst")[
@@ -137,12 +118,7 @@ class _Session:
         self._session, self._keys = session, keys
 
     def client(self, service: str) -> Any:
-        return self._session.client(
-            service,
-            aws_access_key_id=self._keys["AccessKeyId"],
-            aws_secret_access_key=self._keys["SecretAccessKey"],
-            aws_session_token=self._keys["SessionToken"],
-        )
+        return client_as(self._session, service, self._keys)
 
 
 def allow(action: str | list[str], *resources: str) -> Statement:
@@ -159,7 +135,7 @@ def make_scene(sandbox: Sandbox, name: str) -> Scene:
     """A bucket under a key, the declared table over it, and a workgroup that enforces where results go."""
     session = sandbox.session("consumer")
     account = session.client("sts").get_caller_identity()["Account"]
-    owner = {"Effect": "Allow", "Principal": {"AWS": f"arn:aws:iam::{account}:root"}}
+    owner = {"Effect": "Allow", "Principal": account_root(account)}
     policy = document({**owner, "Action": "kms:*", "Resource": "*"})
     key = session.client("kms").create_key(Policy=policy)["KeyMetadata"]["Arn"]
     s3 = session.client("s3")

@@ -2,6 +2,7 @@
 
 Fixtures
 - `emulator`: a sandbox with nothing deployed in it, for the emulator's own seams. Cheap (2 s).
+  `stacks` launches a test's own templates in its producer account.
 - `two_accounts`, `one_account`: a sandbox with the shipped templates launched, delivery running, waiting
   times divided by 20. Their `outputs` hold every output of every stack, `environment()` the variables that
   `python -m sandbox exec` would give a command.
@@ -22,6 +23,7 @@ import pytest
 from sandbox.launches import plan_launches
 from sandbox.lifecycle import Sandbox
 from tests.sandbox.roles import refused_roles
+from tests.sandbox.stacks import Stacks
 
 SPEED = 20.0
 LAYOUTS = ("two_accounts", "one_account")
@@ -49,21 +51,28 @@ def emulator() -> Iterator[Sandbox]:
         yield sandbox
 
 
-@pytest.fixture(scope="session")
-def two_accounts() -> Iterator[Sandbox]:
-    """The consumer and the producer stack in their accounts, delivery running."""
+@pytest.fixture
+def stacks(emulator: Sandbox) -> Stacks:
+    """Stacks of the producer account, beside nothing else."""
+    return Stacks(emulator, "producer")
+
+
+def _launched(*kinds: str) -> Iterator[Sandbox]:
+    """The shipped stacks of a layout, delivery running."""
     with Sandbox(speed=SPEED) as sandbox:
         sandbox.start_delivery()
-        sandbox.launch(plan_launches())
+        sandbox.launch(plan_launches(*kinds))
         yield sandbox
         assert refused_roles(sandbox) == []
+
+
+@pytest.fixture(scope="session")
+def two_accounts() -> Iterator[Sandbox]:
+    """The consumer and the producer stack in their accounts."""
+    yield from _launched()
 
 
 @pytest.fixture(scope="session")
 def one_account() -> Iterator[Sandbox]:
-    """The single-account stack, delivery running."""
-    with Sandbox(speed=SPEED) as sandbox:
-        sandbox.start_delivery()
-        sandbox.launch(plan_launches("single-account"))
-        yield sandbox
-        assert refused_roles(sandbox) == []
+    """The single-account stack."""
+    yield from _launched("single-account")

@@ -1,10 +1,10 @@
-"""A crawl from its start to its end, which must be a success."""
+"""A crawl from its start to its end, and the column that the catalog function declares after it."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from tests.sandbox.pipelines import wait_until
+from tests.sandbox.waiting import wait_until
 
 
 def idle(glue: Any, crawler: str) -> bool:
@@ -13,11 +13,27 @@ def idle(glue: Any, crawler: str) -> bool:
     return state == "READY"
 
 
-def crawl(glue: Any, crawler: str) -> None:
-    """Start it, wait for its end, and show the crawler's own words when it failed."""
+def last_crawl(glue: Any, crawler: str) -> dict[str, Any]:
+    """Start it and wait for its end, whatever the end is; its LastCrawl."""
     glue.start_crawler(Name=crawler)
     wait_until(
         lambda: idle(glue, crawler), "the crawler's end", 60, said=lambda: glue.get_crawler(Name=crawler)
     )
-    last = glue.get_crawler(Name=crawler)["Crawler"]["LastCrawl"]
+    last: dict[str, Any] = glue.get_crawler(Name=crawler)["Crawler"]["LastCrawl"]
+    return last
+
+
+def crawl(glue: Any, crawler: str) -> None:
+    """A crawl that must be a success; a failure shows the crawler's own words."""
+    last = last_crawl(glue, crawler)
     assert last["Status"] == "SUCCEEDED", last
+
+
+def wait_for_column(glue: Any, database: str, column: str) -> None:
+    """Wait until `changes` has the column."""
+
+    def columns() -> list[str]:
+        table = glue.get_table(DatabaseName=database, Name="changes")["Table"]
+        return [one["Name"] for one in table["StorageDescriptor"]["Columns"]]
+
+    wait_until(lambda: column in columns(), f"the column {column}:", 60, said=columns)

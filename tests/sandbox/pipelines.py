@@ -7,7 +7,6 @@ import gzip
 import io
 import json
 import textwrap
-import time
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -16,6 +15,8 @@ from typing import Any
 from sandbox import accounts
 from sandbox.delivery import status
 from sandbox.lifecycle import Sandbox
+from tests.sandbox.roles import account_root, trust_policy
+from tests.sandbox.waiting import wait_until
 
 # Upper-cases what it is given, with one answer of each kind on demand.
 FUNCTION = """
@@ -36,19 +37,6 @@ def handler(event, context):
 """
 
 _CLIENTS: dict[tuple[str, str, str], Any] = {}
-
-
-def wait_until(
-    condition: Callable[[], Any], what: str, seconds: float = 30.0, *, said: Callable[[], Any] = str
-) -> Any:
-    """The first truthy answer of the condition; a failure repeats what is `said` of the wait in the end."""
-    deadline = time.monotonic() + seconds
-    while True:
-        answer = condition()
-        if answer:
-            return answer
-        assert time.monotonic() < deadline, f"not within {seconds:.0f} s: {what} {said()}"
-        time.sleep(0.1)
 
 
 def zipped(source: str) -> bytes:
@@ -115,7 +103,7 @@ class Pipeline:
             "an active stream",
         )
         iam = self.client("iam")
-        iam.create_role(RoleName=self.name, AssumeRolePolicyDocument=json.dumps(self.trust()))
+        iam.create_role(RoleName=self.name, AssumeRolePolicyDocument=self.trust())
         self.permit()
         logs = self.client("logs")
         logs.create_log_group(logGroupName=self.name)
@@ -149,20 +137,11 @@ class Pipeline:
         with contextlib.suppress(client.exceptions.ResourceNotFoundException):
             client.delete_delivery_stream(DeliveryStreamName=self.name)
 
-    def trust(self) -> dict[str, Any]:
+    def trust(self) -> str:
         """The role's trust policy, as AWS documents it for Firehose."""
+        services = {"Service": ["firehose.amazonaws.com", "lambda.amazonaws.com"]}
         condition = self.trust_condition or {"StringEquals": {"sts:ExternalId": self.external_id}}
-        return {
-            "Version": "2012-10-17",
-            "Statement": [
-                {
-                    "Effect": "Allow",
-                    "Principal": {"Service": ["firehose.amazonaws.com", "lambda.amazonaws.com"]},
-                    "Action": "sts:AssumeRole",
-                    "Condition": condition,
-                }
-            ],
-        }
+        return trust_policy(services, Condition=condition)
 
     def permit(self, *, denied: tuple[str, ...] | None = None) -> None:
         """(Re)write the role's policy, without the actions that are denied."""
@@ -191,7 +170,7 @@ class Pipeline:
         """(Re)write the bucket's policy; by default it admits the role."""
         admitted = {
             "Effect": "Allow",
-            "Principal": {"AWS": f"arn:aws:iam::{accounts.PRODUCER}:root"},
+            "Principal": account_root(accounts.PRODUCER),
             "Action": ["s3:PutObject", "s3:PutObjectAcl"],
             "Resource": f"arn:aws:s3:::{self.name}/*",
         }

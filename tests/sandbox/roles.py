@@ -1,9 +1,43 @@
-"""The roles that the shipped stacks make."""
+"""Roles: who may take one, whose calls it makes, and what the shipped stacks' own were refused."""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
+from typing import Any
+
 from sandbox.emulator.refusals import refusals
 from sandbox.lifecycle import Sandbox
+
+
+def trust_policy(principal: Mapping[str, Any], **more: Any) -> str:
+    """A role's trust policy: this principal may take it. `more` are members of the statement."""
+    statement = {"Effect": "Allow", "Principal": principal, "Action": "sts:AssumeRole", **more}
+    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+
+
+def account_root(account: str) -> dict[str, str]:
+    """The principal that is whoever an account lets, by its own policies."""
+    return {"AWS": f"arn:aws:iam::{account}:root"}
+
+
+def credential_arguments(credentials: Mapping[str, Any]) -> dict[str, Any]:
+    """What AssumeRole answers under `Credentials`, as arguments of boto3."""
+    return {
+        "aws_access_key_id": credentials["AccessKeyId"],
+        "aws_secret_access_key": credentials["SecretAccessKey"],
+        "aws_session_token": credentials["SessionToken"],
+    }
+
+
+def credential_environment(credentials: Mapping[str, Any]) -> dict[str, str]:
+    """The same as environment variables."""
+    return {name.upper(): value for name, value in credential_arguments(credentials).items()}
+
+
+def client_as(session: Any, service: str, credentials: Mapping[str, Any]) -> Any:
+    """A client with a role's credentials, and the endpoint of the session's profile."""
+    return session.client(service, **credential_arguments(credentials))
 
 
 def refused_roles(sandbox: Sandbox) -> list[str]:

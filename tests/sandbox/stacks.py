@@ -1,10 +1,10 @@
 """Small stacks for the emulator's own tests, through the CloudFormation API."""
 
 import json
-import time
 from typing import Any
 
 from sandbox.lifecycle import Sandbox
+from tests.sandbox.waiting import wait_until
 
 Template = dict[str, Any]
 
@@ -53,10 +53,16 @@ class Stacks:
         return {"TemplateBody": json.dumps(body), "Capabilities": ["CAPABILITY_NAMED_IAM"]}
 
     def _settled(self, name: str) -> Template:
-        deadline = time.monotonic() + 60
-        while time.monotonic() < deadline:
+        def described() -> Template:
             stack: Template = self.client.describe_stacks(StackName=name)["Stacks"][0]
-            if not stack["StackStatus"].endswith("IN_PROGRESS"):
-                return stack
-            time.sleep(0.05)
-        raise AssertionError(f"stack {name} is still {stack['StackStatus']}")
+            return stack
+
+        def settled() -> Template | None:
+            stack = described()
+            return None if stack["StackStatus"].endswith("IN_PROGRESS") else stack
+
+        def status() -> str:
+            return str(described()["StackStatus"])
+
+        stack: Template = wait_until(settled, f"the end of stack {name}:", 60, said=status, pause=0.05)
+        return stack

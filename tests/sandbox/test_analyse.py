@@ -7,8 +7,6 @@ import gzip
 import io
 import os
 import re
-import subprocess
-import sys
 from collections import Counter
 from collections.abc import Iterator
 from decimal import Decimal
@@ -22,8 +20,8 @@ import pytest
 from sandbox.launches import plan_launches
 from sandbox.lifecycle import Sandbox
 from sandbox.processes import REPOSITORY
-from tests.sandbox.crawls import crawl
-from tests.sandbox.pipelines import wait_until
+from tests.sandbox.commands import run_module
+from tests.sandbox.crawls import crawl, wait_for_column
 from transform_lambda.change import transform
 
 pytestmark = pytest.mark.sandbox
@@ -104,22 +102,14 @@ def lake() -> Iterator[Sandbox]:
         glue = session.client("glue")
         crawl(glue, sandbox.outputs["CrawlerName"])
         fill(sandbox.session("producer").client("dynamodb"))
-        table: dict[str, Any] = {"DatabaseName": sandbox.outputs["DatabaseName"], "Name": "changes"}
-        wait_until(lambda: "ordered_at" in str(glue.get_table(**table)), "the column", 60)
+        wait_for_column(glue, sandbox.outputs["DatabaseName"], "ordered_at")
         yield sandbox
 
 
 def views(sandbox: Sandbox, *arguments: str) -> str:
     """What `python -m scripts.views` prints."""
-    command = [sys.executable, "-m", "scripts.views", TABLE, "--name", "orders", "--profile", "consumer"]
-    done = subprocess.run(
-        [*command, *arguments],
-        cwd=REPOSITORY,
-        env=sandbox.environment(),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    command = ("scripts.views", TABLE, "--name", "orders", "--profile", "consumer")
+    done = run_module(sandbox, *command, *arguments)
     assert done.returncode == 0, done.stderr
     return done.stdout
 

@@ -13,13 +13,13 @@ from sandbox.launches import plan_launches
 from sandbox.lifecycle import Sandbox
 from scripts import query, views
 from scripts.core import console
-from tests.trino.lake import Lake
-from tests.trino.rows import item_lines
+from tests.sandbox.lake import Lake
+from tests.sandbox.rows import item_lines
 
 pytestmark = [pytest.mark.sandbox, pytest.mark.xdist_group("bad_input")]  # one launch for all of them
 
 DAY = "2026-11-19"
-TABLE = "orders"  # as tests/trino/rows.py names it
+TABLE = "orders"  # as tests/sandbox/rows.py names it
 COLUMNS = ("pk", "total", "at")
 Run = Callable[..., tuple[int, str, str]]
 

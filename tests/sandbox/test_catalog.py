@@ -18,10 +18,10 @@ from sandbox.launches import plan_launches
 from sandbox.lifecycle import Sandbox
 from sandbox.processes import REPOSITORY
 from tests.sandbox.crawls import crawl, idle
-from tests.sandbox.pipelines import wait_until
+from tests.sandbox.lake import Lake
 from tests.sandbox.roles import refused_roles
-from tests.trino.lake import Lake
-from tests.trino.rows import item_lines
+from tests.sandbox.rows import item_lines
+from tests.sandbox.waiting import wait_until
 
 pytestmark = pytest.mark.sandbox
 

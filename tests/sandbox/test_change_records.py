@@ -11,7 +11,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from sandbox.lifecycle import Sandbox
-from tests.sandbox.pipelines import wait_until
+from tests.sandbox.waiting import wait_until
 
 pytestmark = pytest.mark.sandbox
 Item = dict[str, Any]

@@ -3,7 +3,6 @@
 import gzip
 import json
 import subprocess
-import sys
 from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
@@ -12,9 +11,10 @@ import pytest
 
 from sandbox.launches import plan_launches
 from sandbox.lifecycle import Sandbox
-from sandbox.processes import REPOSITORY
+from tests.sandbox.commands import run_module
 from tests.sandbox.crawls import crawl
-from tests.sandbox.pipelines import wait_until
+from tests.sandbox.lake import Lake
+from tests.sandbox.waiting import wait_until
 
 pytestmark = pytest.mark.sandbox
 
@@ -49,10 +49,7 @@ def deployed() -> Iterator[Sandbox]:
 
 def check(sandbox: Sandbox, *arguments: str) -> subprocess.CompletedProcess[str]:
     """The command as a user runs it."""
-    command = [sys.executable, "-m", "sandbox", "check", "--timeout", "60", *arguments]
-    return subprocess.run(
-        command, cwd=REPOSITORY, env=sandbox.environment(), capture_output=True, text=True, check=False
-    )
+    return run_module(sandbox, "sandbox", "check", "--timeout", "60", *arguments)
 
 
 def differences(sandbox: Sandbox) -> dict[str, str]:
@@ -181,23 +178,7 @@ def test_a_crawl_declares_new_attributes_and_they_can_be_queried(deployed: Sandb
     assert after["Parameters"] == before["Parameters"]
     assert after["PartitionKeys"] == before["PartitionKeys"]
 
-    rows = _query(deployed, f"SELECT \"{unique}__inner\" FROM changes WHERE pk = '{unique}'")
+    _, rows = Lake(deployed, "producer").query(
+        f"SELECT \"{unique}__inner\" FROM changes WHERE pk = '{unique}'"
+    )
     assert rows == [["1"]]
-
-
-def _query(sandbox: Sandbox, sql: str) -> list[list[str | None]]:
-    """The rows of an Athena query."""
-    athena = sandbox.session("producer").client("athena")
-    started = athena.start_query_execution(
-        QueryString=sql,
-        WorkGroup=sandbox.outputs["WorkgroupName"],
-        QueryExecutionContext={"Database": sandbox.outputs["DatabaseName"]},
-    )["QueryExecutionId"]
-
-    def state() -> Any:
-        found = athena.get_query_execution(QueryExecutionId=started)["QueryExecution"]["Status"]
-        return found if found["State"] in {"SUCCEEDED", "FAILED"} else None
-
-    assert wait_until(state, "the query's end")["State"] == "SUCCEEDED"
-    rows = athena.get_query_results(QueryExecutionId=started)["ResultSet"]["Rows"][1:]
-    return [[datum.get("VarCharValue") for datum in row["Data"]] for row in rows]

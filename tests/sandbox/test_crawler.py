@@ -10,8 +10,10 @@ import pytest
 from sandbox import accounts
 from sandbox.emulator.refusals import refusals
 from sandbox.lifecycle import Sandbox
-from tests.sandbox.crawls import idle
-from tests.sandbox.pipelines import wait_until, zipped
+from tests.sandbox.crawls import idle, last_crawl
+from tests.sandbox.pipelines import zipped
+from tests.sandbox.roles import trust_policy
+from tests.sandbox.waiting import wait_until
 
 pytestmark = pytest.mark.sandbox
 
@@ -46,15 +48,8 @@ class Crawler:
         self.functions = session.client("lambda")
         self.s3.create_bucket(Bucket=name)
         self.glue.create_database(DatabaseInput={"Name": name})
-        trust = {
-            "Effect": "Allow",
-            "Principal": {"Service": "glue.amazonaws.com"},
-            "Action": "sts:AssumeRole",
-        }
-        self.iam.create_role(
-            RoleName=name,
-            AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [trust]}),
-        )
+        trust = trust_policy({"Service": "glue.amazonaws.com"})
+        self.iam.create_role(RoleName=name, AssumeRolePolicyDocument=trust)
         grant = {"Effect": "Allow", "Action": actions, "Resource": "*"}
         self.iam.put_role_policy(
             RoleName=name,
@@ -82,16 +77,7 @@ class Crawler:
 
     def run(self) -> dict[str, Any]:
         """Start the crawler and wait for its end; LastCrawl."""
-        self.glue.start_crawler(Name=self.name)
-
-        def ended() -> Any:
-            crawler = self.glue.get_crawler(Name=self.name)["Crawler"]
-            return crawler["State"] == "READY" and crawler["LastCrawl"]
-
-        last: dict[str, Any] = wait_until(
-            ended, "the crawler's end:", said=lambda: self.glue.get_crawler(Name=self.name)
-        )
-        return last
+        return last_crawl(self.glue, self.name)
 
     def table(self, name: str = "crawled_data") -> dict[str, Any]:
         table: dict[str, Any] = self.glue.get_table(DatabaseName=self.name, Name=name)["Table"]

@@ -10,7 +10,8 @@ import pytest
 from sandbox import accounts
 from sandbox.delivery import status
 from sandbox.lifecycle import Sandbox
-from tests.sandbox.pipelines import FUNCTION, Pipeline, wait_until
+from tests.sandbox.pipelines import FUNCTION, Pipeline
+from tests.sandbox.waiting import wait_until
 
 pytestmark = pytest.mark.sandbox
 
@@ -206,9 +207,7 @@ def test_a_trust_policy_that_means_someone_else_stops_delivery(
         "StringEquals": {"sts:ExternalId": accounts.PRODUCER},
         "ArnEquals": {"aws:SourceArn": pipeline.arn},
     }
-    pipeline.client("iam").update_assume_role_policy(
-        RoleName=unique, PolicyDocument=json.dumps(pipeline.trust())
-    )
+    pipeline.client("iam").update_assume_role_policy(RoleName=unique, PolicyDocument=pipeline.trust())
     until(pipeline, "delivered", 1)
 
 

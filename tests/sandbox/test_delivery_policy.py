@@ -15,7 +15,8 @@ from sandbox.delivery import status
 from sandbox.launches import plan_launches
 from sandbox.lifecycle import Sandbox
 from sandbox.processes import REPOSITORY
-from tests.sandbox.pipelines import wait_until
+from tests.sandbox.commands import run_module
+from tests.sandbox.waiting import wait_until
 
 pytestmark = pytest.mark.sandbox
 
@@ -38,10 +39,7 @@ def delivery(sandbox: Sandbox) -> dict[str, Any]:
 
 def check(sandbox: Sandbox) -> subprocess.CompletedProcess[str]:
     """`python -m sandbox check` as a user runs it."""
-    command = [sys.executable, "-m", "sandbox", "check", "--timeout", "60", "--output", "json"]
-    return subprocess.run(
-        command, cwd=REPOSITORY, env=sandbox.environment(), capture_output=True, text=True, check=False
-    )
+    return run_module(sandbox, "sandbox", "check", "--timeout", "60", "--output", "json")
 
 
 def objects(sandbox: Sandbox) -> list[str]:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from typing import Any
 
 import pytest
@@ -12,10 +10,9 @@ from botocore.exceptions import ClientError
 
 from sandbox.demo import _batches, _write
 from sandbox.lifecycle import Sandbox
-from sandbox.processes import REPOSITORY
 from sandbox.workload import KeySchema, Workload
-from tests.sandbox.crawls import crawl
-from tests.sandbox.pipelines import wait_until
+from tests.sandbox.commands import run_module
+from tests.sandbox.crawls import crawl, wait_for_column
 
 pytestmark = pytest.mark.sandbox
 ITEMS = 300
@@ -23,14 +20,7 @@ ITEMS = 300
 
 def run(sandbox: Sandbox, *arguments: str) -> dict[str, Any]:
     """A command as a user runs it, which must succeed; its JSON."""
-    done = subprocess.run(
-        [sys.executable, "-m", *arguments, "--output", "json"],
-        cwd=REPOSITORY,
-        env=sandbox.environment(),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = run_module(sandbox, *arguments, "--output", "json")
     assert done.returncode == 0, done.stdout + done.stderr
     answer: dict[str, Any] = json.loads(done.stdout)
     return answer
@@ -49,8 +39,7 @@ def whole_job(sandbox: Sandbox, producer: str, consumer: str) -> None:
 
     glue = sandbox.session(consumer).client("glue")
     crawl(glue, sandbox.outputs["CrawlerName"])
-    changes: dict[str, Any] = {"DatabaseName": sandbox.outputs["DatabaseName"], "Name": "changes"}
-    wait_until(lambda: "customer__address__geo__lat" in str(glue.get_table(**changes)), "the column", 60)
+    wait_for_column(glue, sandbox.outputs["DatabaseName"], "customer__address__geo__lat")
     [table] = run(sandbox, "sandbox", "check")["tables"]
     assert table["figures"]["columns not declared in the lake"] == 0
     assert table["figures"]["column values compared"] >= 15 * (ITEMS - ITEMS // 10)

@@ -6,7 +6,6 @@ import base64
 import gzip
 import json
 import subprocess
-import sys
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,10 +14,11 @@ import pytest
 
 from sandbox import accounts
 from sandbox.lifecycle import Sandbox
-from sandbox.processes import REPOSITORY
 from tests.policies.ledger import Ledger
 from tests.policies.motion import launched_documents
-from tests.sandbox.pipelines import wait_until
+from tests.sandbox.commands import run_module
+from tests.sandbox.roles import account_root, client_as, credential_environment, trust_policy
+from tests.sandbox.waiting import wait_until
 
 pytestmark = pytest.mark.sandbox
 CODE = "Lambda.ProcessingFailedStatus"
@@ -33,35 +33,19 @@ class Person:
 
     def client(self, service: str) -> Any:
         """A client with the role's credentials."""
-        given = self.credentials
-        session: Any = self.sandbox.session("consumer")  # its client() is typed by literal names
-        return session.client(
-            service,
-            aws_access_key_id=given["AccessKeyId"],
-            aws_secret_access_key=given["SecretAccessKey"],
-            aws_session_token=given["SessionToken"],
-        )
+        return client_as(self.sandbox.session("consumer"), service, self.credentials)
 
     def ask(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """`scripts.query` as this person runs it."""
-        given = self.credentials
         mine = {
-            "AWS_ACCESS_KEY_ID": given["AccessKeyId"],
-            "AWS_SECRET_ACCESS_KEY": given["SecretAccessKey"],
-            "AWS_SESSION_TOKEN": given["SessionToken"],
+            **credential_environment(self.credentials),
             "AWS_DEFAULT_REGION": accounts.REGION,
             "AWS_ENDPOINT_URL": self.sandbox.endpoint,
             "AWS_CA_BUNDLE": str(self.sandbox.folder / "ca.pem"),
         }
         environment = {k: v for k, v in self.sandbox.environment().items() if k != "AWS_PROFILE"}
-        return subprocess.run(
-            [sys.executable, "-m", "scripts.query", *arguments, "--output", "json"],
-            cwd=REPOSITORY,
-            env=environment | mine,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        given = ("scripts.query", *arguments, "--output", "json")
+        return run_module(self.sandbox, *given, environment=environment | mine)
 
     def rows(self, *arguments: str) -> list[dict[str, Any]]:
         """The rows of a query that must succeed."""
@@ -75,11 +59,8 @@ def person(sandbox: Sandbox, name: str, *, managed: str = "", document: Any = No
     """A role that its own account lets people take, with one managed or one inline policy."""
     session: boto3.Session = sandbox.session("consumer")
     iam, account = session.client("iam"), accounts.PROFILES["consumer"]
-    root = {"AWS": f"arn:aws:iam::{account}:root"}
-    trust = {"Statement": [{"Effect": "Allow", "Principal": root, "Action": "sts:AssumeRole"}]}
-    arn = iam.create_role(
-        RoleName=name, AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17", **trust})
-    )["Role"]["Arn"]
+    trust = trust_policy(account_root(account))
+    arn = iam.create_role(RoleName=name, AssumeRolePolicyDocument=trust)["Role"]["Arn"]
     if managed:
         iam.attach_role_policy(RoleName=name, PolicyArn=managed)
     else:

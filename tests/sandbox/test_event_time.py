@@ -7,7 +7,6 @@ import gzip
 import json
 import re
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,8 +19,9 @@ from sandbox.check import wait_until_delivered
 from sandbox.delivery import status
 from sandbox.launches import plan_launches
 from sandbox.lifecycle import Sandbox
-from sandbox.processes import REPOSITORY
-from tests.sandbox.pipelines import wait_until
+from tests.sandbox.commands import run_module
+from tests.sandbox.lake import Lake as DeployedLake
+from tests.sandbox.waiting import wait_until
 from tests.unit.transform.records import change_record, compact
 
 pytestmark = pytest.mark.sandbox
@@ -43,14 +43,7 @@ class Lake:
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """A command as a user runs it."""
-        return subprocess.run(
-            [sys.executable, "-m", *arguments],
-            cwd=REPOSITORY,
-            env=self.sandbox.environment(),
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        return run_module(self.sandbox, *arguments)
 
     def deploy(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Update the stack."""
@@ -59,25 +52,10 @@ class Lake:
 
     def query(self, sql: str) -> tuple[list[dict[str, Any]], int]:
         """The rows of a query, each column's text by its name, and the bytes it scanned."""
-        athena = self.client("athena")
-        query = athena.start_query_execution(
-            QueryString=sql,
-            QueryExecutionContext={"Database": self.sandbox.outputs["DatabaseName"]},
-            WorkGroup=self.sandbox.outputs["WorkgroupName"],
-        )["QueryExecutionId"]
-
-        def ended() -> Any:
-            execution = athena.get_query_execution(QueryExecutionId=query)["QueryExecution"]
-            return execution if execution["Status"]["State"] not in {"QUEUED", "RUNNING"} else None
-
-        execution = wait_until(ended, sql)
-        assert execution["Status"]["State"] == "SUCCEEDED", execution["Status"]
-        names, *rows = (
-            [datum.get("VarCharValue") for datum in row["Data"]]
-            for row in athena.get_query_results(QueryExecutionId=query)["ResultSet"]["Rows"]
-        )
-        answer = [dict(zip(names, row, strict=True)) for row in rows]
-        return answer, execution["Statistics"]["DataScannedInBytes"]
+        lake = DeployedLake(self.sandbox, "producer")
+        columns, rows = lake.query(sql)
+        names = [name for name, _ in columns]
+        return [dict(zip(names, row, strict=True)) for row in rows], lake.scanned_bytes
 
     def day(self, days_ago: int) -> str:
         """yyyy-MM-dd."""

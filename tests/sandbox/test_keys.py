@@ -9,6 +9,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from sandbox.lifecycle import Sandbox
+from tests.sandbox.roles import client_as
 from tests.sandbox.stacks import Stacks
 
 pytestmark = pytest.mark.sandbox
@@ -60,12 +61,7 @@ class Scene:
     def client(self, service: str) -> Client:
         role = f"arn:aws:iam::111111111111:role/{self.name}"
         given = self.session.client("sts").assume_role(RoleArn=role, RoleSessionName="test")["Credentials"]
-        return self.session.client(
-            service,
-            aws_access_key_id=given["AccessKeyId"],
-            aws_secret_access_key=given["SecretAccessKey"],
-            aws_session_token=given["SessionToken"],
-        )
+        return client_as(self.session, service, given)
 
 
 @pytest.fixture
@@ -200,9 +196,8 @@ def test_reading_is_authorised_on_the_iterators_stream(scene: Scene) -> None:
     assert (may_read(scene.name), may_read("another")) == (True, False)
 
 
-def test_a_log_group_needs_a_key_that_lets_logs_in(scene: Scene, emulator: Sandbox, unique: str) -> None:
+def test_a_log_group_needs_a_key_that_lets_logs_in(scene: Scene, stacks: Stacks, unique: str) -> None:
     """The key policy names the service and the group; without it the stack fails."""
-    stacks = Stacks(emulator, "producer")
     group = {"Group": {"Type": "AWS::Logs::LogGroup", "Properties": {"KmsKeyId": scene.key}}}
     scene.key_policy(DELEGATION)
     assert stacks.create(f"{unique}-closed", group)["StackStatus"] == "ROLLBACK_COMPLETE"

@@ -7,7 +7,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -15,6 +14,7 @@ import pytest
 from sandbox.accounts import lines_to_paste
 from sandbox.lifecycle import Sandbox
 from sandbox.processes import REPOSITORY
+from tests.sandbox.waiting import wait_until
 
 pytestmark = pytest.mark.sandbox
 SANDBOX = (sys.executable, "-m", "sandbox")
@@ -42,13 +42,9 @@ def alive(pid: int) -> bool:
 
 
 def wait_for(path: Path, seconds: float = 30) -> dict[str, object]:
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if path.exists() and (text := path.read_text()):
-            written: dict[str, object] = json.loads(text)
-            return written
-        time.sleep(0.05)
-    raise AssertionError(f"{path} was not written in {seconds} s")
+    text = wait_until(lambda: path.exists() and path.read_text(), f"{path} is written", seconds, pause=0.05)
+    written: dict[str, object] = json.loads(text)
+    return written
 
 
 SHOW = "import json, os, sys; json.dump(dict(os.environ), open(sys.argv[1], 'w')); raise SystemExit(7)"
@@ -170,10 +166,10 @@ def test_children_die_with_a_killed_sandbox(tmp_path: Path) -> None:
         sandbox.kill()
         sandbox.wait()
 
-    deadline = time.monotonic() + 15
-    while any(alive(pid) for name, pid in pids.items() if name != "sandbox") and time.monotonic() < deadline:
-        time.sleep(0.1)
-    assert [name for name, pid in pids.items() if name != "sandbox" and alive(pid)] == []
+    def left() -> list[str]:
+        return [name for name, pid in pids.items() if name != "sandbox" and alive(pid)]
+
+    wait_until(lambda: not left(), "the end of every process:", 15, said=left)
     assert not folder.exists()
 
 

@@ -11,6 +11,7 @@ from sandbox import accounts
 from sandbox.emulator.policies import trust_for
 from sandbox.launches import plan_launches
 from sandbox.lifecycle import Sandbox
+from tests.sandbox.roles import account_root, client_as, trust_policy
 
 Client = Any
 ADMINISTRATOR = {
@@ -40,23 +41,14 @@ def role_session(
         )
     more: dict[str, Any] = {"ExternalId": external_id} if external_id else {}
     given = sts.assume_role(RoleArn=arn, RoleSessionName="test", **more)["Credentials"]
-    return session.client(
-        "s3",
-        aws_access_key_id=given["AccessKeyId"],
-        aws_secret_access_key=given["SecretAccessKey"],
-        aws_session_token=given["SessionToken"],
-    )
+    return client_as(session, "s3", given)
 
 
 def administrator(sandbox: Sandbox, profile: str, name: str) -> Client:
     """An S3 client of a role of that account that may do everything."""
     iam = sandbox.session(profile).client("iam")
-    root = f"arn:aws:iam::{accounts.PROFILES[profile]}:root"
-    trust = {
-        "Version": "2012-10-17",
-        "Statement": [{"Effect": "Allow", "Principal": {"AWS": root}, "Action": "sts:AssumeRole"}],
-    }
-    role = iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(trust))["Role"]
+    trust = trust_policy(account_root(accounts.PROFILES[profile]))
+    role = iam.create_role(RoleName=name, AssumeRolePolicyDocument=trust)["Role"]
     iam.put_role_policy(RoleName=name, PolicyName="all", PolicyDocument=json.dumps(ADMINISTRATOR))
     return role_session(sandbox, profile, role["Arn"])
 

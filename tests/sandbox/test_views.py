@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,9 +11,9 @@ from typing import Any
 import pytest
 
 from sandbox.lifecycle import Sandbox
-from sandbox.processes import REPOSITORY
-from tests.sandbox.crawls import crawl
-from tests.sandbox.pipelines import wait_until
+from tests.sandbox.commands import run_module
+from tests.sandbox.crawls import crawl, wait_for_column
+from tests.sandbox.waiting import wait_until
 
 pytestmark = pytest.mark.sandbox
 Verb = Callable[..., subprocess.CompletedProcess[str]]
@@ -25,11 +24,7 @@ def verb(two_accounts: Sandbox) -> Verb:
     """Run a verb of scripts with the consumer's profile."""
 
     def run(name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", f"scripts.{name}", "--profile", "consumer", *arguments]
-        environment = two_accounts.environment()
-        return subprocess.run(
-            command, cwd=REPOSITORY, env=environment, capture_output=True, text=True, check=False
-        )
+        return run_module(two_accounts, f"scripts.{name}", "--profile", "consumer", *arguments)
 
     return run
 
@@ -60,8 +55,8 @@ def test_views_show_the_items_their_history_and_no_gap(
     )
     glue = two_accounts.session("consumer").client("glue")
     crawl(glue, two_accounts.outputs["CrawlerName"])
-    changes: dict[str, Any] = {"DatabaseName": two_accounts.outputs["DatabaseName"], "Name": "changes"}
-    wait_until(lambda: f"'{unique}'" in str(glue.get_table(**changes)), "the column", 60)
+    database = two_accounts.outputs["DatabaseName"]
+    wait_for_column(glue, database, unique)
 
     nobody = verb("views", "no-such-table")
     assert (nobody.returncode, "has no change of a table no-such-table" in nobody.stderr) == (1, True)
@@ -69,7 +64,7 @@ def test_views_show_the_items_their_history_and_no_gap(
     assert f"{unique}: decimal(38, 10)" in proposed.stdout.splitlines()
     shown = verb("views", table, "--name", unique, "--dry-run")
     assert shown.stdout.count("CREATE OR REPLACE VIEW") == 3
-    tables = glue.get_tables(DatabaseName=changes["DatabaseName"])["TableList"]
+    tables = glue.get_tables(DatabaseName=database)["TableList"]
     assert not any(unique in made["Name"] for made in tables)
 
     types = tmp_path / "types.yaml"

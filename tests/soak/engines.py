@@ -6,16 +6,15 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Protocol
 
-from sandbox import accounts
 from sandbox.athena.engine.database import shared_database
 from sandbox.launches import plan_launches
 from sandbox.lifecycle import Sandbox
 from scripts.core.views import definitions
+from tests.sandbox.lake import Lake as AccountLake
 from tests.soak.delivery import DAYS
 from tests.soak.histories import TABLE
 from tests.sql.lake import Lake as MemoryLake
 from tests.trino import assembly
-from tests.trino.lake import Lake as AccountLake
 from tests.trino.server import Trino
 
 NAME = "soak"
@@ -102,17 +101,6 @@ def real_trino(memory_megabytes: int) -> Iterator[RealTrino]:
     with Sandbox(speed=60) as sandbox, TemporaryDirectory(prefix="ddb-lake-soak-") as folder:
         sandbox.launch(plan_launches("consumer"))
         account = AccountLake(sandbox)
-        keys = sandbox.session("consumer").get_credentials()
-        assert keys is not None
-        with Trino(
-            server,
-            Path(folder),
-            endpoint=sandbox.endpoint,
-            authority=sandbox.folder / "ca.pem",
-            region=accounts.REGION,
-            access_key=keys.access_key,
-            secret_key=keys.secret_key,
-            probe=f"SELECT count(*) FROM {account.database}.changes WHERE dt = '2026-11-20'",
-            memory_megabytes=memory_megabytes,
-        ) as running:
+        day, memory = "2026-11-20", memory_megabytes
+        with Trino.over(account, server, Path(folder), probed_day=day, memory_megabytes=memory) as running:
             yield RealTrino(account, running)

@@ -6,7 +6,6 @@ the S3 connector, every file checked against `jars.sha256`.
 """
 
 import hashlib
-import os
 import re
 import shutil
 import subprocess
@@ -15,7 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.downloads import insist
-from tests.trino.assembly import AssemblyError, LeftOutError, checksums, one_at_a_time
+from tests.engines import maven
+from tests.engines.cache import cache_folder, filling
+from tests.engines.checksums import verify
+from tests.engines.errors import LeftOutError
+from tests.engines.java import find_java as java_of_machine
 
 # AWS Glue 5.1: Spark 3.5.6, Python 3.11, Java 17 (Glue developer guide, "AWS Glue versions").
 VERSION = "3.5.6"
@@ -26,9 +29,8 @@ REPOSITORY = HERE.parent.parent
 LOCK = REPOSITORY / "requirements" / "spark.lock"
 CHECKSUMS = HERE / "jars.sha256"
 _BUILDS_FIRST = "setuptools"  # pyspark is built with it, and hashes allow no build environment of pip's own
+_CONNECTOR = "the S3 connector"
 _SECONDS = 1_800
-
-__all__ = ["AssemblyError", "LeftOutError", "Spark", "prepare", "require"]
 
 
 @dataclass(frozen=True)
@@ -49,24 +51,16 @@ class Spark:
         return self.home / "jars"
 
 
-def cache_folder() -> Path:
-    """Where it is kept: `$XDG_CACHE_HOME/ddb-lake/spark-3.5.6-…`, another one for another lock."""
+def home_folder() -> Path:
+    """Where it is kept: another folder for another lock."""
     pinned = hashlib.sha256(LOCK.read_bytes() + CHECKSUMS.read_bytes()).hexdigest()[:12]
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(base) / "ddb-lake" / f"spark-{VERSION}-{pinned}"
+    return cache_folder(f"spark-{VERSION}-{pinned}")
 
 
 def find_java() -> Path:
     """The folder of a Java 17. Raises `LeftOutError`."""
     next_step = f"Next: install openjdk-{JAVA_VERSION}-jre-headless, or set JAVA_HOME to one"
-    home = os.environ.get("JAVA_HOME")
-    java = shutil.which("java", path=f"{home}/bin" if home else None)
-    if not java:
-        raise LeftOutError(f"there is no Java {'in JAVA_HOME' if home else 'on the PATH'}. {next_step}")
-    asked = subprocess.run([java, "-version"], capture_output=True, text=True, check=False)
-    version = re.search(r'version "(\d+)', asked.stderr)
-    if asked.returncode or not version or int(version.group(1)) != JAVA_VERSION:
-        raise LeftOutError(f"{java} is Java {version.group(1) if version else 'unknown'}. {next_step}")
+    java = java_of_machine(lambda version: version == JAVA_VERSION, next_step)
     return Path(java).resolve().parent.parent
 
 
@@ -81,7 +75,7 @@ def find_python() -> str:
 
 def require() -> Spark:
     """What is already in the cache. Raises `LeftOutError`."""
-    home = cache_folder()
+    home = home_folder()
     if not (home / ".ready").exists():
         raise LeftOutError(f"Spark is not in {home}. Next: python -m tests.spark installs it")
     return Spark(home, find_java())
@@ -89,9 +83,10 @@ def require() -> Spark:
 
 def prepare() -> Spark:
     """The same, installed first where needed. Raises `LeftOutError`, `AssemblyError`."""
-    java_home, home = find_java(), cache_folder()
-    with one_at_a_time(home):
+    java_home, home = find_java(), home_folder()
+    with filling(home):
         if not (home / ".ready").exists():
+            maven.require_maven(_CONNECTOR)
             python = find_python()
             print(f"installing Spark {VERSION} (330 MB, once) into {home}", file=sys.stderr, flush=True)
             shutil.rmtree(home, ignore_errors=True)
@@ -116,19 +111,8 @@ def _environment(home: Path, python: str) -> None:
 
 
 def _connector(home: Path) -> None:
-    if not shutil.which("mvn"):
-        raise LeftOutError("the S3 connector is not downloaded and there is no Maven. Next: install maven")
-    command = ["mvn", "--batch-mode", "--quiet", "-Dstyle.color=never", "--strict-checksums"]
-    command += ["--file", str(HERE / "pom.xml"), f"-Dassembly.directory={home}"]
-    command += [f"-Dmaven.repo.local={home / 'maven'}", "package"]
-    _run(command, "download the S3 connector")
-    shutil.rmtree(home / "maven")
-    shutil.rmtree(home / "build", ignore_errors=True)
-    found = "".join(f"{digest}  {name}\n" for name, digest in checksums(home / "jars").items())
-    if found != CHECKSUMS.read_text():
-        raise AssemblyError(
-            f"{home / 'jars'} is not what {CHECKSUMS.name} names. Next: compare, then remove it"
-        )
+    maven.download(_CONNECTOR, HERE / "pom.xml", home, home.with_name(f".{home.name}.maven"))
+    verify(home / "jars", CHECKSUMS)
 
 
 def _run(command: list[str], what: str) -> None:
@@ -140,8 +124,3 @@ def _run(command: list[str], what: str) -> None:
         said = [line for line in done.stdout.splitlines() if "ERROR" in line or "Could not" in line]
         reason = (said or done.stdout.splitlines() or ["no reason given"])[0]
         raise LeftOutError(f"could not {what}: {reason[:300]}. Next: check the network")
-
-
-if __name__ == "__main__":  # python -m tests.spark.assembly FOLDER > tests/spark/jars.sha256: pin new jars
-    for name, value in checksums(Path(sys.argv[1])).items():
-        print(f"{value}  {name}")

@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from tests.trino.lake import Lake, TextRow
+from tests.sandbox.executions import TextRow
+from tests.sandbox.lake import Lake
 
 COMPACTED = "changes_columnar"
 GUARD = "change_type IN ('INSERT', 'MODIFY', 'REMOVE', 'SNAPSHOT')"

@@ -14,29 +14,27 @@ A run of the job looks at every day of the lake, so a test says what became of i
 import datetime as dt
 import itertools
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 
 from sandbox.launches import plan_launches
 from sandbox.lifecycle import Sandbox
+from tests.engines.collection import ignore_unless_named
 from tests.sandbox.roles import refused_roles
 from tests.spark import assembly
 from tests.spark.compacted import CompactedLake
 from tests.spark.deployed import DeployedJob
 from tests.trino import assembly as trino_assembly
-from tests.trino.engines import Both
+from tests.trino.both import Both
 from tests.trino.server import Trino
 
-HERE = Path(__file__).parent
 FIRST_DAY = dt.date(2020, 1, 1)  # long closed, whenever the tests run
 _counter = itertools.count(1)
 
 
-def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+def pytest_ignore_collect(config: pytest.Config) -> bool | None:
     """Leave this folder out of a run that does not name it."""
-    named = [Path(argument.split("::")[0]).resolve() for argument in config.args]
-    return None if any(path.is_relative_to(HERE) for path in named) else True
+    return ignore_unless_named(assembly.HERE, config)
 
 
 @pytest.fixture
@@ -65,16 +63,6 @@ def job(lake: CompactedLake, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 @pytest.fixture(scope="session")
 def both(lake: CompactedLake, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Both]:
     """Trino on the consumer account's catalog and bucket, beside the sandbox's Athena."""
-    keys = lake.sandbox.session("consumer").get_credentials()
-    assert keys is not None
-    with Trino(
-        trino_assembly.require(),
-        tmp_path_factory.mktemp("trino"),
-        endpoint=lake.sandbox.endpoint,
-        authority=lake.sandbox.folder / "ca.pem",
-        region="us-east-1",
-        access_key=keys.access_key,
-        secret_key=keys.secret_key,
-        probe=f"SELECT count(*) FROM {lake.database}.changes WHERE dt = '{FIRST_DAY}'",
-    ) as server:
+    folder = tmp_path_factory.mktemp("trino")
+    with Trino.over(lake, trino_assembly.require(), folder, probed_day=str(FIRST_DAY)) as server:
         yield Both(lake, server.client)

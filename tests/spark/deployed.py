@@ -5,22 +5,20 @@ rights but those of the role. Only where S3, Glue and the certificates are is to
 """
 
 import json
-import subprocess
 import threading
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, pkcs12
-from cryptography.x509 import load_pem_x509_certificate
-
 from sandbox import accounts
 from sandbox.lifecycle import Sandbox
+from tests.engines.process import EngineProcess
+from tests.engines.truststore import write_trust_store
+from tests.sandbox.roles import credential_environment
 from tests.spark.assembly import HERE, Spark
 
-_TRUST_PASSWORD = "not-a-secret"  # a trust store holds no secret, but must have a password
-_STOP_SECONDS = 20.0
+_LOG_LINES = 40
 
 
 class JobEndedError(Exception):
@@ -46,12 +44,7 @@ def role_credentials(sandbox: Sandbox, role: str) -> dict[str, str]:
     """The environment of whoever is the role, assumed as Glue assumes it."""
     sts = sandbox.session("consumer").client("sts")
     made = accounts.as_service(sts, "glue.amazonaws.com").assume_role(RoleArn=role, RoleSessionName="job")
-    keys = made["Credentials"]
-    return {
-        "AWS_ACCESS_KEY_ID": keys["AccessKeyId"],
-        "AWS_SECRET_ACCESS_KEY": keys["SecretAccessKey"],
-        "AWS_SESSION_TOKEN": keys["SessionToken"],
-    }
+    return credential_environment(made["Credentials"])
 
 
 class DeployedJob:
@@ -60,7 +53,6 @@ class DeployedJob:
     def __init__(self, sandbox: Sandbox, spark: Spark, folder: Path, *, long: bool = False) -> None:
         """`long` is for runs over many rows: twice the memory, and Java's full compiler."""
         self._sandbox, self._spark, self._folder, self._long = sandbox, spark, folder, long
-        self._log = folder / "spark.log"
         self._lock = threading.Lock()
         glue = sandbox.session("consumer").client("glue")
         self.definition = glue.get_job(JobName=sandbox.outputs["CompactionJobName"])["Job"]
@@ -71,33 +63,13 @@ class DeployedJob:
         script = fetched(self._sandbox, self.definition["Command"]["ScriptLocation"], self._folder)
         library = fetched(self._sandbox, self.arguments["--extra-py-files"], self._folder)
         command = [str(self._spark.python), str(HERE / "driver.py"), str(script)]
-        with self._log.open("wb") as log:
-            self._process = subprocess.Popen(
-                command,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=log,
-                text=True,
-                cwd=self._folder,
-                env=self._environment(library),
-                start_new_session=True,
-            )
+        log, environment = self._folder / "spark.log", self._environment(library)
+        self._process = EngineProcess(command, self._folder, log, environment, answers=True)
         return self
 
     def _environment(self, library: Path) -> dict[str, str]:
-        trust = self._folder / "trust.p12"
-        certificate = load_pem_x509_certificate((self._sandbox.folder / "ca.pem").read_bytes())
-        trust.write_bytes(
-            pkcs12.serialize_java_truststore(
-                [pkcs12.PKCS12Certificate(certificate, b"sandbox")],
-                BestAvailableEncryption(_TRUST_PASSWORD.encode()),
-            )
-        )
-        java = {
-            "javax.net.ssl.trustStore": trust,
-            "javax.net.ssl.trustStorePassword": _TRUST_PASSWORD,
-            "user.timezone": "UTC",
-        }
+        authority = self._sandbox.folder / "ca.pem"
+        trust = write_trust_store(authority, self._folder / "trust.p12")
         settings = {
             "spark.master": "local[2]",
             "spark.driver.memory": "3g" if self._long else "1500m",
@@ -112,7 +84,8 @@ class DeployedJob:
                 [
                     # The simple compiler starts sooner; with it alone Java keeps 48 MB for code, not 240.
                     "" if self._long else "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=240M",
-                    *(f"-D{name}={value}" for name, value in java.items()),
+                    *trust,
+                    "-Duser.timezone=UTC",
                 ]
             ),
             "spark.hadoop.fs.s3.impl": "org.apache.hadoop.fs.s3a.S3AFileSystem",  # as Glue 5.1 reads s3://
@@ -133,7 +106,7 @@ class DeployedJob:
             "PYSPARK_PYTHON": str(self._spark.python),
             "PYSPARK_SUBMIT_ARGS": f"--py-files {library} {given} pyspark-shell",
             "AWS_ENDPOINT_URL": self._sandbox.endpoint,
-            "AWS_CA_BUNDLE": str(self._sandbox.folder / "ca.pem"),
+            "AWS_CA_BUNDLE": str(authority),
             "PYTHONPATH": str(library),
             **role_credentials(self._sandbox, self.definition["Role"]),
         }
@@ -148,32 +121,18 @@ class DeployedJob:
         arguments = self.arguments | {f"--{name.replace('_', '-')}": value for name, value in changed.items()}
         given = [text for name, value in arguments.items() for text in (name, str(value))]
         request = {"arguments": [*given, "--JOB_RUN_ID", "jr_0"], "fault": fault}
-        assert self._process.stdin
-        assert self._process.stdout
         with self._lock:
-            self._process.stdin.write(json.dumps(request) + "\n")
-            self._process.stdin.flush()
-            line = self._process.stdout.readline()
+            line = self._process.ask(json.dumps(request))
         if not line:
-            raise JobEndedError(self.tail())
+            raise JobEndedError(self._process.tail(_LOG_LINES))
         answer: dict[str, Any] = json.loads(line)
         if "error" in answer and not may_fail:
-            raise RunFailedError(f"{answer['error']}\n{self.tail()}")
+            raise RunFailedError(f"{answer['error']}\n{self._process.tail(_LOG_LINES)}")
         return answer
-
-    def tail(self, lines: int = 40) -> str:
-        """The last lines of Spark's log."""
-        return "\n".join(self._log.read_text(errors="replace").splitlines()[-lines:])
 
     def kill(self) -> None:
         """End the process at once, as a machine that is switched off."""
         self._process.kill()
-        self._process.wait()
 
     def __exit__(self, *_: object) -> None:
-        assert self._process.stdin
-        self._process.stdin.close()
-        try:
-            self._process.wait(_STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            self.kill()
+        self._process.stop()

@@ -24,11 +24,12 @@ from typing import Any
 from benchmarks.records import change_records, firehose_event
 from sandbox.launches import plan_launches
 from sandbox.lifecycle import Sandbox
+from tests.engines.errors import AssemblyError, LeftOutError
 from tests.spark import assembly
 from tests.spark.compacted import COMPACTED, CompactedLake
 from tests.spark.deployed import DeployedJob
 from tests.trino import assembly as trino_assembly
-from tests.trino.engines import with_parameters
+from tests.trino.both import with_parameters
 from tests.trino.server import Trino
 from transform_lambda.handler import handler
 
@@ -150,20 +151,9 @@ def measure(total: int, day_count: int, objects: int, rounds: int) -> dict[str, 
             job.run()
             compaction = time.monotonic() - started
         say(f"compacted in {compaction:.0f} s")
-        keys = sandbox.session("consumer").get_credentials()
-        assert keys is not None
         item = lake.query(f"SELECT max(change_key) FROM {COMPACTED} WHERE dt = '{days[0]}'")[1][0][0]
-        with Trino(
-            server,
-            Path(folder) / "trino",
-            endpoint=sandbox.endpoint,
-            authority=sandbox.folder / "ca.pem",
-            region="us-east-1",
-            access_key=keys.access_key,
-            secret_key=keys.secret_key,
-            probe=f"SELECT count(*) FROM {lake.database}.changes WHERE dt = '{days[0]}'",
-            memory_megabytes=TRINO_MEGABYTES,
-        ) as running:
+        trino_folder, day, memory = Path(folder) / "trino", str(days[0]), TRINO_MEGABYTES
+        with Trino.over(lake, server, trino_folder, probed_day=day, memory_megabytes=memory) as running:
             counted = [
                 int(running.client.execute(f"SELECT count(*) FROM {table}", lake.database).rows[0][0])
                 for table in ("changes", COMPACTED)
@@ -226,7 +216,7 @@ def main() -> int:
     given = options.parse_args()
     try:
         found = measure(given.rows, given.days, given.objects, given.rounds)
-    except (assembly.LeftOutError, assembly.AssemblyError) as error:
+    except (LeftOutError, AssemblyError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     print(json.dumps(found, indent=2) if given.output == "json" else table(found))

@@ -1,39 +1,25 @@
-"""Where the Spark of Glue cannot be had, one line says why and what to do; in CI that is a failure."""
+"""The Spark that these tests run on. How it is left out where it cannot be had: tests/engines."""
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+from tests.engines.checksums import differences
 from tests.spark import assembly
 
 
-@pytest.mark.parametrize(("ci", "code"), [("", 0), ("true", 1)])
-def test_a_missing_java_is_one_line(tmp_path: Path, ci: str, code: int) -> None:
-    """Named, with the next step."""
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.spark"],
-        cwd=assembly.REPOSITORY,
-        env={**os.environ, "JAVA_HOME": str(tmp_path), "CI": ci},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == code
-    (line,) = done.stderr.splitlines()
-    assert line.startswith("left out: every test of the Spark job: there is no Java")
-    assert "Next: install" in line
+def test_the_connector_in_the_cache_is_the_pinned_one() -> None:
+    """What the job reads S3 with is, byte for byte, what was pinned."""
+    assert differences(assembly.require().jars, assembly.CHECKSUMS) == []
 
 
 def test_another_lock_is_another_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Nobody runs what an earlier lock has installed."""
-    before = assembly.cache_folder()
+    before = assembly.home_folder()
     lock = tmp_path / "spark.lock"
     lock.write_bytes(assembly.LOCK.read_bytes() + b"#")
     monkeypatch.setattr(assembly, "LOCK", lock)
-    assert assembly.cache_folder() != before
+    assert assembly.home_folder() != before
 
 
 def test_the_lock_has_the_spark_of_the_release() -> None:

@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 
+from tests.sandbox.lake import AthenaError
+from tests.sandbox.rows import item_lines, lines, record
 from tests.spark.compacted import COMPACTED, CompactedLake
 from tests.spark.deployed import DeployedJob
 from tests.sql.cases import METADATA, Case, folders, load
-from tests.trino.engines import Both
-from tests.trino.lake import AthenaError
-from tests.trino.rows import item_lines, lines, record
+from tests.trino.both import Both
 
 Days = Callable[[int], list[str]]
 

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
+from tests.sandbox.rows import item_lines
 from tests.spark import assembly
 from tests.spark.compacted import COMPACTED, CompactedLake
 from tests.spark.deployed import DeployedJob, JobEndedError
-from tests.trino.rows import item_lines
 
 Days = Callable[[int], list[str]]
 _SECONDS = 120.0

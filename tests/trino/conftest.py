@@ -10,26 +10,22 @@ Java and 260 MB of Trino. What they need and do not find fails them; nothing is 
 """
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from sandbox import accounts
 from sandbox.launches import plan_launches
 from sandbox.lifecycle import Sandbox
+from tests.engines.collection import ignore_unless_named
+from tests.sandbox.lake import Lake
 from tests.trino import assembly
+from tests.trino.both import Both
 from tests.trino.client import Client
-from tests.trino.engines import Both
-from tests.trino.lake import Lake
 from tests.trino.server import Trino
 
-HERE = Path(__file__).parent
 
-
-def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+def pytest_ignore_collect(config: pytest.Config) -> bool | None:
     """Leave this folder out of a run that does not name it."""
-    named = [Path(argument.split("::")[0]).resolve() for argument in config.args]
-    return None if any(path.is_relative_to(HERE) for path in named) else True
+    return ignore_unless_named(assembly.HERE, config)
 
 
 @pytest.fixture(scope="session")
@@ -43,18 +39,8 @@ def lake() -> Iterator[Lake]:
 @pytest.fixture(scope="session")
 def trino(lake: Lake, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
     """Trino with the consumer account's own credentials."""
-    keys = lake.sandbox.session("consumer").get_credentials()
-    assert keys is not None
-    with Trino(
-        assembly.require(),
-        tmp_path_factory.mktemp("trino"),
-        endpoint=lake.sandbox.endpoint,
-        authority=lake.sandbox.folder / "ca.pem",
-        region=accounts.REGION,
-        access_key=keys.access_key,
-        secret_key=keys.secret_key,
-        probe=f"SELECT count(*) FROM {lake.database}.changes WHERE dt = '2026-11-20'",
-    ) as server:
+    folder = tmp_path_factory.mktemp("trino")
+    with Trino.over(lake, assembly.require(), folder, probed_day="2026-11-20") as server:
         yield server.client
 
 

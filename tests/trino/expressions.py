@@ -9,8 +9,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from tests.trino.both import athena_answer
 from tests.trino.client import Client, TrinoError
-from tests.trino.engines import athena_answer
 
 HERE = Path(__file__).parent
 EXPRESSIONS = HERE / "expressions.sql"

@@ -6,22 +6,21 @@ Settings: Trino 435 documentation, "Deploying Trino", "Hive connector", "Hive co
 
 import os
 import socket
-import subprocess
 import time
 from collections.abc import Mapping
 from pathlib import Path
 
-from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, pkcs12
-from cryptography.x509 import load_pem_x509_certificate
-
+from sandbox import accounts
+from tests.engines.process import EngineProcess
+from tests.engines.truststore import write_trust_store
+from tests.sandbox.lake import Lake
 from tests.trino.assembly import HERE, VERSION, Server
 from tests.trino.client import CATALOG, Client, TrinoError
 
 _START_SECONDS = 180.0
-_STOP_SECONDS = 20.0
+_LOG_LINES = 25
 _NOT_YET = ("SERVER_STARTING_UP", "NO_NODES_AVAILABLE", "CATALOG_NOT_FOUND")
 _CODE_CACHE_FULL = "CodeCache is full"  # what HotSpot prints, once
-_TRUST_PASSWORD = "not-a-secret"  # a trust store holds no secret, but must have a password
 
 MEMORY_MEGABYTES = 1_500
 JVM = [
@@ -69,12 +68,11 @@ class Trino:
         self._probe = probe
         self._memory = memory_megabytes
         self._folder = folder
-        self._log = folder / "trino.log"
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
         self.client = Client(f"http://127.0.0.1:{port}")
-        self._write_trust(authority)
+        self._trust = write_trust_store(authority, folder / "trust.p12")
         _write(
             folder / "config.properties",
             {
@@ -111,30 +109,38 @@ class Trino:
             },
         )
 
-    def _write_trust(self, authority: Path) -> None:
-        certificate = load_pem_x509_certificate(authority.read_bytes())
-        store = pkcs12.serialize_java_truststore(
-            [pkcs12.PKCS12Certificate(certificate, b"sandbox")],
-            BestAvailableEncryption(_TRUST_PASSWORD.encode()),
+    @classmethod
+    def over(
+        cls,
+        lake: Lake,
+        server: Server,
+        folder: Path,
+        *,
+        probed_day: str,
+        memory_megabytes: int = MEMORY_MEGABYTES,
+    ) -> "Trino":
+        """A server on a deployed lake, with the consumer account's own keys; the probe reads one day."""
+        keys = lake.sandbox.session("consumer").get_credentials()
+        assert keys is not None
+        return cls(
+            server,
+            folder,
+            endpoint=lake.sandbox.endpoint,
+            authority=lake.sandbox.folder / "ca.pem",
+            region=accounts.REGION,
+            access_key=keys.access_key,
+            secret_key=keys.secret_key,
+            probe=f"SELECT count(*) FROM {lake.database}.changes WHERE dt = '{probed_day}'",
+            memory_megabytes=memory_megabytes,
         )
-        (self._folder / "trust.p12").write_bytes(store)
 
     def __enter__(self) -> "Trino":
-        command = [self._server.java, f"-Xmx{self._memory}m", *JVM]
-        command += [f"-Djavax.net.ssl.trustStore={self._folder / 'trust.p12'}"]
-        command += [f"-Djavax.net.ssl.trustStorePassword={_TRUST_PASSWORD}"]
+        command = [self._server.java, f"-Xmx{self._memory}m", *JVM, *self._trust]
         command += [f"-Dconfig={self._folder / 'config.properties'}"]
         command += ["-cp", f"{self._server.home / 'lib'}/*", str(HERE / "Launcher.java"), VERSION]
-        with self._log.open("wb") as log:
-            self._process = subprocess.Popen(
-                command,
-                stdin=subprocess.PIPE,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                cwd=self._folder,
-                env={name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ},
-                start_new_session=True,
-            )
+        environment = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+        # Launcher.java ends the process at the end of its stdin.
+        self._process = EngineProcess(command, self._folder, self._folder / "trino.log", environment)
         try:
             self._wait_until_ready()
         except BaseException:
@@ -146,30 +152,21 @@ class Trino:
         """Until a table was read: the server answers well before its one node may work on a connector."""
         deadline = time.monotonic() + _START_SECONDS
         while True:
-            if self._process.poll() is not None:
-                raise TrinoStartError(f"Trino ended with code {self._process.returncode}:\n{self.tail()}")
+            if (code := self._process.exit_code()) is not None:
+                raise TrinoStartError(f"Trino ended with code {code}:\n{self._process.tail(_LOG_LINES)}")
             try:
                 self.client.execute(self._probe)
                 return
             except (OSError, TrinoError) as error:
                 starting = isinstance(error, OSError) or error.name in _NOT_YET
                 if not starting or time.monotonic() > deadline:
-                    raise TrinoStartError(f"Trino is not ready ({error}):\n{self.tail()}") from error
+                    log = self._process.tail(_LOG_LINES)
+                    raise TrinoStartError(f"Trino is not ready ({error}):\n{log}") from error
                 time.sleep(0.25)
 
-    def tail(self, lines: int = 25) -> str:
-        """The last lines of the log."""
-        return "\n".join(self._log.read_text(errors="replace").splitlines()[-lines:])
-
     def __exit__(self, kind: type[BaseException] | None = None, *_: object) -> None:
-        assert self._process.stdin
-        self._process.stdin.close()  # Launcher.java ends the process
-        try:
-            self._process.wait(_STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-        if kind is None and _CODE_CACHE_FULL in self._log.read_text(errors="replace"):
+        self._process.stop()
+        if kind is None and _CODE_CACHE_FULL in self._process.log():
             raise TrinoRoomError("Java ran out of room for code; raise ReservedCodeCacheSize in this file")
 
 

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.sandbox.executions import TextRow
+from tests.sandbox.lake import AthenaError, Lake
 from tests.sql.cases import HERE, TODAY, Case, Statement, folders, load, shortened
+from tests.trino.both import Both
 from tests.trino.client import TrinoError
-from tests.trino.engines import Both
-from tests.trino.lake import AthenaError, Lake, TextRow
 
 # Nobody can set the time at which S3 has stored an object: here it is read from the object's name, where the
 # cases have it. test_queries.py asks for the real column.

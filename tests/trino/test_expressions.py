@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.sandbox.lake import AthenaError, Lake
 from tests.trino.client import Client
 from tests.trino.expressions import LISTS, Answer, ask, recorded, sections, statement
-from tests.trino.lake import AthenaError, Lake
 
 SECTIONS = [
     pytest.param(path, lines, id=f"{path.stem}: {heading}")

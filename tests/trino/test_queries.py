@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from scripts.core.views import View, definitions
-from tests.trino.engines import Both
-from tests.trino.lake import Lake
-from tests.trino.rows import Item, lines, record
+from tests.sandbox.lake import Lake
+from tests.sandbox.rows import Item, lines, record
+from tests.trino.both import Both
 
 QUERIES = sorted((Path(__file__).parents[2] / "athena" / "queries").glob("*.sql"))
 PARAMETERS = {"item-history": ["""'{"pk":{"S":"order-1"}}'"""]}

@@ -7,10 +7,10 @@ from decimal import Decimal
 
 import pytest
 
+from tests.sandbox.lake import AthenaError, Lake
+from tests.sandbox.rows import item_lines
+from tests.trino.both import Both
 from tests.trino.client import Client, TrinoError
-from tests.trino.engines import Both
-from tests.trino.lake import AthenaError, Lake
-from tests.trino.rows import item_lines
 
 DAY, NEXT_DAY = "2026-11-19", "2026-11-20"
 

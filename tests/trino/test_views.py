@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
+from tests.sandbox.lake import AthenaError, Lake
+from tests.sandbox.rows import item_lines
+from tests.trino.both import Both
 from tests.trino.client import Client
-from tests.trino.engines import Both
-from tests.trino.lake import AthenaError, Lake
-from tests.trino.rows import item_lines
 
 DAY = "2026-11-19"
 

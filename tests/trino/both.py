@@ -10,8 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from tests.sandbox.executions import TextRow
+from tests.sandbox.lake import Lake
 from tests.trino.client import Client
-from tests.trino.lake import Lake, TextRow
 
 _OTHER_NAMES = {"real": "float"}  # Athena user guide, "Data types": float in DDL, real in SQL
 

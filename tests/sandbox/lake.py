@@ -1,18 +1,15 @@
-"""The consumer account's lake: objects in, tables beside the declared one, the sandbox's answers out."""
+"""A deployed lake: objects in, tables beside the declared one, the sandbox's answers out."""
 
 import gzip
-import time
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 from sandbox.lifecycle import Sandbox
+from tests.sandbox.executions import TextRow, answer, ended
 
 # What glue:GetTable answers and glue:CreateTable takes (Glue API reference, TableInput).
 _TABLE_INPUT = ("Name", "TableType", "Parameters", "PartitionKeys", "StorageDescriptor")
 _VIEW_INPUT = (*_TABLE_INPUT, "ViewOriginalText", "ViewExpandedText")
-_QUERY_SECONDS = 120.0
-
-TextRow = list[str | None]
 
 
 class AthenaError(Exception):
@@ -20,13 +17,13 @@ class AthenaError(Exception):
 
 
 class Lake:
-    """The consumer stack of a sandbox, seen by the account that owns it."""
+    """The lake of a sandbox, seen by the account that owns it; `profile` says whose that is."""
 
-    def __init__(self, sandbox: Sandbox) -> None:
+    def __init__(self, sandbox: Sandbox, profile: str = "consumer") -> None:
         self.sandbox = sandbox
         self.bucket = sandbox.outputs["LakeBucketName"]
         self.database = sandbox.outputs["DatabaseName"]
-        session = sandbox.session("consumer")
+        session = sandbox.session(profile)
         self._s3, self.glue = session.client("s3"), session.client("glue")
         self._athena = session.client("athena")
         self._workgroup = sandbox.outputs["WorkgroupName"]
@@ -127,22 +124,9 @@ class Lake:
             )["QueryExecutionId"]
         except self._athena.exceptions.InvalidRequestException as error:  # what does not parse is not run
             raise AthenaError(f"SYNTAX_ERROR: {error.response['Error']['Message']}") from error
-        deadline = time.monotonic() + _QUERY_SECONDS
-        while True:
-            execution = self._athena.get_query_execution(QueryExecutionId=started)["QueryExecution"]
-            status = execution["Status"]
-            if status["State"] == "SUCCEEDED":
-                self.scanned_bytes = int(execution["Statistics"]["DataScannedInBytes"])
-                break
-            if status["State"] in ("FAILED", "CANCELLED"):
-                raise AthenaError(status.get("StateChangeReason", status["State"]))
-            if time.monotonic() > deadline:
-                raise TimeoutError(f"no answer within {_QUERY_SECONDS:.0f} s: {sql[:200]}")
-            time.sleep(0.02)
-        columns: list[tuple[str, str]] = []
-        rows: list[TextRow] = []
-        for page in self._athena.get_paginator("get_query_results").paginate(QueryExecutionId=started):
-            result = page["ResultSet"]
-            columns = [(one["Name"], one["Type"]) for one in result["ResultSetMetadata"]["ColumnInfo"]]
-            rows += [[cell.get("VarCharValue") for cell in row["Data"]] for row in result["Rows"]]
-        return columns, rows[1:]  # the first row of a SELECT is the header
+        execution = ended(self._athena, started)
+        status = execution["Status"]
+        if status["State"] != "SUCCEEDED":
+            raise AthenaError(status.get("StateChangeReason", status["State"]))
+        self.scanned_bytes = int(execution["Statistics"]["DataScannedInBytes"])
+        return answer(self._athena, started)

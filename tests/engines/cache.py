@@ -1,0 +1,18 @@
+"""Where an assembled engine is kept: outside the tree, filled once."""
+
+import os
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+from tests.downloads import one_at_a_time
+
+
+def cache_folder(name: str) -> Path:
+    """`$XDG_CACHE_HOME/ddb-lake/NAME`, by default below `~/.cache`."""
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(base) / "ddb-lake" / name
+
+
+def filling(home: Path) -> AbstractContextManager[None]:
+    """Hold an engine's folder while it is filled: two runs at once download once."""
+    return one_at_a_time(home.with_name(f".{home.name}.lock"))

@@ -1,0 +1,32 @@
+"""A Java on this machine that an engine runs on."""
+
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Callable
+
+from tests.engines.errors import LeftOutError
+
+
+def find_java(accepts: Callable[[int], bool], next_step: str) -> str:
+    """The Java program of JAVA_HOME, or else of the PATH, if its major version is accepted.
+
+    Raises `LeftOutError`, whose message ends with `next_step`.
+    """
+    home = os.environ.get("JAVA_HOME")
+    java = shutil.which("java", path=f"{home}/bin" if home else None)
+    if not java:
+        raise LeftOutError(f"there is no Java {'in JAVA_HOME' if home else 'on the PATH'}. {next_step}")
+    asked = subprocess.run([java, "-version"], capture_output=True, text=True, check=False)
+    version = re.search(r'version "(\d+)', asked.stderr)
+    if asked.returncode or not version or not accepts(int(version.group(1))):
+        raise LeftOutError(f"{java} is Java {version.group(1) if version else 'unknown'}. {next_step}")
+    return java
+
+
+def require_compiler(java: str, next_step: str) -> None:
+    """Raises `LeftOutError` for a Java that is a runtime alone; its message ends with `next_step`."""
+    modules = subprocess.run([java, "--list-modules"], capture_output=True, text=True, check=False).stdout
+    if "jdk.compiler" not in modules:
+        raise LeftOutError(f"{java} is a runtime without a compiler. {next_step}")

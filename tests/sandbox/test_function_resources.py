@@ -1,0 +1,235 @@
+"""A function in a template: its code, its role, and who may call it."""
+
+import json
+from typing import Any
+
+import pytest
+
+from sandbox.lifecycle import Sandbox
+from tests.sandbox.pipelines import zipped
+from tests.sandbox.roles import trust_policy
+from tests.sandbox.stacks import Stacks, Template
+from tests.sandbox.waiting import wait_until
+
+pytestmark = pytest.mark.sandbox
+
+
+ROLE = {
+    "Type": "AWS::IAM::Role",
+    "Properties": {
+        "AssumeRolePolicyDocument": json.loads(trust_policy({"Service": "lambda.amazonaws.com"})),
+        "Policies": [
+            {
+                "PolicyName": "ask",
+                "PolicyDocument": {
+                    "Version": "2012-10-17",
+                    "Statement": [{"Effect": "Allow", "Action": "s3:ListAllMyBuckets", "Resource": "*"}],
+                },
+            }
+        ],
+    },
+}
+
+
+def function_resources(bucket: str, key: str, **properties: Any) -> Template:
+    function = {
+        "Runtime": "python3.13",
+        "Handler": "index.handler",
+        "Role": {"Fn::GetAtt": ["Role", "Arn"]},
+        "Code": {"S3Bucket": bucket, "S3Key": key},
+        "Timeout": 20,
+        **properties,
+    }
+    return {"Role": ROLE, "Function": {"Type": "AWS::Lambda::Function", "Properties": function}}
+
+
+@pytest.fixture
+def code(emulator: Sandbox, unique: str) -> str:
+    """A bucket for functions' zips."""
+    emulator.session("producer").client("s3").create_bucket(Bucket=f"{unique}-code")
+    return f"{unique}-code"
+
+
+CUSTOM_RESOURCE = """
+import json, urllib.request
+import boto3
+
+def handler(event, context):
+    boto3.client("s3").list_buckets()
+    answer = {name: event[name] for name in ("StackId", "RequestId", "LogicalResourceId")}
+    answer |= {"Status": "SUCCESS", "PhysicalResourceId": "made", "Data": {"Asked": event["RequestType"]}}
+    request = urllib.request.Request(event["ResponseURL"], json.dumps(answer).encode(), method="PUT")
+    urllib.request.urlopen(request).read()
+"""
+
+
+def test_a_custom_resource_answers_over_tls(
+    emulator: Sandbox, stacks: Stacks, unique: str, code: str
+) -> None:
+    """The function trusts the sandbox's authority, calls AWS as its role, and its data reaches the stack."""
+    emulator.session("producer").client("s3").put_object(
+        Bucket=code, Key="z", Body=zipped(CUSTOM_RESOURCE, "index")
+    )
+    resources = function_resources(code, "z")
+    token = {"ServiceToken": {"Fn::GetAtt": ["Function", "Arn"]}, "ServiceTimeout": 30}
+    resources["Asked"] = {"Type": "Custom::Asked", "Properties": token}
+
+    stack = stacks.create(unique, resources, {"Asked": {"Fn::GetAtt": ["Asked", "Asked"]}})
+
+    assert stack["StackStatus"] == "CREATE_COMPLETE", stacks.reasons(unique)
+    assert stack["Outputs"][0]["OutputValue"] == "Create"
+
+
+IMPORTS = """
+import importlib.util
+def handler(event, context):
+    return {name: importlib.util.find_spec(name) is not None for name in event}
+"""
+
+
+def test_a_function_imports_what_the_runtime_has_and_no_more(
+    emulator: Sandbox, stacks: Stacks, unique: str, code: str
+) -> None:
+    """boto3 comes with the runtime; a wheel that the zip lacks is missing, as it is on AWS."""
+    session = emulator.session("producer")
+    session.client("s3").put_object(Bucket=code, Key="z", Body=zipped(IMPORTS, "index"))
+    stacks.create(unique, function_resources(code, "z"))
+
+    answer = session.client("lambda").invoke(
+        FunctionName=stacks.physical_id(unique, "Function"),
+        Payload=json.dumps(["boto3", "orjson", "ministack", "transform_lambda"]),
+    )
+    assert json.loads(answer["Payload"].read()) == {
+        "boto3": True,
+        "orjson": False,
+        "ministack": False,
+        "transform_lambda": False,
+    }
+
+
+ASK = """
+import boto3
+def handler(event, context):
+    try:
+        boto3.client("s3").list_buckets()
+    except Exception as error:
+        return type(error).__name__ + str(error)[:40]
+    return "answered"
+"""
+
+
+def test_a_functions_own_calls_name_the_function(
+    emulator: Sandbox, stacks: Stacks, unique: str, code: str
+) -> None:
+    """A Deny on lambda:SourceFunctionArn binds the code, and another function's ARN does not."""
+    session = emulator.session("producer")
+    session.client("s3").put_object(Bucket=code, Key="z", Body=zipped(ASK, "index"))
+    stacks.create(unique, function_resources(code, "z"))
+    name, role = (stacks.physical_id(unique, part) for part in ("Function", "Role"))
+    arn = session.client("lambda").get_function(FunctionName=name)["Configuration"]["FunctionArn"]
+
+    def ask(denied_function: str) -> str:
+        deny = {
+            "Effect": "Deny",
+            "Action": "*",
+            "Resource": "*",
+            "Condition": {"ArnEquals": {"lambda:SourceFunctionArn": denied_function}},
+        }
+        document = json.dumps({"Version": "2012-10-17", "Statement": [deny]})
+        session.client("iam").put_role_policy(RoleName=role, PolicyName="deny", PolicyDocument=document)
+        answer = session.client("lambda").invoke(FunctionName=name, Payload="{}")
+        return str(json.loads(answer["Payload"].read()))
+
+    assert ask(f"{arn}-other") == "answered"
+    assert "AccessDenied" in ask(arn)
+
+
+def test_a_function_without_its_zip_fails_the_stack(stacks: Stacks, unique: str, code: str) -> None:
+    """MiniStack would make a function with no code in it."""
+    assert stacks.create(unique, function_resources(code, "no-such"))["StackStatus"] == "ROLLBACK_COMPLETE"
+    assert "NoSuchKey" in stacks.reasons(unique)
+
+
+def test_a_role_that_lambda_may_not_assume_fails_the_stack(
+    emulator: Sandbox, stacks: Stacks, unique: str, code: str
+) -> None:
+    """The role's trust policy has to name lambda.amazonaws.com."""
+    emulator.session("producer").client("s3").put_object(Bucket=code, Key="z", Body=zipped(IMPORTS, "index"))
+    resources = json.loads(
+        json.dumps(function_resources(code, "z")).replace("lambda.amazonaws.com", "glue.amazonaws.com")
+    )
+
+    assert stacks.create(unique, resources)["StackStatus"] == "ROLLBACK_COMPLETE"
+    assert "cannot be assumed by Lambda" in stacks.reasons(unique)
+
+
+def test_a_function_keeps_its_key_and_its_network(
+    emulator: Sandbox, stacks: Stacks, unique: str, code: str
+) -> None:
+    """Both are answered by the API after creation and after an update."""
+    session = emulator.session("producer")
+    session.client("s3").put_object(Bucket=code, Key="z", Body=zipped(IMPORTS, "index"))
+    ec2 = session.client("ec2")
+    vpc = ec2.create_vpc(CidrBlock="10.9.0.0/24")["Vpc"]["VpcId"]
+    subnet = ec2.create_subnet(VpcId=vpc, CidrBlock="10.9.0.0/25")["Subnet"]["SubnetId"]
+    network = {"SubnetIds": [subnet], "SecurityGroupIds": []}
+    key = "arn:aws:kms:us-east-1:111111111111:key/0"
+
+    def now() -> tuple[Any, Any, int]:
+        name = stacks.physical_id(unique, "Function")
+        found = session.client("lambda").get_function_configuration(FunctionName=name)
+        return found.get("KMSKeyArn"), found["VpcConfig"]["SubnetIds"], found["MemorySize"]
+
+    stacks.create(unique, function_resources(code, "z", KmsKeyArn=key, VpcConfig=network))
+    assert now() == (key, [subnet], 128)
+    stacks.update(unique, function_resources(code, "z", KmsKeyArn=key, VpcConfig=network, MemorySize=256))
+    assert now() == (key, [subnet], 256)
+
+
+def test_events_reach_the_function_through_rules_it_admits(
+    emulator: Sandbox, stacks: Stacks, unique: str, code: str
+) -> None:
+    """A rule without a permission on the function is matched and calls nobody.
+
+    Through the other kind the catalog function hears of the crawler.
+    """
+    session = emulator.session("producer")
+    keep = f"""
+import boto3
+def handler(event, context):
+    boto3.client("s3").put_object(Bucket="{code}", Key="seen/" + event["detail"]["name"], Body=b"")
+"""
+    session.client("s3").put_object(Bucket=code, Key="z", Body=zipped(keep, "index"))
+    resources = json.loads(
+        json.dumps(function_resources(code, "z")).replace("s3:ListAllMyBuckets", "s3:PutObject")
+    )
+    for rule in ("Unadmitted", "Admitted"):
+        pattern = {"source": [unique], "detail": {"name": [rule]}}
+        target = {"Id": "function", "Arn": {"Fn::GetAtt": ["Function", "Arn"]}}
+        resources[rule] = {
+            "Type": "AWS::Events::Rule",
+            "Properties": {"EventPattern": pattern, "Targets": [target]},
+        }
+    resources["Permission"] = {
+        "Type": "AWS::Lambda::Permission",
+        "Properties": {
+            "Action": "lambda:InvokeFunction",
+            "FunctionName": {"Ref": "Function"},
+            "Principal": "events.amazonaws.com",
+            "SourceArn": {"Fn::GetAtt": ["Admitted", "Arn"]},
+        },
+    }
+    assert stacks.create(unique, resources)["StackStatus"] == "CREATE_COMPLETE", stacks.reasons(unique)
+
+    events = [
+        {"Source": unique, "DetailType": "x", "Detail": json.dumps({"name": name})}
+        for name in ("Unmatched", "Unadmitted", "Admitted")
+    ]
+    bus: Any = session.client("events")
+    bus.put_events(Entries=events)
+
+    def seen() -> list[str]:
+        found = session.client("s3").list_objects_v2(Bucket=code, Prefix="seen/").get("Contents", [])
+        return [one["Key"] for one in found]
+
+    assert wait_until(seen, "a call of the function") == ["seen/Admitted"]

@@ -1,0 +1,26 @@
+"""Waiting for what another process does."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+
+def wait_until(
+    condition: Callable[[], Any],
+    what: str,
+    seconds: float = 30.0,
+    *,
+    said: Callable[[], Any] = str,
+    pause: float = 0.1,
+) -> Any:
+    """The first truthy answer of the condition, asked every `pause` seconds.
+
+    A failure repeats what is `said` of the wait in the end.
+    """
+    deadline = time.monotonic() + seconds
+    while True:
+        answer = condition()
+        if answer:
+            return answer
+        assert time.monotonic() < deadline, f"not within {seconds:.0f} s: {what} {said()}"
+        time.sleep(pause)
