@@ -39,11 +39,11 @@ def handler(event, context):
 _CLIENTS: dict[tuple[str, str, str], Any] = {}
 
 
-def zipped(source: str) -> bytes:
-    """A Lambda zip of one module, `function`."""
+def zipped(source: str, module: str = "function") -> bytes:
+    """A Lambda zip of one module."""
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as archive:
-        archive.writestr("function.py", textwrap.dedent(source))
+        archive.writestr(f"{module}.py", textwrap.dedent(source))
     return packed.getvalue()
 
 
