@@ -21,7 +21,7 @@ from scripts.core import connection
 from scripts.core.artifacts import ArtifactBucket
 from scripts.core.connection import Connection
 from scripts.core.deployment import apply as steps
-from scripts.stacks import ARTIFACTS
+from scripts.stacks import ARTIFACTS, Artifact
 from tests.unit.scripts.conftest import Ran
 from tests.unit.scripts.edge import Pages, refused
 from tests.unit.scripts.test_artifacts import FakeS3
@@ -443,11 +443,14 @@ def test_each_parameter_gets_the_code_it_is_named_for(
     aws: dict[str, Account], tmp_path: Path, run_verb: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A function with another one's code would start, and lose its first batch."""
-    built = [Package(name, tmp_path / name, 3, 3, "abc") for name in ("compact_days.py", "compaction.zip")]
-    for one in built:
-        one.path.write_bytes(b"code")
-    for name, one in zip(("JobScriptKey", "JobLibraryKey"), built, strict=True):
-        fake_build(monkeypatch, name, lambda *_, one=one: one)
+
+    def build(artifact: Artifact) -> Package:
+        path = tmp_path / f"{artifact.name}.zip"
+        path.write_text(artifact.name)
+        return Package(path.name, path, 3, 3, "abc")
+
+    for name, artifact in ARTIFACTS.items():
+        fake_build(monkeypatch, name, lambda *_, artifact=artifact: build(artifact))
     path = tmp_path / "all.yaml"
     path.write_text(
         "Parameters:\n  ArtifactBucketName: {Type: String}\n"
@@ -457,12 +460,12 @@ def test_each_parameter_gets_the_code_it_is_named_for(
     done = run_verb(deploy.main, "single-account", "--profile", "consumer", "--template", str(path), "--yes")
     assert done.code == 0, done.err
     keys = {name: str(key) for name, key in aws["consumer"].parameters().items() if name in ARTIFACTS}
-    assert set(keys.values()) == set(aws["consumer"].s3.objects)
-    assert {name: re.split(r"[-.]", key)[0] for name, key in keys.items()} == {
-        "CatalogArtifactKey": "functions/catalog",
-        "TransformArtifactKey": "functions/transform",
-        "JobScriptKey": "jobs/compact_days",
-        "JobLibraryKey": "jobs/compaction",
+    objects = aws["consumer"].s3.objects
+    assert {name: objects[key].decode() for name, key in keys.items()} == {
+        name: artifact.name for name, artifact in ARTIFACTS.items()
+    }
+    assert {name: re.split(r"-[0-9a-f]{32}", key)[0] for name, key in keys.items()} == {
+        name: f"{artifact.folder}/{artifact.name}" for name, artifact in ARTIFACTS.items()
     }
 
 

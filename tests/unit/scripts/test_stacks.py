@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+import re
+import zipfile
+from pathlib import Path
+
 import pytest
 
+from scripts.build import builders
+from scripts.build.wheels import target
+from scripts.core.console import Output
 from scripts.core.template import read
 from scripts.stacks import ARTIFACTS, KINDS, STACKS, TEMPLATES, StackKind
 
@@ -40,3 +47,18 @@ def test_what_an_entry_refers_to_is_registered(kind: StackKind) -> None:
     """Names of kinds, and a side that has an account."""
     assert {*kind.outputs_of, *kind.unites} <= set(STACKS)
     assert kind.account in (("producer", "consumer") if not kind.is_option else (None,))
+
+
+@pytest.mark.parametrize("name", ARTIFACTS)
+def test_an_artifact_is_what_its_parameter_is_named_for(name: str, tmp_path: Path) -> None:
+    """`CatalogArtifactKey` is the catalog function's zip: a function with other code would lose its batches."""
+    artifact = ARTIFACTS[name]
+    if function := name.removesuffix("ArtifactKey") if name.endswith("ArtifactKey") else "":
+        assert artifact.name == re.sub(r"(?<=[a-z])(?=[A-Z])", "_", function).lower()
+    if artifact.build is builders.build_transform:
+        return  # it fetches wheels: test_package.py builds it
+    built = artifact.build(target("arm64"), Output(), tmp_path)
+    assert built.path.stem == artifact.name
+    if function:
+        with zipfile.ZipFile(built.path) as archive:
+            assert f"{artifact.name}_lambda/handler.py" in archive.namelist()
