@@ -12,7 +12,7 @@ from scripts.build import builders
 from scripts.build.wheels import target
 from scripts.core.console import Output
 from scripts.core.template import read
-from scripts.stacks import ARTIFACTS, KINDS, STACKS, TEMPLATES, StackKind
+from scripts.stacks import ARTIFACTS, KINDS, STACKS, TEMPLATES, Artifact, StackKind
 
 EVERY_KIND = pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
 
@@ -49,16 +49,34 @@ def test_what_an_entry_refers_to_is_registered(kind: StackKind) -> None:
     assert kind.account in (("producer", "consumer") if not kind.is_option else (None,))
 
 
-@pytest.mark.parametrize("name", ARTIFACTS)
-def test_an_artifact_is_what_its_parameter_is_named_for(name: str, tmp_path: Path) -> None:
-    """`CatalogArtifactKey` is the catalog function's zip: a function with other code would lose its batches."""
-    artifact = ARTIFACTS[name]
-    if function := name.removesuffix("ArtifactKey") if name.endswith("ArtifactKey") else "":
-        assert artifact.name == re.sub(r"(?<=[a-z])(?=[A-Z])", "_", function).lower()
-    if artifact.build is builders.build_transform:
-        return  # it fetches wheels: test_package.py builds it
-    built = artifact.build(target("arm64"), Output(), tmp_path)
-    assert built.path.stem == artifact.name
-    if function:
-        with zipfile.ZipFile(built.path) as archive:
-            assert f"{artifact.name}_lambda/handler.py" in archive.namelist()
+def contents(path: Path) -> list[str]:
+    """The files of a built artifact: itself, or those in the zip."""
+    if path.suffix == ".py":
+        return [path.name]
+    with zipfile.ZipFile(path) as archive:
+        return archive.namelist()
+
+
+@pytest.mark.parametrize(
+    ("name", "artifact"),
+    [(name, artifact) for kind in KINDS for name, artifact in kind.artifacts.items()],
+)
+def test_an_artifact_is_what_its_parameter_is_named_for(
+    name: str, artifact: Artifact, tmp_path: Path
+) -> None:
+    """A function with another one's code would start and lose its batches.
+
+    `XArtifactKey` is the zip of x_lambda, `…ScriptKey` a script, `…LibraryKey` the zip of a package.
+    """
+    what = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name.removesuffix("Key")).lower()
+    if artifact.build is builders.build_transform:  # it fetches wheels: test_package.py builds it
+        assert what == f"{artifact.name}_artifact"
+        return
+    built = artifact.build(target("arm64"), Output(), tmp_path).path
+    assert built.stem == artifact.name
+    expected = {
+        f"{artifact.name}_artifact": f"{artifact.name}_lambda/handler.py",
+        "job_script": f"{artifact.name}.py",
+        "job_library": f"{artifact.name}/__init__.py",
+    }
+    assert expected.get(what) in contents(built)
