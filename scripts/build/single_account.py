@@ -45,9 +45,7 @@ WORDING = {
     r"Role that the consumer account admits": "Role that the lake's policies admit",
 }
 
-TITLE = (
-    "# Written by `make generate` from consumer.yaml and producer.yaml: change those.\n"
-)
+TITLE = "# Written by `make generate` from consumer.yaml and producer.yaml: change those.\n"
 DESCRIPTION = """\
 Description: >-
   ddb-lake in one account. What arrives is an encrypted DynamoDB table (or one you have is adopted), a Kinesis
@@ -277,9 +275,7 @@ def main(arguments: Sequence[str], out: Output) -> int:
     ]
     names = [path.relative_to(ROOT).as_posix() for path in stale]
     if given.check and stale:
-        raise CommandError(
-            f"stale: {', '.join(names)}", "Run `make generate`.", stale=names
-        )
+        raise CommandError(f"stale: {', '.join(names)}", "Run `make generate`.", stale=names)
     for path in stale:
         whole = path.with_suffix(".new")
         whole.write_text(wanted[path], encoding="utf-8")

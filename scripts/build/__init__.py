@@ -1,0 +1,1 @@
+"""What the maintainers run: packaging, and every generated file of the repository."""
