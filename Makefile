@@ -3,7 +3,6 @@ PYTHON ?= python3
 VENV := .venv
 DEPLOY_VENV := .venv-deploy
 PY := $(VENV)/bin/python
-PACKAGES := transform_lambda catalog_lambda scripts sandbox benchmarks
 .DEFAULT_GOAL := help
 .PHONY: help venv deploy-venv demo test lint unit test-policies test-athena test-spark soak-views access sandbox package generate bench lock clean
 
@@ -21,7 +20,7 @@ venv: $(VENV)/.ready  ## make the virtual environment from the hash-pinned lock
 
 deploy-venv: $(DEPLOY_VENV)/.ready  ## make the small environment that deploys and queries, .venv-deploy
 
-demo: venv  ## the whole lake on this machine: two accounts, put items, query, compare; under a minute
+demo: venv  ## the whole lake on this machine: two accounts, put items, query, compare; under a minute, from a bare clone
 	@$(PY) -m sandbox exec --speed 60 -- $(PY) -m sandbox.demo
 
 test: venv lint unit  ## lint, types, cfn-lint and every test but the long ones
