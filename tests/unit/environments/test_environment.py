@@ -113,6 +113,17 @@ def test_uv_asks_the_index_of_pips_configuration(index: Index, tmp_path: Path) -
     assert index.clients() == {"uv"}
 
 
+@pytest.mark.parametrize(("forbidden", "compiled"), [("", 0), ("1", 1)])
+def test_bytecode_is_compiled_where_python_may_not_write_it(
+    index: Index, tmp_path: Path, forbidden: str, compiled: int
+) -> None:
+    """Else every start of every command compiles its imports anew."""
+    environ = uv_variables({"index-url": index.url}, {**os.environ, "PYTHONDONTWRITEBYTECODE": forbidden})
+    folder = tmp_path / "environment"
+    assert install_with_uv(UV, bare_environment(folder), index.lock, environ) is None
+    assert len(list(folder.rglob("tiny.*.pyc"))) == compiled
+
+
 def test_uv_takes_nothing_with_another_hash(index: Index, tmp_path: Path) -> None:
     """What an index serves is installed only if it is what the lock names."""
     index.lock.write_text(f"tiny==1.0 \\\n    --hash=sha256:{'0' * 64}\n")
