@@ -20,7 +20,7 @@ venv: $(VENV)/.ready  ## make the virtual environment from the hash-pinned lock
 
 deploy-venv: $(DEPLOY_VENV)/.ready  ## make the small environment that deploys and queries, .venv-deploy
 
-demo: venv  ## the whole lake on this machine: two accounts, put items, query, compare; under a minute, from a bare clone
+demo: venv  ## the whole lake on this machine: two accounts, put items, query, compare; from a bare clone under a minute
 	@$(PY) -m sandbox exec --speed 60 -- $(PY) -m sandbox.demo
 
 test: venv lint unit  ## lint, types, cfn-lint and every test but the long ones

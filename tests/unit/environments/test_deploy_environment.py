@@ -42,14 +42,14 @@ def run(*command: str | Path) -> str:
 
 def verbs() -> list[str]:
     """Every verb, and packaging, which deploy calls."""
-    listed = [path for path in (ROOT / "scripts").glob("[a-z]*") if path.suffix in {"", ".py"}]
-    found = [
+    scripts = ROOT / "scripts"
+    modules = [
         path.stem
-        for path in listed
-        for source in [path if path.is_file() else path / "__main__.py"]
-        if source.is_file() and "__main__" in source.read_text(encoding="utf-8")
+        for path in scripts.glob("[a-z]*.py")
+        if 'if __name__ == "__main__":' in path.read_text(encoding="utf-8")
     ]
-    return [*sorted(found), "build.package"]
+    packages = [path.parent.name for path in scripts.glob("[a-z]*/__main__.py")]
+    return [*sorted(modules + packages), "build.package"]
 
 
 def test_the_lock_has_every_module_that_the_scripts_import() -> None:

@@ -30,7 +30,7 @@ def commands() -> list[str]:
     found = []
     for package in GATED:
         for path in (ROOT / package).rglob("*.py"):
-            if 'if __name__ == "__main__":' in path.read_text(encoding="utf-8"):
+            if path.name == "__main__.py" or 'if __name__ == "__main__":' in path.read_text(encoding="utf-8"):
                 name = path.relative_to(ROOT).with_suffix("").as_posix().replace("/", ".")
                 found.append(name.removesuffix(".__main__"))
     runs_anywhere = re.compile(r"scripts\.(put_items\b.*|build\.environment)")
