@@ -1,27 +1,26 @@
 # Every target with a "## line" is listed by `make help`.
 PYTHON ?= python3
 VENV := .venv
+DEPLOY_VENV := .venv-deploy
 PY := $(VENV)/bin/python
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test lint unit test-policies test-athena test-spark soak-views access sandbox package generate golden bench lock clean
+.PHONY: help venv deploy-venv demo test lint unit test-policies test-athena test-spark soak-views access sandbox package generate golden bench lock clean
 
 help:  ## list every target
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
 
-# The environment is made anew whenever the lock changes; pip checks every hash. The first line that pip gives
-# the aws command cannot name a folder with a space in it.
+# An environment is made anew whenever its lock changes.
 $(VENV)/.ready: requirements/development.lock
-	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("ddb-lake needs Python 3.11 or newer, this is %s. Next: make PYTHON=python3.12" % sys.version.split()[0])'
-	@test ! -L $(VENV) || { echo "$(VENV) is a link, and what it leads to would be emptied. Next: rm $(VENV)"; exit 1; }
-	@echo "making $(VENV) from requirements/development.lock (a minute or two, once)"
-	@$(PYTHON) -m venv --clear $(VENV)
-	@$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: -r requirements/development.lock
-	@printf '#!/bin/sh\nexec "%s" -m awscli "$$@"\n' "$(CURDIR)/$(PY)" > $(VENV)/bin/aws
-	@touch $@
+	@$(PYTHON) scripts/build/environment.py $< $(VENV)
+
+$(DEPLOY_VENV)/.ready: requirements/deploy.lock
+	@$(PYTHON) scripts/build/environment.py $< $(DEPLOY_VENV)
 
 venv: $(VENV)/.ready  ## make the virtual environment from the hash-pinned lock
 
-demo: venv  ## the whole lake on this machine: two accounts, put items, query, compare; under a minute
+deploy-venv: $(DEPLOY_VENV)/.ready  ## make the small environment that deploys and queries, .venv-deploy
+
+demo: venv  ## the whole lake on this machine: two accounts, put items, query, compare; from a bare clone under a minute
 	@$(PY) -m sandbox exec --speed 60 -- $(PY) -m sandbox.demo
 
 test: venv lint unit  ## lint, types, cfn-lint and every test but the long ones
@@ -67,10 +66,10 @@ bench: venv  ## the function's throughput beside its peers, in one run
 	@$(PY) -m benchmarks
 
 lock: venv  ## compile requirements/*.lock anew from requirements/*.in
-	$(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header requirements/function.in -o requirements/function.lock
-	$(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header requirements/development.in -o requirements/development.lock
-	$(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header requirements/checkov.in -o requirements/checkov.lock
-	$(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header requirements/spark.in -o requirements/spark.lock
+	@for input in requirements/*.in; do \
+	  $(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
+	    $$input -o $${input%.in}.lock || exit 1; \
+	done
 
-clean:  ## remove the environment and everything built
-	rm -rf $(VENV) build .mypy_cache .pytest_cache .ruff_cache .hypothesis
+clean:  ## remove the environments and everything built
+	rm -rf $(VENV) $(DEPLOY_VENV) build .mypy_cache .pytest_cache .ruff_cache .hypothesis

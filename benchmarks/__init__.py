@@ -1,1 +1,5 @@
 """Throughput of the transform function beside its peers: `python -m benchmarks`."""
+
+from requirements.preflight import require
+
+require("benchmarks", ("boto3", "dynamodb_json", "orjson", "pybase64"), "venv")

@@ -1,0 +1,24 @@
+from requirements.preflight import require
+
+require(
+    "tests",
+    (
+        "awswrangler",
+        "boto3",
+        "botocore",
+        "cfnlint",
+        "cryptography",
+        "duckdb",
+        "hypothesis",
+        "matplotlib",
+        "ministack",
+        "orjson",
+        "pyarrow",
+        "pybase64",
+        "pytest",
+        "rich",
+        "sqlglot",
+        "yaml",
+    ),
+    "venv",
+)

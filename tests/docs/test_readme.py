@@ -12,10 +12,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.environments import deploy_environment
+
 ROOT = Path(__file__).parents[2]
 BLOCK = re.compile(r"^```bash\n(.*?)^```", re.DOTALL | re.MULTILINE)
-# These make the environment the test already runs in, or run the demo, which has a target of its own.
-MADE_BY_MAKE = re.compile(r"^(make \w+|\. \.venv/bin/activate)$", re.MULTILINE)
+# These make the environment that the test puts on PATH, or run the demo, which has a target of its own.
+MADE_BY_MAKE = re.compile(r"^(make [\w-]+|\. \.venv-deploy/bin/activate)$", re.MULTILINE)
 # What a person does between putting and querying: wait until the first object is there.
 ARRIVED = """
 BUCKET=$(aws --profile consumer cloudformation describe-stacks --stack-name ddb-lake-consumer \\
@@ -47,13 +49,15 @@ def test_every_command_of_the_readme_runs(exports: dict[str, str]) -> None:
     blocks = BLOCK.findall((ROOT / "README.md").read_text())
     script = MADE_BY_MAKE.sub("", "\n".join(blocks))
     queries = script.index("python -m scripts.query")
+    # `python` is that of make deploy-venv, which has no `aws` command.
+    folders = [str(deploy_environment().parent), str(Path(sys.executable).parent), os.environ["PATH"]]
     done = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", script[:queries] + ARRIVED + script[queries:]],
         cwd=ROOT,
         env={
             **{name: value for name, value in os.environ.items() if not name.startswith("AWS_")},
             **exports,
-            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+            "PATH": os.pathsep.join(folders),
         },
         capture_output=True,
         text=True,

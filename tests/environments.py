@@ -1,0 +1,31 @@
+"""Environments other than the one the tests run in, made as a user makes them."""
+
+from __future__ import annotations
+
+import fcntl
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+
+
+def deploy_environment() -> Path:
+    """The Python of `make deploy-venv`; two processes never make it at once."""
+    with (ROOT / "Makefile").open("rb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        made = subprocess.run(
+            ["make", "deploy-venv", f"PYTHON={sys.executable}"],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    assert made.returncode == 0, made.stdout + made.stderr
+    return ROOT / ".venv-deploy" / "bin" / "python"
+
+
+def bare_environment(folder: Path) -> Path:
+    """The Python of a virtual environment without any package."""
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder)], check=True)
+    return folder / "bin" / "python"
