@@ -17,6 +17,7 @@ require(
         "rich",
         "sqlglot",
         "trustme",
+        "yaml",
     ),
     "venv",
 )

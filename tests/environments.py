@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -29,3 +30,20 @@ def bare_environment(folder: Path) -> Path:
     """The Python of a virtual environment without any package."""
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder)], check=True)
     return folder / "bin" / "python"
+
+
+def older_pythons(*versions: str) -> list[str]:
+    """The Pythons of these versions that start on this machine: on PATH, or installed by pyenv."""
+    pyenv = Path.home() / ".pyenv" / "versions"
+    found = [
+        python
+        for version in versions
+        for python in (
+            shutil.which(f"python{version}"),
+            *map(str, sorted(pyenv.glob(f"{version}.*/bin/python{version}"))),
+        )
+        if python
+    ]
+    return [
+        p for p in found if subprocess.run([p, "-c", ""], capture_output=True, check=False).returncode == 0
+    ]

@@ -7,10 +7,7 @@ import subprocess
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-FOLDERS = (
-    "athena|benchmarks|catalog_lambda|docs|glue|lake|requirements|sandbox|scripts|templates|tests"
-    "|transform_lambda"
-)
+FOLDERS = r"athena|benchmarks|[a-z]+_lambda|docs|glue|lake|requirements|sandbox|scripts|templates|tests"
 NAMED = re.compile(rf"(?<![\w/.-])((?:{FOLDERS})/[\w./*-]+)")
 EXAMPLES = "athena/views/types/"  # type files are the user's own
 READ = (".guard", ".md", ".py", ".toml", ".yaml")

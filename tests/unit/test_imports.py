@@ -17,12 +17,20 @@ JOB = "compaction"  # the name that the entry script in glue/jobs imports its pa
 # What each package may import of the project; a function's zip has at most the row code beside its own.
 ROW_CODE = "transform_lambda"
 FUNCTIONS = "*_lambda"
+PREFLIGHT = "requirements"  # the check that the running Python has the packages
 ALLOWED = {
-    "benchmarks": (ROW_CODE,),
+    "benchmarks": (ROW_CODE, PREFLIGHT),
     "glue": (),
     "lake": (ROW_CODE, "glue"),
-    "sandbox": (FUNCTIONS, "glue", "lake", "scripts.stacks"),  # the registry, and no other module there
-    "scripts": (FUNCTIONS, "glue", "lake"),
+    "requirements": (),
+    "sandbox": (
+        FUNCTIONS,
+        "glue",
+        "lake",
+        "scripts.stacks",
+        PREFLIGHT,
+    ),  # the registry, and no other module there
+    "scripts": (FUNCTIONS, "glue", "lake", PREFLIGHT),
     ROW_CODE: (),
     FUNCTIONS: (ROW_CODE,),
     "tests": ("*",),

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.environments import ROOT, bare_environment
+from tests.environments import ROOT, bare_environment, older_pythons
 from tests.unit.environments.imports import GATED, foreign_modules, modules_of
 
 READ_BY_ANY_PYTHON = [*(f"{package}/__init__.py" for package in GATED), "requirements/__init__.py"]
@@ -94,16 +94,10 @@ def test_an_older_python_can_read_what_tells_it(name: str) -> None:
     ast.parse((ROOT / name).read_text(encoding="utf-8"), feature_version=(3, 9))
 
 
-def older_pythons() -> list[str]:
-    """Pythons of this machine that are too old to run the scripts."""
-    found = [shutil.which(f"python3.{minor}") for minor in (9, 10)]
-    return [python for python in found if python and run(python, "-c", "").returncode == 0]
-
-
-@pytest.mark.skipif(not older_pythons(), reason="no Python 3.9 or 3.10 on this machine")
+@pytest.mark.skipif(not older_pythons("3.9", "3.10"), reason="no Python 3.9 or 3.10 on this machine")
 def test_a_real_older_python_is_told() -> None:
     """Not only one that calls itself older; put_items goes on, as it promises."""
-    for python in older_pythons():
+    for python in older_pythons("3.9", "3.10"):
         refused = run(python, "-m", "scripts.deploy", "consumer")
         assert refused.returncode == 1
         assert SAID.fullmatch(refused.stderr), refused.stderr

@@ -7,7 +7,6 @@ CloudShell stands on Amazon Linux 2023, whose python3 is 3.9
 from __future__ import annotations
 
 import ast
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -17,6 +16,7 @@ import pytest
 from scripts.build.builders import PUT_ITEMS, build_put_items
 from scripts.build.wheels import target
 from scripts.core.console import Output
+from tests.environments import older_pythons
 from tests.unit.scripts.put_items.files import SHAPES
 
 ROOT = Path(__file__).parents[4]
@@ -111,28 +111,19 @@ print([check(Source(Path(path), table, {}, None)) for path in sys.argv[2:]])
 """
 
 
-def python39() -> str | None:
-    """A Python 3.9 on this machine that starts: on PATH, or one that pyenv has installed."""
-    pyenv = sorted((Path.home() / ".pyenv" / "versions").glob("3.9.*/bin/python3.9"))
-    for found in (shutil.which("python3.9"), *map(str, pyenv)):
-        if found and subprocess.run([found, "-c", ""], capture_output=True, check=False).returncode == 0:
-            return found
-    return None
-
-
 @pytest.mark.parametrize("version", ["running", "3.9"])
 def test_every_shape_of_file_is_read_without_boto3(version: str, tmp_path: Path) -> None:
     """From the built file, by the running Python and by a 3.9 where there is one."""
-    python = sys.executable if version == "running" else python39()
-    if python is None:
+    pythons = [sys.executable] if version == "running" else older_pythons(version)
+    if not pythons:
         pytest.skip("there is no python3.9 on this machine")
     paths = []
     for name, text in SHAPES.items():
         paths.append(tmp_path / name)
         paths[-1].write_text(text, encoding="utf-8")
     built = build_put_items(target("arm64"), Output(), tmp_path).path
-    command = [python, "-I", "-c", READ, str(built), *map(str, paths)]
+    command = [pythons[0], "-I", "-c", READ, str(built), *map(str, paths)]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.stdout.strip() == str([2] * len(SHAPES)), done.stderr
-    shown = subprocess.run([python, built, "--help"], cwd=tmp_path, capture_output=True, check=False)
+    shown = subprocess.run([pythons[0], built, "--help"], cwd=tmp_path, capture_output=True, check=False)
     assert shown.returncode == 0, shown.stderr.decode()
