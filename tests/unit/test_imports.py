@@ -17,6 +17,7 @@ JOB = "compaction"  # the name that the entry script in glue/jobs imports its pa
 # What each package may import of the project; a function's zip has at most the row code beside its own.
 ROW_CODE = "transform_lambda"
 FUNCTIONS = "*_lambda"
+REGISTRY = "scripts.stacks"  # of the stacks, and no other module of scripts
 PREFLIGHT = "requirements"  # the check that the running Python has the packages
 ALLOWED = {
     "benchmarks": (ROW_CODE, PREFLIGHT),
