@@ -24,13 +24,7 @@ ALLOWED = {
     "glue": (),
     "lake": (ROW_CODE, "glue"),
     "requirements": (),
-    "sandbox": (
-        FUNCTIONS,
-        "glue",
-        "lake",
-        "scripts.stacks",
-        PREFLIGHT,
-    ),  # the registry, and no other module there
+    "sandbox": (FUNCTIONS, "glue", "lake", REGISTRY, PREFLIGHT),
     "scripts": (FUNCTIONS, "glue", "lake", PREFLIGHT),
     ROW_CODE: (),
     FUNCTIONS: (ROW_CODE,),
