@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import yaml
+from botocore.loaders import Loader
 
 from tests.policies.documents import Documents
 from tests.templates.resolver import ResolveError, Stack, load_template, shipped_template
@@ -74,6 +75,23 @@ def test_intrinsic(expression: str, expected: Any) -> None:
         assert found.startswith(f"orders: ${{Literal}} us-east-1 arn:aws:kms:us-east-1:{ACCOUNT}:key/")
     else:
         assert found == expected
+
+
+@pytest.mark.parametrize(
+    ("region", "expected"),
+    [
+        ("us-east-1", ["aws", "amazonaws.com"]),
+        ("us-gov-west-1", ["aws-us-gov", "amazonaws.com"]),
+        ("cn-north-1", ["aws-cn", "amazonaws.com.cn"]),
+    ],
+)
+def test_region_decides_the_partition(region: str, expected: list[str]) -> None:
+    """As botocore's partitions have it."""
+    template = load_template("Resources: {Topic: {Type: AWS::SNS::Topic}}")
+    found = Stack(template, name="shop", account=ACCOUNT, region=region)
+    assert [found.ref("AWS::Partition"), found.ref("AWS::URLSuffix")] == expected
+    partitions = Loader().load_data("partitions")["partitions"]
+    assert expected in [[known["id"], known["outputs"]["dnsSuffix"]] for known in partitions]
 
 
 @pytest.mark.parametrize(

@@ -117,7 +117,7 @@ class Stack:
     ) -> None:
         self.name, self.account, self.region = name, account, region
         self.template = template
-        self.partition = "aws"
+        self.partition, self._url_suffix = _partition(region)
         self._imports = dict(imports or {})
         self._names = dict(names or {})
         self.stack_id = stack_id or (
@@ -310,7 +310,7 @@ class Stack:
             "AWS::AccountId": self.account,
             "AWS::Region": self.region,
             "AWS::Partition": self.partition,
-            "AWS::URLSuffix": "amazonaws.com",
+            "AWS::URLSuffix": self._url_suffix,
             "AWS::StackName": self.name,
             "AWS::StackId": self.stack_id,
             "AWS::NotificationARNs": [],
@@ -378,6 +378,15 @@ class Stack:
         raise ResolveError(
             f"stack {self.name}: {logical_id} ({kind}) has no attribute {attribute} known here"
         )
+
+
+def _partition(region: str) -> tuple[str, str]:
+    """The partition of a Region and the suffix of its endpoints (botocore's partitions.json)."""
+    if region.startswith("us-gov-"):
+        return "aws-us-gov", "amazonaws.com"
+    if region.startswith("cn-"):
+        return "aws-cn", "amazonaws.com.cn"
+    return "aws", "amazonaws.com"
 
 
 def _text(value: Any) -> str:

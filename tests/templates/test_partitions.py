@@ -1,0 +1,112 @@
+"""The stacks in every partition that docs/limits.md claims."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from scripts.stacks import KINDS
+from tests.templates import launches
+from tests.templates.resolver import Stack, shipped_template
+
+ROOT = Path(__file__).resolve().parents[2]
+
+# A Region of each claimed partition.
+CLAIMED = {"aws": "eu-central-1", "aws-us-gov": "us-gov-west-1"}
+
+
+def launched(region: str) -> list[Stack]:
+    """Every stack in one Region, endpoints included, each fed with the outputs of those before it."""
+    outputs: dict[str, str] = {"ProducerAccountId": launches.PRODUCER, "CreateInterfaceEndpoints": "true"}
+    stacks = []
+    for kind in KINDS:
+        template = shipped_template(kind.name)
+        given = {
+            name: value
+            for name, value in {**outputs, **launches.ARTIFACTS}.items()
+            if name in template["Parameters"]
+        }
+        account = launches.PRODUCER if kind.account == "producer" else launches.CONSUMER
+        stack = Stack(template, name=kind.stack_name, account=account, region=region, parameters=given)
+        outputs |= stack.outputs
+        stacks.append(stack)
+    return stacks
+
+
+def texts(value: Any, key: str = "") -> Iterator[tuple[str, str]]:
+    """Every text of a resolved value, with the nearest key above it."""
+    if isinstance(value, dict):
+        for name, item in value.items():
+            yield from texts(item, name)
+    elif isinstance(value, list):
+        for item in value:
+            yield from texts(item, key)
+    elif isinstance(value, str):
+        yield key, value
+
+
+def test_limits_claim_these_partitions() -> None:
+    """What is claimed is what is tested."""
+    (row,) = re.findall(r"^\| partitions \| (.+?) \|", (ROOT / "docs/limits.md").read_text(), re.MULTILINE)
+    assert set(re.findall(r"`(aws[a-z-]*)`", row.partition(";")[0])) == set(CLAIMED)
+
+
+@pytest.mark.parametrize("partition", CLAIMED)
+def test_arns_are_of_the_stacks_own_partition(partition: str) -> None:
+    """IAM refuses the ARN of another one ("Partition "aws" is not valid for resource")."""
+    found = [
+        arn
+        for stack in launched(CLAIMED[partition])
+        for resource in stack.resources.values()
+        for _, text in texts(resource.properties)
+        for arn in re.findall(r"\barn:([a-z-]+):", text)
+    ]
+    assert set(found) == {partition}
+
+
+@pytest.mark.parametrize("partition", CLAIMED)
+def test_keys_are_used_through_the_regions_own_services(partition: str) -> None:
+    """kms:ViaService is SERVICE.REGION.amazonaws.com (KMS guide, "kms:ViaService")."""
+    region = CLAIMED[partition]
+    for stack in launched(region):
+        via = {
+            text
+            for resource in stack.resources.values()
+            for key, text in texts(resource.properties)
+            if key == "kms:ViaService"
+        }
+        assert via <= {f"s3.{region}.amazonaws.com", f"kinesis.{region}.amazonaws.com"}
+        assert via
+
+
+@pytest.mark.parametrize("partition", CLAIMED)
+def test_services_are_named_as_principals(partition: str) -> None:
+    """SERVICE.amazonaws.com, Logs with its Region (Logs guide, "Encrypt log data using AWS KMS")."""
+    region = CLAIMED[partition]
+    principals = {
+        text
+        for stack in launched(region)
+        for resource in stack.resources.values()
+        for key, text in texts(resource.properties)
+        if key == "Service" or (key == "Principal" and "." in text)
+    }
+    assert principals == {
+        "events.amazonaws.com",
+        "firehose.amazonaws.com",
+        "glue.amazonaws.com",
+        "lambda.amazonaws.com",
+        f"logs.{region}.amazonaws.com",
+    }
+
+
+@pytest.mark.parametrize("kind", [kind.name for kind in KINDS])
+def test_no_name_follows_the_suffix_of_endpoints(kind: str) -> None:
+    """No page has kms:ViaService or a principal end in another partition's suffix; every example is the same.
+
+    AWS's own CDK writes `SERVICE.REGION.amazonaws.com` into key policies of every partition.
+    """
+    assert [text for _, text in texts(shipped_template(kind)) if "AWS::URLSuffix" in text] == []
