@@ -129,6 +129,51 @@ def test_event_without_records_is_answered_empty(event: Any, capsys: pytest.Capt
     assert logged(capsys)["reasons"] == {"EventShapeError": 1}
 
 
+DAILY = {
+    "version": "0",
+    "id": "53dc4d37-cffa-4f76-80c9-8b7d4a4d2eaa",
+    "detail-type": "Scheduled Event",
+    "source": "aws.events",
+    "account": "111111111111",
+    "time": "2026-11-20T09:15:00Z",
+    "region": "us-east-1",
+    "resources": ["arn:aws:events:us-east-1:111111111111:rule/ddb-lake-TransformFunctionDailyRule"],
+    "detail": {},
+}
+
+
+def test_the_daily_call_is_answered_at_once_and_leaves_no_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It keeps the function Active; a summary of nothing every day would only hide the others."""
+    monkeypatch.delattr(module, "_answers")
+    assert handler(DAILY, None) == {"records": []}
+    captured = capsys.readouterr()
+    assert captured.out + captured.err == ""
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        DAILY | {"source": "aws.glue"},
+        DAILY | {"detail-type": "Glue Job State Change"},
+        {"source": "aws.events"},
+        {"detail-type": "Scheduled Event"},
+    ],
+)
+def test_another_event_is_not_the_daily_call(event: Json, capsys: pytest.CaptureFixture[str]) -> None:
+    """Whatever else asks without records shows in the log."""
+    assert handler(event, None) == {"records": []}
+    assert logged(capsys)["reasons"] == {"EventShapeError": 1}
+
+
+def test_records_are_answered_whatever_stands_beside_them() -> None:
+    """A batch is never taken for the daily call: that would lose it."""
+    answers = handler(firehose_event(GOOD) | {"source": "aws.events", "detail-type": "Scheduled Event"}, None)
+    assert [answer["result"] for answer in answers["records"]] == ["Ok"]
+    assert handler(DAILY | {"records": []}, None) == {"records": []}
+
+
 def test_record_without_an_id_is_counted_and_its_neighbours_answered(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
