@@ -1,4 +1,4 @@
-"""The two triggers: the crawler has succeeded (EventBridge), the stack declares columns (custom resource)."""
+"""The two triggers: the crawler has ended (EventBridge), the stack declares columns (custom resource)."""
 
 from __future__ import annotations
 
@@ -19,9 +19,13 @@ log.setLevel(os.environ.get("LOG_LEVEL", "INFO").upper())
 # Time kept back to tell CloudFormation that the function ran out of it.
 _RESERVE_MILLISECONDS = 5_000
 
+# A schedule that could not start the crawler: `errorMessage`, and no `state`.
+# Glue guide, "Automating AWS Glue with EventBridge".
+_NOT_STARTED = "Glue Scheduled Crawler Invocation Failure"
+
 
 class CrawlFailedError(Exception):
-    """The crawler failed; raised so that the function's error alarm tells of both."""
+    """The crawler failed or could not start; raised so that the function's error alarm tells of it too."""
 
 
 class ConfigurationError(Exception):
@@ -75,12 +79,19 @@ def _declare(settings: Settings, item_columns: Sequence[str]) -> Outcome:
 def _crawler(event: Mapping[str, Any]) -> dict[str, Any]:
     """The crawler's end. A foreign event is left alone; an error is raised: Lambda retries, an alarm rings.
 
-    Raises CrawlFailedError for a crawl that failed: until one succeeds, new attributes are no columns.
+    Raises CrawlFailedError for a crawl that failed or could not start: until one succeeds, new attributes are
+    no columns.
     """
     settings = Settings.read(os.environ, {})
     detail = event.get("detail") or {}
     state = detail.get("state")
     ours = event.get("source") == "aws.glue" and detail.get("crawlerName") == settings.crawler
+    if ours and event.get("detail-type") == _NOT_STARTED:
+        _report("the crawl did not start", logging.ERROR, trigger="crawler", crawler=settings.crawler)
+        raise CrawlFailedError(
+            f"the schedule of the crawler {settings.crawler} could not start it, so no column was declared: "
+            f"{detail.get('errorMessage')}"
+        )
     if not ours or state not in {"Succeeded", "Failed"}:
         _report("ignored", trigger="crawler")
         return {"added": 0}

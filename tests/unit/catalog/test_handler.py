@@ -151,6 +151,41 @@ def test_a_crawl_that_failed_is_an_error_and_declares_nothing(
     assert caplog.records[-1].levelname == "ERROR"
 
 
+def not_started(crawler: str = "crawler") -> dict[str, Any]:
+    """Glue's event of a schedule that could not start the crawler: it has no state."""
+    return {
+        "source": "aws.glue",
+        "detail-type": "Glue Scheduled Crawler Invocation Failure",
+        "detail": {
+            "customerId": "2",
+            "crawlerName": crawler,
+            "errorMessage": "Service is unable to assume it",
+        },
+    }
+
+
+def test_a_crawl_that_could_not_start_is_an_error_and_declares_nothing(
+    glue: FakeGlue, caplog: pytest.LogCaptureFixture
+) -> None:
+    """No state follows it, so it is the only sign that new attributes are not looked for."""
+    caplog.set_level(logging.INFO, "catalog")
+    with pytest.raises(CrawlFailedError, match=r"could not start it.*: Service is unable to assume it"):
+        handler(not_started(), Context())
+    assert glue.updates == 0
+    assert logged(caplog) == {
+        "message": "the crawl did not start",
+        "trigger": "crawler",
+        "crawler": "crawler",
+    }
+    assert caplog.records[-1].levelname == "ERROR"
+
+
+def test_another_crawler_that_could_not_start_is_left_alone(glue: FakeGlue) -> None:
+    """Only ours rings."""
+    assert handler(not_started("another"), Context()) == {"added": 0}
+    assert glue.updates == 0
+
+
 def test_creating_the_stack_declares_its_item_columns(glue: FakeGlue, endpoint: Endpoint) -> None:
     """ItemColumns and everything already crawled."""
     handler(request(endpoint, ItemColumns=["title", "year"]), Context())
