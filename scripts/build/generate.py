@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 
 import yaml
 
-from scripts.build import alarms, consumer, cost_scenarios, proofs, single_account, table_columns
+from scripts.build import alarms, consumer, cost_scenarios, failures, proofs, single_account, table_columns
 from scripts.build.sources import Generator, Sources
 from scripts.core.console import CommandError, Output, nearest, parser, run
 from scripts.core.template import ROOT
@@ -22,6 +22,7 @@ WHOLE: dict[str, Generator] = {
     "templates/single-account.yaml": single_account.generated,
     "docs/generated/alarms.md": alarms.page,
     "docs/generated/cost-scenarios.md": cost_scenarios.page,
+    "docs/generated/failures.md": failures.page,
     "docs/generated/row.md": table_columns.row_page,
 }
 # As a whole too, by proofs that take their time; the tests of the proofs hold the pages to what they find.

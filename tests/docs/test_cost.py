@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from scripts.core import cost
 from scripts.core.console import CommandError, Output
 from scripts.core.cost import Workload, monthly
 from scripts.cost import main
+from tests.templates.resolver import shipped_template
 
 README = Path(__file__).parents[2] / "README.md"
 
@@ -24,6 +26,30 @@ def test_the_readme_names_the_same_sums() -> None:
     )
     assert said
     assert [int(usd) for usd in said.groups()] == [round(usd) for usd in sums]
+
+
+def _alarm_metrics(kind: str, condition: str | None = None) -> int:
+    """Metrics that the alarms of a template watch: one, or those an expression reads (a query is one)."""
+    return sum(
+        max(1, sum("MetricStat" in metric for metric in body["Properties"].get("Metrics", [])))
+        for body in shipped_template(kind)["Resources"].values()
+        if body["Type"] == "AWS::CloudWatch::Alarm" and body.get("Condition") == condition
+    )
+
+
+def test_alarms_are_counted_as_the_templates_have_them() -> None:
+    """CloudWatch bills each metric of an alarm; conditions of alarms are those that the costs know."""
+    assert _alarm_metrics("consumer") + _alarm_metrics("producer") == cost.ALARM_METRICS
+    assert _alarm_metrics("single-account") == cost.ALARM_METRICS
+    assert _alarm_metrics("producer", "PartitionsByEvent") == cost.PARTITION_ALARM_METRICS
+    assert _alarm_metrics("columnar") == cost.COMPACTION_ALARM_METRICS
+    conditions = {
+        body.get("Condition")
+        for kind in ("consumer", "producer", "columnar")
+        for body in shipped_template(kind)["Resources"].values()
+        if body["Type"] == "AWS::CloudWatch::Alarm"
+    }
+    assert conditions == {None, "PartitionsByEvent"}
 
 
 def test_an_idle_pipeline_costs_its_standing_parts_only() -> None:

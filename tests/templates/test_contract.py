@@ -445,13 +445,13 @@ def test_catalog_function_reads_its_settings() -> None:
 
 
 def test_catalog_function_hears_of_its_crawler() -> None:
-    """The rule lets exactly the event through that the function answers."""
+    """The rule lets the events of its crawls through, and the one of a crawl that could not start."""
     lake = launches.consumer()
     pattern = lake.resource("CrawlerEndedRule").properties["EventPattern"]
     assert pattern == {
         "source": ["aws.glue"],
-        "detail-type": ["Glue Crawler State Change"],
-        "detail": {"crawlerName": [lake.outputs["CrawlerName"]], "state": ["Succeeded", "Failed"]},
+        "detail-type": ["Glue Crawler State Change", "Glue Scheduled Crawler Invocation Failure"],
+        "detail": {"crawlerName": [lake.outputs["CrawlerName"]]},
     }
 
 
@@ -460,6 +460,38 @@ def test_custom_resource_cannot_hang() -> None:
     lake = launches.consumer()
     timeout = lake.resource("CatalogFunction").properties["Timeout"]
     assert timeout < lake.resource("DeclaredColumns").properties["ServiceTimeout"] <= 120
+
+
+def test_transform_function_is_called_every_day(capsys: pytest.CaptureFixture[str]) -> None:
+    """An idle function's network is taken away after weeks. The rule sends EventBridge's own event."""
+    source = launches.producer()
+    rule = source.resource("TransformFunctionDailyRule")
+    assert rule.properties["ScheduleExpression"] == "rate(1 day)"
+    assert "State" not in rule.properties
+    assert rule.properties["Targets"] == [
+        {"Id": "TransformFunction", "Arn": source.resource("TransformFunction").arn}
+    ]
+    permission = source.resource("TransformFunctionDailyPermission").properties
+    assert (permission["Principal"], permission["SourceArn"]) == ("events.amazonaws.com", rule.arn)
+    assert permission["FunctionName"] == rule.properties["Targets"][0]["Arn"]
+    event = {"source": "aws.events", "detail-type": "Scheduled Event", "resources": [rule.arn], "detail": {}}
+    assert handler(event, None) == {"records": []}
+    assert capsys.readouterr().out == ""
+
+
+def test_retries_outlast_a_function_that_wakes_up_and_not_the_stream() -> None:
+    """As often as Firehose can. A batch that times out every time fails long before the stream forgets."""
+    source = launches.producer()
+    destination = source.resource("DeliveryStream").properties["ExtendedS3DestinationConfiguration"]
+    (processor,) = destination["ProcessingConfiguration"]["Processors"]
+    values = {given["ParameterName"]: given["ParameterValue"] for given in processor["Parameters"]}
+    retries = int(values["NumberOfRetries"])
+    assert 100 <= retries <= 300
+    longest = (retries + 1) * source.resource("TransformFunction").properties["Timeout"]
+    least = shipped_template("producer")["Parameters"]["StreamRetentionHours"]["MinValue"]
+    assert longest < least * 3600 / 10
+    for alarm in ("TransformFunctionThrottlesAlarm", "DeliveryProcessingAlarm"):
+        assert f"{retries} " in source.resource(alarm).properties["AlarmDescription"]
 
 
 def test_failed_records_are_counted_from_the_summary(capsys: pytest.CaptureFixture[str]) -> None:

@@ -24,7 +24,7 @@ from scripts.core.template import ROOT
 from tests.unit.scripts.conftest import Ran
 
 Run = Callable[..., Ran]
-READ = ("athena", "docs/generated", "glue/tables", "templates")  # what generators read and write
+READ = ("athena", "docs", "glue/tables", "templates")  # what generators read and write
 CONSUMER, SINGLE = "templates/consumer.yaml", "templates/single-account.yaml"
 PRODUCER = "templates/producer.yaml"
 
