@@ -35,11 +35,15 @@ ASKED_FOR = {
         "AdmittedAccountId",
         "CatalogFunctionLogGroupName",
         "CatalogFunctionName",
+        "CatalogKeyArn",
+        "CatalogKeyPolicyArn",
         "ChangesTableName",
         "CrawlNowCommand",
+        "CrawlerLogGroupName",
         "CrawlerName",
         "DatabaseName",
         "ErrorsTableName",
+        "LakeFormationGrants",
         "LogGroupPrefix",
         "OperatorPolicyArn",
         "ResultsBucketName",
@@ -453,6 +457,24 @@ def test_catalog_function_hears_of_its_crawler() -> None:
         "detail-type": ["Glue Crawler State Change"],
         "detail": {"crawlerName": [lake.outputs["CrawlerName"]], "state": ["Succeeded", "Failed"]},
     }
+
+
+@pytest.mark.parametrize("columns", ["", "title,info__rating"])
+def test_catalog_function_hears_the_item_columns_with_it(columns: str) -> None:
+    """The rule's template is the event's own source and detail, and the stack's ItemColumns as text."""
+    (target,) = launches.consumer(ItemColumns=columns).resource("CrawlerEndedRule").properties["Targets"]
+    transformer = target["InputTransformer"]
+    assert transformer["InputPathsMap"] == {"source": "$.source", "detail": "$.detail"}
+    text = transformer["InputTemplate"].replace("<source>", '"aws.glue"').replace("<detail>", "{}")
+    assert json.loads(text) == {"source": "aws.glue", "detail": {}, "itemColumns": columns}
+
+
+def test_crawler_logs_into_the_group_of_its_role_and_configuration() -> None:
+    """The one group it writes to with a security configuration, declared with an end and the lake's key."""
+    lake = launches.consumer()
+    role, security = lake.resource("CrawlerRole").name, lake.resource("CrawlerSecurity").name
+    assert lake.outputs["CrawlerLogGroupName"] == f"/aws-glue/crawlers-role/{role}-{security}"
+    assert lake.resource("CrawlerLogs").properties["RetentionInDays"] == "90"
 
 
 def test_custom_resource_cannot_hang() -> None:
