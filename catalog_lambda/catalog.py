@@ -35,6 +35,9 @@ ATTEMPTS = 8
 _FIRST_PAUSE_SECONDS = 0.2
 # Versions of wide tables are large, so few at a time; a thousand are more than a table sees in years.
 _VERSION_PAGES = 40
+# How the Data Catalog refuses a caller: by IAM or Lake Formation, or for want of the key it is encrypted with
+# (Glue API reference, "GetTable", "UpdateTable").
+DENIALS = frozenset({"AccessDeniedException", "GlueEncryptionException"})
 # What a crawler writes on the tables it owns.
 OWNER_PARAMETER = "UPDATED_BY_CRAWLER"
 
@@ -161,6 +164,11 @@ class Catalog:
         }
         version = {"VersionId": table["VersionId"]} if table.get("VersionId") else {}
         self._glue().update_table(DatabaseName=self.database, TableInput=definition, **version)
+
+
+def is_denial(error: BaseException) -> bool:
+    """Whether Glue refused the caller: what IAM, Lake Formation or the catalog's key has to grant."""
+    return isinstance(error, ClientError) and _code(error) in DENIALS
 
 
 def _code(error: ClientError) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from catalog_lambda.catalog import Catalog, CatalogError, Outcome
+from catalog_lambda.catalog import Catalog, CatalogError, Outcome, is_denial
 from catalog_lambda.response import Responder
 
 log = logging.getLogger("catalog")
@@ -26,6 +26,10 @@ _NOT_STARTED = "Glue Scheduled Crawler Invocation Failure"
 
 class CrawlFailedError(Exception):
     """The crawler failed or could not start; raised so that the function's error alarm tells of it too."""
+
+
+class DeclarationPostponedError(Exception):
+    """The catalog is shut to the function; raised after the stack has its answer, so that the alarm rings."""
 
 
 class ConfigurationError(Exception):
@@ -79,6 +83,7 @@ def _declare(settings: Settings, item_columns: Sequence[str]) -> Outcome:
 def _crawler(event: Mapping[str, Any]) -> dict[str, Any]:
     """The crawler's end. A foreign event is left alone; an error is raised: Lambda retries, an alarm rings.
 
+    The rule adds `itemColumns`, the stack's ItemColumns as text with commas: what a shut catalog postponed.
     Raises CrawlFailedError for a crawl that failed or could not start: until one succeeds, new attributes are
     no columns.
     """
@@ -101,11 +106,17 @@ def _crawler(event: Mapping[str, Any]) -> dict[str, Any]:
             f"the crawler {settings.crawler} failed, so no column was declared: "
             "aws glue get-crawler says why, under LastCrawl"
         )
-    return _summary(_declare(settings, []), trigger="crawler")
+    item_columns = str(event.get("itemColumns") or "").split(",")
+    return _summary(_declare(settings, item_columns), trigger="crawler")
 
 
 def _stack(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """The custom resource. Whatever happens, CloudFormation gets an answer."""
+    """The custom resource. Whatever happens, CloudFormation gets an answer.
+
+    A catalog that is shut to the function fails no stack, at its creation or later: the answer is SUCCESS
+    (decision 0009). Raises DeclarationPostponedError after it: the alarm rings, and Lambda tries twice more,
+    for CloudFormation calls it asynchronously (Lambda developer guide, "Using Lambda with CloudFormation").
+    """
     properties = event.get("ResourceProperties") or {}
     fallback = f"{properties.get('DatabaseName', '')}.{properties.get('TableName', '')}"
     responder = Responder(event, event.get("PhysicalResourceId") or fallback)
@@ -125,7 +136,14 @@ def _stack(event: dict[str, Any], context: Any) -> dict[str, Any]:
         outcome = _declare(Settings.read(os.environ, properties), item_columns)
         summary = _summary(outcome, trigger="stack")
         problem = _problem(outcome, item_columns)
-    except Exception as error:  # noqa: BLE001  an unanswered stack hangs until its timeout
+    except Exception as error:  # an unanswered stack hangs until its timeout
+        if is_denial(error):
+            _report("the catalog is shut", logging.ERROR, trigger="stack", error=type(error).__name__)
+            reason = f"the columns are not declared yet, the Data Catalog is shut to the function: {error}"
+            responder.answer("SUCCESS", reason, {"Added": "0"})
+            raise DeclarationPostponedError(
+                f"{reason}. Open it (docs/operations.md), then start the crawler: its end declares them"
+            ) from error
         known = isinstance(error, (CatalogError, ConfigurationError))
         _report("failed", trigger="stack", error=type(error).__name__)
         responder.answer("FAILED", str(error) if known else f"{type(error).__name__}: {error}")

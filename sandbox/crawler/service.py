@@ -5,6 +5,10 @@ AWS facts
   developer guide, "Crawler prerequisites"). So this one speaks the public APIs with the role's credentials.
 - READY → RUNNING → STOPPING → READY; LastCrawl tells SUCCEEDED, CANCELLED or FAILED with its message (Glue
   API reference, "Crawler", "LastCrawlInfo"). A stopped crawler is READY when it has stopped, not before.
+- It reads its security configuration with that role too: the roles of AWS's own solutions hold
+  glue:GetSecurityConfiguration (Data Solutions Framework, Solutions Constructs) [unverified].
+- With one it logs to /aws-glue/crawlers-role/ROLE-CONFIGURATION, the role with its path, as LastCrawl of
+  public crawlers shows [unverified]; without one to /aws-glue/crawlers.
 - Start and end are events of `aws.glue`, `Glue Crawler State Change`, states Started, Succeeded and Failed
   (EventBridge user guide, "AWS Glue events").
 - Schedules are not run: start the crawler by hand.
@@ -47,6 +51,14 @@ def role_arn(role: str, account: str) -> str:
     return role if role.startswith("arn:") else f"arn:aws:iam::{account}:role/{role}"
 
 
+def log_group(crawler: Mapping[str, Any]) -> str:
+    """The group that the crawler logs to."""
+    security = crawler.get("CrawlerSecurityConfiguration")
+    if not security:
+        return LOG_GROUP
+    return f"{LOG_GROUP}-role/{crawler['Role'].rpartition(':role/')[2]}-{security}"
+
+
 def event_detail(name: str, account: str, state: str, result: Result, seconds: float) -> dict[str, str]:
     """The detail of a state change, in the shape the EventBridge user guide shows."""
     detail = {
@@ -85,14 +97,19 @@ def run(
     arn = f"arn:aws:glue:{sandbox.region}:{account}:crawler/{settings.name}"
     roles = Roles(sandbox, account, SERVICE_PRINCIPAL, SESSION_NAME, arn)
     role = role_arn(crawler["Role"], account)
-    return Crawl(settings, roles.client(role, "s3"), roles.client(role, "glue"), stopped).run()
+    glue = roles.client(role, "glue")
+    if security := crawler.get("CrawlerSecurityConfiguration"):
+        glue.get_security_configuration(Name=security)
+    return Crawl(settings, roles.client(role, "s3"), glue, stopped).run()
 
 
-def last_crawl(name: str, outcome: str, message: str, started: float) -> dict[str, Any]:
+def last_crawl(
+    name: str, outcome: str, message: str, started: float, group: str = LOG_GROUP
+) -> dict[str, Any]:
     """LastCrawl of GetCrawler's answer; a message only where there is one."""
     return {
         "Status": outcome.upper(),
-        "LogGroup": LOG_GROUP,
+        "LogGroup": group,
         "LogStream": name,
         "MessagePrefix": str(uuid.uuid4()),
         "StartTime": started,
@@ -139,7 +156,7 @@ def install() -> None:
         if glue._crawlers.get(name) is not crawler:
             return  # deleted meanwhile
         seconds = time.time() - started
-        crawler["LastCrawl"] = last_crawl(name, outcome, message, started)
+        crawler["LastCrawl"] = last_crawl(name, outcome, message, started, log_group(crawler))
         crawler["CrawlElapsedTime"] = int(seconds * 1000)
         with turn:
             crawler["State"] = "READY"

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from sandbox import accounts
-from sandbox.emulator import inspection, lambda_runtime
+from sandbox.emulator import inspection, lambda_runtime, principal_permissions_resource
 from sandbox.processes import exit_with_parent
 
 # Every module with an `install()`, in this order; each refuses to run on a MiniStack that has moved.
@@ -38,6 +38,7 @@ INSTALLED = (
     "sandbox.emulator.named_query_resource",
     "sandbox.emulator.alarm_resource",
     "sandbox.emulator.security_configuration_resource",
+    "sandbox.emulator.principal_permissions_resource",
     "sandbox.emulator.endpoint_description",
     "sandbox.athena.api.service",
     "sandbox.crawler.service",
@@ -71,7 +72,8 @@ def main(descriptor: int) -> None:
 
     async def run() -> None:
         asyncio.get_running_loop().set_exception_handler(_ignore_abandoned_connections)
-        await serve(inspection.with_inspection(app.app, accounts.REGION), config)
+        emulated = principal_permissions_resource.with_list_permissions(app.app)
+        await serve(inspection.with_inspection(emulated, accounts.REGION), config)
 
     asyncio.run(run())
 

@@ -29,7 +29,13 @@ PARAMETERS = {
         "FunctionReservedConcurrency=5",
         "PartitionBy=event",
     ),
-    "consumer": (f"AccessLogBucketName={LOG_BUCKET}", "ItemColumns=title,info__rating"),
+    "consumer": (
+        f"AccessLogBucketName={LOG_BUCKET}",
+        "ItemColumns=title,info__rating",
+        f"CatalogKeyArn=arn:aws:kms:{accounts.REGION}:{accounts.PROFILES['consumer']}:key/catalog",
+        "LakeFormationGrants=true",
+        f"AnalystPrincipalArn=arn:aws:iam::{accounts.PROFILES['consumer']}:role/Analyst",
+    ),
 }
 
 

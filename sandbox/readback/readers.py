@@ -215,6 +215,7 @@ def iam_managed_policy(session: boto3.Session, arn: str, _: Properties) -> Prope
         "ManagedPolicyName": found["PolicyName"],
         "Path": found["Path"],
         "Description": found.get("Description"),
+        "Roles": [role["RoleName"] for role in iam.list_entities_for_policy(PolicyArn=arn)["PolicyRoles"]],
         "PolicyDocument": version["Document"],
         "Tags": _tags(found.get("Tags")),
     }
@@ -497,6 +498,35 @@ def security_configuration(session: boto3.Session, name: str, _: Properties) -> 
     }
 
 
+def principal_permissions(session: boto3.Session, _: str, properties: Properties) -> Properties:
+    """AWS::LakeFormation::PrincipalPermissions"""
+    found = session.client("lakeformation").list_permissions()["PrincipalResourcePermissions"]
+    same = [one for one in found if all(one[name] == properties[name] for name in ("Principal", "Resource"))]
+    granted = {permission for one in same for permission in one["Permissions"]}
+    return {
+        **(same[0] if same else {}),
+        "Permissions": [p for p in properties["Permissions"] if p in granted],
+    }
+
+
+def sqs_queue(session: boto3.Session, url: str, _: Properties) -> Properties:
+    """AWS::SQS::Queue"""
+    sqs = session.client("sqs")
+    found = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
+    return {
+        **{str(name): value for name, value in found.items()},
+        "Tags": _tags(sqs.list_queue_tags(QueueUrl=url).get("Tags")),
+    }
+
+
+def sqs_queue_policy(session: boto3.Session, _: str, properties: Properties) -> Properties:
+    """AWS::SQS::QueuePolicy; one document for all of its queues, so the first is asked."""
+    found = session.client("sqs").get_queue_attributes(
+        QueueUrl=properties["Queues"][0], AttributeNames=["Policy"]
+    )["Attributes"]
+    return {"Queues": properties["Queues"], "PolicyDocument": json.loads(found["Policy"])}
+
+
 def declared_columns(session: boto3.Session, _: str, properties: Properties) -> Properties:
     """Custom::DeclaredColumns; what it made are columns of the table, the rest is how it was asked."""
     found = session.client("glue").get_table(
@@ -532,6 +562,7 @@ READERS: dict[str, Reader] = {
     "AWS::KMS::Key": kms_key,
     "AWS::Kinesis::Stream": kinesis_stream,
     "AWS::KinesisFirehose::DeliveryStream": delivery_stream,
+    "AWS::LakeFormation::PrincipalPermissions": principal_permissions,
     "AWS::Lambda::Function": lambda_function,
     "AWS::Lambda::Permission": lambda_permission,
     "AWS::Logs::LogGroup": log_group,
@@ -539,5 +570,7 @@ READERS: dict[str, Reader] = {
     "AWS::Logs::MetricFilter": metric_filter,
     "AWS::S3::Bucket": bucket,
     "AWS::S3::BucketPolicy": bucket_policy,
+    "AWS::SQS::Queue": sqs_queue,
+    "AWS::SQS::QueuePolicy": sqs_queue_policy,
     "Custom::DeclaredColumns": declared_columns,
 }

@@ -76,6 +76,8 @@ def test_every_hop_of_the_templates_is_in_the_list() -> None:
         "AWS::Glue::Crawler": "crawler",
         "AWS::Glue::Job": "compaction job",
         "AWS::Events::Rule": "crawler → catalog function",
+        "AWS::SQS::Queue": "→ queue of failures",
+        "AWS::SQS::QueuePolicy": "→ queue of failures",
         "Custom::DeclaredColumns": "custom resource",
     }
     for name in carriers.values():

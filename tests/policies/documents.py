@@ -19,7 +19,11 @@ LAYOUTS = ("two-accounts", "single-account")
 
 # Parameters that only the packaging knows, and the options that bring policies of their own.
 _COMMON = {"ArtifactBucketName": "ddb-lake-artifacts"}
-_CONSUMER = {"CatalogArtifactKey": "catalog.zip"}
+_CONSUMER = {
+    "CatalogArtifactKey": "catalog.zip",
+    "CatalogKeyArn": f"arn:aws:kms:{REGION}:{CONSUMER}:key/0ccccccc-0000-4000-8000-000000000003",
+    "LakeFormationGrants": "true",
+}
 _JOB = {"JobScriptKey": "jobs/compact_days.py", "JobLibraryKey": "jobs/compaction.zip"}
 _PRODUCER = {"TransformArtifactKey": "transform.zip", "CreateInterfaceEndpoints": "true"}
 

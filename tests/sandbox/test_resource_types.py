@@ -77,6 +77,38 @@ def test_a_named_query_comes_changes_and_goes(emulator: Sandbox, stacks: Stacks,
     assert not {first, second} & set(athena.list_named_queries(WorkGroup="primary")["NamedQueryIds"])
 
 
+def test_a_lake_formation_permission_comes_changes_and_goes(emulator: Sandbox, unique: str) -> None:
+    """Granted in its own account, anew when it changes, revoked with the stack; of what is there only."""
+    session = emulator.session("consumer")
+    stacks, lake_formation = Stacks(emulator, "consumer"), session.client("lakeformation")
+
+    def resources(permission: str, **table: Any) -> Template:
+        properties = {
+            "Principal": {"DataLakePrincipalIdentifier": f"arn:aws:iam::222222222222:role/{unique}"},
+            "Resource": {"Table": {"CatalogId": "222222222222", "DatabaseName": unique, **table}},
+            "Permissions": [permission],
+            "PermissionsWithGrantOption": [],
+        }
+        return {"P": {"Type": "AWS::LakeFormation::PrincipalPermissions", "Properties": properties}}
+
+    def granted() -> list[list[str]]:
+        found = lake_formation.list_permissions()["PrincipalResourcePermissions"]
+        mine = [one for one in found if one["Principal"]["DataLakePrincipalIdentifier"].endswith(unique)]
+        return [one["Permissions"] for one in mine]
+
+    session.client("glue").create_database(DatabaseInput={"Name": unique})
+    stacks.create(unique, resources("DESCRIBE", TableWildcard={}))
+    assert granted() == [["DESCRIBE"]]
+    others = emulator.session("producer").client("lakeformation").list_permissions()
+    assert unique not in str(others)
+    stacks.update(unique, resources("SELECT", TableWildcard={}))
+    assert granted() == [["SELECT"]]
+    stacks.delete(unique)
+    assert granted() == []
+    assert stacks.create(f"{unique}x", resources("ALTER", Name="t"))["StackStatus"] == "ROLLBACK_COMPLETE"
+    assert f"Entity Not Found: {unique}.t" in stacks.reasons(f"{unique}x")
+
+
 def test_a_stream_is_encrypted_as_the_template_says(emulator: Sandbox, stacks: Stacks, unique: str) -> None:
     """On, then off again, without losing the stream."""
     kinesis = emulator.session("producer").client("kinesis")

@@ -1,6 +1,6 @@
 """The option stack `columnar`: fed by the lake's outputs, over a table with the raw table's columns."""
 
-import json
+from fnmatch import fnmatchcase
 
 import pytest
 
@@ -72,15 +72,51 @@ def test_one_run_at_a_time_on_the_release_that_is_tested() -> None:
     assert job["MaxRetries"] == 0
 
 
-def test_its_logs_are_encrypted_under_the_lakes_key() -> None:
-    """The key's policy names exactly the groups that the job writes to."""
+def test_every_log_is_encrypted_under_the_lakes_key() -> None:
+    """The key's policy names the groups of the job, and of the lake's own stack."""
     lake = launches.consumer()
     stack = launches.columnar(lake)
     statements = {s["Sid"]: s for s in lake.resource("LakeKey").properties["KeyPolicy"]["Statement"]}
-    admitted = json.dumps(statements["LogsServiceEncryptsThisStacksLogGroups"])
-    for name in ("CompactionErrorLogs", "CompactionOutputLogs"):
-        group = stack.resource(name).properties["LogGroupName"]
-        assert f"{group.rpartition('/')[0]}/*" in admitted
+    condition = statements["LogsServiceEncryptsThisStacksLogGroups"]["Condition"]["ArnLike"]
+    admitted = condition["kms:EncryptionContext:aws:logs:arn"]
+    groups = [*stack.of_type("AWS::Logs::LogGroup"), *lake.of_type("AWS::Logs::LogGroup")]
+    for group in groups:
+        arn = group.arn.removesuffix(":*")
+        assert [one for one in admitted if fnmatchcase(arn, one)], arn
+
+
+def test_its_log_groups_have_the_names_that_glue_makes() -> None:
+    """PREFIX/CONFIGURATION-role/ROLE/error and /output; under other names they would stay empty."""
+    stack = launches.columnar()
+    prefix = stack.resource("CompactionJob").properties["DefaultArguments"]["--custom-logGroup-prefix"]
+    role, security = stack.resource("CompactionRole").name, stack.resource("CompactionSecurity").name
+    assert stack.resource("CompactionJob").properties["SecurityConfiguration"] == security
+    for output, kind in (("CompactionLogGroupName", "output"), ("CompactionErrorLogGroupName", "error")):
+        assert stack.outputs[output] == f"{prefix}/{security}-role/{role}/{kind}"
+    groups = {group.name: group.properties for group in stack.of_type("AWS::Logs::LogGroup")}
+    assert set(groups) == {
+        stack.outputs["CompactionLogGroupName"],
+        stack.outputs["CompactionErrorLogGroupName"],
+    }
+    assert {group["RetentionInDays"] for group in groups.values()} == {"90"}
+
+
+def test_a_run_that_ends_without_success_rings() -> None:
+    """Whatever ended it, before our code ran or after: the rule sees the job's state, the alarm the rule."""
+    stack = launches.columnar()
+    rule = stack.resource("CompactionFailedRule")
+    assert rule.properties["EventPattern"] == {
+        "source": ["aws.glue"],
+        "detail-type": ["Glue Job State Change"],
+        "detail": {
+            "jobName": [stack.outputs["CompactionJobName"]],
+            "state": ["FAILED", "TIMEOUT", "STOPPED", "ERROR"],
+        },
+    }
+    alarm = stack.resource("CompactionFailedAlarm").properties
+    assert (alarm["Namespace"], alarm["MetricName"]) == ("AWS/Events", "Invocations")
+    assert alarm["Dimensions"] == [{"Name": "RuleName", "Value": rule.name}]
+    assert rule.properties["Targets"], "without a target nothing is invoked, and nothing counted"
 
 
 def test_it_runs_on_schedule_only_where_one_is_given() -> None:

@@ -3,6 +3,7 @@
 import base64
 import fnmatch
 import importlib
+import inspect
 import json
 import re
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
+from catalog_lambda import handler as catalog_handler
 from catalog_lambda.handler import Settings
 from scripts.build.consumer import digest, shipped_queries
 from scripts.build.sources import Sources
@@ -35,11 +37,15 @@ ASKED_FOR = {
         "AdmittedAccountId",
         "CatalogFunctionLogGroupName",
         "CatalogFunctionName",
+        "CatalogKeyArn",
+        "CatalogKeyPolicyArn",
         "ChangesTableName",
         "CrawlNowCommand",
+        "CrawlerLogGroupName",
         "CrawlerName",
         "DatabaseName",
         "ErrorsTableName",
+        "LakeFormationGrants",
         "LogGroupPrefix",
         "OperatorPolicyArn",
         "ResultsBucketName",
@@ -453,6 +459,33 @@ def test_catalog_function_hears_of_its_crawler() -> None:
         "detail-type": ["Glue Crawler State Change", "Glue Scheduled Crawler Invocation Failure"],
         "detail": {"crawlerName": [lake.outputs["CrawlerName"]]},
     }
+
+
+@pytest.mark.parametrize("columns", ["", "title,info__rating"])
+def test_catalog_function_hears_the_item_columns_with_it(columns: str) -> None:
+    """The rule's template is what the handler reads of the event, and the stack's ItemColumns as text."""
+    (target,) = launches.consumer(ItemColumns=columns).resource("CrawlerEndedRule").properties["Targets"]
+    transformer = target["InputTransformer"]
+    event = {
+        "source": "aws.glue",
+        "detail-type": "Glue Crawler State Change",
+        "detail": {"state": "Succeeded"},
+    }
+    text = transformer["InputTemplate"]
+    for name, path in transformer["InputPathsMap"].items():
+        text = text.replace(f"<{name}>", json.dumps(event[path.removeprefix("$.")]))
+    heard = json.loads(text)
+    assert heard == {**event, "itemColumns": columns}
+    source = inspect.getsource(catalog_handler._crawler)
+    assert set(re.findall(r'event\.get\("([\w-]+)"', source)) == set(heard)
+
+
+def test_crawler_logs_into_the_group_of_its_role_and_configuration() -> None:
+    """The one group it writes to with a security configuration, declared with an end and the lake's key."""
+    lake = launches.consumer()
+    role, security = lake.resource("CrawlerRole").name, lake.resource("CrawlerSecurity").name
+    assert lake.outputs["CrawlerLogGroupName"] == f"/aws-glue/crawlers-role/{role}-{security}"
+    assert lake.resource("CrawlerLogs").properties["RetentionInDays"] == "90"
 
 
 def test_custom_resource_cannot_hang() -> None:

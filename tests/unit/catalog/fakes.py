@@ -29,7 +29,8 @@ def table(name: str, columns: list[str], **more: Any) -> dict[str, Any]:
 class FakeGlue:
     """Tables of the database `lake`, and their versions.
 
-    `limit` columns are taken; a name in `racing` is added before an update.
+    `limit` columns are taken; a name in `racing` is added before an update; `refuses` maps a call to the code
+    of the error it is refused with.
     """
 
     def __init__(self, *tables: dict[str, Any], limit: int = 10_000) -> None:
@@ -38,12 +39,14 @@ class FakeGlue:
         self.limit = limit
         self.updates = 0
         self.racing: list[str] = []
+        self.refuses: dict[str, str] = {}
 
     def columns(self, name: str = "changes") -> list[str]:
         return [column["Name"] for column in self.tables[name]["StorageDescriptor"]["Columns"]]
 
     def get_table(self, DatabaseName: str, Name: str) -> dict[str, Any]:
         assert DatabaseName == "lake"
+        self._admit("GetTable")
         if Name not in self.tables:
             raise error("EntityNotFoundException")
         return {"Table": copy.deepcopy(self.tables[Name])}
@@ -70,6 +73,7 @@ class FakeGlue:
         self, DatabaseName: str, TableInput: dict[str, Any], VersionId: str | None = None
     ) -> None:
         assert DatabaseName == "lake"
+        self._admit("UpdateTable")
         self.updates += 1
         name = TableInput["Name"]
         if self.racing:
@@ -81,6 +85,10 @@ class FakeGlue:
             raise error("InvalidInputException", "Payload size of request exceeded limit")
         self.versions[name].append(copy.deepcopy(current))
         self.tables[name] = {**copy.deepcopy(TableInput), "VersionId": str(int(current["VersionId"]) + 1)}
+
+    def _admit(self, call: str) -> None:
+        if call in self.refuses:
+            raise error(self.refuses[call], f"not authorized to perform: {call}")
 
     def replace(self, name: str, columns: list[str]) -> None:
         """Someone else, a stack update for one, sets the columns."""

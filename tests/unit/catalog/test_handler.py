@@ -1,6 +1,7 @@
 """The catalog function's triggers: the crawler's event and the stack's custom resource."""
 
 import http.server
+import itertools
 import json
 import logging
 import threading
@@ -9,9 +10,11 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from catalog_lambda import response
-from catalog_lambda.handler import CrawlFailedError, Settings, handler
+from catalog_lambda.catalog import DENIALS
+from catalog_lambda.handler import CrawlFailedError, DeclarationPostponedError, Settings, handler
 from tests.unit.catalog.fakes import FakeGlue, table
 
 ENVIRONMENT = {
@@ -250,6 +253,60 @@ def test_an_unforeseen_failure_is_answered_with_its_class(
     assert endpoint.answers[0]["Status"] == "FAILED"
     assert endpoint.answers[0]["Reason"] == "KeyError: 'no such member'"
     assert logged(caplog) == {"message": "failed", "trigger": "stack", "error": "KeyError"}
+
+
+@pytest.mark.parametrize("kind", ["Create", "Update"])
+@pytest.mark.parametrize("refused", [*itertools.product(["GetTable", "UpdateTable"], sorted(DENIALS))])
+def test_a_shut_catalog_fails_no_stack_and_rings_the_alarm(
+    glue: FakeGlue,
+    endpoint: Endpoint,
+    caplog: pytest.LogCaptureFixture,
+    refused: tuple[str, str],
+    kind: str,
+) -> None:
+    """A rollback would take away the role one is about to grant, and be refused in its turn."""
+    caplog.set_level(logging.INFO, "catalog")
+    call, code = refused
+    glue.refuses = {call: code}
+    with pytest.raises(DeclarationPostponedError, match="then start the crawler"):
+        handler(request(endpoint, kind, ItemColumns=["title"]), Context())
+    (answer,) = endpoint.answers
+    assert (answer["Status"], answer["Data"]) == ("SUCCESS", {"Added": "0"})
+    assert f"not authorized to perform: {call}" in answer["Reason"]
+    assert logged(caplog) == {"message": "the catalog is shut", "trigger": "stack", "error": "ClientError"}
+    assert glue.columns() == ["change_id"]
+
+
+def test_lambdas_retry_declares_once_the_catalog_is_open(glue: FakeGlue, endpoint: Endpoint) -> None:
+    """Lambda sends the same request again; an answer to a URL that has heard one does no harm."""
+    glue.refuses = {"GetTable": "AccessDeniedException"}
+    with pytest.raises(DeclarationPostponedError):
+        handler(request(endpoint, ItemColumns=["title"]), Context())
+    glue.refuses = {}
+    handler(request(endpoint, ItemColumns=["title"]), Context())
+    assert glue.columns() == ["change_id", "title", "pk", "year"]
+    assert [answer["Data"] for answer in endpoint.answers] == [{"Added": "0"}, {"Added": "3"}]
+
+
+def test_another_error_of_the_catalog_still_fails_the_stack(glue: FakeGlue, endpoint: Endpoint) -> None:
+    """Only what somebody has to grant is postponed."""
+    glue.refuses = {"GetTable": "InternalServiceException"}
+    handler(request(endpoint), Context())
+    assert endpoint.answers[0]["Status"] == "FAILED"
+
+
+def test_the_crawlers_end_declares_what_the_stack_could_not(glue: FakeGlue) -> None:
+    """The rule hands ItemColumns over with the event: text with commas, empty where there are none."""
+    handler({**crawled(), "itemColumns": "title,info__rating"}, Context())
+    assert glue.columns() == ["change_id", "title", "info__rating", "pk", "year"]
+    assert handler({**crawled(), "itemColumns": ""}, Context())["added"] == 0
+
+
+def test_a_shut_catalog_at_the_crawlers_end_is_an_error(glue: FakeGlue) -> None:
+    """The alarm counts it, as any other."""
+    glue.refuses = {"GetTable": "AccessDeniedException"}
+    with pytest.raises(ClientError, match="AccessDeniedException"):
+        handler(crawled(), Context())
 
 
 def test_the_custom_resources_properties_come_first() -> None:

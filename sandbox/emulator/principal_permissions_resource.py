@@ -1,0 +1,85 @@
+"""AWS::LakeFormation::PrincipalPermissions, a type MiniStack does not know, and ListPermissions beside it.
+
+AWS facts: every property is create-only, creation grants and deletion revokes; the database or table must be
+there (CloudFormation template reference, "AWS::LakeFormation::PrincipalPermissions"; Lake Formation API
+reference, "GrantPermissions", "ListPermissions"). Grants are written down and never asked: in the sandbox IAM
+alone decides on the Data Catalog, as where IAMAllowedPrincipals was not removed.
+"""
+
+import json
+import re
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from sandbox.emulator.resource_types import Properties, add_type
+
+KIND = "AWS::LakeFormation::PrincipalPermissions"
+REQUIRED = ("Principal", "Resource", "Permissions", "PermissionsWithGrantOption")
+PATH = "/ListPermissions"
+_ACCOUNT = re.compile(rb"Credential=(\d{12})/")
+
+_granted: dict[str, dict[str, Properties]] = {}  # account → physical id → what it grants
+
+Asgi = Callable[[Any, Any, Any], Awaitable[None]]
+
+
+def _check_catalog(resource: Properties) -> None:
+    """Refuse a database or table that is not in the catalog."""
+    from ministack.services import glue  # noqa: PLC0415
+
+    table = resource.get("Table", {})
+    database = resource.get("Database", {}).get("Name") or table.get("DatabaseName")
+    name = table.get("Name")
+    if database not in glue._databases or (name and f"{database}/{name}" not in glue._tables):
+        raise ValueError(f"{KIND}: Entity Not Found: {database}{f'.{name}' if name else ''}")
+
+
+def _create(_: str, properties: Properties, __: str) -> Any:
+    from ministack.core.responses import get_account_id  # noqa: PLC0415
+
+    missing = [name for name in REQUIRED if name not in properties]
+    if missing:
+        raise ValueError(f"{KIND}: the property {missing[0]} is required")
+    _check_catalog(properties["Resource"])
+    principal = properties["Principal"]["DataLakePrincipalIdentifier"]
+    permissions = ",".join(sorted(properties["Permissions"]))
+    physical_id = f"{principal}|{json.dumps(properties['Resource'], sort_keys=True)}|{permissions}"
+    granted = _granted.setdefault(get_account_id(), {})
+    if physical_id in granted:
+        raise ValueError(f"{KIND}: {physical_id} already exists")
+    granted[physical_id] = properties
+    return physical_id, {}
+
+
+def _update(physical_id: str, _: Properties, wanted: Properties, stack_name: str, logical_id: str) -> Any:
+    made = _create(logical_id, wanted, stack_name)
+    _delete(physical_id, wanted)
+    return made
+
+
+def _delete(physical_id: str, _: Properties) -> None:
+    from ministack.core.responses import get_account_id  # noqa: PLC0415
+
+    _granted.get(get_account_id(), {}).pop(physical_id, None)
+
+
+def with_list_permissions(app: Asgi) -> Asgi:
+    """The emulator's application, answering ListPermissions with what stacks granted in the account."""
+
+    async def serve(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] != "http" or scope["path"] != PATH:
+            await app(scope, receive, send)
+            return
+        signed = _ACCOUNT.search(dict(scope["headers"]).get(b"authorization", b""))
+        account = signed[1].decode() if signed else ""
+        body = {"PrincipalResourcePermissions": list(_granted.get(account, {}).values())}
+        headers = [(b"content-type", b"application/json")]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": json.dumps(body).encode()})
+
+    return serve
+
+
+def install() -> None:
+    """Teach CloudFormation the type."""
+    add_type(KIND, {"create": _create, "update": _update, "update_with_logical_id": True, "delete": _delete})
