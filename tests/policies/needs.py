@@ -6,7 +6,8 @@ is created, so every property path is listed, under its resource type, in one of
 
 * ``needs``: the requests it leads to. ``who`` asks (a role, an actor of actors.yaml, or a service in its own
   name), ``action`` on ``resource``, with the context ``with``; ``source`` is the AWS page. The policy
-  simulator judges each request by the policies of the templates as launched.
+  simulator judges each request by the policies of the templates as launched. Where a property takes several
+  kinds of resource, ``service`` says which one a line is about, by the service in its ARN.
 * ``outside``: what a resource or a person that no template makes has to allow, with the source.
 * ``none``: it leads to no request, with the reason.
 
@@ -56,6 +57,7 @@ class Need:
     resources: tuple[str, ...]
     context: tuple[tuple[str, str], ...]
     source: str
+    service: str = ""  # of the resources it is about, where the property takes several kinds
 
     @property
     def name(self) -> str:
@@ -100,10 +102,22 @@ class Table:
         """Every request that the stacks of one launch lead to, by the need it comes of."""
         for stack in ledger.documents.stacks.values():
             for resource in stack.resources.values():
-                for need in self.needs:
-                    if need.type == resource.type and _values(resource.properties, _segments(need.path)):
-                        for part in _Filled(need, resource, ledger).parts():
-                            yield need, resource, part
+                for path, needs in self._needs_of(resource).items():
+                    asked = [
+                        (need, part) for need in needs for part in _Filled(need, resource, ledger).parts()
+                    ]
+                    if not asked:
+                        raise NeedError(f"{resource.logical_id}: no line of {path} is about what it names")
+                    for need, part in asked:
+                        yield need, resource, part
+
+    def _needs_of(self, resource: Resource) -> dict[str, list[Need]]:
+        """Path → the needs of it, of the paths that the resource sets."""
+        found: dict[str, list[Need]] = {}
+        for need in self.needs:
+            if need.type == resource.type and _values(resource.properties, _segments(need.path)):
+                found.setdefault(need.path, []).append(need)
+        return found
 
 
 def template_paths(template: Mapping[str, Any]) -> dict[str, set[PropertyPath]]:
@@ -119,7 +133,7 @@ def spelled(path: PropertyPath) -> str:
 
 
 def _need(resource_type: str, path: str, line: Mapping[str, Any]) -> Need:
-    unknown = set(line) - {"who", "action", "resource", "with", "source"}
+    unknown = set(line) - {"who", "action", "resource", "with", "source", "service"}
     missing = {"who", "action", "resource", "source"} - set(line)
     if unknown or missing:
         wrong = ", ".join(sorted(unknown | missing))
@@ -132,6 +146,7 @@ def _need(resource_type: str, path: str, line: Mapping[str, Any]) -> Need:
         tuple(_listed(line["resource"])),
         tuple(line.get("with", {}).items()),
         line["source"],
+        line.get("service", ""),
     )
 
 
@@ -215,11 +230,14 @@ class _Filled:
         self._need, self._resource, self._ledger = need, resource, ledger
 
     def parts(self) -> Iterator[Part]:
+        partition = self._resource.stack.partition
         contexts = [self._texts(value) for _, value in self._need.context]
         for who, action, written in itertools.product(
             self._texts(self._need.who), self._need.actions, self._need.resources
         ):
             for on, *values in itertools.product(self._texts(written), *contexts):
+                if self._need.service and not on.startswith(f"arn:{partition}:{self._need.service}:"):
+                    continue
                 keys = [key for key, _ in self._need.context]
                 yield self._part(who, action, on, dict(zip(keys, values, strict=True)))
 
@@ -286,7 +304,14 @@ class _Filled:
 
 
 # Types that carry a policy of their own, or stand for what another resource's policy guards.
-_OWNED = {"AWS::IAM::Role", "AWS::KMS::Key", "AWS::Lambda::Function", "AWS::S3::Bucket"}
+_OWNED = {
+    "AWS::IAM::Role",
+    "AWS::KMS::Key",
+    "AWS::Lambda::Function",
+    "AWS::S3::Bucket",
+    "AWS::SNS::Topic",
+    "AWS::SQS::Queue",
+}
 
 
 def _arn(resource: Resource) -> str | None:

@@ -162,3 +162,13 @@ def test_a_line_that_says_too_little_is_an_error() -> None:
         Table("T: {needs: {Role: [{who: a, action: 's3:GetObject', resource: '*'}]}}")
     with pytest.raises(NeedError, match="T: nothing is not known here"):
         Table("T: {nothing: {}}")
+
+
+def test_a_target_of_another_kind_is_not_passed_over(table: Table) -> None:
+    """A rule whose target no line is about would look judged."""
+    template = copy.deepcopy(shipped_template("consumer"))
+    target = template["Resources"]["CrawlerEndedRule"]["Properties"]["Targets"][0]
+    target["Arn"] = "arn:aws:sqs:us-east-1:222222222222:queue"
+    ledger = Ledger(Documents.of("two-accounts", templates={"consumer": template}))
+    with pytest.raises(NeedError, match=r"CrawlerEndedRule: no line of Targets\[\]\.Arn is about"):
+        list(table.requests(ledger))
