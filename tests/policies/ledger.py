@@ -191,18 +191,34 @@ class Ledger:
         elif call.get("side") == "granted":
             held = (self._granted("administrator", "everything"),)
             actor = Actor(actor.name, actor.principal, actor.role, actor.account, held)
-        context: dict[str, Any] = {"aws:SecureTransport": "true", "aws:RequestedRegion": REGION}
-        context["aws:ResourceAccount"] = account
-        if call["action"].startswith("s3:"):
-            context["s3:ResourceAccount"] = account
-        if actor.role is not None:
-            context |= {"aws:PrincipalArn": actor.role, "aws:PrincipalAccount": actor.account}
-        context |= {key: self.filled(str(value)) for key, value in call.get("with", {}).items()}
         through = [name for name in _listed(call.get("through") or []) if name in self.documents.endpoint]
         if call.get("through") and not through:
             raise LedgerError(f"{call['through']} is no VPC endpoint of the templates")
         endpoints = tuple(self.documents.endpoint[name] for name in through)
-        return Part(actor, call["action"], resource, account, context, owner, endpoints)
+        context = {key: self.filled(str(value)) for key, value in call.get("with", {}).items()}
+        return self.asked(
+            actor, call["action"], resource, account, owner, context=context, endpoints=endpoints
+        )
+
+    def asked(
+        self,
+        actor: Actor,
+        action: str,
+        resource: str,
+        account: str,
+        owner: str | None,
+        *,
+        context: Mapping[str, Any],
+        endpoints: tuple[str, ...] = (),
+    ) -> Part:
+        """The decision on one action, with what AWS sends with every request besides ``context``."""
+        sent: dict[str, Any] = {"aws:SecureTransport": "true", "aws:RequestedRegion": REGION}
+        sent["aws:ResourceAccount"] = account
+        if action.startswith("s3:"):
+            sent["s3:ResourceAccount"] = account
+        if actor.role is not None:
+            sent |= {"aws:PrincipalArn": actor.role, "aws:PrincipalAccount": actor.account}
+        return Part(actor, action, resource, account, sent | dict(context), owner, endpoints)
 
     def actor_named(self, name: str) -> Actor:
         """The actor of actors.yaml, with the policies it holds in this layout."""
@@ -225,9 +241,13 @@ class Ledger:
         held += cast.get("holds", [])
         if "grants" in cast:
             held.append(self._granted(name, cast["grants"]))
-        account = arn.split(":")[4]
-        session = f"arn:aws:sts::{account}:assumed-role/{arn.rsplit('/', 1)[-1]}/session"
-        return Actor(name, session, arn, account, tuple(held))
+        return self.signed_by(name, arn, held)
+
+    def signed_by(self, name: str, role: str, held: Iterable[str]) -> Actor:
+        """An actor that signs as a session of the role, by its ARN, and holds these policies."""
+        account = role.split(":")[4]
+        session = f"arn:aws:sts::{account}:assumed-role/{role.rsplit('/', 1)[-1]}/session"
+        return Actor(name, session, role, account, tuple(held))
 
     def _granted(self, actor: str, statements: Any) -> str:
         name = f"{actor}'s own"
