@@ -96,7 +96,9 @@ class ProfileFiles:
         return boto3.Session(botocore_session=session)
 
 
-def write_profiles(folder: Path, endpoint: str, authority: Path, secret: str) -> ProfileFiles:
+def write_profiles(
+    folder: Path, endpoint: str, authority: Path, secret: str, speed: float = 1.0
+) -> ProfileFiles:
     """Write the profiles `producer`, `consumer` and `stranger`, all answered by `endpoint`."""
     files = ProfileFiles(folder / "config", folder / "credentials", authority)
     files.config.write_text(
@@ -104,6 +106,7 @@ def write_profiles(folder: Path, endpoint: str, authority: Path, secret: str) ->
             f"[profile {name}]\nregion = {REGION}\nendpoint_url = {endpoint}\nca_bundle = {authority}\n"
             "s3 =\n    addressing_style = path\nretry_mode = standard\n"
             "ddb_lake_arch = host\n"  # scripts.deploy without --arch: the emulator runs this machine's Python
+            f"ddb_lake_speed = {speed}\n"  # scripts.remove waits for buffers that are emptied so much sooner
             for name in PROFILES
         )
     )

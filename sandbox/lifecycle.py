@@ -93,7 +93,9 @@ class Sandbox:
         self.endpoint = f"https://localhost:{self.port}"
         certificates = accounts.make_certificates(self.folder)
         secret = accounts.new_secret()
-        self.profiles = accounts.write_profiles(self.folder, self.endpoint, certificates.authority, secret)
+        self.profiles = accounts.write_profiles(
+            self.folder, self.endpoint, certificates.authority, secret, self.speed
+        )
         emulator = Child.start(
             "emulator",
             "sandbox.emulator",

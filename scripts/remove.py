@@ -1,4 +1,7 @@
-"""Delete one stack: says first in which account and Region, and what stays."""
+"""Delete one stack: says first in which account and Region, and what stays.
+
+Before a stack that streams a table goes, the table's stream is stopped and what is under way is delivered.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,9 @@ if TYPE_CHECKING:
 
 EPILOG = f"""\
 Of the stacks there are, remove in this order: {", ".join(kind.stack_name for kind in reversed(KINDS))}.
-What holds data (table, buckets, keys) stays when its stack goes; the commands that delete it are shown."""
+What holds data (table, buckets, keys) stays when its stack goes; the commands that delete it are shown.
+Before a stack that streams a table goes, the table's stream is stopped and what is under way is delivered.
+Stopped by Ctrl-C before the deletion, the command leaves the stack whole; run again, it goes on."""
 
 
 def main(arguments: Sequence[str], out: Output) -> int:
@@ -26,14 +31,19 @@ def main(arguments: Sequence[str], out: Output) -> int:
     options.add_argument(
         "--dry-run", action="store_true", help="show what would go and what stays, change nothing"
     )
+    options.add_argument(
+        "--no-drain", action="store_true", help="do not wait for changes that are under way: they are lost"
+    )
     options.add_argument("--yes", action="store_true", help="do not ask")
     args = options.parse_args(arguments)
 
-    from scripts.core.removal import by_hand, resources_of, uploads_of  # noqa: PLC0415  boto3 is behind it
+    from scripts.core.draining import Draining  # noqa: PLC0415  boto3 is behind these
+    from scripts.core.removal import by_hand, left_behind, resources_of, uploads_of  # noqa: PLC0415
     from scripts.core.stack import Stack  # noqa: PLC0415
 
     connection = Connection.of(args)
     account, region = connection.account, connection.region
+    location = location_options(args)
     formation = connection.client("cloudformation")
     stack = Stack(formation, args.stack)
     found = stack.describe()
@@ -46,27 +56,35 @@ def main(arguments: Sequence[str], out: Output) -> int:
         raise CommandError(
             f"stack {args.stack} is protected against deletion",
             "Lift it: `aws cloudformation update-termination-protection --no-enable-termination-protection "
-            f"--stack-name {args.stack}{location_options(args)}`.",
+            f"--stack-name {args.stack}{location}`.",
         )
+    draining = Draining.of(found, connection, skipped=args.no_drain, location=location, out=out)
     resources = resources_of(formation, args.stack, found["StackStatus"])
+    resources += left_behind(draining.source.left_behind if draining else None)
     resources += uploads_of(found, account, region)
     out.say(f"{where}: delete stack {args.stack} ({found['StackStatus']})", "bold")
     rows = [("stays" if r.stays else "goes", r.logical_id, r.type, r.physical_id) for r in resources]
     out.table("what happens to each", ("", "resource", "type", "name"), sorted(rows, reverse=True))
-    report = {"stack": args.stack, "account": account, "region": region}
+    report: dict[str, Any] = {"stack": args.stack, "account": account, "region": region}
+    if draining:
+        draining.announce(out)
+        source = draining.source
+        report["source"] = {"table": source.table, "stream": source.stream_arn, "status": source.status}
     if args.dry_run:
         out.say("dry run: nothing was changed")
         out.answer({**report, "status": found["StackStatus"], "stays": _stays(resources)})
         return 0
     _confirm(args.yes, args.stack, where)
-    status = _delete(formation, stack, str(found["StackId"]), out)
+    if draining:
+        draining.run(out)
+    status = _delete(formation, stack, str(found["StackId"]), location, out)
     out.say(f"stack {args.stack} is {status}", "green")
     staying = [r for r in resources if r.stays]
     if staying:
         out.say("What stays still costs what it stores. To delete it for good:")
         # Data before the keys it is encrypted with.
         for resource in sorted(staying, key=lambda r: r.type == "AWS::KMS::Key"):
-            out.say(f"  {resource.logical_id}: {by_hand(resource)}{location_options(args)}")
+            out.say(f"  {resource.logical_id}: {by_hand(resource)}{location}")
     out.answer({**report, "status": status, "stays": _stays(resources)})
     return 0
 
@@ -85,20 +103,28 @@ def _confirm(yes: bool, stack: str, where: str) -> None:
     )
 
 
-def _delete(formation: Any, stack: Stack, stack_id: str, out: Output) -> str:
-    """Delete the stack and follow it; raises CommandError with the resource that could not go."""
+def _delete(formation: Any, stack: Stack, stack_id: str, location: str, out: Output) -> str:
+    """Delete the stack and follow it; raises CommandError with the resources that could not go."""
+    from scripts.core.delete_failures import Failure, failures_of, way_out  # noqa: PLC0415
     from scripts.core.stack import Stack, show_event  # noqa: PLC0415
 
     seen = stack.event_ids()
     formation.delete_stack(StackName=stack.name)
     # Once it is deleted, a stack is found by its id alone.
     by_id = Stack(formation, stack_id)
-    status, failure = by_id.follow(seen, lambda event: show_event(event, out))
+    try:
+        status, first = by_id.follow(seen, lambda event: show_event(event, out))
+    except KeyboardInterrupt:
+        out.say("CloudFormation goes on without this command; see the stack's events in the console")
+        raise
     if status != "DELETE_COMPLETE":
-        what = f"{failure.logical_id} ({failure.type}): {failure.reason}" if failure else "see its events"
+        failures = failures_of(formation, stack_id)
+        if not failures and first:
+            failures = [Failure(first.logical_id, first.type, first.physical_id, first.reason)]
+        what = "; ".join(f"{one.logical_id} ({one.type}): {one.reason}" for one in failures)
         raise CommandError(
-            f"stack {stack.name} ended in {status}: {what}",
-            "Empty or release what it names, and remove the stack again.",
+            f"stack {stack.name} ended in {status}: {what or 'see its events'}",
+            way_out(stack.name, failures, location),
             status=status,
         )
     return status

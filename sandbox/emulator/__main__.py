@@ -34,6 +34,7 @@ INSTALLED = (
     "sandbox.emulator.table_resource",
     "sandbox.emulator.stream_resource",
     "sandbox.emulator.function_resource",
+    "sandbox.emulator.role_resource",
     "sandbox.emulator.bucket_resource",
     "sandbox.emulator.named_query_resource",
     "sandbox.emulator.alarm_resource",

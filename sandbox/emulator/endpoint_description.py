@@ -1,8 +1,10 @@
-"""DescribeVpcEndpoints with the policy, the security groups and the private DNS of an endpoint.
+"""DescribeVpcEndpoints with the policy, the security groups and the private DNS of an endpoint, and its name.
 
 AWS fact: VpcEndpoint carries `policyDocument`, `groupSet` and `privateDnsEnabled` (EC2 API reference,
-"VpcEndpoint"). MiniStack keeps them and does not answer them. Nothing in the sandbox runs in a network, so an
-endpoint's policy decides nothing here.
+"VpcEndpoint"). MiniStack keeps them and does not answer them. An interface endpoint has names of its own,
+which CloudFormation gives as DnsEntries, each a hosted zone's id, a colon and a name, the endpoint's own
+first (CloudFormation template reference, "AWS::EC2::VPCEndpoint"); MiniStack gives none. Nothing in the
+sandbox runs in a network, so an endpoint's policy decides nothing here and its name leads nowhere.
 """
 
 import json
@@ -12,12 +14,15 @@ from xml.sax.saxutils import escape
 from sandbox.emulator.seam import Seam
 
 FIELDS = Seam("services.ec2", "_vpce_fields_xml", "645fd486d62227a3")
-SEAMS = (FIELDS,)
+ATTRIBUTES = Seam("services.cloudformation.provisioners", "_ec2_vpc_endpoint_attributes", "d515af3a8d8a7eac")
+SEAMS = (FIELDS, ATTRIBUTES)
+
+HOSTED_ZONE = "Z1HUB23UULQXV"  # the example's of the template reference
 
 
 def install() -> None:
-    """Answer what the endpoint was made with."""
-    fields = FIELDS.check()
+    """Answer what the endpoint was made with, and its name."""
+    fields, attributes = FIELDS.check(), ATTRIBUTES.check()
 
     def described(endpoint: dict[str, Any], tag: str = "item") -> str:
         policy = endpoint.get("PolicyDocument")
@@ -34,4 +39,15 @@ def install() -> None:
         head, end, _ = str(fields(endpoint, tag)).rpartition(f"</{tag}>")
         return f"{head}{more}{end}"
 
+    def named(endpoint: dict[str, Any]) -> dict[str, Any]:
+        found: dict[str, Any] = attributes(endpoint)
+        if endpoint["VpcEndpointType"] != "Interface":
+            return found
+        # com.amazonaws.REGION.SERVICE
+        *_, region, service = endpoint["ServiceName"].split(".")
+        identifier = endpoint["VpcEndpointId"]
+        name = f"{identifier}-{identifier[-8:]}.{service}.{region}.vpce.amazonaws.com"
+        return {**found, "DnsEntries": [f"{HOSTED_ZONE}:{name}"]}
+
     FIELDS.replace(described)
+    ATTRIBUTES.replace(named)

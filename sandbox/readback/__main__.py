@@ -21,6 +21,7 @@ from scripts.stacks import KINDS
 
 # Every optional part of the templates, so that each resource type and property is seen.
 LOG_BUCKET = "ddb-lake-readback-access-logs"
+BOUNDED = ("RolePath=/readback/", "PermissionsBoundaryArn=arn:aws:iam::aws:policy/PowerUserAccess")
 PARAMETERS = {
     "producer": (
         "CreateInterfaceEndpoints=true",
@@ -28,6 +29,9 @@ PARAMETERS = {
         "TtlAttributeName=until",
         "FunctionReservedConcurrency=5",
         "PartitionBy=event",
+        "AvailabilityZoneA=us-east-1c",
+        "AvailabilityZoneB=us-east-1d",
+        *BOUNDED,
     ),
     "consumer": (
         f"AccessLogBucketName={LOG_BUCKET}",
@@ -35,7 +39,10 @@ PARAMETERS = {
         f"CatalogKeyArn=arn:aws:kms:{accounts.REGION}:{accounts.PROFILES['consumer']}:key/catalog",
         "LakeFormationGrants=true",
         f"AnalystPrincipalArn=arn:aws:iam::{accounts.PROFILES['consumer']}:role/Analyst",
+        "DeliveryRolePath=/readback/delivery/",
+        *BOUNDED,
     ),
+    "columnar": BOUNDED,
 }
 
 

@@ -177,6 +177,7 @@ def iam_role(session: boto3.Session, name: str, _: Properties) -> Properties:
     return {
         "RoleName": found["RoleName"],
         "Path": found["Path"],
+        "PermissionsBoundary": found.get("PermissionsBoundary", {}).get("PermissionsBoundaryArn"),
         "Description": found.get("Description"),
         "AssumeRolePolicyDocument": found["AssumeRolePolicyDocument"],
         "ManagedPolicyArns": [policy["PolicyArn"] for policy in attached],

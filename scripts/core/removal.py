@@ -10,10 +10,14 @@ from scripts.core import template as templates
 from scripts.core.artifacts import bucket_name
 
 UPLOADS = "ArtifactBucketName"  # the parameter that names the bucket of the functions' zips
+LEFT_BEHIND = "DeliveryStream of an earlier PartitionBy"  # no stack's resource any more
 
 # How each kind of resource that may stay is deleted by hand.
 BY_HAND = {
     "AWS::DynamoDB::Table": "aws dynamodb delete-table --table-name {id}",
+    "AWS::KinesisFirehose::DeliveryStream": (
+        "aws firehose delete-delivery-stream --delivery-stream-name {id}"
+    ),
     "AWS::KMS::Key": "aws kms schedule-key-deletion --key-id {id} --pending-window-in-days 30",
     "AWS::Kinesis::Stream": "aws kinesis delete-stream --stream-name {id}",
     "AWS::Logs::LogGroup": "aws logs delete-log-group --log-group-name {id}",
@@ -64,6 +68,11 @@ def uploads_of(found: Mapping[str, Any], account: str, region: str) -> list[Reso
     name = bucket_name(account, region)
     given = {one["ParameterKey"]: one.get("ParameterValue") for one in found.get("Parameters", [])}
     return [Resource(UPLOADS, "AWS::S3::Bucket", name, True)] if given.get(UPLOADS) == name else []
+
+
+def left_behind(name: str | None) -> list[Resource]:
+    """The delivery stream that a change of PartitionBy has left reading the stack's Kinesis stream."""
+    return [Resource(LEFT_BEHIND, "AWS::KinesisFirehose::DeliveryStream", name, True)] if name else []
 
 
 def by_hand(resource: Resource) -> str:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
+from scripts.core import delete_failures
 from scripts.core.console import CommandError, Output
 
 if TYPE_CHECKING:
@@ -120,9 +121,11 @@ class Stack:
                 f"`python -m scripts.remove {self.name}{self._options}`, then deploy again."
             )
         if status == "DELETE_FAILED":
-            return (
-                f"See what could not go with `{aws.format('describe-stack-events')}`, then delete it again."
-            )
+            try:
+                failures = delete_failures.failures_of(self._client, self.name)
+            except ClientError:  # it may be described, and its resources not listed
+                failures = []
+            return f"{delete_failures.way_out(self.name, failures, self._options)} Then deploy again."
         if status == "UPDATE_ROLLBACK_FAILED":
             return (
                 "The way back failed as well: correct what it names, then "

@@ -66,6 +66,7 @@ def test_every_command_of_the_readme_runs(exports: dict[str, str]) -> None:
     assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
     assert set(exports) == {"AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"}
     assert '{"pk":{"S":"order-1"}}' in done.stdout
+    assert "no longer streams its changes" in done.stderr
 
 
 def test_what_the_analysis_asks_for_is_what_the_readme_puts() -> None:

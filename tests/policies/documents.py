@@ -68,10 +68,8 @@ def launched(
         parameters=chosen(body, {**_COMMON, **_CONSUMER, "ProducerAccountId": PRODUCER}),
     )
     body = template("producer")
-    # As scripts.deploy fills them in: a parameter without a default takes the output of that name.
-    wanted = {"DeliveryRoleName", "DeliveryStreamName"}
-    wanted |= {key for key, declared in body["Parameters"].items() if "Default" not in declared}
-    handed_over = {key: value for key, value in consumer.outputs.items() if key in wanted}
+    # As scripts.deploy fills them in: a parameter takes the output of its name.
+    handed_over = {key: value for key, value in consumer.outputs.items() if key in body["Parameters"]}
     producer = Stack(
         body,
         name="ddb-lake-producer",

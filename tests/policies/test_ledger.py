@@ -27,6 +27,16 @@ def test_every_request_of_the_ledger_gets_the_verdict_it_must(ledger: Ledger) ->
     assert wrong == []
 
 
+@pytest.mark.usefixtures("simulator")
+def test_roles_with_a_path_get_the_verdicts_they_get_without(layout: str) -> None:
+    """A path is a part of a role's ARN: whoever admits the role by its name admits it under its path, too."""
+    ledger = Ledger(Documents.of(layout, options={"DeliveryRolePath": "/team/lake/", "RolePath": "/team/"}))
+    role = ledger.documents.resource("DeliveryRole")
+    assert role is not None
+    assert role.arn.endswith(":role/team/lake/ddb-lake-delivery")
+    assert [verdict.entry.name for verdict in ledger.verdicts() if not verdict.right] == []
+
+
 def test_ledger_has_at_least_thirty_requests_of_each_kind(ledger: Ledger) -> None:
     """Sixty requests at least, half of them allowed, half of them denied, in each layout."""
     allowed = sum(entry.allowed for entry in ledger.entries)
@@ -222,7 +232,8 @@ def test_a_fault_in_a_template_turns_a_verdict(two_accounts: Ledger, simulator: 
         statement.get("Condition", {}).pop("ArnEquals", None)
     changed = Ledger(Documents.of("two-accounts", {"consumer": template}))
     let_in = {v.entry.parts[0].actor.name for v in changed.verdicts() if not v.right and v.allowed}
-    assert {"producer administrator", "look-alike role"} == let_in
+    under_another_path = "delivery role's name under another path"
+    assert {"producer administrator", "look-alike role", under_another_path} == let_in
 
 
 def test_the_deciding_statement_is_named(verdicts: list[Verdict]) -> None:

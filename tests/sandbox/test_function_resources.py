@@ -233,3 +233,29 @@ def handler(event, context):
         return [one["Key"] for one in found]
 
     assert wait_until(seen, "a call of the function") == ["seen/Admitted"]
+
+
+def test_a_role_keeps_the_boundary_that_its_template_gives(
+    emulator: Sandbox, stacks: Stacks, unique: str
+) -> None:
+    """Made with one, given another, freed of it; one that does not exist fails the stack."""
+    iam = emulator.session("producer").client("iam")
+
+    def bounded_by(name: str | None) -> dict[str, Any]:
+        boundary = {"PermissionsBoundary": f"arn:aws:iam::aws:policy/{name}"} if name else {}
+        return {"Role": {**ROLE, "Properties": {**ROLE["Properties"], **boundary}}}  # type: ignore[dict-item]
+
+    def boundary() -> str | None:
+        found = iam.get_role(RoleName=stacks.physical_id(unique, "Role"))["Role"]
+        arn: str | None = found.get("PermissionsBoundary", {}).get("PermissionsBoundaryArn")
+        return arn and arn.rpartition("/")[2]
+
+    stacks.create(unique, bounded_by("PowerUserAccess"))
+    seen = [boundary()]
+    for name in ("ReadOnlyAccess", None):
+        stacks.update(unique, bounded_by(name))
+        seen.append(boundary())
+
+    assert seen == ["PowerUserAccess", "ReadOnlyAccess", None]
+    assert stacks.create(f"{unique}-2", bounded_by("NoSuchPolicy"))["StackStatus"] == "ROLLBACK_COMPLETE"
+    assert "NoSuchEntity" in stacks.reasons(f"{unique}-2")

@@ -60,12 +60,15 @@ def test_what_is_dropped_is_listed_and_a_changed_resource_is_found() -> None:
     with Sandbox() as sandbox:
         launch_everything(sandbox)
         lost = read_back(sandbox)
+        endpoint = sandbox.outputs["KinesisEndpointDnsName"]
         change_one_property_each(sandbox)
         found = {one.path for one in read_back(sandbox)} - {one.path for one in lost}
 
     written = PAGE.read_text(encoding="utf-8")
     assert written == emulator_page(report.render(lost) + "\n"), f"{PAGE.name} is stale: run `make generate`"
     assert found == CHANGED
+    assert endpoint.startswith("vpce-")
+    assert endpoint.endswith(".kinesis-streams.us-east-1.vpce.amazonaws.com")
 
 
 @pytest.mark.parametrize(

@@ -279,6 +279,62 @@ def security_groups_say_what_goes_out(house: House) -> Iterator[str]:
                 yield f"{logical_id} opens {rule.get('CidrIp') or rule.get('CidrIpv6')}"
 
 
+def functions_leave_their_network_first(house: House) -> Iterator[str]:
+    """The role of a function in a VPC outlives the subnets and groups it is in.
+
+    Lambda removes the function's interfaces in the role's name, after the function, and what they are
+    attached to goes after them (Lambda guide, "Giving Lambda functions access to resources in an Amazon
+    VPC"). CloudFormation deletes a resource before those it depends on.
+    """
+    resources = house.members("Resources")
+    for logical_id, body in house.resources("AWS::Lambda::Function"):
+        properties = body["Properties"]
+        network = [
+            name
+            for name in _named_in(properties.get("VpcConfig", {}))
+            if resources.get(name, {}).get("Type") in ("AWS::EC2::SecurityGroup", "AWS::EC2::Subnet")
+        ]
+        for role in _named_in(properties["Role"]) if network else ():
+            own = str(resources[role]["Properties"].get("Policies", ""))
+            if "ec2:DeleteNetworkInterface" not in own:
+                yield f"{role} itself does not grant what removing the interfaces of {logical_id} takes"
+            for name in network:
+                if role not in _needed(resources, name):
+                    yield f"{name} does not depend on {role}, which may go first"
+
+
+def _named_in(value: Any) -> Iterator[str]:
+    """The resources, parameters and pseudo parameters that a value refers to."""
+    if isinstance(value, dict):
+        for key, item in value.items():
+            if key == "Ref":
+                yield item
+            elif key == "Fn::GetAtt":
+                yield item[0]
+            elif key == "Fn::Sub":
+                text = item if isinstance(item, str) else item[0]
+                yield from (name.split(".")[0] for name in re.findall(r"\$\{([^!}]+)\}", text))
+            if key not in ("Ref", "Fn::GetAtt"):
+                yield from _named_in(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _named_in(item)
+
+
+def _needed(resources: dict[str, Any], name: str) -> set[str]:
+    """All that a resource depends on: CloudFormation makes it after them and deletes it before them."""
+    needed, waiting = set[str](), [name]
+    while waiting:
+        body = resources.get(waiting.pop(), {})
+        stated = body.get("DependsOn", [])
+        stated = [stated] if isinstance(stated, str) else stated
+        for found in (*stated, *_named_in(body.get("Properties", {}))):
+            if found in resources and found not in needed:
+                needed.add(found)
+                waiting.append(found)
+    return needed
+
+
 def nothing_leads_to_the_internet(house: House) -> Iterator[str]:
     """The function's subnets are private because no resource makes a way out."""
     ways = (
@@ -341,6 +397,27 @@ def roles_have_one_actor(house: House) -> Iterator[str]:
             yield f"{logical_id} holds a managed policy, which AWS may widen"
 
 
+def roles_take_path_and_boundary(house: House) -> Iterator[str]:
+    """An account whose rules ask for a role path or a permissions boundary can launch the stack.
+
+    Left out unless they are given: to CloudFormation a path that is spelled out is another path, which makes
+    another role.
+    """
+    nothing = {"Ref": "AWS::NoValue"}
+    boundary = {"Fn::If": ["HasPermissionsBoundary", {"Ref": "PermissionsBoundaryArn"}, nothing]}
+    for logical_id, body in house.resources("AWS::IAM::Role"):
+        properties = body["Properties"]
+        paths = [
+            {"Fn::If": [f"Has{name}", {"Ref": name}, nothing]}
+            for name in house.members("Parameters")
+            if name.endswith("RolePath")
+        ]
+        if properties.get("Path") not in paths:
+            yield f"{logical_id} takes no Path by a parameter"
+        if properties.get("PermissionsBoundary") != boundary:
+            yield f"{logical_id} takes no PermissionsBoundary by the parameter PermissionsBoundaryArn"
+
+
 # Outputs
 
 
@@ -373,11 +450,13 @@ RULES: dict[str, Rule] = {
         fixed_names_have_a_reason,
         taggable_resources_are_tagged,
         security_groups_say_what_goes_out,
+        functions_leave_their_network_first,
         nothing_leads_to_the_internet,
         alarms_reach_someone,
         statements_have_a_reason,
         wildcards_have_a_reason,
         roles_have_one_actor,
+        roles_take_path_and_boundary,
         outputs_are_a_contract,
     )
 }

@@ -366,9 +366,8 @@ class Stack:
                 pattern = _ARN[kind]
                 path = ""
                 if kind in {"AWS::IAM::Role", "AWS::IAM::ManagedPolicy"}:
-                    path = _text(
-                        self.value(self._body(logical_id).get("Properties", {}).get("Path", "/"))
-                    ).lstrip("/")
+                    given = self._value(self._body(logical_id).get("Properties", {}).get("Path", "/"))
+                    path = "" if given is _NO_VALUE else _text(given).lstrip("/")
                 return pattern.format(
                     partition=self.partition, region=self.region, account=self.account, name=path + name
                 )
@@ -464,6 +463,10 @@ _ARN = {
 _ATTRIBUTES: dict[tuple[str, str], Callable[[Stack, str], Any]] = {
     ("AWS::EC2::SecurityGroup", "GroupId"): lambda _, name: name,
     ("AWS::EC2::VPC", "VpcId"): lambda _, name: name,
+    # Of an interface endpoint: a hosted zone's id and the endpoint's name.
+    ("AWS::EC2::VPCEndpoint", "DnsEntries"): lambda s, name: [
+        f"Z1HUB23UULQXV:{name}-12abccd3.{s.region}.vpce.amazonaws.com"
+    ],
     ("AWS::EC2::VPC", "DefaultSecurityGroup"): lambda _, name: "sg-" + name[4:],
     ("AWS::KMS::Key", "KeyId"): lambda _, name: name,
     ("AWS::S3::Bucket", "DomainName"): lambda _, name: f"{name}.s3.amazonaws.com",

@@ -29,7 +29,14 @@ ROOT = Path(__file__).resolve().parents[2]
 # Characters of a delivery stream's name (Firehose API reference, "CreateDeliveryStream").
 LONGEST_STREAM_NAME = 64
 # What the producer stack takes from the consumer stack, by name.
-HANDED_OVER = {"ConsumerAccountId", "LakeBucketName", "LakeKeyArn", "DeliveryRoleName", "DeliveryStreamName"}
+HANDED_OVER = {
+    "ConsumerAccountId",
+    "DeliveryRoleName",
+    "DeliveryRolePath",
+    "DeliveryStreamName",
+    "LakeBucketName",
+    "LakeKeyArn",
+}
 # Outputs that people's commands, scripts and the sandbox ask for.
 ASKED_FOR = {
     "consumer": {
@@ -58,6 +65,10 @@ ASKED_FOR = {
         "DeliveryStreamName",
         "DisableStreamingCommand",
         "EnableStreamingCommand",
+        "FirehoseEndpointDnsName",
+        "KinesisEndpointDnsName",
+        "KmsEndpointDnsName",
+        "LogsEndpointDnsName",
         "ProducerAccountId",
         "ProducerKeyArn",
         "SourceStreamArn",
@@ -256,11 +267,13 @@ def test_a_delivery_stream_outlives_its_replacement() -> None:
     assert (stream["DeletionPolicy"], stream["UpdateReplacePolicy"]) == ("Delete", "Retain")
 
 
-def test_role_is_the_one_the_lake_admits() -> None:
-    """The one name both accounts must know, and the stream whose trust it carries."""
-    lake = launches.consumer(DeliveryRoleName="another-role")
+@pytest.mark.parametrize("path", ["/", "/team/lake/"])
+def test_role_is_the_one_the_lake_admits(path: str) -> None:
+    """The one name and path both accounts must know, and the stream whose trust it carries."""
+    lake = launches.consumer(DeliveryRoleName="another-role", DeliveryRolePath=path)
     source = launches.producer(lake)
     role = source.resource("DeliveryRole")
+    assert role.arn == f"arn:aws:iam::{launches.PRODUCER}:role{path}another-role"
     policy = lake.resource("LakeBucketPolicy").properties["PolicyDocument"]
     admitted = {
         s["Condition"]["ArnEquals"]["aws:PrincipalArn"] for s in policy["Statement"] if s["Effect"] == "Allow"
@@ -545,7 +558,12 @@ def test_failed_records_are_counted_from_the_summary(capsys: pytest.CaptureFixtu
 
 def test_policies_are_within_their_quotas() -> None:
     """IAM, S3 and KMS refuse longer documents, with names as long as they may be as well."""
-    lake = launches.consumer(DeliveryRoleName="r" * 64, DeliveryStreamName="s" * 58, DatabaseName="d" * 128)
+    lake = launches.consumer(
+        DeliveryRoleName="r" * 64,
+        DeliveryRolePath="/" + f"{'p' * 64}/" * 7,
+        DeliveryStreamName="s" * 58,
+        DatabaseName="d" * 128,
+    )
     source = launches.producer(lake, CreateInterfaceEndpoints="true")
     longest = {
         "AWS::IAM::Role": ("AssumeRolePolicyDocument", 2_048),

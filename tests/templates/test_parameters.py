@@ -14,6 +14,8 @@ from tests.templates.resolver import ResolveError, shipped_template
 
 ROOT = Path(__file__).resolve().parents[2]
 
+KINDS_WITH_ROLES = ("consumer", "producer", "columnar")
+
 ADMITTED = [
     ("producer", "PartitionKeyName", "State#Date"),
     ("producer", "PartitionKeyName", "a key with blanks, ünïcödé and 🔑"),
@@ -35,6 +37,10 @@ ADMITTED = [
     ("consumer", "ItemColumns", ""),
     ("consumer", "AlarmTopicArn", "arn:aws:sns:eu-central-1:123456789012:on-call"),
     ("consumer", "CatalogArtifactKey", "functions/catalog-0f3a.zip"),
+    *((kind, "RolePath", path) for kind in KINDS_WITH_ROLES for path in ("/", "/team/", "/a.b/c_d/e-f/")),
+    ("columnar", "PermissionsBoundaryArn", "arn:aws-us-gov:iam::123456789012:policy/team/bound"),
+    ("producer", "AvailabilityZoneA", "us-gov-west-1a"),
+    ("producer", "AvailabilityZoneB", "ap-southeast-2c"),
 ]
 REFUSED = [
     ("producer", "PartitionKeyName", ""),
@@ -58,6 +64,15 @@ REFUSED = [
     ("consumer", "ItemColumns", "Title"),
     ("consumer", "DatabaseName", "my-lake"),
     ("consumer", "AlarmTopicArn", "on-call"),
+    *(
+        (kind, "RolePath", path)
+        for kind in KINDS_WITH_ROLES
+        for path in ("", "team", "/team", "team/", "//", "/a*/", "/a b/", "/" + f"{'p' * 64}/" * 8)
+    ),
+    ("consumer", "DeliveryRolePath", "/team"),
+    ("columnar", "PermissionsBoundaryArn", "arn:aws:iam::123456789012:role/bound"),
+    ("producer", "AvailabilityZoneA", "us-east-1"),
+    ("producer", "AvailabilityZoneB", "use1-az1"),
 ]
 # Parameters that contradict each other → the rule that says so before anything is made.
 CONTRADICTIONS = [
@@ -81,6 +96,9 @@ CONTRADICTIONS = [
     ("producer", {"VpcId": "vpc-0a1b2c3d"}, "VpcHasItsSubnets"),
     ("producer", {"SubnetIds": "subnet-0a1b2c3d,subnet-0a1b2c3e"}, "SubnetsHaveTheirVpc"),
     ("producer", {"RouteTableIds": "rtb-0a1b2c3d"}, "SubnetsHaveTheirVpc"),
+    ("producer", {"AvailabilityZoneA": "us-east-1a"}, "ZonesAreTwo"),
+    ("producer", {"AvailabilityZoneB": "us-east-1a"}, "ZonesAreTwo"),
+    ("producer", {"AvailabilityZoneA": "us-east-1a", "AvailabilityZoneB": "us-east-1a"}, "ZonesAreTwo"),
     ("consumer", {"DatabaseName": "default"}, "DatabaseIsNew"),
     ("consumer", {"WorkgroupName": "primary"}, "WorkgroupIsNew"),
     ("consumer", {"AnalystPrincipalArn": "arn:aws:iam::222222222222:role/Analyst"}, "AnalystsAreGranted"),
@@ -124,6 +142,7 @@ def test_contradiction_is_refused(kind: str, parameters: dict[str, str], rule: s
         {"TableName": "orders", "SortKeyName": "State#Date", "TtlAttributeName": "ttl"},
         OWN_VPC,
         {**OWN_VPC, "RouteTableIds": "rtb-0a1b2c3d"},
+        {"AvailabilityZoneA": "us-east-1c", "AvailabilityZoneB": "us-east-1a"},
         {"BufferSizeMiB": "1", "BufferIntervalSeconds": "0"},
         {"PartitionBy": "event"},
         *({"PartitionBy": "event", "BufferSizeMiB": str(size)} for size in range(64, 129)),
@@ -227,6 +246,13 @@ def test_function_stands_in_two_private_subnets() -> None:
         assert stack.resource(name).properties["RouteTableIds"] == [table]
 
 
+def test_subnets_lie_in_the_zones_that_are_named() -> None:
+    """Lambda does not serve every zone, and CloudFormation does not know which."""
+    stack = launches.producer(AvailabilityZoneA="us-east-1d", AvailabilityZoneB="us-east-1b")
+    subnets = [stack.resource(name).properties for name in ("PrivateSubnetA", "PrivateSubnetB")]
+    assert [subnet["AvailabilityZone"] for subnet in subnets] == ["us-east-1d", "us-east-1b"]
+
+
 def test_function_reaches_nothing_by_default() -> None:
     """The shipped function calls nothing, so its one security group leads nowhere."""
     stack = launches.producer()
@@ -277,7 +303,27 @@ def test_interface_endpoints_are_made_on_request() -> None:
         "logs",
     ]
     assert all(endpoint["PolicyDocument"]["Statement"] for endpoint in endpoints)
-    assert {endpoint["PrivateDnsEnabled"] for endpoint in endpoints} == {True}
+
+
+def test_interface_endpoints_take_the_services_names_in_no_vpc_but_the_stacks_own() -> None:
+    """In an existing VPC private DNS would send everybody's calls to endpoints that admit the function alone.
+
+    Gateway endpoints take no names: they serve the route tables that are named and no others.
+    """
+    for own, given in ((True, {}), (False, OWN_VPC)):
+        endpoints = interface_endpoints(CreateInterfaceEndpoints="true", **given)
+        assert {endpoint["PrivateDnsEnabled"] for endpoint in endpoints} == {own}
+
+
+@pytest.mark.parametrize("network", [{}, OWN_VPC], ids=["new", "existing"])
+def test_each_interface_endpoint_has_a_name_of_its_own_in_the_outputs(network: dict[str, str]) -> None:
+    """Where the services' names lead elsewhere, a function that was extended calls these."""
+    stack = launches.producer(CreateInterfaceEndpoints="true", **network)
+    for endpoint in stack.of_type("AWS::EC2::VPCEndpoint"):
+        if endpoint.properties["VpcEndpointType"] == "Interface":
+            name = stack.outputs[f"{endpoint.logical_id}DnsName"]
+            assert re.fullmatch(rf"{endpoint.name}-\w+\.us-east-1\.vpce\.amazonaws\.com", name)
+    assert not any(name.endswith("EndpointDnsName") for name in launches.producer(**network).outputs)
 
 
 def test_price_of_the_interface_endpoints_is_the_one_described() -> None:

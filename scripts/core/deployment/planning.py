@@ -48,6 +48,7 @@ def plan(request: Request, target: Target, out: Output) -> Plan:
     filled = {*wanted, BUCKET} if wanted else set()
     templates.check_values(template, values, kept=frozenset(filled | set(kept)))
     _check_table(target, values, out)
+    _check_routes(target, values, out)
     built, uploads = _build(target, values, wanted, out)
     values |= built
     return Plan(target, values, tuple(name for name in kept if name not in values), left_behind, uploads)
@@ -137,6 +138,14 @@ def _check_table(target: Target, values: Mapping[str, str], out: Output) -> None
             f"Region {target.connection.region}",
             f"Correct {ADOPTED}, --profile or --region: `aws dynamodb list-tables` shows what is there.",
         ) from None
+
+
+def _check_routes(target: Target, values: Mapping[str, str], out: Output) -> None:
+    """Refuse gateway endpoints in the way of others."""
+    from scripts.core.deployment import routes  # noqa: PLC0415  boto3 is behind it
+
+    if routes.TABLES in target.template.parameters:
+        routes.check(values, target.current, target.connection, out)
 
 
 def _build(

@@ -158,11 +158,12 @@ def test_a_deletion_is_confirmed_by_the_stacks_name(
 
 
 def test_a_resource_that_cannot_go_is_named(run: Callable[..., Ran]) -> None:
-    """The first failure's reason, and what to do."""
+    """With its reason, and what to do."""
     done = run(Removable(end="DELETE_FAILED"), "lake", "--yes")
     assert done.code == 1
     assert "ended in DELETE_FAILED: Role (AWS::IAM::Role): has attached policies" in done.err
-    assert "remove the stack again" in done.err
+    assert "aws iam list-attached-role-policies --role-name role-1" in done.err
+    assert "`python -m scripts.remove lake` again" in done.err
 
 
 def test_what_cannot_be_removed_is_refused(run: Callable[..., Ran]) -> None:

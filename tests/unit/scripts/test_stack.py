@@ -94,6 +94,10 @@ class FakeCloudFormation:
 
     def get_paginator(self, name: str) -> Pages:
         """Events, newest first, one a page; and what pre-deployment validation found."""
+        if name == "list_stack_resources":
+            kept = {"LogicalResourceId": "Group", "ResourceType": "AWS::EC2::SecurityGroup"}
+            summary = {**kept, "PhysicalResourceId": "sg-1", "ResourceStatus": self.status}
+            return Pages(lambda **_: [{"StackResourceSummaries": [summary]}])
         if name == "describe_events":
             return Pages(lambda **_: [{"OperationEvents": list(self._validations)}])
 
@@ -135,7 +139,11 @@ def test_a_stack_at_rest_is_updated_and_a_missing_one_created(status: str | None
         ("ROLLBACK_COMPLETE", "`python -m scripts.remove lake --profile p`, then deploy again"),
         ("ROLLBACK_FAILED", "`python -m scripts.remove lake --profile p`"),
         ("CREATE_FAILED", "`python -m scripts.remove lake --profile p`"),
-        ("DELETE_FAILED", "aws cloudformation describe-stack-events --stack-name lake --profile p"),
+        ("DELETE_FAILED", "Group: network interfaces of Lambda may still be attached"),
+        (
+            "DELETE_FAILED",
+            "delete-stack --stack-name lake --profile p --retain-resources Group`. Then deploy",
+        ),
         (
             "UPDATE_ROLLBACK_FAILED",
             "aws cloudformation continue-update-rollback --stack-name lake --profile p",
@@ -147,7 +155,7 @@ def test_a_stack_at_rest_is_updated_and_a_missing_one_created(status: str | None
     ],
 )
 def test_a_stack_that_cannot_be_taken_on_has_a_way_out(status: str, way_out: str) -> None:
-    """State, reason and the command that leads on; nothing is asked of CloudFormation but the description."""
+    """State, reason and the command that leads on; nothing is changed."""
     client = FakeCloudFormation(status, reason="The following resource(s) failed to create: [Bucket].")
     with pytest.raises(CommandError) as refusal:
         stack(client).check_state(" --profile p")

@@ -1,0 +1,44 @@
+"""AWS::IAM::Role with its permissions boundary, which MiniStack's CloudFormation drops.
+
+AWS fact: PermissionsBoundary is the ARN of the policy that bounds the role, and an update changes it
+without interruption (CloudFormation template reference, "AWS::IAM::Role"); a policy that is not there is
+refused (IAM API reference, PutRolePermissionsBoundary, NoSuchEntity). MiniStack's IAM keeps a role's
+boundary and decides by it once it is set.
+"""
+
+from typing import Any
+
+from sandbox.emulator.resource_types import Properties, handler_seam, replace_handler
+
+KIND = "AWS::IAM::Role"
+CREATE = handler_seam("_iam_role_create", "2d7e3d8ec507d448")
+UPDATE = handler_seam("_iam_role_update", "4f4039080dc14d49")
+SEAMS = (CREATE, UPDATE)
+
+
+def install() -> None:
+    """Keep the boundary that a template gives a role."""
+    create, update = CREATE.check(), UPDATE.check()
+
+    def bound(name: str, properties: Properties) -> None:
+        from ministack.services import iam  # noqa: PLC0415  only the emulator loads it
+
+        boundary = properties.get("PermissionsBoundary")
+        if boundary and (refused := iam._boundary_policy_error(boundary)):
+            raise ValueError(f"{KIND}: {refused[2].decode()}")
+        iam._roles[name]["PermissionsBoundary"] = boundary
+
+    def created(logical_id: str, properties: Properties, stack: str) -> Any:
+        name, attributes = create(logical_id, properties, stack)
+        bound(name, properties)
+        return name, attributes
+
+    def updated(
+        physical_id: str, old: Properties, new: Properties, stack: str, logical_id: str | None = None
+    ) -> Any:
+        name, attributes, *more = update(physical_id, old, new, stack, logical_id)
+        bound(name, new)
+        return name, attributes, *more
+
+    replace_handler(CREATE, KIND, "create", created)
+    replace_handler(UPDATE, KIND, "update", updated)

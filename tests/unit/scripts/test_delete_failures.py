@@ -1,0 +1,82 @@
+"""What could not be deleted: named, with what to do about it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from scripts.core.delete_failures import Failure, failures_of, way_out
+from tests.unit.scripts.edge import Pages
+
+OPTIONS = " --profile p"
+
+
+class Formation:
+    """A stack with resources in three states, on two pages."""
+
+    def get_paginator(self, name: str) -> Pages:
+        """The resources."""
+        assert name == "list_stack_resources"
+        common = {"ResourceType": "AWS::EC2::Subnet", "PhysicalResourceId": "subnet-1"}
+        rows: list[dict[str, Any]] = [
+            {**common, "LogicalResourceId": "Gone", "ResourceStatus": "DELETE_COMPLETE"},
+            {**common, "LogicalResourceId": "Stuck", "ResourceStatus": "DELETE_FAILED"},
+            {**common, "LogicalResourceId": "Waiting", "ResourceStatus": "CREATE_COMPLETE"},
+        ]
+        rows[1]["ResourceStatusReason"] = "The subnet 'subnet-1' has dependencies and cannot be deleted."
+        return Pages(lambda **_: [{"StackResourceSummaries": rows[:2]}, {"StackResourceSummaries": rows[2:]}])
+
+
+def test_what_could_not_go_is_what_failed() -> None:
+    """What went, and what nobody tried to delete, is not named."""
+    reason = "The subnet 'subnet-1' has dependencies and cannot be deleted."
+    assert failures_of(Formation(), "lake") == [Failure("Stuck", "AWS::EC2::Subnet", "subnet-1", reason)]
+
+
+@pytest.mark.parametrize(
+    ("kind", "reason", "advice"),
+    [
+        (
+            "AWS::EC2::SecurityGroup",
+            "resource x has a dependent object",
+            "up to 40 minutes after the function is gone; wait for that, and see what is attached with "
+            "`aws ec2 describe-network-interfaces --filters Name=group-id,Values=x --profile p`",
+        ),
+        ("AWS::EC2::Subnet", "has dependencies", "--filters Name=subnet-id,Values=x --profile p"),
+        ("AWS::EC2::VPC", "has dependencies", "--filters Name=vpc-id,Values=x --profile p"),
+        ("AWS::S3::Bucket", "The bucket you tried to delete is not empty", "empty it with all its versions"),
+        (
+            "AWS::IAM::Role",
+            "Cannot delete entity, must detach all policies first",
+            "`aws iam list-attached-role-policies --role-name x --profile p`",
+        ),
+        (
+            "AWS::IAM::Role",
+            "User: u is not authorized to perform: iam:DeleteRole",
+            "have the action that its reason names granted",
+        ),
+        ("AWS::Glue::Crawler", "CrawlerRunning", "Release what is named."),
+    ],
+)
+def test_the_usual_reasons_have_a_way_out(kind: str, reason: str, advice: str) -> None:
+    """Then the command again; or the one that leaves what cannot go."""
+    said = way_out("lake", [Failure("Thing", kind, "x", reason)], OPTIONS)
+    assert advice in said
+    assert "Then run `python -m scripts.remove lake --profile p` again." in said
+    assert said.endswith(
+        "`aws cloudformation delete-stack --stack-name lake --profile p --retain-resources Thing`."
+    )
+
+
+def test_several_failures_are_left_by_one_command() -> None:
+    """A function's interfaces keep its subnets and its groups alike."""
+    both = [Failure(name, "AWS::EC2::Subnet", name, "has dependencies") for name in ("A", "B")]
+    assert "--retain-resources A B`" in way_out("lake", both, "")
+
+
+def test_a_failure_nobody_lists_is_looked_up() -> None:
+    """CloudFormation retains nothing that it was not told by name."""
+    said = way_out("lake", [], OPTIONS)
+    assert "`aws cloudformation describe-stack-events --stack-name lake --profile p`" in said
+    assert "--retain-resources" not in said
