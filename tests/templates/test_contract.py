@@ -33,6 +33,7 @@ ASKED_FOR = {
     "consumer": {
         *HANDED_OVER,
         "AdmittedAccountId",
+        "AnalystPolicyArn",
         "CatalogFunctionLogGroupName",
         "CatalogFunctionName",
         "ChangesTableName",
