@@ -11,8 +11,9 @@ AWS facts
   policy (S3 user guide, "Bucket policies"). MiniStack lets root pass.
 - A role that trusts a service can be assumed by that service only. MiniStack lets every root user of every
   account stand for any service; here a caller says which one it stands for (`sandbox.accounts.as_service`).
-- A PutObject carries `s3:x-amz-server-side-encryption-aws-kms-key-id` when the request names a key, and every
-  request `s3:TlsVersion` and `s3:authType` (service authorization reference, "Condition keys for Amazon S3").
+- A PutObject or PutObjectAcl carries a condition key for each header that changes how the object is kept or
+  who reads it, `s3:` and the header's name, and every request `s3:TlsVersion` and `s3:authType` (service
+  authorization reference, "Condition keys for Amazon S3"). MiniStack knows some of a PutObject's.
 """
 
 import contextvars
@@ -35,6 +36,27 @@ SEAMS = (CONDITION_KEY, RESOURCE_POLICY, ENFORCE, TRUST_POLICY, PIN_CALLER, OBJE
 _SESSION_ARN = re.compile(r"arn:(aws[a-z-]*):sts::(\d{12}):assumed-role/([^/]+)/")
 _ROOT_ARN = re.compile(r"arn:aws[a-z-]*:iam::(\d{12}):root")
 _ROOT_KEEPS = frozenset({"s3:PutBucketPolicy", "s3:DeleteBucketPolicy", "s3:GetBucketPolicy"})
+
+_GRANTS = (
+    "x-amz-acl",
+    "x-amz-grant-full-control",
+    "x-amz-grant-read",
+    "x-amz-grant-read-acp",
+    "x-amz-grant-write",
+    "x-amz-grant-write-acp",
+)
+# Action: the headers that are condition keys of it.
+_HEADERS = {
+    "s3:PutObject": (
+        *_GRANTS,
+        "x-amz-copy-source",
+        "x-amz-server-side-encryption-aws-kms-key-id",
+        "x-amz-server-side-encryption-customer-algorithm",
+        "x-amz-storage-class",
+        "x-amz-website-redirect-location",
+    ),
+    "s3:PutObjectAcl": _GRANTS,
+}
 
 _service: contextvars.ContextVar[tuple[str, str]] = contextvars.ContextVar(
     "calling_service", default=("", "")
@@ -82,9 +104,9 @@ def _install_condition_keys() -> None:
 
     def s3_object_context(action: str, query: Any, path: str, headers: dict[str, str]) -> dict[str, Any]:
         context: dict[str, Any] = object_context(action, query, path, headers)
-        key = headers.get("x-amz-server-side-encryption-aws-kms-key-id")
-        if action == "s3:PutObject" and key:
-            context["s3:x-amz-server-side-encryption-aws-kms-key-id"] = key
+        for name in _HEADERS.get(action, ()):
+            if headers.get(name):
+                context[f"s3:{name}"] = headers[name]
         return {**context, "s3:TlsVersion": "1.3", "s3:authType": "REST-HEADER"}
 
     OBJECT_CONTEXT.replace(s3_object_context)

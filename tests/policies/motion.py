@@ -192,6 +192,7 @@ _STREAM_KEY = {
 
 ROW = "data/dt=2026-11-20/ddb-lake-3-2026-11-20-09-15-02-6f1c0d4e.gz"
 OTHER = "data/dt=2026-11-20/another-stream-3-2026-11-20-09-15-02-6f1c0d4e.gz"
+DEEPER = "data/dt=2026-11-20/ddb-lake-3/2026-11-20-09-15-02-6f1c0d4e.gz"
 ERROR = "errors/processing-failed/dt=2026-11-20/ddb-lake-3-2026-11-20-09-15-02-6f1c0d4e"
 _ACL = {"s3:x-amz-acl": "bucket-owner-full-control"}
 _KMS = {"s3:x-amz-server-side-encryption": "aws:kms"}
@@ -230,6 +231,14 @@ CALLS = (
         _s3("put_object", ROW, ServerSideEncryption="AES256"),
         crosses=True,
     ),
+    Call(
+        "s3:PutObject",
+        f"LakeBucket/{ROW}",
+        {"s3:x-amz-server-side-encryption-customer-algorithm": "AES256"},
+        _s3("put_object", ROW, SSECustomerAlgorithm="AES256", SSECustomerKey="k" * 32),
+        crosses=True,
+    ),
+    Call("s3:PutObject", f"LakeBucket/{DEEPER}", {}, _s3("put_object", DEEPER), crosses=True, also=_WRITES),
     Call(
         "s3:PutObject",
         f"LakeBucket/{ROW}",
@@ -324,6 +333,19 @@ CALLS = (
         "arn:aws:glue:${region}:${consumer}:table/${LakeDatabase}/nothing",
         {},
         _api("glue", "delete_table", DatabaseName="${LakeDatabase}", Name="nothing"),
+    ),
+    Call("athena:ListWorkGroups", "*", {}, _api("athena", "list_work_groups")),
+    Call(
+        "athena:ListTableMetadata",
+        "arn:aws:athena:${region}:${consumer}:datacatalog/AwsDataCatalog",
+        {},
+        _api("athena", "list_table_metadata", CatalogName="AwsDataCatalog", DatabaseName="${LakeDatabase}"),
+    ),
+    Call(
+        "glue:GetTables",
+        "arn:aws:glue:${region}:${consumer}:database/${LakeDatabase}",
+        {},
+        _api("glue", "get_tables", DatabaseName="${LakeDatabase}"),
     ),
     Call("athena:GetWorkGroup", "Workgroup", {}, _api("athena", "get_work_group", WorkGroup="${Workgroup}")),
     Call(

@@ -68,7 +68,7 @@ def listed(value: Any) -> list[Any]:
 
 
 @lru_cache(maxsize=64)
-def _actions(service: str) -> dict[str, Any]:
+def service_actions(service: str) -> dict[str, Any]:
     """Every action AWS knows of a service, by its name in lower case, from the simulator's own data."""
     folder = toolbox.SIMULATOR / "node_modules" / "@cloud-copilot" / "iam-data" / "data" / "actions"
     known: dict[str, Any] = json.loads((folder / f"{service}.json").read_text(encoding="utf-8"))
@@ -80,7 +80,9 @@ def granted(actions: list[str]) -> set[str]:
     found: set[str] = set()
     for pattern in actions:
         service, _, name = pattern.lower().partition(":")
-        found |= {f"{service}:{action}" for action in _actions(service) if _expression(name).match(action)}
+        found |= {
+            f"{service}:{action}" for action in service_actions(service) if _expression(name).match(action)
+        }
     return found
 
 
@@ -158,7 +160,7 @@ def _can_match(action: str, statement: dict[str, Any]) -> bool:
 @lru_cache(maxsize=1024)
 def _keys_of(action: str) -> frozenset[str]:
     service, _, name = action.partition(":")
-    entry = _actions(service)[name]
+    entry = service_actions(service)[name]
     return frozenset(entry["conditionKeys"]).union(
         *(kind["conditionKeys"] for kind in entry["resourceTypes"])
     )

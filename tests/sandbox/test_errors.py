@@ -14,8 +14,6 @@ import pytest
 
 from sandbox import accounts
 from sandbox.lifecycle import Sandbox
-from tests.policies.ledger import Ledger
-from tests.policies.motion import launched_documents
 from tests.sandbox.commands import run_module
 from tests.sandbox.roles import account_root, client_as, credential_environment, trust_policy
 from tests.sandbox.waiting import wait_until
@@ -55,16 +53,13 @@ class Person:
         return rows
 
 
-def person(sandbox: Sandbox, name: str, *, managed: str = "", document: Any = None) -> Person:
-    """A role that its own account lets people take, with one managed or one inline policy."""
+def person(sandbox: Sandbox, name: str, policy_arn: str) -> Person:
+    """A role that its own account lets people take, with one managed policy."""
     session: boto3.Session = sandbox.session("consumer")
     iam, account = session.client("iam"), accounts.PROFILES["consumer"]
     trust = trust_policy(account_root(account))
     arn = iam.create_role(RoleName=name, AssumeRolePolicyDocument=trust)["Role"]["Arn"]
-    if managed:
-        iam.attach_role_policy(RoleName=name, PolicyArn=managed)
-    else:
-        iam.put_role_policy(RoleName=name, PolicyName="own", PolicyDocument=json.dumps(document))
+    iam.attach_role_policy(RoleName=name, PolicyArn=policy_arn)
     answer: Any = session.client("sts").assume_role(RoleArn=arn, RoleSessionName="session")
     return Person(sandbox, answer["Credentials"])
 
@@ -72,15 +67,13 @@ def person(sandbox: Sandbox, name: str, *, managed: str = "", document: Any = No
 @pytest.fixture(scope="module")
 def operator(two_accounts: Sandbox) -> Person:
     """Whoever holds the consumer stack's own policy, and nothing else."""
-    return person(two_accounts, "failures-operator", managed=two_accounts.outputs["OperatorPolicyArn"])
+    return person(two_accounts, "failures-operator", two_accounts.outputs["OperatorPolicyArn"])
 
 
 @pytest.fixture(scope="module")
 def analyst(two_accounts: Sandbox) -> Person:
-    """Whoever has the rights docs/security.md names."""
-    ledger = Ledger(launched_documents(two_accounts))
-    (granted,) = ledger.actor_named("analyst").policies
-    return person(two_accounts, "failures-analyst", document=ledger.policies[granted].document)
+    """Whoever holds the consumer stack's policy for analysts, and nothing else."""
+    return person(two_accounts, "failures-analyst", two_accounts.outputs["AnalystPolicyArn"])
 
 
 @pytest.fixture(scope="module")

@@ -113,6 +113,21 @@ def test_the_delivery_role_gets_in_and_nobody_else() -> None:
             "another prefix": put(delivery, "other/ddb-lake-1"),
             "another stream's name": put(delivery, "data/dt=2026-01-01/other-1"),
             "another key": put(delivery, data, **foreign_key),
+            "a key of the writer's own": put(
+                delivery, data, SSECustomerAlgorithm="AES256", SSECustomerKey="k" * 32
+            ),
+            "deeper than a day": put(delivery, "data/dt=2026-01-01/ddb-lake-1/x"),
+            "an error deeper than a day": put(delivery, "errors/x/y/dt=2026-01-01/ddb-lake-1"),
+            "a day that is none": put(delivery, "data/dt=today/ddb-lake-1"),
+            "archived": put(delivery, data, StorageClass="DEEP_ARCHIVE"),
+            "redirected": put(delivery, data, WebsiteRedirectLocation="/x"),
+            "open to everybody": lambda: delivery.put_object(
+                Bucket=bucket, Key=data, Body=b"{}", ACL="public-read"
+            ),
+            "handed to somebody": lambda: delivery.put_object(
+                Bucket=bucket, Key=data, Body=b"{}", GrantRead="id=x"
+            ),
+            "opened afterwards": lambda: delivery.put_object_acl(Bucket=bucket, Key=data, ACL="public-read"),
             "in plain text": put(plain, data),
             "delete": lambda: delivery.delete_object(Bucket=bucket, Key=data),
             "write the policy": lambda: delivery.put_bucket_policy(Bucket=bucket, Policy="{}"),
@@ -120,6 +135,12 @@ def test_the_delivery_role_gets_in_and_nobody_else() -> None:
             **{f"{name} reads": get(client, data) for name, client in outsiders.items()},
             "consumer root with another key": put(
                 sandbox.session("consumer").client("s3"), data, **foreign_key
+            ),
+            "consumer root with a key of its own": put(
+                sandbox.session("consumer").client("s3"),
+                data,
+                SSECustomerAlgorithm="AES256",
+                SSECustomerKey="k" * 32,
             ),
             "role without its external id": lambda: role_session(
                 sandbox, "producer", role, service="firehose.amazonaws.com"

@@ -42,6 +42,7 @@ ASKED_FOR = {
     "consumer": {
         *HANDED_OVER,
         "AdmittedAccountId",
+        "AnalystPolicyArn",
         "CatalogFunctionLogGroupName",
         "CatalogFunctionName",
         "CatalogKeyArn",

@@ -1,0 +1,211 @@
+"""The deployer's policies grant what deploying takes, on what it is taken on, and nothing else."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from fnmatch import fnmatchcase
+
+import pytest
+
+from tests.policies.deployer import (
+    MANAGED_POLICY_CHARACTERS,
+    ROOT,
+    VIA,
+    Need,
+    deployments,
+    held,
+    is_left_out,
+    permissions_of,
+    policies,
+    schemas,
+    script_calls,
+    table,
+)
+from tests.policies.mutants import granted, listed, service_actions, statements
+from tests.policies.simulation import Policy, judge
+
+pytestmark = pytest.mark.usefixtures("simulator")
+
+# Statements that the deployer uses without CloudFormation between.
+DIRECT = {
+    "DeploysAndRemovesStacks",
+    "KeepsTheArtifactBucket",
+    "KeepsArtifacts",
+    "TurnsTheStreamOnAndOff",
+}
+# Statements whose resources have no name that a policy could know.
+NAMELESS = {
+    "KeepsAndUsesKeys",
+    "MakesCrawlersAndJobs",
+    "MakesTheNetwork",
+    "RemovesItsNetwork",
+    "EncryptsTheStream",
+    "TurnsTheStreamOnAndOff",
+}
+
+
+@pytest.fixture(scope="module")
+def needs(simulator: None) -> list[Need]:
+    """Each action on each resource once."""
+    found = {(need.kind, need.action, need.resource): need for one in deployments() for need in one.needs()}
+    return list(found.values())
+
+
+def granted_to(needs: list[Need], left_out: frozenset[str] = frozenset()) -> list[Need]:
+    """The needs that the policies of their kind of stack grant, without some of their statements."""
+    cut = {
+        kind: tuple(
+            replace(
+                policy,
+                document={
+                    **policy.document,
+                    "Statement": [s for s in statements(policy.document) if s["Sid"] not in left_out],
+                },
+            )
+            for policy in held(kind)
+        )
+        for kind in table()["takes"]
+    }
+    decisions = judge(need.request(cut[need.kind]) for need in needs)
+    return [need for need, decision in zip(needs, decisions, strict=True) if decision.allowed]
+
+
+def every_statement() -> Iterator[tuple[Policy, dict[str, object]]]:
+    """Each statement with the policy it is in."""
+    for policy in policies().values():
+        for statement in statements(policy.document):
+            yield policy, statement
+
+
+def test_every_call_of_deploy_remove_and_cloudformation_is_granted(needs: list[Need]) -> None:
+    """On the very resources of each kind of stack, by the policies that it takes and no others."""
+    assert len(needs) > 1000
+    allowed = granted_to(needs)
+    assert [need.name for need in needs if need not in allowed] == []
+
+
+def test_every_granted_action_is_needed(needs: list[Need]) -> None:
+    """By a stack that takes the policy; an action that nobody calls any more has to go."""
+    for name, policy in policies().items():
+        kinds = {kind for kind, taken in table()["takes"].items() if name in taken}
+        called = {need.action.lower() for need in needs if need.kind in kinds}
+        for statement in statements(policy.document):
+            actions = granted(listed(statement["Action"]))
+            assert actions - called == set(), f"{name} / {statement['Sid']}"
+
+
+def test_every_statement_is_needed(needs: list[Need]) -> None:
+    """Some call is granted by it alone, so no two say the same."""
+    decisions = judge(need.request(held(need.kind)) for need in needs)
+    alone = {decision.decided[0] for decision in decisions if len(set(decision.decided)) == 1}
+    needless = [s["Sid"] for p, s in every_statement() if f"{p.name}: {s['Sid']}" not in alone]
+    assert needless == []
+
+
+def test_resources_are_made_through_cloudformation_only(needs: list[Need]) -> None:
+    """With the same credentials but without CloudFormation between, nothing is made, changed or deleted."""
+    through = [need for need in needs if VIA.items() <= need.context.items()]
+    direct = [
+        replace(need, context={key: value for key, value in need.context.items() if key not in VIA})
+        for need in through
+    ]
+    found = {need.action for need in granted_to(direct, frozenset(DIRECT))}
+    reads = ("ec2:Describe", "logs:Describe", "kms:ListAliases")
+    assert {action for action in found if not action.startswith(reads)} == {
+        "iam:CreateServiceLinkedRole",  # DynamoDB's own role, and no other
+        "iam:PassRole",  # to the three services that run as one of ours
+    }
+
+
+def test_neighbours_with_other_names_are_out_of_reach(needs: list[Need]) -> None:
+    """What is named after the lake is reached, what is named otherwise is not."""
+    others = [
+        replace(
+            need,
+            resource=need.resource.replace("ddb-lake", "orders").replace("ddb_lake", "orders"),
+            owner=None,
+        )
+        for need in needs
+        if "ddb-lake" in need.resource.partition("/aws-glue/")[0].replace("ddb_lake", "ddb-lake")
+    ]
+    assert len(others) > 400
+    assert [need.name for need in granted_to(others, frozenset(NAMELESS))] == []
+
+
+def test_a_network_that_is_not_the_lakes_is_not_deleted(needs: list[Need]) -> None:
+    """The tag decides, for EC2 chooses the names."""
+    deleting = [need for need in needs if need.action.startswith(("ec2:Delete", "ec2:Revoke"))]
+    deleting = [need for need in deleting if need.action != "ec2:DeleteTags"]
+    others = [replace(need, context={**VIA, "aws:ResourceTag/Application": ["shop"]}) for need in deleting]
+    assert len(deleting) > 5
+    assert granted_to(others) == []
+
+
+def test_a_role_is_handed_to_the_three_services_only(needs: list[Need]) -> None:
+    """A role of the lake is of no use to an instance or a notebook."""
+    passed = [need for need in needs if need.action == "iam:PassRole"]
+    others = [
+        replace(need, context={**need.context, "iam:PassedToService": ["ec2.amazonaws.com"]})
+        for need in passed
+    ]
+    assert passed
+    assert granted_to(others) == []
+
+
+def test_a_star_stands_only_where_an_action_has_no_resource() -> None:
+    """By the service authorization reference; everything else names what it is about."""
+    for policy, statement in every_statement():
+        if "*" in listed(statement["Resource"]):
+            for action in listed(statement["Action"]):
+                service, _, name = str(action).partition(":")
+                found = service_actions(service)[name.lower()]
+                assert found["resourceTypes"] == [], f"{policy.name} / {statement['Sid']}: {action}"
+
+
+def test_each_policy_fits_into_a_managed_policy() -> None:
+    """6,144 characters without white space, and ten of them on a role."""
+    for name, policy in policies().items():
+        assert len(json.dumps(policy.document, separators=(",", ":"))) <= MANAGED_POLICY_CHARACTERS, name
+
+
+def test_every_permission_that_is_left_out_is_one_of_cloudformations() -> None:
+    """A pattern that meets nothing would hide the next permission that it meets."""
+    types = {resource.type for one in deployments() for resource in one.stack.resources.values()}
+    for entry in table()["without"]:
+        assert set(entry["types"]) <= types, entry["why"]
+        found = {(name, action) for name in entry["types"] for action in permissions_of(name)}
+        for pattern in entry["actions"]:
+            assert any(fnmatchcase(action, pattern) for _, action in found), f"{pattern}: {entry['why']}"
+        met = {
+            (name, action)
+            for name, action in found
+            if is_left_out(entry, entry.get("kinds", ["consumer"])[0], name, action)
+        }
+        kept = {action for _, action in found - met}
+        assert set(entry.get("but", ())) <= kept, entry["why"]
+
+
+def test_every_resource_type_has_a_schema() -> None:
+    """Only a custom resource has none: CloudFormation calls its function, which `also` has."""
+    types = {resource.type for one in deployments() for resource in one.stack.resources.values()}
+    assert {name for name in types - set(schemas()) if not name.startswith("Custom::")} == set()
+
+
+def test_the_calls_of_the_scripts_are_read_off() -> None:
+    """A spot check of what the syntax trees give: calls, calls through a paginator, and renamed actions."""
+    assert {
+        "cloudformation:CreateChangeSet",
+        "cloudformation:DescribeStackEvents",
+        "dynamodb:DescribeTable",
+        "s3:ListBucket",
+        "s3:PutEncryptionConfiguration",
+    } <= script_calls()
+
+
+def test_the_guide_gives_the_reason_of_every_statement() -> None:
+    """JSON takes no comment, so docs/deployer.md has a line a statement, and no other."""
+    page = (ROOT / "docs" / "deployer.md").read_text(encoding="utf-8")
+    told = [line.split("`")[1] for line in page.splitlines() if line.startswith("| `")]
+    assert sorted(told) == sorted(str(statement["Sid"]) for _, statement in every_statement())

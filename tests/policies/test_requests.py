@@ -1,0 +1,107 @@
+"""Requests nobody thought of, judged: each gets the verdict that the rules of requests.py give it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from tests.policies.ledger import Ledger, Part
+from tests.policies.mutants import service_actions
+from tests.policies.requests import PROVES, Generated, Generator, headers_of, operations, table
+from tests.policies.simulation import judge
+
+
+def wrong(generated: list[Generated], ledger: Ledger) -> list[str]:
+    """The requests whose verdict is another than it must be; each decision is taken once."""
+    parts = {part_key(part): part for one in generated for part in one.parts}
+    decisions = judge(part.request(ledger.policies) for part in parts.values())
+    allowed = {key: decision.allowed for key, decision in zip(parts, decisions, strict=True)}
+    return [
+        f"{one.name} must be {'allowed' if one.allowed else 'denied'}"
+        for one in generated
+        if all(allowed[part_key(part)] for part in one.parts) != one.allowed
+    ]
+
+
+def part_key(part: Part) -> tuple[str, str, str, str]:
+    """What makes a decision another one."""
+    return part.actor.name, part.action, part.resource, repr(sorted(part.context.items()))
+
+
+def test_every_operation_on_an_object_is_listed() -> None:
+    """An operation that S3 gains has to be thought about; one that it has lost leaves the list."""
+    assert set(operations()) == set(table()["operations"])
+
+
+def test_every_header_of_every_write_is_listed() -> None:
+    """A header that S3 gains has to be thought about; one that it has lost leaves the list."""
+    asked = [name for name, listed in table()["operations"].items() if listed.get("kind") == "write"]
+    sent = set().union(*(headers_of(name) for name in (*asked, "PutObjectAcl")))
+    assert sent == set(table()["headers"])
+
+
+@pytest.mark.usefixtures("simulator")
+def test_every_action_of_the_list_is_one_of_s3() -> None:
+    """A misspelt action would be denied to everybody, and prove nothing."""
+    listed = table()["operations"].values()
+    named = {one[key] for one in listed for key in ("action", "version") if key in one}
+    named |= {one["needs"] for one in table()["headers"].values() if "needs" in one}
+    assert {name.partition(":")[2].lower() for name in named} <= set(service_actions("s3"))
+
+
+def test_every_listed_header_says_what_it_does() -> None:
+    """Either values and who may send them, or a reason why it does not matter."""
+    for header, meaning in table()["headers"].items():
+        assert ("none" in meaning) != ("delivery" in meaning), header
+
+
+@pytest.mark.usefixtures("simulator")
+def test_every_generated_request_gets_the_verdict_it_must(ledger: Ledger) -> None:
+    """Thousands of requests, in both layouts, and not one comes out otherwise."""
+    generated = list(Generator(ledger).requests())
+    allowed = sum(one.allowed for one in generated if one.name.startswith(PROVES))
+    assert len(generated) > 4000
+    assert allowed > 50
+    assert wrong(generated, ledger) == []
+
+
+LAKE = "LakeBucket/data/dt=2026-11-20"
+# What is taken away, statement or condition, and a request that gets in then.
+SEEDED = {
+    "SSE-C": (
+        "NobodyWithAKeyOfTheirOwn",
+        f"consumer administrator: PutObject on {LAKE}/ddb-lake-3-2026-11-20-09-15-02-6f1c0d4e.gz"
+        " with x-amz-server-side-encryption-customer-algorithm: AES256 must be denied",
+    ),
+    "deeper": (
+        "WritesNoDeeper",
+        f"delivery role: PutObject on {LAKE}/ddb-lake-/3-2026-11-20-09-15-02-6f1c0d4e.gz must be denied",
+    ),
+    "headers": (
+        "Null",
+        f"delivery role: PutObject on {LAKE}/ddb-lake-3-2026-11-20-09-15-02-6f1c0d4e.gz"
+        " with x-amz-website-redirect-location: /x must be denied",
+    ),
+}
+
+
+@pytest.mark.usefixtures("simulator")
+@pytest.mark.parametrize("seeded", SEEDED)
+def test_a_refusal_that_is_taken_away_is_noticed(two_accounts: Ledger, seeded: str) -> None:
+    """The generated requests see each kind of fault, whichever of the two accounts would still refuse it."""
+    removed, told = SEEDED[seeded]
+    changed = Ledger(two_accounts.documents)
+    for name in ("LakeBucketPolicy", "DeliveryRole deliver"):
+        policy = changed.policies[name]
+        kept = [
+            {**one, "Condition": {k: v for k, v in one["Condition"].items() if k != removed}}
+            if "Condition" in one and one["Effect"] == "Allow"
+            else one
+            for one in policy.document["Statement"]
+            if not one["Sid"].endswith(removed)
+        ]
+        changed.policies[name] = replace(policy, document={**policy.document, "Statement": kept})
+    generator = Generator(changed)
+    generated = [one for one in generator.requests() if one.name + " must be denied" == told]
+    assert wrong(generated, changed) == [told]
