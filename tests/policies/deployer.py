@@ -64,6 +64,7 @@ _TYPES = {
     "logs:log-group": "AWS::Logs::LogGroup",
     "logs:log-stream": "AWS::Logs::LogStream",
     "s3:bucket": "AWS::S3::Bucket",
+    "sqs:queue": "AWS::SQS::Queue",
 }
 
 
