@@ -176,7 +176,14 @@ def test_bucket_name_is_new_at_every_launch_and_legal() -> None:
 CATALOG = {name: launches.ARTIFACTS[name] for name in ("ArtifactBucketName", "CatalogArtifactKey")}
 
 
-@pytest.mark.parametrize("launch", [launches.consumer, launches.producer, launches.single_account])
+def under_a_path() -> Stack:
+    """A consumer stack whose roles, and so its crawler's log group, have a path in their names."""
+    return launches.consumer(RolePath="/team/lake/")
+
+
+@pytest.mark.parametrize(
+    "launch", [launches.consumer, under_a_path, launches.producer, launches.single_account]
+)
 def test_key_admits_the_stacks_own_log_groups(launch: Any) -> None:
     """The logs service may use a key for exactly the groups that are encrypted with it."""
     stack = launch()
