@@ -68,6 +68,9 @@ _TYPES = {
 }
 
 
+_DELIVERY = "AWS::KinesisFirehose::DeliveryStream"
+
+
 class DeployerError(ValueError):
     """A permission whose resource is not known here; the message names it."""
 
@@ -179,11 +182,14 @@ def script_calls() -> set[str]:
     """The IAM actions of every API call in those modules, paginators too, of every service they open."""
     calls = [node for path in modules() for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))]
     named = [
-        (node.func.attr, str(getattr(node.args[0], "value", "")) if node.args else "")
+        (
+            node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", ""),
+            *(one.value for one in node.args if isinstance(one, ast.Constant) and isinstance(one.value, str)),
+        )
         for node in calls
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
+        if isinstance(node, ast.Call)
     ]
-    services = {argument for called, argument in named if called == "client"} - {""}
+    services = {text for called, *texts in named if called == "client" for text in texts}
     session = botocore.session.get_session()
     known = {
         xform_name(operation): f"{service}:{operation}"
@@ -230,9 +236,12 @@ class Deployment:
                 continue
             on = {
                 "cloudformation": self._located("stack"),
+                "cloudwatch": self._located("*"),
                 "dynamodb": self._located("adopted table"),
                 "s3": [self.artifacts + ("/functions/x.zip" if action.endswith("Object") else "")],
             }
+            if service in ("cloudwatch", "ec2", "firehose") and not self.stack.of_type(_DELIVERY):
+                continue  # they are asked about a delivery stream and its network
             for arn in on[service] if service in on else self._touched(action):
                 yield Need(self.kind, action, arn, self.stack.account, {}, "deploy and remove call it")
 
