@@ -236,7 +236,7 @@ class Deployment:
                 continue
             on = {
                 "cloudformation": self._located("stack"),
-                "cloudwatch": self._located("*"),
+                "cloudwatch": [f"arn:aws:cloudwatch:{REGION}:{self.stack.account}:dataset/default"],
                 "dynamodb": self._located("adopted table"),
                 "s3": [self.artifacts + ("/functions/x.zip" if action.endswith("Object") else "")],
             }
