@@ -116,7 +116,7 @@ _OF_SERVICE: dict[str, dict[str, list[str]]] = {
     },
 }
 _TEXT_OPERATORS = ["StringEquals", "StringNotEquals", "StringLike", "StringEqualsIfExists"]
-_ARN_OPERATORS = ["ArnEquals", "ArnLike", "ArnEqualsIfExists", "ArnNotEquals"]
+_ARN_OPERATORS = ["ArnEquals", "ArnLike", "ArnEqualsIfExists", "ArnNotEquals", "ArnNotLike"]
 OPERATORS = {*_TEXT_OPERATORS, *_ARN_OPERATORS, "Bool", "Null"}
 
 

@@ -44,13 +44,20 @@ class Mutant:
     what: str
     removed_action: str | None = None  # of an Allow: the grant that was taken away
     touched: tuple[str, ...] = ("*",)  # action patterns: no other request can tell the difference
+    reached: tuple[str, ...] = ("*",)  # and resource patterns
 
     @property
     def name(self) -> str:
         return f"{self.policy.name} / {self.sid}: {self.what}"
 
-    def touches(self, action: str) -> bool:
-        return any(_expression(pattern).match(action.lower()) for pattern in self.touched)
+    def touches(self, action: str, resource: str) -> bool:
+        """Whether the changed statement, before or after, is about such a request at all."""
+        return _is_among(action, self.touched) and _is_among(resource, self.reached)
+
+
+@lru_cache(maxsize=65536)
+def _is_among(name: str, patterns: tuple[str, ...]) -> bool:
+    return any(_expression(pattern).match(name.lower()) for pattern in patterns)
 
 
 @lru_cache(maxsize=4096)
@@ -100,7 +107,9 @@ def mutants(policy: Policy) -> Iterator[Mutant]:
             document = {**policy.document, "Statement": kept or [_INERT[policy.kind]]}
             grant = action if statement["Effect"] == "Allow" else None
             touched = (*actions, *(listed(replaced["Action"]) if replaced else ()))
-            yield Mutant(Policy(policy.name, policy.kind, document), sid, what, grant, touched)
+            versions = [statement, *([replaced] if replaced else [])]
+            reached = tuple(arn for one in versions for arn in listed(one.get("Resource", "*")))
+            yield Mutant(Policy(policy.name, policy.kind, document), sid, what, grant, touched, reached)
 
 
 # What stands in for a policy whose only statement was removed: it grants nothing that anybody asks for.

@@ -26,7 +26,10 @@ def turned(ledger: Ledger, changed: Iterable[Mutant], before: list[Verdict]) -> 
         (mutant, entry)
         for mutant in changed
         for entry in ledger.entries
-        if any(mutant.policy.name in part.policies and mutant.touches(part.action) for part in entry.parts)
+        if any(
+            mutant.policy.name in part.policies and mutant.touches(part.action, part.resource)
+            for part in entry.parts
+        )
     ]
     verdicts = ledger.judged((entry, {mutant.policy.name: mutant.policy}) for mutant, entry in trials)
     found: dict[Mutant, list[Entry]] = defaultdict(list)
