@@ -112,14 +112,20 @@ def _exec(options: argparse.Namespace) -> int:
         return sandbox.run(options.command)
 
 
-def _planned(options: argparse.Namespace) -> list[Launch]:
-    """The launches that the options ask for."""
+def _settings(options: argparse.Namespace) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The parameters and the templates that the options give, by kind of stack."""
 
     def given(setting: str) -> dict[str, Any]:
         values = {kind: getattr(options, f"{kind}_{setting}".replace("-", "_")) for kind in STACKS}
         return {kind: value for kind, value in values.items() if value}
 
-    return plan_launches(*options.kinds, parameters=given("parameter"), templates=given("template"))
+    return given("parameter"), given("template")
+
+
+def _planned(options: argparse.Namespace) -> list[Launch]:
+    """The launches that the options ask for."""
+    parameters, templates = _settings(options)
+    return plan_launches(*options.kinds, parameters=parameters, templates=templates)
 
 
 def _end(number: int, _frame: FrameType | None) -> None:
@@ -130,8 +136,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; the exit code is the command's, or 1 after an error of the sandbox."""
     parser = _parser()
     options, rest = parser.parse_known_args(arguments)
-    if options.verb == "exec" and options.no_stacks and options.kinds:
-        parser.error("--no-stacks launches nothing: leave it out, or leave --with out")
+    if options.verb == "exec" and options.no_stacks and (options.kinds or any(_settings(options))):
+        parser.error("--no-stacks launches nothing: leave it out, or leave out what is for a stack")
     if rest and options.verb != "check":  # check has a command line of its own
         parser.error(f"unrecognized arguments: {' '.join(rest)}")
     signal.signal(signal.SIGTERM, _end)

@@ -58,7 +58,7 @@ def plan_launches(
     for kind in (kind for name, kind in STACKS.items() if name in names):
         given = [one for name in (*kind.unites, kind.name) for one in parameters.get(name, ())]
         source = next((launches[name] for name in kind.outputs_of if name in launches), None)
-        if kind.outputs_of and source is None and kind.is_option:
+        if kind.outputs_of and source is None and not given:
             raise SandboxError(
                 f"{kind.name} takes the outputs of {' or '.join(kind.outputs_of)}: launch one of them too, "
                 f"--with {kind.outputs_of[0]}"

@@ -70,7 +70,8 @@ def _printed(module: str, *options: str) -> str:
     """What a proof prints on stdout, run in this tree."""
     command = [sys.executable, "-m", module, *options]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, encoding="utf-8", check=False)
-    said = done.stderr.strip().splitlines() or ["it says nothing"]
+    lines = done.stderr.strip().splitlines() or ["it says nothing"]
+    said = [line for line in lines if line.startswith("error:")] or lines
     if done.returncode == EXIT_TOOL_MISSING:
         raise ProofMissingError(said[-1])
     if done.returncode:

@@ -1,4 +1,4 @@
-"""What scripts/cost.py computes, and the sums that the pages name."""
+"""What scripts/core/cost.py computes, and the sums that the pages name."""
 
 from __future__ import annotations
 

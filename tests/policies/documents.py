@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from scripts.stacks import KINDS
 from tests.policies.simulation import Policy, PolicyKind
 from tests.templates.resolver import Resource, Stack, shipped_template
 
@@ -17,15 +18,13 @@ PRODUCER, CONSUMER, STRANGER = "111111111111", "222222222222", "333333333333"
 REGION = "us-east-1"
 LAYOUTS = ("two-accounts", "single-account")
 
-# Parameters that only the packaging knows, and the options that bring policies of their own.
 _COMMON = {"ArtifactBucketName": "ddb-lake-artifacts"}
-_CONSUMER = {
-    "CatalogArtifactKey": "catalog.zip",
+# The options that bring policies of their own; an option stack takes them over from the lake's outputs.
+_OPTIONAL = {
     "CatalogKeyArn": f"arn:aws:kms:{REGION}:{CONSUMER}:key/0ccccccc-0000-4000-8000-000000000003",
+    "CreateInterfaceEndpoints": "true",
     "LakeFormationGrants": "true",
 }
-_JOB = {"JobScriptKey": "jobs/compact_days.py", "JobLibraryKey": "jobs/compaction.zip"}
-_PRODUCER = {"TransformArtifactKey": "transform.zip", "CreateInterfaceEndpoints": "true"}
 
 
 class PolicyError(ValueError):
@@ -42,42 +41,30 @@ def launched(
     ``options`` are further parameters; each template takes those that it has.
     """
 
-    def template(kind: str) -> dict[str, Any]:
-        return (templates or {}).get(kind) or shipped_template(kind)
-
-    def chosen(body: dict[str, Any], given: dict[str, str]) -> dict[str, str]:
-        return given | {key: value for key, value in (options or {}).items() if key in body["Parameters"]}
-
-    def columnar(lake: Stack) -> Stack:
-        body = template("columnar")
-        filled = {key: value for key, value in lake.outputs.items() if key in body["Parameters"]}
-        given = chosen(body, {**filled, **_COMMON, **_JOB})
-        return Stack(body, name="ddb-lake-columnar", account=CONSUMER, region=REGION, parameters=given)
-
-    if layout == "single-account":
-        body = template(layout)
-        given = chosen(body, {**_COMMON, **_CONSUMER, **_PRODUCER})
-        single = Stack(body, name="ddb-lake", account=CONSUMER, region=REGION, parameters=given)
-        return {"single-account": single, "columnar": columnar(single)}
-    body = template("consumer")
-    consumer = Stack(
-        body,
-        name="ddb-lake-consumer",
-        account=CONSUMER,
-        region=REGION,
-        parameters=chosen(body, {**_COMMON, **_CONSUMER, "ProducerAccountId": PRODUCER}),
-    )
-    body = template("producer")
-    # As scripts.deploy fills them in: a parameter takes the output of its name.
-    handed_over = {key: value for key, value in consumer.outputs.items() if key in body["Parameters"]}
-    producer = Stack(
-        body,
-        name="ddb-lake-producer",
-        account=PRODUCER,
-        region=REGION,
-        parameters=chosen(body, {**handed_over, **_COMMON, **_PRODUCER}),
-    )
-    return {"consumer": consumer, "producer": producer, "columnar": columnar(consumer)}
+    stacks: dict[str, Stack] = {}
+    for kind in KINDS:
+        if not kind.is_option and bool(kind.unites) != (layout == "single-account"):
+            continue
+        body = (templates or {}).get(kind.name) or shipped_template(kind.name)
+        source = next((stacks[name] for name in kind.outputs_of if name in stacks), None)
+        given = dict(source.outputs) if source else {}
+        given |= _COMMON | {
+            name: f"{artifact.folder}/{artifact.name}{'.py' if name.endswith('ScriptKey') else '.zip'}"
+            for name, artifact in kind.artifacts.items()
+        }
+        if not kind.is_option:
+            given |= _OPTIONAL
+        if kind.other_account and source is None:
+            given[kind.other_account] = PRODUCER
+        given |= options or {}
+        stacks[kind.name] = Stack(
+            body,
+            name=kind.stack_name,
+            account=PRODUCER if kind.account == "producer" and not kind.unites else CONSUMER,
+            region=REGION,
+            parameters={name: value for name, value in given.items() if name in body["Parameters"]},
+        )
+    return stacks
 
 
 @dataclass

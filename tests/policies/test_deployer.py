@@ -38,7 +38,7 @@ DIRECT = {
     "WatchesTheDelivery",
     "ReadsMetrics",
 }
-# The reference gives them a resource that CloudWatch has not always asked for; [unverified] whether it does now.
+# The reference names a resource for it; [unverified] whether CloudWatch asks for that resource.
 NO_RESOURCE_YET = {"cloudwatch:GetMetricData"}
 # Statements whose resources have no name that a policy could know.
 NAMELESS = {

@@ -5,17 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from scripts.stacks import ARTIFACTS
 from tests.templates.resolver import Stack, shipped_template
 
 PRODUCER, CONSUMER = "111111111111", "222222222222"
 
 # What a launch has to give, because there is no default that could be right.
-ARTIFACTS = {
+GIVEN = {
     "ArtifactBucketName": "artifacts",
-    "CatalogArtifactKey": "catalog.zip",
-    "TransformArtifactKey": "t.zip",
-    "JobScriptKey": "jobs/compact_days.py",
-    "JobLibraryKey": "jobs/compaction.zip",
+    **{name: f"{artifact.folder}/{artifact.name}" for name, artifact in ARTIFACTS.items()},
 }
 
 
@@ -49,7 +47,7 @@ def columnar(lake: Stack | None = None, **parameters: Any) -> Stack:
 
 def _launched(kind: str, name: str, account: str, parameters: Mapping[str, Any]) -> Stack:
     template = shipped_template(kind)
-    given = {key: value for key, value in ARTIFACTS.items() if key in template["Parameters"]}
+    given = {key: value for key, value in GIVEN.items() if key in template["Parameters"]}
     return Stack(template, name=name, account=account, parameters={**given, **parameters})
 
 

@@ -101,7 +101,7 @@ def test_consumer_outputs_are_legal_producer_parameters() -> None:
     """What one stack says, the other one takes."""
     read = scripts_template.read(STACKS["producer"].template)
     lake = launches.consumer()
-    values = {name: lake.outputs[name] for name in HANDED_OVER} | launches.ARTIFACTS
+    values = {name: lake.outputs[name] for name in HANDED_OVER} | launches.GIVEN
     scripts_template.check_values(read, {name: values[name] for name in values if name in read.parameters})
 
 
@@ -173,7 +173,7 @@ def test_bucket_name_is_new_at_every_launch_and_legal() -> None:
     assert all(len(name) <= 63 and name == name.lower() for name in names)
 
 
-CATALOG = {name: launches.ARTIFACTS[name] for name in ("ArtifactBucketName", "CatalogArtifactKey")}
+CATALOG = {name: launches.GIVEN[name] for name in ("ArtifactBucketName", "CatalogArtifactKey")}
 
 
 def under_a_path() -> Stack:

@@ -27,7 +27,7 @@ def launched(region: str) -> list[Stack]:
         template = shipped_template(kind.name)
         given = {
             name: value
-            for name, value in {**outputs, **launches.ARTIFACTS}.items()
+            for name, value in {**outputs, **launches.GIVEN}.items()
             if name in template["Parameters"]
         }
         account = launches.PRODUCER if kind.account == "producer" else launches.CONSUMER

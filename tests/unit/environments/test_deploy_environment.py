@@ -16,7 +16,7 @@ pytestmark = pytest.mark.xdist_group("deploy environment")
 
 LOCKED = re.compile(r"^([a-z0-9-]+)==(\S+)(.*?)(?: \\)?$", re.MULTILINE)
 IMPORT_ALL = "import importlib, sys; [importlib.import_module(name) for name in sys.argv[1:]]"
-PACKAGES = ("scripts", "catalog_lambda", "transform_lambda")
+PACKAGES = ("scripts", *sorted(path.name for path in ROOT.glob("*_lambda")))
 
 
 def pins(lock: str) -> dict[str, str]:

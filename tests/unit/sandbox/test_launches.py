@@ -73,7 +73,8 @@ def test_settings_of_the_united_stacks_are_the_single_stacks() -> None:
 @pytest.mark.parametrize(
     ("kinds", "settings", "why"),
     [
-        (("producer", "columnar"), {}, "columnar takes the outputs of consumer or single-account"),
+        (("producer", "columnar"), {}, "producer takes the outputs of consumer: launch one of them too"),
+        (("producer",), {}, "producer takes the outputs of consumer"),
         ((), {"parameters": {"columnar": ["A=b"]}}, "--columnar-parameter is for a stack that is not"),
         (("single-account",), {"templates": {"consumer": Path(__file__)}}, "--consumer-template is for"),
         ((), {"templates": {"consumer": Path("/no/such.yaml")}}, "no template /no/such.yaml"),

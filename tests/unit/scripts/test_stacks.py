@@ -49,6 +49,12 @@ def test_what_an_entry_refers_to_is_registered(kind: StackKind) -> None:
     assert kind.account in (("producer", "consumer") if not kind.is_option else (None,))
 
 
+@pytest.mark.parametrize("kind", [kind.name for kind in KINDS if kind.is_option])
+def test_every_option_has_its_guide(kind: str) -> None:
+    """What it is for, how it is launched, what it costs: docs/NAME.md."""
+    assert (TEMPLATES.parent / "docs" / f"{kind}.md").is_file()
+
+
 def contents(path: Path) -> list[str]:
     """The files of a built artifact: itself, or those in the zip."""
     if path.suffix == ".py":
