@@ -22,6 +22,7 @@ BUFFERS = ("BufferIntervalSeconds", "ProcessorBufferIntervalSeconds")  # paramet
 EVENT_FACTOR = 1.5
 # Seconds beyond the buffers' own intervals: the function's call, 120 at most, and the object that is written.
 MARGIN = 120.0
+# [unverified] That DISABLED means that every change made before is in the stream stands on no AWS page.
 STOPPED = ("DISABLED", "ENABLE_FAILED")
 NOT_THERE = "ResourceNotFoundException"
 PATIENCE = timedelta(minutes=20)
