@@ -239,15 +239,27 @@ def test_both_sides_admit_what_the_stream_writes(stream: str, partition_by: str)
         source.resource("DeliveryRole").properties["Policies"][0]["PolicyDocument"],
     )
     for policy in policies:
-        (writes,) = (
-            s for s in policy["Statement"] if "s3:PutObject" in s["Action"] and s["Effect"] == "Allow"
-        )
-        for key in objects(made.name):
-            arn = f"arn:aws:s3:::{lake.outputs['LakeBucketName']}/{key}"
-            assert any(fnmatch.fnmatchcase(arn, pattern) for pattern in writes["Resource"]), arn
-        for key in objects("someone-else"):
-            arn = f"arn:aws:s3:::{lake.outputs['LakeBucketName']}/{key}"
-            assert not any(fnmatch.fnmatchcase(arn, pattern) for pattern in writes["Resource"]), arn
+        of_objects = [
+            statement
+            for statement in policy["Statement"]
+            if re.search(r"s3:(Get|Put)Object|AbortMultipart", str(statement["Action"]))
+            and statement["Effect"] == "Allow"
+        ]
+        granted = {
+            action
+            for statement in of_objects
+            for action in (
+                [statement["Action"]] if isinstance(statement["Action"], str) else statement["Action"]
+            )
+        }
+        assert granted == {"s3:AbortMultipartUpload", "s3:GetObject", "s3:PutObject", "s3:PutObjectAcl"}
+        for statement in of_objects:
+            for key in objects(made.name):
+                arn = f"arn:aws:s3:::{lake.outputs['LakeBucketName']}/{key}"
+                assert any(fnmatch.fnmatchcase(arn, pattern) for pattern in statement["Resource"]), arn
+            for key in objects("someone-else"):
+                arn = f"arn:aws:s3:::{lake.outputs['LakeBucketName']}/{key}"
+                assert not any(fnmatch.fnmatchcase(arn, pattern) for pattern in statement["Resource"]), arn
 
 
 def test_partitions_are_dynamic_with_event_only() -> None:
