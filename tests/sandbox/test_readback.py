@@ -21,7 +21,8 @@ def change_one_property_each(sandbox: Sandbox) -> None:
     outputs, producer, consumer = sandbox.outputs, sandbox.session("producer"), sandbox.session("consumer")
     s3, bucket = consumer.client("s3"), outputs["LakeBucketName"]
     policy = json.loads(s3.get_bucket_policy(Bucket=bucket)["Policy"])
-    policy["Statement"][0]["Action"][0] = "s3:DeleteObject"
+    several = next(one for one in policy["Statement"] if isinstance(one["Action"], list))
+    several["Action"][0] = "s3:DeleteObject"
     s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps(policy))
     s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Suspended"})
     consumer.client("kms").disable_key_rotation(KeyId=outputs["LakeKeyArn"])
