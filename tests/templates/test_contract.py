@@ -196,10 +196,11 @@ def test_key_admits_the_stacks_own_log_groups(launch: Any) -> None:
             for group in stack.of_type("AWS::Logs::LogGroup")
             if group.properties["KmsKeyId"] == key.arn
         ]
-        if key.logical_id == "LakeKey":  # and the groups of the option stack, all under one prefix
-            option = f"{groups[0].partition('log-group:')[0]}log-group:/ddb-lake/{stack.name}/columnar/*"
-            assert option in admitted
-            admitted = [pattern for pattern in admitted if pattern != option]
+        if key.logical_id == "LakeKey":  # and the groups of the option stacks, all under their prefixes
+            prefix = f"{groups[0].partition('log-group:')[0]}log-group:/ddb-lake/{stack.name}"
+            options = [f"{prefix}/columnar/*", f"{prefix}/options/*"]
+            assert set(options) <= set(admitted)
+            admitted = [pattern for pattern in admitted if pattern not in options]
         assert len(groups) == len(admitted)
         for group in groups:
             assert any(fnmatch.fnmatchcase(group, pattern) for pattern in admitted), group
