@@ -25,7 +25,8 @@ from sandbox.errors import SandboxError
 from sandbox.lakes import find_lakes
 from sandbox.running import RunningSandbox
 from sandbox.source_tables import SourceTable, find_tables
-from transform_lambda.flatten import DEFAULT_MAX_DEPTH
+from transform_lambda.configuration import row_settings
+from transform_lambda.flatten import DEFAULT_SETTINGS, RowSettings
 
 AGREE, DIFFER, IMPOSSIBLE = 0, 1, 2
 _POLL_SECONDS = 0.2
@@ -134,8 +135,8 @@ class Progress:
 
 def _sources(
     sandbox: RunningSandbox, written: dict[str, Any], only: str | None
-) -> list[tuple[SourceTable, Lake, int]]:
-    """The tables to check, each with its lake and the depth its items are flattened to."""
+) -> list[tuple[SourceTable, Lake, RowSettings]]:
+    """The tables to check, each with its lake and what shapes its rows."""
     found = find_tables(sandbox, {stream["source"] for stream in written["streams"]})
     if only:
         found = [table for table in found if table.name == only]
@@ -155,18 +156,17 @@ def _sources(
             raise CheckError(
                 f"no Glue table reads the bucket {buckets[table.stream_arn]}: launch the consumer stack"
             )
-        pairs.append((table, lake, _flatten_max_depth(sandbox, functions[table.stream_arn])))
+        pairs.append((table, lake, _row_settings(sandbox, functions[table.stream_arn])))
     return pairs
 
 
-def _flatten_max_depth(sandbox: RunningSandbox, function_arn: str | None) -> int:
-    """How deep the deployed function flattens: it is asked, so that nothing is configured twice."""
+def _row_settings(sandbox: RunningSandbox, function_arn: str | None) -> RowSettings:
+    """What shapes the deployed function's rows: it is asked, so that nothing is configured twice."""
     if function_arn is None:
-        return DEFAULT_MAX_DEPTH
+        return DEFAULT_SETTINGS
     client = sandbox.client("lambda", sandbox.root(function_arn.split(":")[4]))
-    settings = client.get_function_configuration(FunctionName=function_arn)
-    variables = (settings.get("Environment") or {}).get("Variables") or {}
-    return int(variables.get("FLATTEN_MAX_DEPTH") or DEFAULT_MAX_DEPTH)
+    function = client.get_function_configuration(FunctionName=function_arn)
+    return row_settings((function.get("Environment") or {}).get("Variables") or {})
 
 
 def check(sandbox: RunningSandbox, only: str | None, timeout: float) -> list[Comparison]:
@@ -180,10 +180,10 @@ def check(sandbox: RunningSandbox, only: str | None, timeout: float) -> list[Com
     while True:
         written = wait_until_delivered(read, time.time(), deadline, progress)
         results = []
-        for table, lake, depth in _sources(sandbox, written, only):
+        for table, lake, settings in _sources(sandbox, written, only):
             progress(f"comparing {table.name}")
             changes = lake.changes(table.name)
-            results.append(compare(table.name, table.items(), changes, lake.item_columns(), depth))
+            results.append(compare(table.name, table.items(), changes, lake.item_columns(), settings))
         if all(result.agrees for result in results) or time.monotonic() > deadline:
             return results
         later = wait_until_delivered(read, time.time(), deadline, progress)

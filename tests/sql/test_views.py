@@ -31,7 +31,8 @@ from tests.soak.histories import (
     state_digest,
 )
 from tests.sql.lake import Lake
-from transform_lambda.change import change_time, read_change, row_line, row_of, transform
+from transform_lambda.change import change_time, read_change, row_of, transform
+from transform_lambda.flatten import row_line
 
 ENGINE = DuckDb()
 QUICK = settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
