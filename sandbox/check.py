@@ -10,9 +10,7 @@ Exit codes: 0 lake and table agree, 1 they differ (the keys are listed), 2 the c
 from __future__ import annotations
 
 import argparse
-import json
 import os
-import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -20,6 +18,7 @@ from typing import Any
 
 from lake.comparison import Comparison, compare
 from lake.reading import Lake, LakeError
+from lake.terminal import answer, json_text, tell, visible
 from sandbox.delivery import status
 from sandbox.errors import SandboxError
 from sandbox.lakes import find_lakes
@@ -130,7 +129,7 @@ class Progress:
     def __call__(self, text: str) -> None:
         if time.monotonic() - self._last >= _PROGRESS_SECONDS:
             self._last = time.monotonic()
-            print(f"waiting: {text}", file=sys.stderr, flush=True)
+            tell(f"waiting: {text}")
 
 
 def _sources(
@@ -197,15 +196,15 @@ def _read_so_far(written: dict[str, Any]) -> int:
 
 def _report_text(results: Sequence[Comparison], seconds: float) -> None:
     for result in results:
-        print(f"table {result.table}")
+        answer(f"table {result.table}")
         for name, figure in result.figures().items():
-            print(f"  {name:<40} {figure:>10,}")
+            answer(f"  {name:<40} {figure:>10,}")
         for difference in result.differences[:_LISTED_KEYS]:
-            print(f"  differs: {difference.key}  {difference.what}")
+            answer(f"  differs: {visible(difference.key)}  {visible(difference.what)}")
         if len(result.differences) > _LISTED_KEYS:
-            print(f"  … and {len(result.differences) - _LISTED_KEYS} more (--output json lists all)")
+            answer(f"  … and {len(result.differences) - _LISTED_KEYS} more (--output json lists all)")
     agree = all(result.agrees for result in results)
-    print(f"lake and table {'agree' if agree else 'DIFFER'}, key by key ({seconds:.1f} s)")
+    answer(f"lake and table {'agree' if agree else 'DIFFER'}, key by key ({seconds:.1f} s)")
 
 
 def _report_json(results: Sequence[Comparison], seconds: float) -> None:
@@ -221,7 +220,7 @@ def _report_json(results: Sequence[Comparison], seconds: float) -> None:
             for result in results
         ],
     }
-    print(json.dumps(document, indent=2, ensure_ascii=False))
+    answer(json_text(document))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -232,7 +231,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sandbox = RunningSandbox.read(state_folder())
         results = check(sandbox, options.table, options.timeout)
     except (CheckError, LakeError) as error:
-        print(f"error: {error}", file=sys.stderr)
+        tell(f"error: {error}")
         return IMPOSSIBLE
     seconds = time.monotonic() - started
     (_report_json if options.output == "json" else _report_text)(results, seconds)

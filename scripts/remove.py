@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from scripts.core.connection import Connection
-from scripts.core.console import CommandError, Output, location_options, parser, run
+from scripts.core.console import CommandError, Output, location_options, parser, prompt, run
 from scripts.stacks import KINDS
 
 if TYPE_CHECKING:
@@ -94,8 +94,7 @@ def _confirm(yes: bool, stack: str, where: str) -> None:
     if yes:
         return
     if sys.stdin.isatty():
-        sys.stderr.write(f"type {stack} to delete it in {where}: ")
-        sys.stderr.flush()
+        prompt(f"type {stack} to delete it in {where}: ")
         if sys.stdin.readline().strip() == stack:
             return
     raise CommandError(

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from scripts.core.console import CommandError, Output
+from scripts.core.console import CommandError, Output, prompt
 from scripts.core.deployment.planning import Plan
 from scripts.core.deployment.prepare import Request
 from scripts.core.template import BODY_LIMIT, Template
@@ -113,11 +113,10 @@ def _confirm(request: Request, plan: Plan, changes: Sequence[Change]) -> None:
     if sys.stdin.isatty():
         connection = plan.target.connection
         loss = f" ({len(lost)} removed or replaced: {', '.join(lost)})" if lost else ""
-        sys.stderr.write(
+        prompt(
             f"{plan.target.stack.name} in account {connection.account}, {connection.region}{loss}: "
             "go on? [y/N] "
         )
-        sys.stderr.flush()
         if sys.stdin.readline().strip().lower() in ("y", "yes"):
             return
     elif not lost:
