@@ -30,14 +30,7 @@ ROOT = Path(__file__).resolve().parents[2]
 # Characters of a delivery stream's name (Firehose API reference, "CreateDeliveryStream").
 LONGEST_STREAM_NAME = 64
 # What the producer stack takes from the consumer stack, by name.
-HANDED_OVER = {
-    "ConsumerAccountId",
-    "DeliveryRoleName",
-    "DeliveryRolePath",
-    "DeliveryStreamName",
-    "LakeBucketName",
-    "LakeKeyArn",
-}
+HANDED_OVER = set(STACKS["producer"].takes)
 # Outputs that people's commands, scripts and the sandbox ask for.
 ASKED_FOR = {
     "consumer": {
