@@ -39,14 +39,17 @@ def left_out(record_ids: list[Any], data_lengths: Sequence[int | None]) -> set[i
     :param data_lengths: of the data of an Ok answer, for each record; None where the record failed
     """
     least = _FRAME + _serialized(record_ids) + _FAILED * len(record_ids)
-    extra = {
-        position: _OK - _FAILED + length for position, length in enumerate(data_lengths) if length is not None
-    }
-    lacking = least + sum(extra.values()) - RESPONSE_LIMIT_BYTES
+    more_than_failed = [length + _OK - _FAILED for length in data_lengths if length is not None]
+    lacking = least + sum(more_than_failed) - RESPONSE_LIMIT_BYTES
     positions: set[int] = set()
-    for position in sorted(extra, key=lambda position: (-extra[position], position)):
+    if lacking <= 0:
+        return positions
+    longest_first = sorted(
+        ((-length, position) for position, length in enumerate(data_lengths) if length is not None)
+    )
+    for length, position in longest_first:
         if lacking <= 0:
             break
-        lacking -= extra[position]
+        lacking -= _OK - _FAILED - length
         positions.add(position)
     return positions

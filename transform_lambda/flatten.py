@@ -137,8 +137,11 @@ def finished(  # noqa: PLR0917 - one call, from two places
     :param image: the text for change_image
     """
     bound = longest(item_bytes)
-    if _names_may_fit(paths, bound):
-        row["change_names"], row["change_image"] = names_text(paths), image
+    if not paths or _names_may_fit(paths, bound):
+        if paths:
+            row["change_names"] = names_text(paths)
+        if image is not None:
+            row["change_image"] = image
         line = row_line(row)
         if len(line) <= bound or len(line) <= bound + len(row_line(metadata)):
             return row, line
@@ -161,7 +164,7 @@ def _names_may_fit(paths: Paths, bound: int) -> bool:
 
     Paths can be much longer than their columns, and there may be as many as attributes.
     """
-    return not paths or sum(len(column) + sum(map(len, path)) for column, path in paths.items()) <= bound
+    return sum(len(column) + sum(map(len, path)) for column, path in paths.items()) <= bound
 
 
 def _levels(item: Image) -> int:
