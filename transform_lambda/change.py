@@ -22,7 +22,6 @@ from transform_lambda.errors import (
     JsonError,
 )
 from transform_lambda.flatten import DEFAULT_SETTINGS, RowSettings, finished
-from transform_lambda.names import METADATA_COLUMNS
 from transform_lambda.values import Image, as_sent, order_sets
 
 # "Pattern: 0|([1-9]\d{0,128})" (Kinesis Data Streams API Reference, SequenceNumberRange): up to 129 digits.
@@ -202,8 +201,6 @@ def transform(
     return line, change.change_time
 
 
-# A row has every metadata column, null where nothing is to be said.
-_NO_METADATA: Final[Columns] = dict.fromkeys(METADATA_COLUMNS)
 # The canonical texts of keys, old image and new image.
 _Texts = tuple[bytes, bytes | None, bytes | None]
 
@@ -225,35 +222,40 @@ def _row(change: Change, settings: RowSettings) -> tuple[Columns, bytes, _Texts]
     # Flattening puts the sets of the item in order; what only the other image has is still to be ordered.
     unordered = None if other is None else _share(other, item)
     keys_text = _key_text(change.keys)
-    metadata = {
-        **_NO_METADATA,
+    row: Columns = {
         "change_id": change.change_id,
         "change_type": change.change_type,
         "change_time": change.change_time,
         "change_sequence": change.change_sequence,
         "change_actor": change.change_actor,
         "change_key": keys_text.decode(),
+        "change_before": None,
+        "change_after": None,
         "change_table": change.change_table,
+        "change_levels": None,
+        "change_names": None,
+        "change_image": None,
+        "change_rescued": None,
     }
     shown = item
     if settings.exclude:
         order_sets(item.values())  # what is excluded has its part in the digests
         shown = without(item, settings.exclude)
-    row, paths = with_columns(metadata, shown, settings.max_depth, settings.keep_whole)
+    row, paths = with_columns(row, shown, settings.max_depth, settings.keep_whole)
     if unordered:
         order_sets(unordered)
     old_text = new_text = None
     if old is not None:
         old_text = sorted_json(old)
-        row["change_before"] = metadata["change_before"] = digest(old_text)
+        row["change_before"] = digest(old_text)
     if new is not None:
         new_text = sorted_json(new)
-        row["change_after"] = metadata["change_after"] = digest(new_text)
+        row["change_after"] = digest(new_text)
     text = (old_text if change.change_type == "REMOVE" else new_text) or keys_text
     if settings.exclude:
         text = sorted_json(shown)
     kept = text.decode() if settings.keep_images and has_image else None
-    row, line = finished(row, paths, metadata, shown, len(text), settings, kept)
+    row, line = finished(row, paths, shown, len(text), settings, kept)
     return row, line, (keys_text, old_text, new_text)
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import orjson
 
 from transform_lambda.errors import AttributeValueError, RecordError
-from transform_lambda.names import SEPARATOR, Names, is_listed, joined, top_names
+from transform_lambda.names import METADATA_COLUMNS, SEPARATOR, Names, is_listed, joined, top_names
 from transform_lambda.values import (
     MAX_LEVELS,
     NUMBERS,
@@ -22,11 +22,10 @@ Columns = dict[str, Any]
 Paths = dict[str, tuple[str, ...]]
 
 
-def with_columns(
-    metadata: Columns, item: Image, levels: int, keep_whole: frozenset[str]
-) -> tuple[Columns, Paths]:
-    """A row of metadata (all METADATA_COLUMNS) and the columns of item, however long it may be.
+def with_columns(row: Columns, item: Image, levels: int, keep_whole: frozenset[str]) -> tuple[Columns, Paths]:
+    """The row with the columns of item, however long it becomes.
 
+    :param row: all METADATA_COLUMNS and nothing else, null where the item decides; it is not to be used again
     :param levels: most names a column may be made of; with 0 the whole item stands in `change_rescued`
     :param keep_whole: columns of maps that stay one JSON value
     :raises AttributeValueError: item is not a map of AttributeValues
@@ -34,19 +33,18 @@ def with_columns(
     """
     if type(item) is not dict:
         raise AttributeValueError("an image is not an object")
-    row = metadata.copy()
     paths: Paths = {}
     try:
         if levels:
             attributes = _fill(row, item, top_names(keep_whole), 1, min(levels, MAX_LEVELS), paths)
-            if len(row) == len(metadata) + attributes and "" not in row:
+            if len(row) == len(METADATA_COLUMNS) + attributes and "" not in row:
                 return row, paths
         columns, paths, rescued = _resolve(item, levels, keep_whole)
     except RecordError:
         raise
     except SHAPE_ERRORS:
         raise AttributeValueError("not one of DynamoDB's types") from None
-    return metadata | columns | {"change_rescued": rescued}, paths
+    return {name: row[name] for name in METADATA_COLUMNS} | columns | {"change_rescued": rescued}, paths
 
 
 def names_text(paths: Paths) -> str | None:
@@ -81,7 +79,8 @@ def _fill(  # noqa: PLR0912, PLR0917 - a branch per type; keywords cost time
     """
     attributes = len(image)
     for name, value in image.items():
-        [(tag, content)] = value.items()
+        [tag] = value
+        content = value[tag]
         if tag == "S":
             if type(content) is not str:
                 raise AttributeValueError("S is not text")
@@ -155,7 +154,8 @@ def _collect(  # noqa: PLR0917 - of this module alone
         if inner and len(path) < levels and column not in keep_whole:
             _collect(claims, inner, path, column + SEPARATOR if column else None, levels, keep_whole)
         else:
-            [(tag, content)] = value.items()
+            [tag] = value
+            content = value[tag]
             claims.setdefault(column, []).append((path, plain_value(tag, content, len(path))))
 
 

@@ -69,11 +69,10 @@ def flatten(image: Image, settings: RowSettings = DEFAULT_SETTINGS) -> Flattened
     order_sets(item.values())
     if settings.exclude:
         item = without(item, settings.exclude)
-    metadata = dict.fromkeys(METADATA_COLUMNS)
-    row, paths = with_columns(metadata, item, settings.max_depth, settings.keep_whole)
+    row, paths = with_columns(dict.fromkeys(METADATA_COLUMNS), item, settings.max_depth, settings.keep_whole)
     text = orjson.dumps(item, option=orjson.OPT_SORT_KEYS)
     kept = text.decode() if settings.keep_images else None
-    row, _ = finished(row, paths, metadata, item, len(text), settings, kept)
+    row, _ = finished(row, paths, item, len(text), settings, kept)
     of_item = {name: row.pop(name) for name in METADATA_COLUMNS}
     return Flattened(
         row,
@@ -89,6 +88,10 @@ def flatten(image: Image, settings: RowSettings = DEFAULT_SETTINGS) -> Flattened
 # text. It is a multiple, not a constant: many short records can grow as much as one long one.
 _LONGEST_TIMES: Final = 4.5
 _LONGEST_FIXED: Final = 600
+
+
+# Columns of the metadata that the item decides.
+_OF_ITEM: Final = ("change_levels", "change_names", "change_image", "change_rescued")
 
 
 def longest(item_bytes: int) -> int:
@@ -118,21 +121,14 @@ def row_line(row: Columns) -> bytes:
     return orjson.dumps(row, option=orjson.OPT_SORT_KEYS | orjson.OPT_APPEND_NEWLINE)
 
 
-def finished(  # noqa: PLR0917 - one call, from two places
-    row: Columns,
-    paths: Paths,
-    metadata: Columns,
-    item: Image,
-    item_bytes: int,
-    settings: RowSettings,
-    image: str | None,
+def finished(  # noqa: PLR0917 - called from two places, which have all of them at hand
+    row: Columns, paths: Paths, item: Image, item_bytes: int, settings: RowSettings, image: str | None
 ) -> tuple[Columns, bytes]:
     """The row with change_names and change_image, and its line.
 
     Where the item's part is longer than `longest`, the row is made again, with the most levels that fit.
 
     :param row: made by `with_columns`, together with paths
-    :param metadata: what the row has without the item
     :param item_bytes: length of the item's canonical text
     :param image: the text for change_image
     """
@@ -143,12 +139,16 @@ def finished(  # noqa: PLR0917 - one call, from two places
         if image is not None:
             row["change_image"] = image
         line = row_line(row)
-        if len(line) <= bound or len(line) <= bound + len(row_line(metadata)):
+        if len(line) <= bound:
             return row, line
+    else:
+        line = b""
+    metadata = {name: row[name] for name in METADATA_COLUMNS} | dict.fromkeys(_OF_ITEM)
     bound += len(row_line(metadata))
-    asked = settings.max_depth
-    for levels in range(min(asked, _levels(item)) - 1, 0, -1):
-        row, paths = with_columns(metadata, item, levels, settings.keep_whole)
+    if line and len(line) <= bound:
+        return row, line
+    for levels in range(min(settings.max_depth, _levels(item)) - 1, 0, -1):
+        row, paths = with_columns(metadata.copy(), item, levels, settings.keep_whole)
         if _names_may_fit(paths, bound):
             row |= {"change_levels": levels, "change_names": names_text(paths), "change_image": image}
             line = row_line(row)

@@ -117,7 +117,8 @@ def _order(values: Iterable[Any], level: int) -> None:
     if level > MAX_LEVELS:
         raise DepthError("nested deeper than DynamoDB allows")
     for value in values:
-        [(tag, content)] = value.items()
+        [tag] = value
+        content = value[tag]
         if tag == "S" or tag == "N":  # noqa: PLR1714 - looking in a tuple costs twice as much
             if type(content) is not str:
                 raise AttributeValueError("S or N is not text")
@@ -142,7 +143,8 @@ def plain_list(values: Any, level: int) -> list[Any]:
         raise DepthError("nested deeper than DynamoDB allows")
     items: list[Any] = []
     for value in values:
-        [(tag, content)] = value.items()
+        [tag] = value
+        content = value[tag]
         if tag == "S":
             if type(content) is not str:
                 raise AttributeValueError("S is not text")
@@ -164,7 +166,8 @@ def plain_map(members: Any, level: int) -> dict[str, Any]:
         raise DepthError("nested deeper than DynamoDB allows")
     result: dict[str, Any] = {}
     for name, value in members.items():
-        [(tag, content)] = value.items()
+        [tag] = value
+        content = value[tag]
         if tag == "S":
             if type(content) is not str:
                 raise AttributeValueError("S is not text")

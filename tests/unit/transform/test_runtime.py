@@ -54,3 +54,21 @@ def test_imports_point_inwards_only() -> None:
             elif isinstance(node, ast.ImportFrom):
                 names = [node.module or ""]  # a relative import has no name, and is not allowed
             assert {name.split(".")[0] for name in names} <= allowed, source.name
+
+
+def test_the_collector_is_seldom_called_and_has_nothing_to_collect() -> None:
+    """A batch leaves no circle of objects behind, failed records included: else they would pile up."""
+    program = (
+        "import gc, transform_lambda.handler as h\n"
+        "from tests.unit.transform.records import *\n"
+        "assert gc.get_threshold()[0] == h.COLLECTOR_THRESHOLD\n"
+        "wide = item_record({'я-' + str(n): {'M': {'a b': {'N': str(n)}}} for n in range(2_000)})\n"
+        "bad = [b'{', compact({}), compact(item_record({'a': {'N': 'x'}})), compact(item_record({'a': 1}))]\n"
+        "event = firehose_event(wide, *bad, *[item_record({'A': {'S': ''}, 'a': {'S': ''}})] * 200)\n"
+        "h.handler(event, None)\n"
+        "gc.collect()\n"
+        "for _ in range(5):\n"
+        "    h.handler(event, None)\n"
+        "assert gc.collect() < 20\n"
+    )
+    subprocess.run([sys.executable, "-c", program], cwd=ROOT, env={}, check=True, capture_output=True)
