@@ -13,7 +13,6 @@ import orjson
 
 from glue.tables import METADATA_COLUMNS
 from transform_lambda.canonical import canonical_json, image_digest
-from transform_lambda.change import STREAMS_SEQUENCE_DIGITS
 from transform_lambda.flatten import DEFAULT_SETTINGS, RowSettings, flatten
 from transform_lambda.values import Image
 
@@ -68,17 +67,9 @@ class Comparison:
 
 
 def newest(changes: Sequence[Change]) -> Change:
-    """The last change of one key: by time, ties by the chain, then by sequence.
-
-    Changes of one time that came by DynamoDB Streams are in order by their sequence alone, as in the views.
-    """
+    """The last change of one key: by time, ties by the chain, then by sequence."""
     latest = max(str(change["change_time"]) for change in changes)
     tied = [change for change in changes if change["change_time"] == latest]
-    of_streams = [
-        change for change in tied if len(change["change_sequence"] or "") == STREAMS_SEQUENCE_DIGITS
-    ]
-    if of_streams:
-        return max(of_streams, key=lambda change: str(change["change_sequence"]))
     if len(tied) > 1:
         continued = {
             change["change_before"] for change in tied if change["change_before"] != change["change_after"]

@@ -165,6 +165,24 @@ def test_table_of_a_dynamodb_streams_record_is_in_its_arn() -> None:
 
 
 @pytest.mark.parametrize(
+    ("number", "expected"),
+    [
+        ("820400000000000001192334", "820400000000000001192334".zfill(40)),
+        ("1" * 40, "1" * 40),
+        ("1" * 41, None),
+        (None, None),
+        (7, None),
+    ],
+)
+def test_sequence_of_dynamodb_streams_is_40_digits_wide(number: Any, expected: str | None) -> None:
+    """It stands in the record itself, and its width says by which road a change came."""
+    record = change_record(change={"SequenceNumber": number})
+    assert json.loads(transform(compact(record))[0])["change_sequence"] == expected
+    by_kinesis = json.loads(transform(compact(record), SEQUENCE)[0])
+    assert by_kinesis["change_sequence"] == SEQUENCE.zfill(129)
+
+
+@pytest.mark.parametrize(
     "arn",
     [
         None,
