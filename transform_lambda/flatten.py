@@ -30,6 +30,9 @@ METADATA_COLUMNS: Final = (
     "change_before",
     "change_after",
     "change_table",
+    "change_levels",
+    "change_names",
+    "change_image",
     "change_rescued",
 )
 # The table's partition column comes from the object's name, so an attribute cannot have it: Athena would

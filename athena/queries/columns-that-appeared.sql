@@ -28,7 +28,8 @@ CROSS JOIN UNNEST(names) AS columns (name)
 WHERE NOT lower(name) IN (
   -- columns of changes: begin
   'change_id', 'change_type', 'change_time', 'change_sequence', 'change_actor', 'change_key',
-  'change_before', 'change_after', 'change_table', 'change_rescued'
+  'change_before', 'change_after', 'change_table', 'change_levels', 'change_names',
+  'change_image', 'change_rescued'
   -- columns of changes: end
 )
 GROUP BY lower(name)
