@@ -73,7 +73,7 @@ def propose_types(workgroup: Workgroup, database: str, source: str, columns: Seq
     nearly: list[Nearly] = []
     for start in range(0, len(columns), COUNTED_AT_ONCE):
         part = columns[start : start + COUNTED_AT_ONCE]
-        for row in workgroup.execute(_count_of_fitting(source, part), database).rows:
+        for row in workgroup.execute(count_of_fitting(source, part), database).rows:
             place, count, *cells = row
             column, values = part[int(place or 0) - 1], int(count or 0)
             kinds = len(PROPOSED)
@@ -94,7 +94,7 @@ def _shortened(text: str) -> str:
     return text if len(text) <= EXAMPLE_CHARACTERS else text[:EXAMPLE_CHARACTERS] + "…"
 
 
-def _count_of_fitting(source: str, columns: Sequence[str]) -> str:
+def count_of_fitting(source: str, columns: Sequence[str]) -> str:
     """The query that counts the values of each column and those that each proposed type keeps.
 
     A row a column: its place from 1, its values, those of each type, and for each type the first and the last
