@@ -369,12 +369,16 @@ def test_a_cut_takes_each_change_by_one_road() -> None:
     history = made("a", NOON - 5 * SECOND, (0, 1), (4 * SECOND, 2), (SECOND, 1), (0, 2), (0, 1))
     kinesis = [delivery.row([history], Line(0, place, f"k-{place}", str(place))) for place in range(5)]
     more = [*kinesis, *by_streams(history), snapshot("b", 7, NOON - 1), snapshot("c", 8, NOON + 1)]
+    bare = made("d", NOON - SECOND, (0, 1), (2 * SECOND, 2))
+    more += [delivery.row([bare], Line(0, place, f"bare-{place}", None)) for place in range(2)]
     lake = filled(more=more, switched_at=change_time(NOON))
     assert lake.ask("SELECT pk, n, change_id FROM current_soak ORDER BY pk") == [
         ["a", "1", "id-4"],
         ["b", "7", "copy-b-7"],
         ["c", "8", "copy-c-8"],
+        ["d", "2", "bare-1"],
     ]
+    assert lake.ask("SELECT count(*) FROM history_soak WHERE pk = 'd'") == [["2"]]
     shown = lake.ask("SELECT change_id FROM history_soak WHERE pk = 'a' ORDER BY change_number")
     assert shown == [["k-0"], ["k-1"], ["id-2"], ["id-3"], ["id-4"]]
     assert lake.ask("SELECT * FROM gaps_soak") == []

@@ -307,7 +307,8 @@ def test_types_of_the_widest_table_are_proposed_in_statements_that_athena_takes(
     workgroup: Any = SimpleNamespace(execute=execute)
     proposal = propose_types(workgroup, "ddb_lake", "t" * 255, columns)
     assert max(len(sql.encode()) for sql in asked) <= MAX_STATEMENT_BYTES
-    assert len(asked) == 4
+    # Trino takes 254 elements in an array; each statement reads the lake, so there are as few as can be
+    assert [sql.count('"c0') for sql in asked] == [254, 254, 254, 238]
     assert proposal.types == dict.fromkeys(columns[1::2], "bigint")
     assert proposal.nearly == []
 
