@@ -5,7 +5,7 @@ import json
 from typing import Any
 
 from benchmarks.contenders import CONTENDERS, Json
-from transform_lambda.flatten import METADATA_COLUMNS, column_name
+from transform_lambda.names import METADATA_COLUMNS, column_name
 
 
 def assert_agreement(event: Json) -> None:

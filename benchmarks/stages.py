@@ -11,8 +11,11 @@ import pybase64
 from benchmarks.contenders import Json, function
 from benchmarks.records import change_records, firehose_event
 from transform_lambda.canonical import digest, sorted_json
-from transform_lambda.change import read_change, row_line, row_of
-from transform_lambda.flatten import METADATA_COLUMNS, order_sets, with_columns
+from transform_lambda.change import read_change, row_of
+from transform_lambda.columns import with_columns
+from transform_lambda.flatten import row_line
+from transform_lambda.names import METADATA_COLUMNS
+from transform_lambda.values import order_sets
 
 
 def _decoded(record: Json) -> bytes:
@@ -33,7 +36,7 @@ STAGES: dict[str, tuple[Callable[[Json], Any], Callable[[Any], Any]]] = {
     ),
     "flatten the new image": (
         lambda record: _change(record).new_image,
-        lambda image: with_columns(dict.fromkeys(METADATA_COLUMNS), image, 32),
+        lambda image: with_columns(dict.fromkeys(METADATA_COLUMNS), image, 32, frozenset()),
     ),
     "check and order the old image": (
         lambda record: _change(record).old_image,

@@ -47,7 +47,7 @@ def plan(declared: Iterable[str], partitions: Iterable[str], wanted: Iterable[st
     Names are compared without case, as Hive and Athena compare them. Blank names stand for an empty list.
     """
     taken = {name.lower() for name in (*declared, *partitions)}
-    added: list[str] = []
+    added: dict[str, None] = {}  # in their order; thousands of names come at once
     refused: dict[str, str] = {}
     known: set[str] = set()
     for name in wanted:
@@ -60,7 +60,7 @@ def plan(declared: Iterable[str], partitions: Iterable[str], wanted: Iterable[st
         if reason:
             refused[name] = reason
         else:
-            added.append(name)
+            added[name] = None
     return Plan(tuple(added), len(known), refused)
 
 

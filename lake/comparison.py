@@ -13,7 +13,9 @@ import orjson
 
 from glue.tables import METADATA_COLUMNS
 from transform_lambda.canonical import canonical_json, image_digest
-from transform_lambda.flatten import DEFAULT_MAX_DEPTH, Image, flatten
+from transform_lambda.change import STREAMS_SEQUENCE_DIGITS
+from transform_lambda.flatten import DEFAULT_SETTINGS, RowSettings, flatten
+from transform_lambda.values import Image
 
 # What may differ where a change was delivered more than once: its place in the stream.
 _OF_A_DELIVERY = "change_sequence"
@@ -66,9 +68,17 @@ class Comparison:
 
 
 def newest(changes: Sequence[Change]) -> Change:
-    """The last change of one key: by time, ties by the chain, then by sequence."""
+    """The last change of one key: by time, ties by the chain, then by sequence.
+
+    Changes of one time that came by DynamoDB Streams are in order by their sequence alone, as in the views.
+    """
     latest = max(str(change["change_time"]) for change in changes)
     tied = [change for change in changes if change["change_time"] == latest]
+    of_streams = [
+        change for change in tied if len(change["change_sequence"] or "") == STREAMS_SEQUENCE_DIGITS
+    ]
+    if of_streams:
+        return max(of_streams, key=lambda change: str(change["change_sequence"]))
     if len(tied) > 1:
         continued = {
             change["change_before"] for change in tied if change["change_before"] != change["change_after"]
@@ -130,19 +140,32 @@ def _meaning(text: str) -> Any:
 
 
 def _compare_columns(
-    result: Comparison, image: Image, change: Change, declared: frozenset[str], max_depth: int
+    result: Comparison, image: Image, change: Change, declared: frozenset[str], settings: RowSettings
 ) -> list[str]:
-    """The columns on which the newest change and the item differ."""
-    columns, rescued = flatten(image, max_depth)
-    result.undeclared += len(columns.keys() - declared)
-    expected = {**dict.fromkeys(declared), **columns, "change_rescued": rescued}
+    """The columns on which the newest change and the item differ, and attributes they do not name.
+
+    `change_names` is compared like a column, so a column that both have is of one attribute in both.
+    """
+    flat = flatten(image, settings)
+    result.undeclared += len(flat.columns.keys() - declared)
+    expected = {
+        **dict.fromkeys(declared),
+        **flat.columns,
+        "change_levels": flat.levels,
+        "change_names": flat.names,
+        "change_image": flat.image,
+        "change_rescued": flat.rescued,
+    }
     wrong = []
     for name, value in expected.items():
         if name in change:
             result.columns += 1
             if not _same(value, change[name]):
                 wrong.append(name)
-    return sorted(wrong)
+    paths = json.loads(flat.names or "{}")
+    return [
+        f"{name} (the attribute {'.'.join(paths[name])})" if name in paths else name for name in sorted(wrong)
+    ]
 
 
 def compare(
@@ -150,11 +173,12 @@ def compare(
     items: Iterable[tuple[Image, Image]],
     changes: Iterable[Change],
     item_columns: Iterable[str],
-    max_depth: int = DEFAULT_MAX_DEPTH,
+    settings: RowSettings = DEFAULT_SETTINGS,
 ) -> Comparison:
     """Compare a table's (keys, item) pairs with the lake's changes of that table.
 
     `item_columns` are the declared columns that hold attributes; what is not declared cannot be read.
+    `settings` are those the rows were written with.
     """
     result = Comparison(table)
     declared = frozenset(item_columns) - frozenset(METADATA_COLUMNS)
@@ -189,7 +213,7 @@ def compare(
         result.older += older
         if last["change_after"] != image_digest(image):
             differs(key, f"the newest change ({last['change_time']}) is not the item's state")
-        elif wrong := _compare_columns(result, image, last, declared, max_depth):
+        elif wrong := _compare_columns(result, image, last, declared, settings):
             differs(key, f"columns differ: {', '.join(wrong)}")
         elif problem:
             differs(key, problem)

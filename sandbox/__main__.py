@@ -11,6 +11,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from lake.terminal import answer, tell
 from sandbox import accounts
 from sandbox.errors import SandboxError
 from sandbox.launches import DEFAULT, Launch, plan_launches
@@ -92,11 +93,11 @@ def _serve(options: argparse.Namespace) -> int:
         sandbox.start_delivery()
         if more := accounts.lines_to_paste(os.environ):
             which = "this line" if len(more) == 1 else "these lines"
-            print(f"your shell has variables that win over the profiles: paste {which} too", file=sys.stderr)
-            print("\n".join(more), file=sys.stderr)
+            tell(f"your shell has variables that win over the profiles: paste {which} too")
+            tell("\n".join(more))
         for name, value in sandbox.profiles.environment().items():
-            print(f"export {name}={shlex.quote(value)}", flush=True)
-        print(f"serving; logs are in {sandbox.folder}; Ctrl-C ends it", file=sys.stderr)
+            answer(f"export {name}={shlex.quote(value)}")
+        tell(f"serving; logs are in {sandbox.folder}; Ctrl-C ends it")
         while not stop.wait(0.5):
             for child in sandbox.children:
                 child.require()
@@ -150,7 +151,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
         return int(check(rest))
     except SandboxError as error:
-        print(f"error: {error}", file=sys.stderr)
+        tell(f"error: {error}")
         return 1
     except KeyboardInterrupt:
         return 128 + signal.SIGINT

@@ -10,9 +10,7 @@ Exit codes: 0 lake and table agree, 1 they differ (the keys are listed), 2 the c
 from __future__ import annotations
 
 import argparse
-import json
 import os
-import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -20,12 +18,14 @@ from typing import Any
 
 from lake.comparison import Comparison, compare
 from lake.reading import Lake, LakeError
+from lake.terminal import answer, json_text, tell, visible
 from sandbox.delivery import status
 from sandbox.errors import SandboxError
 from sandbox.lakes import find_lakes
 from sandbox.running import RunningSandbox
 from sandbox.source_tables import SourceTable, find_tables
-from transform_lambda.flatten import DEFAULT_MAX_DEPTH
+from transform_lambda.configuration import row_settings
+from transform_lambda.flatten import DEFAULT_SETTINGS, RowSettings
 
 AGREE, DIFFER, IMPOSSIBLE = 0, 1, 2
 _POLL_SECONDS = 0.2
@@ -129,13 +129,13 @@ class Progress:
     def __call__(self, text: str) -> None:
         if time.monotonic() - self._last >= _PROGRESS_SECONDS:
             self._last = time.monotonic()
-            print(f"waiting: {text}", file=sys.stderr, flush=True)
+            tell(f"waiting: {text}")
 
 
 def _sources(
     sandbox: RunningSandbox, written: dict[str, Any], only: str | None
-) -> list[tuple[SourceTable, Lake, int]]:
-    """The tables to check, each with its lake and the depth its items are flattened to."""
+) -> list[tuple[SourceTable, Lake, RowSettings]]:
+    """The tables to check, each with its lake and what shapes its rows."""
     found = find_tables(sandbox, {stream["source"] for stream in written["streams"]})
     if only:
         found = [table for table in found if table.name == only]
@@ -155,18 +155,17 @@ def _sources(
             raise CheckError(
                 f"no Glue table reads the bucket {buckets[table.stream_arn]}: launch the consumer stack"
             )
-        pairs.append((table, lake, _flatten_max_depth(sandbox, functions[table.stream_arn])))
+        pairs.append((table, lake, _row_settings(sandbox, functions[table.stream_arn])))
     return pairs
 
 
-def _flatten_max_depth(sandbox: RunningSandbox, function_arn: str | None) -> int:
-    """How deep the deployed function flattens: it is asked, so that nothing is configured twice."""
+def _row_settings(sandbox: RunningSandbox, function_arn: str | None) -> RowSettings:
+    """What shapes the deployed function's rows: it is asked, so that nothing is configured twice."""
     if function_arn is None:
-        return DEFAULT_MAX_DEPTH
+        return DEFAULT_SETTINGS
     client = sandbox.client("lambda", sandbox.root(function_arn.split(":")[4]))
-    settings = client.get_function_configuration(FunctionName=function_arn)
-    variables = (settings.get("Environment") or {}).get("Variables") or {}
-    return int(variables.get("FLATTEN_MAX_DEPTH") or DEFAULT_MAX_DEPTH)
+    function = client.get_function_configuration(FunctionName=function_arn)
+    return row_settings((function.get("Environment") or {}).get("Variables") or {})
 
 
 def check(sandbox: RunningSandbox, only: str | None, timeout: float) -> list[Comparison]:
@@ -180,10 +179,10 @@ def check(sandbox: RunningSandbox, only: str | None, timeout: float) -> list[Com
     while True:
         written = wait_until_delivered(read, time.time(), deadline, progress)
         results = []
-        for table, lake, depth in _sources(sandbox, written, only):
+        for table, lake, settings in _sources(sandbox, written, only):
             progress(f"comparing {table.name}")
             changes = lake.changes(table.name)
-            results.append(compare(table.name, table.items(), changes, lake.item_columns(), depth))
+            results.append(compare(table.name, table.items(), changes, lake.item_columns(), settings))
         if all(result.agrees for result in results) or time.monotonic() > deadline:
             return results
         later = wait_until_delivered(read, time.time(), deadline, progress)
@@ -197,15 +196,15 @@ def _read_so_far(written: dict[str, Any]) -> int:
 
 def _report_text(results: Sequence[Comparison], seconds: float) -> None:
     for result in results:
-        print(f"table {result.table}")
+        answer(f"table {result.table}")
         for name, figure in result.figures().items():
-            print(f"  {name:<40} {figure:>10,}")
+            answer(f"  {name:<40} {figure:>10,}")
         for difference in result.differences[:_LISTED_KEYS]:
-            print(f"  differs: {difference.key}  {difference.what}")
+            answer(f"  differs: {visible(difference.key)}  {visible(difference.what)}")
         if len(result.differences) > _LISTED_KEYS:
-            print(f"  … and {len(result.differences) - _LISTED_KEYS} more (--output json lists all)")
+            answer(f"  … and {len(result.differences) - _LISTED_KEYS} more (--output json lists all)")
     agree = all(result.agrees for result in results)
-    print(f"lake and table {'agree' if agree else 'DIFFER'}, key by key ({seconds:.1f} s)")
+    answer(f"lake and table {'agree' if agree else 'DIFFER'}, key by key ({seconds:.1f} s)")
 
 
 def _report_json(results: Sequence[Comparison], seconds: float) -> None:
@@ -221,7 +220,7 @@ def _report_json(results: Sequence[Comparison], seconds: float) -> None:
             for result in results
         ],
     }
-    print(json.dumps(document, indent=2, ensure_ascii=False))
+    answer(json_text(document))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -232,7 +231,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sandbox = RunningSandbox.read(state_folder())
         results = check(sandbox, options.table, options.timeout)
     except (CheckError, LakeError) as error:
-        print(f"error: {error}", file=sys.stderr)
+        tell(f"error: {error}")
         return IMPOSSIBLE
     seconds = time.monotonic() - started
     (_report_json if options.output == "json" else _report_text)(results, seconds)

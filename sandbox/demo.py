@@ -23,7 +23,9 @@ from botocore.exceptions import ClientError
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
+from rich.text import Text
 
+from lake.terminal import visible
 from sandbox.workload import Delete, KeySchema, Put, Workload
 
 BATCH_ITEMS = 25  # BatchWriteItem's own limit (Amazon DynamoDB API Reference, BatchWriteItem)
@@ -79,7 +81,7 @@ def main() -> int:
         show_queries(lake)
         denied = stranger_is_denied(lake)
     except DemoError as error:
-        console.print(f"[red]demo: {error}[/red]")
+        console.print(visible(f"demo: {error}"), style="red", markup=False)
         return 1
     except KeyboardInterrupt:
         console.print("interrupted")
@@ -131,7 +133,7 @@ def show_objects(lake: Lake, consumer: boto3.Session) -> None:
     table.add_column("object", overflow="fold")
     table.add_column("bytes", justify="right")
     for item in found[:SHOWN_OBJECTS]:
-        table.add_row(item["Key"], f"{item['Size']:,}")
+        table.add_row(Text(visible(item["Key"])), f"{item['Size']:,}")
     console.print(table)
     console.print(f"{len(found)} objects, {sum(item['Size'] for item in found):,} bytes gzipped")
 
@@ -146,7 +148,7 @@ def show_schema(lake: Lake, consumer: boto3.Session) -> None:
     columns = _wait_for_columns(glue, lake.database, crawler, declared)
     table = Table("column of changes", "type")
     for column in columns[:SHOWN_COLUMNS]:
-        table.add_row(column["Name"], column["Type"])
+        table.add_row(Text(visible(column["Name"])), Text(visible(column["Type"])))
     console.print(table)
     if len(columns) > SHOWN_COLUMNS:
         console.print(f"and {len(columns) - SHOWN_COLUMNS} more")

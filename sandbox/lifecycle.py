@@ -23,6 +23,7 @@ from typing import Any
 
 import boto3
 
+from lake import terminal
 from sandbox import accounts
 from sandbox.errors import SandboxError
 from sandbox.launches import Launch
@@ -35,7 +36,7 @@ _DEPLOY_LINES = 40  # of deploy's messages that an error repeats
 
 def tell(what: str, since: float) -> None:
     """One line of progress for people, on stderr."""
-    print(f"sandbox: {what} ({time.monotonic() - since:.1f} s)", file=sys.stderr, flush=True)
+    terminal.tell(f"sandbox: {what} ({time.monotonic() - since:.1f} s)")
 
 
 def open_port(port: int) -> socket.socket:

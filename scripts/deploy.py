@@ -13,9 +13,16 @@ from scripts.core.deployment.apply import apply
 from scripts.core.deployment.planning import plan
 from scripts.core.deployment.prepare import ARCHITECTURES, Request, prepare
 from scripts.core.deployment.report import report
+from scripts.core.deployment.verify import verify
+from scripts.core.interruption import unwinding
 from scripts.stacks import STACKS
 
-EPILOG = """\
+# README.md says the same, word for word.
+CONFIRMATION = """\
+Without --yes the command shows the plan and asks before it applies it. Without a terminal there is nobody
+to ask: a plan that only adds and changes is applied, and one that removes or replaces something, or perhaps
+replaces it, is refused with exit code 1."""
+EPILOG = f"""\
 examples:
   python -m scripts.deploy consumer --profile consumer --parameter ProducerAccountId=111111111111
   python -m scripts.deploy producer --profile producer \\
@@ -23,8 +30,8 @@ examples:
   python -m scripts.deploy single-account --dry-run
   python -m scripts.deploy columnar --profile consumer --outputs-of ddb-lake-consumer
 
-An update keeps the value of every parameter that is not given. Without a terminal nothing is asked; a plan
-that removes or replaces what is there then needs --yes."""
+An update keeps the value of every parameter that is not given. A stack that is not ddb-lake's is not touched.
+{CONFIRMATION}"""
 
 
 def options() -> argparse.ArgumentParser:
@@ -39,7 +46,7 @@ def options() -> argparse.ArgumentParser:
     )
     result.add_argument("--parameter", metavar="K=V", action="append", default=[], help="a parameter's value")
     result.add_argument(
-        "--outputs-of", metavar="STACK", help="fill parameters from the outputs of the same name"
+        "--outputs-of", metavar="STACK", help="fill parameters from the outputs that stack hands over"
     )
     result.add_argument("--outputs-profile", metavar="PROFILE", help="the profile that may read that stack")
     result.add_argument("--outputs-region", metavar="REGION", help="that stack's Region, if it is another")
@@ -59,7 +66,7 @@ def options() -> argparse.ArgumentParser:
         action="store_true",
         help="let a changed PartitionBy make a delivery stream beside the one there is",
     )
-    result.add_argument("--dry-run", action="store_true", help="show the plan and change nothing")
+    result.add_argument("--dry-run", action="store_true", help="show the plan; leave nothing behind")
     result.add_argument("--yes", action="store_true", help="do not ask")
     return result
 
@@ -107,9 +114,12 @@ def main(arguments: Sequence[str], out: Output) -> int:
     """Deploy one stack."""
     args = options().parse_args(arguments)
     request = _request(args)
-    target = prepare(request, args.endpoint_url, out)
-    planned = plan(request, target, out)
-    report(request, planned, apply(request, planned, out), out)
+    with unwinding():
+        target = prepare(request, args.endpoint_url, out)
+        planned = plan(request, target, out)
+        outcome = apply(request, planned, out)
+        verify(request, planned, outcome, out)
+    report(request, planned, outcome, out)
     return 0
 
 

@@ -12,6 +12,7 @@ from scripts.core.answers import as_csv, as_json, as_table, count
 from scripts.core.athena import Workgroup, quoted
 from scripts.core.connection import Connection
 from scripts.core.console import EXIT_USAGE, CommandError, Output, parser, run
+from scripts.core.statements import first_word, only_reads
 
 EPILOG = """\
 examples:
@@ -20,7 +21,8 @@ examples:
   python -m scripts.query --profile consumer "SELECT * FROM changes WHERE change_type = ? LIMIT ?" \\
       --parameter REMOVE --literal 10
 
-Only the answer goes to stdout; bytes scanned and time go to stderr."""
+Only the answer goes to stdout; bytes scanned and time go to stderr.
+JSON, and CSV in a file or a pipe, have the exact values; a terminal shows control characters as \\x1b."""
 
 # A SELECT from the table or from a view of it; SHOW COLUMNS FROM changes is none.
 ASKS_FOR_CHANGES = re.compile(
@@ -34,7 +36,7 @@ def options() -> argparse.ArgumentParser:
     made = parser("query", "Query the lake through Athena.", epilog=EPILOG, outputs=("text", "csv", "json"))
     what = made.add_mutually_exclusive_group(required=True)
     what.add_argument("sql", metavar="SQL", nargs="?", help="one SQL statement")
-    what.add_argument("--named", metavar="NAME", help="a named query of the workgroup")
+    what.add_argument("--named", metavar="NAME", help="a named query of the workgroup, by its name or its id")
     what.add_argument("--file", metavar="FILE", type=Path, help="a file that holds one SQL statement")
     made.add_argument("--workgroup", metavar="NAME", default="ddb-lake", help="default: ddb-lake")
     made.add_argument("--database", metavar="NAME", help="default: the named query's own, else ddb_lake")
@@ -54,6 +56,16 @@ def options() -> argparse.ArgumentParser:
         action="append",
         help="the SQL literal for the next `?`: 10, DATE '2026-11-01'",
     )
+    made.add_argument(
+        "--allow-changes",
+        action="store_true",
+        help="also run a statement that is not known to read only (INSERT, CREATE, DROP, UNLOAD, EXECUTE)",
+    )
+    made.add_argument(
+        "--safe-for-spreadsheets",
+        action="store_true",
+        help="with --output csv: an apostrophe before texts that a spreadsheet would run as a formula",
+    )
     return made
 
 
@@ -61,7 +73,7 @@ def main(arguments: Sequence[str], out: Output) -> int:
     """Run one query and give its answer."""
     args = options().parse_args(arguments)
     try:
-        sql = args.file.read_text(encoding="utf-8") if args.file else args.sql
+        sql = args.file.read_text(encoding="utf-8-sig") if args.file else args.sql
     except UnicodeDecodeError:
         raise CommandError(
             f"{args.file} is not UTF-8 text",
@@ -78,15 +90,25 @@ def main(arguments: Sequence[str], out: Output) -> int:
                 "Write the value into the SQL instead.",
                 exit_code=EXIT_USAGE,
             )
+    if args.safe_for_spreadsheets and out.form != "csv":
+        raise CommandError(
+            "--safe-for-spreadsheets is for CSV", "Add --output csv, or leave it out.", exit_code=EXIT_USAGE
+        )
+    if sql is not None and not args.allow_changes:
+        _check(sql)
     workgroup = Workgroup(Connection.of(args), args.workgroup)
     workgroup.check()
     database = args.database
     if args.named:
         named = workgroup.named(args.named)
         sql, database = named["QueryString"], database or named["Database"]
+        if not args.allow_changes:
+            _check(sql)
     result = workgroup.execute(sql, database or "ddb_lake", args.parameters)
-    show = {"text": as_table, "csv": as_csv, "json": as_json}[out.form]
-    show(result, out)
+    if out.form == "csv":
+        as_csv(result, out, for_spreadsheets=args.safe_for_spreadsheets)
+    else:
+        (as_json if out.form == "json" else as_table)(result, out)
     out.say(
         f"{count(len(result.rows), 'row')}, {result.bytes_scanned:,} bytes scanned, {result.seconds:.1f} s "
         f"(query {result.query_id})"
@@ -96,6 +118,17 @@ def main(arguments: Sequence[str], out: Output) -> int:
             "nothing was read: no change is delivered yet, or no day of the lake fits the condition on `dt`"
         )
     return 0
+
+
+def _check(sql: str) -> None:
+    """Refuse a statement that is not known to read only. Raises CommandError."""
+    if not only_reads(sql):
+        word = first_word(sql)
+        raise CommandError(
+            f"this statement is not known to read only{f': it begins with {word}' if word else ''}",
+            "Correct it, or give --allow-changes to run it all the same.",
+            exit_code=EXIT_USAGE,
+        )
 
 
 if __name__ == "__main__":

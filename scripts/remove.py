@@ -5,39 +5,59 @@ Before a stack that streams a table goes, the table's stream is stopped and what
 
 from __future__ import annotations
 
+import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from scripts.core.connection import Connection
-from scripts.core.console import CommandError, Output, location_options, parser, run
+from scripts.core.console import CommandError, Output, location_options, parser, prompt, run
+from scripts.core.interruption import unwinding
 from scripts.stacks import KINDS
 
 if TYPE_CHECKING:
     from scripts.core.removal import Resource
     from scripts.core.stack import Stack
 
+# README.md says the same, word for word.
+CONFIRMATION = """\
+Without --yes the command asks for the stack's name; without a terminal it refuses, with exit code 1."""
 EPILOG = f"""\
 Of the stacks there are, remove in this order: {", ".join(kind.stack_name for kind in reversed(KINDS))}.
 What holds data (table, buckets, keys) stays when its stack goes; the commands that delete it are shown.
 Before a stack that streams a table goes, the table's stream is stopped and what is under way is delivered.
+A stack that is not ddb-lake's is not touched.
+{CONFIRMATION}
 Stopped by Ctrl-C before the deletion, the command leaves the stack whole; run again, it goes on."""
+
+
+EMPTY = "REVIEW_IN_PROGRESS"  # of this stack only a change set exists
+
+
+def options() -> argparse.ArgumentParser:
+    """The options of `remove`."""
+    result = parser("remove", "Delete one stack.", epilog=EPILOG)
+    result.add_argument("stack", metavar="STACK", help="the stack's name")
+    result.add_argument(
+        "--dry-run", action="store_true", help="show what would go and what stays, change nothing"
+    )
+    result.add_argument(
+        "--no-drain", action="store_true", help="do not wait for changes that are under way: they are lost"
+    )
+    result.add_argument("--yes", action="store_true", help="do not ask")
+    return result
 
 
 def main(arguments: Sequence[str], out: Output) -> int:
     """Delete one stack."""
-    options = parser("remove", "Delete one stack.", epilog=EPILOG)
-    options.add_argument("stack", metavar="STACK", help="the stack's name")
-    options.add_argument(
-        "--dry-run", action="store_true", help="show what would go and what stays, change nothing"
-    )
-    options.add_argument(
-        "--no-drain", action="store_true", help="do not wait for changes that are under way: they are lost"
-    )
-    options.add_argument("--yes", action="store_true", help="do not ask")
-    args = options.parse_args(arguments)
+    args = options().parse_args(arguments)
+    with unwinding():
+        return _remove(args, out)
 
+
+def _remove(args: argparse.Namespace, out: Output) -> int:
     from scripts.core.draining import Draining  # noqa: PLC0415  boto3 is behind these
+    from scripts.core.ownership import check_stack  # noqa: PLC0415
     from scripts.core.removal import by_hand, left_behind, resources_of, uploads_of  # noqa: PLC0415
     from scripts.core.stack import Stack  # noqa: PLC0415
 
@@ -52,6 +72,7 @@ def main(arguments: Sequence[str], out: Output) -> int:
         raise CommandError(
             f"there is no stack {args.stack} in {where}", "Correct the name, --profile or --region."
         )
+    check_stack(stack, found, where)
     if found.get("EnableTerminationProtection"):
         raise CommandError(
             f"stack {args.stack} is protected against deletion",
@@ -59,7 +80,7 @@ def main(arguments: Sequence[str], out: Output) -> int:
             f"--stack-name {args.stack}{location}`.",
         )
     draining = Draining.of(found, connection, skipped=args.no_drain, location=location, out=out)
-    resources = resources_of(formation, args.stack, found["StackStatus"])
+    resources = resources_of(stack, formation, found["StackStatus"])
     resources += left_behind(draining.source.left_behind if draining else None)
     resources += uploads_of(found, account, region)
     out.say(f"{where}: delete stack {args.stack} ({found['StackStatus']})", "bold")
@@ -77,7 +98,7 @@ def main(arguments: Sequence[str], out: Output) -> int:
     _confirm(args.yes, args.stack, where)
     if draining:
         draining.run(out)
-    status = _delete(formation, stack, str(found["StackId"]), location, out)
+    status = _delete(formation, stack, found, location, out)
     out.say(f"stack {args.stack} is {status}", "green")
     staying = [r for r in resources if r.stays]
     if staying:
@@ -94,8 +115,7 @@ def _confirm(yes: bool, stack: str, where: str) -> None:
     if yes:
         return
     if sys.stdin.isatty():
-        sys.stderr.write(f"type {stack} to delete it in {where}: ")
-        sys.stderr.flush()
+        prompt(f"type {stack} to delete it in {where}: ")
         if sys.stdin.readline().strip() == stack:
             return
     raise CommandError(
@@ -103,7 +123,7 @@ def _confirm(yes: bool, stack: str, where: str) -> None:
     )
 
 
-def _delete(formation: Any, stack: Stack, stack_id: str, location: str, out: Output) -> str:
+def _delete(formation: Any, stack: Stack, found: Mapping[str, Any], location: str, out: Output) -> str:
     """Delete the stack and follow it; raises CommandError with the resources that could not go."""
     from scripts.core.delete_failures import Failure, failures_of, way_out  # noqa: PLC0415
     from scripts.core.stack import Stack, show_event  # noqa: PLC0415
@@ -111,10 +131,14 @@ def _delete(formation: Any, stack: Stack, stack_id: str, location: str, out: Out
     seen = stack.event_ids()
     formation.delete_stack(StackName=stack.name)
     # Once it is deleted, a stack is found by its id alone.
+    stack_id = str(found["StackId"])
     by_id = Stack(formation, stack_id)
+    if found["StackStatus"] == EMPTY:
+        by_id.wait_until_gone()
+        return "DELETE_COMPLETE"
     try:
         status, first = by_id.follow(seen, lambda event: show_event(event, out))
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, SystemExit):
         out.say("CloudFormation goes on without this command; see the stack's events in the console")
         raise
     if status != "DELETE_COMPLETE":

@@ -1,7 +1,8 @@
 """The one registry of the stacks: what packages, deploys, removes, tries or documents them reads it.
 
 A new option stack is one template in templates/options/ and one entry here. `KINDS` is in launch order: a
-stack comes after those whose outputs it takes.
+stack comes after those whose outputs it takes. `takes` is the contract between stacks: the outputs that one
+hands to the other. An output that is not in it is never taken over, whatever it is called.
 """
 
 from __future__ import annotations
@@ -56,7 +57,8 @@ class StackKind:
 
     `account` is the side it belongs to, `producer` or `consumer`, which the README uses as profile names;
     None: the account of the stack whose outputs it takes. `outputs_of` are the kinds whose outputs fill its
-    parameters, whichever of them is there. `artifacts` maps a template parameter, the artifact's key in the
+    parameters, whichever of them is there, and `takes` the outputs that do, each the parameter of its name.
+    `artifacts` maps a template parameter, the artifact's key in the
     bucket, to what builds it. `other_account` is the parameter that names the other account. `unites` are
     the kinds that this one is in one stack.
     """
@@ -68,6 +70,7 @@ class StackKind:
     account_rule: AccountRule
     artifacts: Mapping[str, Artifact] = field(default_factory=dict)
     outputs_of: tuple[str, ...] = ()
+    takes: tuple[str, ...] = ()
     other_account: str | None = None
     unites: tuple[str, ...] = ()
     next_steps: tuple[NextStep, ...] = ()
@@ -126,6 +129,14 @@ KINDS: Sequence[StackKind] = (
         account_rule=ADMITTED,
         artifacts={"TransformArtifactKey": TRANSFORM},
         outputs_of=("consumer",),
+        takes=(
+            "ConsumerAccountId",
+            "LakeBucketName",
+            "LakeKeyArn",
+            "DeliveryRoleName",
+            "DeliveryRolePath",
+            "DeliveryStreamName",
+        ),
         other_account="ConsumerAccountId",
         next_steps=PUT_ITEMS,
     ),
@@ -147,6 +158,15 @@ KINDS: Sequence[StackKind] = (
         account_rule=HOLDER,
         artifacts={"JobScriptKey": JOB_SCRIPT, "JobLibraryKey": JOB_LIBRARY},
         outputs_of=("consumer", "single-account"),
+        takes=(
+            "LakeBucketName",
+            "LakeKeyArn",
+            "DatabaseName",
+            "ChangesTableName",
+            "LogGroupPrefix",
+            "CatalogKeyArn",
+            "LakeFormationGrants",
+        ),
     ),
 )
 
@@ -155,3 +175,12 @@ STACKS: Mapping[str, StackKind] = {kind.name: kind for kind in KINDS}
 ARTIFACTS: dict[str, Artifact] = {
     name: artifact for kind in KINDS for name, artifact in kind.artifacts.items()
 }
+
+
+def version_parameter(name: str) -> str:
+    """The parameter that names the version of the object whose key the parameter `name` is.
+
+    A template has it where the resource can be told a version: a function's code can, a Glue job's script
+    cannot.
+    """
+    return f"{name.removesuffix('Key')}Version"

@@ -7,6 +7,7 @@ without (awslambdaric, lambda_runtime_marshaller.py). The longer form is counted
 """
 
 import json
+from collections.abc import Sequence
 from typing import Any, Final
 
 RESPONSE_LIMIT_BYTES: Final = 6_291_456
@@ -28,21 +29,27 @@ def fits_alone(record_id: Any, data_length: int) -> bool:
     return _FRAME + _OK + _serialized([record_id]) + data_length <= RESPONSE_LIMIT_BYTES
 
 
-class ResponseBudget:
-    """Bytes left in a response in which every record is at least answered as failed.
+def left_out(record_ids: list[Any], data_lengths: Sequence[int | None]) -> set[int]:
+    """Positions of the rows for which the response has no room: the longest, and as few as possible.
 
-    That least response fits: each answer is shorter than its record in the event, which obeys the same
+    A row that is many times as long as its neighbours costs none of them. Every record is at least answered
+    as failed, which fits: each such answer is shorter than its record in the event, which obeys the same
     limit (a record carries its id and, at the least, its arrival time and the name `data`).
+
+    :param data_lengths: of the data of an Ok answer, for each record; None where the record failed
     """
-
-    def __init__(self, record_ids: list[Any]) -> None:
-        least = _FRAME + _serialized(record_ids) + _FAILED * len(record_ids)
-        self._free = RESPONSE_LIMIT_BYTES - least
-
-    def take(self, data_length: int) -> bool:
-        """Turn one failed answer into an Ok one with this much data; False when there is no room."""
-        extra = _OK - _FAILED + data_length
-        if extra > self._free:
-            return False
-        self._free -= extra
-        return True
+    least = _FRAME + _serialized(record_ids) + _FAILED * len(record_ids)
+    more_than_failed = [length + _OK - _FAILED for length in data_lengths if length is not None]
+    lacking = least + sum(more_than_failed) - RESPONSE_LIMIT_BYTES
+    positions: set[int] = set()
+    if lacking <= 0:
+        return positions
+    longest_first = sorted(
+        ((-length, position) for position, length in enumerate(data_lengths) if length is not None)
+    )
+    for length, position in longest_first:
+        if lacking <= 0:
+            break
+        lacking -= _OK - _FAILED - length
+        positions.add(position)
+    return positions

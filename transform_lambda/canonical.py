@@ -6,7 +6,7 @@ from typing import Final
 import orjson
 
 from transform_lambda.errors import AttributeValueError
-from transform_lambda.flatten import Image, as_sent, order_sets
+from transform_lambda.values import Image, as_sent, order_sets
 
 _DIGEST_BYTES: Final = 8
 

@@ -13,6 +13,7 @@ from typing import Any, Final
 import orjson
 
 from transform_lambda.canonical import digest, sorted_json
+from transform_lambda.columns import Columns, with_columns, without
 from transform_lambda.errors import (
     AttributeValueError,
     ChangeShapeError,
@@ -20,18 +21,15 @@ from transform_lambda.errors import (
     DuplicateNameError,
     JsonError,
 )
-from transform_lambda.flatten import (
-    DEFAULT_MAX_DEPTH,
-    METADATA_COLUMNS,
-    Columns,
-    Image,
-    as_sent,
-    order_sets,
-    with_columns,
-)
+from transform_lambda.flatten import DEFAULT_SETTINGS, RowSettings, finished
+from transform_lambda.names import METADATA_COLUMNS
+from transform_lambda.values import Image, as_sent, order_sets
 
 # "Pattern: 0|([1-9]\d{0,128})" (Kinesis Data Streams API Reference, SequenceNumberRange): up to 129 digits.
 SEQUENCE_DIGITS: Final = 129
+# SequenceNumber: "Minimum length of 21. Maximum length of 40." (DynamoDB Streams API Reference,
+# StreamRecord). The two widths tell the roads apart.
+STREAMS_SEQUENCE_DIGITS: Final = 40
 
 _STREAM_CHANGE_TYPES: Final = frozenset({"INSERT", "MODIFY", "REMOVE"})
 # "The partition key and the sort key must be of type string, number or binary" (DynamoDB Developer Guide).
@@ -51,7 +49,7 @@ class Change:
     change_id: str
     change_type: str  # INSERT, MODIFY, REMOVE, or SNAPSHOT for what a backfill read
     change_time: str  # ISO 8601, UTC, six decimals and Z: see change_time
-    change_sequence: str | None  # SEQUENCE_DIGITS digits: see change_sequence
+    change_sequence: str | None  # 129 digits or, of DynamoDB Streams, 40: see change_sequence
     change_actor: str  # "user" or "ttl"
     change_table: str
     keys: Image
@@ -85,16 +83,25 @@ def _second(seconds: int) -> str:
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
 
 
-def change_sequence(sequence: Any) -> str | None:
-    """A Kinesis sequence number padded so that text order is stream order; None where there is none."""
-    if (
-        type(sequence) is str
-        and sequence.isascii()
-        and sequence.isdigit()
-        and len(sequence) <= SEQUENCE_DIGITS
-    ):
-        return sequence.zfill(SEQUENCE_DIGITS)
+def change_sequence(sequence: Any, digits: int = SEQUENCE_DIGITS) -> str | None:
+    """A sequence number padded so that text order is stream order; None where there is none.
+
+    :param digits: the width, by the stream the change came by
+    """
+    if type(sequence) is str and sequence.isascii() and sequence.isdigit() and len(sequence) <= digits:
+        return sequence.zfill(digits)
     return None
+
+
+def _sequence_of(kinesis: Any, change: dict[str, Any]) -> str | None:
+    """The sequence of a change: Kinesis' where it came by Kinesis, else its own in DynamoDB Streams.
+
+    Source: DynamoDB Streams API Reference, StreamRecord; records that come by Kinesis have no SequenceNumber
+    (DynamoDB Developer Guide, "Using Kinesis Data Streams to capture changes to DynamoDB").
+    """
+    if kinesis is not None:
+        return change_sequence(kinesis)
+    return change_sequence(change.get("SequenceNumber"), STREAMS_SEQUENCE_DIGITS)
 
 
 def change_actor(identity: Any) -> str:
@@ -114,7 +121,7 @@ def change_actor(identity: Any) -> str:
 def read_change(record: Any, sequence: Any = None) -> Change:
     """The typed change of a parsed change record.
 
-    :param sequence: the Kinesis sequence number, None when Firehose sent none
+    :param sequence: the Kinesis sequence number, None when the record did not come by Kinesis
     :raises ChangeShapeError: not a DynamoDB change record
     """
     if type(record) is not dict:
@@ -140,7 +147,7 @@ def read_change(record: Any, sequence: Any = None) -> Change:
         change_time(
             change.get("ApproximateCreationDateTime"), change.get("ApproximateCreationDateTimePrecision")
         ),
-        change_sequence(sequence),
+        _sequence_of(sequence, change),
         change_actor(record.get("userIdentity")),
         table,
         keys,
@@ -160,18 +167,13 @@ def _table_in_arn(record: dict[str, Any]) -> str:
     return parts[1]
 
 
-def row_of(change: Change, max_depth: int = DEFAULT_MAX_DEPTH) -> Columns:
+def row_of(change: Change, settings: RowSettings = DEFAULT_SETTINGS) -> Columns:
     """The row of a change: metadata columns, then the flattened item.
 
     :raises RecordError: keys or images are not DynamoDB JSON
     """
     keys, old, new = as_sent([change.keys, change.old_image, change.new_image])
-    return _row(replace(change, keys=keys, old_image=old, new_image=new), max_depth)[0]
-
-
-def row_line(row: Columns) -> bytes:
-    """The row as it lands in the lake: one line of JSON, names sorted, UTF-8, newline at the end."""
-    return orjson.dumps(row, option=orjson.OPT_SORT_KEYS | orjson.OPT_APPEND_NEWLINE)
+    return _row(replace(change, keys=keys, old_image=old, new_image=new), settings)[0]
 
 
 def change_day(time: str) -> str:
@@ -179,7 +181,9 @@ def change_day(time: str) -> str:
     return time[:10]
 
 
-def transform(payload: bytes, sequence: Any = None, max_depth: int = DEFAULT_MAX_DEPTH) -> tuple[bytes, str]:
+def transform(
+    payload: bytes, sequence: Any = None, settings: RowSettings = DEFAULT_SETTINGS
+) -> tuple[bytes, str]:
     """A payload of the change stream as one line of the lake, and its change_time.
 
     :param sequence: the Kinesis sequence number, None when Firehose sent none
@@ -191,11 +195,11 @@ def transform(payload: bytes, sequence: Any = None, max_depth: int = DEFAULT_MAX
         raise JsonError("the payload is not one JSON document in UTF-8") from None
     try:
         change = read_change(record, sequence)
-        row, texts = _row(change, max_depth)
+        _, line, texts = _row(change, settings)
     except RecursionError:
         raise DepthError("nested deeper than DynamoDB allows") from None
     _refuse_duplicate_names(payload, record, texts)
-    return row_line(row), change.change_time
+    return line, change.change_time
 
 
 # A row has every metadata column, null where nothing is to be said.
@@ -204,7 +208,8 @@ _NO_METADATA: Final[Columns] = dict.fromkeys(METADATA_COLUMNS)
 _Texts = tuple[bytes, bytes | None, bytes | None]
 
 
-def _row(change: Change, max_depth: int) -> tuple[Columns, _Texts]:
+def _row(change: Change, settings: RowSettings) -> tuple[Columns, bytes, _Texts]:
+    """The row, its line, and the canonical texts of what the change record holds."""
     old, new = change.old_image, change.new_image
     for image in (old, new):
         if image is not None and type(image) is not dict:
@@ -214,35 +219,42 @@ def _row(change: Change, max_depth: int) -> tuple[Columns, _Texts]:
         item, other = old, new
     else:
         item, other = new, old
+    has_image = item is not None
     if item is None:
         item = change.keys
     # Flattening puts the sets of the item in order; what only the other image has is still to be ordered.
     unordered = None if other is None else _share(other, item)
     keys_text = _key_text(change.keys)
-    row = with_columns(
-        {
-            **_NO_METADATA,
-            "change_id": change.change_id,
-            "change_type": change.change_type,
-            "change_time": change.change_time,
-            "change_sequence": change.change_sequence,
-            "change_actor": change.change_actor,
-            "change_key": keys_text.decode(),
-            "change_table": change.change_table,
-        },
-        item,
-        max_depth,
-    )
+    metadata = {
+        **_NO_METADATA,
+        "change_id": change.change_id,
+        "change_type": change.change_type,
+        "change_time": change.change_time,
+        "change_sequence": change.change_sequence,
+        "change_actor": change.change_actor,
+        "change_key": keys_text.decode(),
+        "change_table": change.change_table,
+    }
+    shown = item
+    if settings.exclude:
+        order_sets(item.values())  # what is excluded has its part in the digests
+        shown = without(item, settings.exclude)
+    row, paths = with_columns(metadata, shown, settings.max_depth, settings.keep_whole)
     if unordered:
         order_sets(unordered)
     old_text = new_text = None
     if old is not None:
         old_text = sorted_json(old)
-        row["change_before"] = digest(old_text)
+        row["change_before"] = metadata["change_before"] = digest(old_text)
     if new is not None:
         new_text = sorted_json(new)
-        row["change_after"] = digest(new_text)
-    return row, (keys_text, old_text, new_text)
+        row["change_after"] = metadata["change_after"] = digest(new_text)
+    text = (old_text if change.change_type == "REMOVE" else new_text) or keys_text
+    if settings.exclude:
+        text = sorted_json(shown)
+    kept = text.decode() if settings.keep_images and has_image else None
+    row, line = finished(row, paths, metadata, shown, len(text), settings, kept)
+    return row, line, (keys_text, old_text, new_text)
 
 
 def _share(other: Image, item: Image) -> list[Any]:

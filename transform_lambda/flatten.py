@@ -1,409 +1,172 @@
-"""The flattening rule: an item in DynamoDB JSON becomes the columns of one row.
+"""The flattening rule: an item in DynamoDB JSON becomes the columns of one row, of a bounded length.
 
 Everything that writes rows uses this module (function, backfill, replay, checks). It knows nothing of
-change records or Firehose. docs/architecture.md, "The row", is the contract.
+change records or Firehose. docs/architecture.md, "The row", is the contract. `names` has the rule of a
+column's name, `values` of its value, `columns` of who has it.
 """
 
-import binascii
-import re
 from collections.abc import Iterable
-from typing import Any, Final
+from dataclasses import dataclass
+from typing import Final, NamedTuple
 
 import orjson
-import pybase64
 
-from transform_lambda.errors import AttributeValueError, DepthError, RecordError
+from transform_lambda.columns import Columns, Paths, names_text, with_columns, without
+from transform_lambda.errors import AttributeValueError
+from transform_lambda.names import METADATA_COLUMNS, joined
+from transform_lambda.values import Image, as_sent, order_sets
 
-# An item or image in DynamoDB JSON: {"name": {"S": "text"}, …}; binary is base64 text.
-Image = dict[str, Any]
-# A row's columns: plain JSON values, numbers as orjson.Fragment of the text DynamoDB sent.
-Columns = dict[str, Any]
-
-# Columns that describe the change. An attribute that claims one of these names goes to `change_rescued`.
-METADATA_COLUMNS: Final = (
-    "change_id",
-    "change_type",
-    "change_time",
-    "change_sequence",
-    "change_actor",
-    "change_key",
-    "change_before",
-    "change_after",
-    "change_table",
-    "change_levels",
-    "change_names",
-    "change_image",
-    "change_rescued",
-)
-# The table's partition column comes from the object's name, so an attribute cannot have it: Athena would
-# never show its value, and a crawled table with both would be "Table descriptor contains duplicate columns".
-PARTITION_COLUMN: Final = "dt"
-# "NameString: 1 to 255" (AWS Glue API, "Common data types"): no table could declare a longer one.
-MAX_COLUMN_CHARACTERS: Final = 255
-# Names that no attribute's column can have; the last stands for no name, or one too long for any table.
-_RESERVED: Final = frozenset({*METADATA_COLUMNS, PARTITION_COLUMN, ""})
-
-# "Nested attribute depth: DynamoDB supports nested attributes up to 32 levels deep" (DynamoDB Developer
-# Guide, "Constraints in Amazon DynamoDB"). Twice that is refused: no item DynamoDB holds reaches it.
-MAX_LEVELS: Final = 64
 DEFAULT_MAX_DEPTH: Final = 32
 
-# Digits that a double holds and any reader gives back: at most 15 significant ones (DBL_DIG), none beyond
-# the 15th place before the point (RFC 7493, section 2.2: integers up to 2^53 - 1) and none beyond the 22nd
-# after it (10^22 is the largest power of ten a double holds).
-_MAX_DIGITS: Final = 15
-_MAX_PLACES: Final = 22
-_JSON_NUMBER: Final = re.compile(r"-?(0|[1-9][0-9]*)(?:\.([0-9]+))?(?:[eE]([+-]?[0-9]{1,4}))?").fullmatch
-_ANY_NUMBER: Final = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?").fullmatch
-# What most numbers look like; short enough, they need no counting.
-_PLAIN_NUMBER: Final = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?").fullmatch
-_OUTSIDE_COLUMN_ALPHABET: Final = re.compile(r"[^a-z0-9_]")
 
+@dataclass(frozen=True, slots=True)
+class RowSettings:
+    """Settings that shape rows. Everything that writes rows of one table needs the same ones.
 
-def column_name(name: str) -> str:
-    """The column of an attribute name: lower case, every character outside `[a-z0-9_]` as `_`."""
-    return _OUTSIDE_COLUMN_ALPHABET.sub("_", name.lower())
-
-
-def number(text: Any) -> Any:
-    """A number's JSON value: its own text as a JSON number where a double carries it exactly, else a string.
-
-    :raises AttributeValueError: text is not a finite decimal number
+    `keep_whole` and `exclude` hold columns, as `settings_columns` makes them of what users write.
     """
-    if type(text) is not str:
-        raise AttributeValueError("a number is not text")
-    match = _JSON_NUMBER(text)
-    if match is None:
-        if _ANY_NUMBER(text) is None:
-            raise AttributeValueError("a number is not decimal")
-        return text
-    whole, fraction, exponent = match.groups(default="")
-    digits = (whole + fraction).lstrip("0")
-    significant = digits.rstrip("0")
-    power = int(exponent or 0) - len(fraction) + len(digits) - len(significant)
-    ordinary = len(significant) <= _MAX_DIGITS and -_MAX_PLACES <= power <= _MAX_DIGITS - len(significant)
-    return orjson.Fragment(text) if ordinary or not significant else text
+
+    max_depth: int = DEFAULT_MAX_DEPTH  # most names a column may be made of; maps below stay one JSON value
+    keep_whole: frozenset[str] = frozenset()  # columns of maps that stay one JSON value
+    exclude: frozenset[str] = frozenset()  # columns of attributes that never reach the lake
+    keep_images: bool = False  # whether `change_image` has the exact item
 
 
-# What reading something as an AttributeValue raises when it is none.
-_SHAPE_ERRORS: Final = (TypeError, AttributeError, ValueError)
-
-# Names of a table come back in every record, and so do many of its numbers: both are worked out once.
-# What is remembered is bounded in entries and in length, since names and numbers may be data.
-_MEMO_ENTRIES: Final = 10_000
+DEFAULT_SETTINGS: Final = RowSettings()
 
 
-def _joined(prefix: str, name: str) -> str:
-    """The column of an attribute under prefix; the reserved empty name when it is too long for any table.
+def settings_columns(names: Iterable[str]) -> frozenset[str]:
+    """The columns of attributes as a user names them, `SSN` or `customer__ssn`; blank ones are left out.
 
-    So no prefix is longer than a column: under a map name of 64 KB, a legal item of 400 KB would otherwise
-    name gigabytes of columns.
+    :raises ValueError: a name is longer than a column
     """
-    column = prefix + column_name(name)
-    return column if len(column) <= MAX_COLUMN_CHARACTERS else ""
+    columns = frozenset(joined("", name.strip()) for name in names if name.strip())
+    if "" in columns:
+        raise ValueError("a name is longer than a column can be, 255 characters")
+    return columns
 
 
-class _Names(dict[str, str]):
-    """Attribute name → column, for the attributes of the map whose columns start with prefix."""
+class Flattened(NamedTuple):
+    """The part of a row that the item alone decides."""
 
-    __slots__ = ("inner", "prefix")
-    remembered = 0
-
-    def __init__(self, prefix: str) -> None:
-        self.prefix = prefix
-        self.inner: dict[str, _Names] = {}
-
-    def __missing__(self, name: str) -> str:
-        column = _joined(self.prefix, name)
-        if column:
-            _make_room()
-            self[name] = column
-        return column
-
-    def below(self, name: str) -> "_Names":
-        column = _joined(self.prefix, name)
-        if not column:
-            return _TOO_LONG
-        _make_room()
-        names = self.inner[name] = _Names(column + "__")
-        return names
+    columns: Columns
+    levels: int | None  # change_levels
+    names: str | None  # change_names
+    image: str | None  # change_image
+    rescued: str | None  # change_rescued
 
 
-class _Numbers(dict[str, Any]):
-    """Number as DynamoDB sent it → JSON value; remembers the short and plain ones, which is most."""
-
-    def __missing__(self, text: Any) -> Any:
-        if type(text) is not str or len(text) > _MAX_DIGITS or not _PLAIN_NUMBER(text):
-            return number(text)
-        if len(self) >= _MEMO_ENTRIES:
-            self.clear()
-        value = self[text] = orjson.Fragment(text)
-        return value
-
-
-_NAMES: Final = _Names("")
-_TOO_LONG: Final = _Names("_" * (MAX_COLUMN_CHARACTERS + 1))
-_NUMBERS: Final = _Numbers()
-
-
-def _make_room() -> None:
-    if _Names.remembered >= _MEMO_ENTRIES:
-        _Names.remembered = 0
-        _NAMES.clear()
-        _NAMES.inner.clear()
-    _Names.remembered += 1
-
-
-def flatten(image: Image, max_depth: int = DEFAULT_MAX_DEPTH) -> tuple[Columns, str | None]:
-    """The columns of an item, and the JSON text for `change_rescued` (None when nothing was rescued).
+def flatten(image: Image, settings: RowSettings = DEFAULT_SETTINGS) -> Flattened:
+    """What the row of an item has, whatever the change.
 
     :param image: DynamoDB JSON; binary as base64 text or, as boto3's clients return it, as bytes
-    :param max_depth: most names a column may be made of; maps below stay one JSON value
     :raises AttributeValueError: image is not a map of AttributeValues
     :raises DepthError: nested more than MAX_LEVELS deep
     """
-    row = with_columns(dict.fromkeys(METADATA_COLUMNS), as_sent(image), max_depth)
-    rescued = row["change_rescued"]
-    for name in METADATA_COLUMNS:
-        del row[name]
-    return row, rescued
-
-
-def as_sent(image: Any) -> Any:
-    """A copy of an item as DynamoDB sends it: what boto3's clients decoded to bytes is base64 text again.
-
-    :raises AttributeValueError: image holds what JSON cannot
-    :raises DepthError: nested deeper than any DynamoDB item
-    """
-    try:
-        return orjson.loads(orjson.dumps(image, default=_base64))
-    except orjson.JSONEncodeError as error:
-        if "Recursion limit" in str(error):
-            raise DepthError("nested deeper than DynamoDB allows") from None
-        raise AttributeValueError("an image holds what JSON cannot") from None
-
-
-def _base64(value: Any) -> str:
-    if isinstance(value, bytes | bytearray):
-        return pybase64.b64encode_as_string(value)
-    raise TypeError
-
-
-# From here on images belong to the functions, which put the members of sets in order in place.
-
-
-def with_columns(metadata: Columns, image: Image, max_depth: int) -> Columns:
-    """A row of metadata (all METADATA_COLUMNS) and the columns of image; errors as in `flatten`."""
-    if type(image) is not dict:
+    item = as_sent(image)
+    if type(item) is not dict:
         raise AttributeValueError("an image is not an object")
-    row = metadata.copy()
-    try:
-        leaves = _fill(row, image, _NAMES, 1, min(max_depth, MAX_LEVELS))
-        if len(row) == len(metadata) + leaves and PARTITION_COLUMN not in row and "" not in row:
-            return row
-        columns, rescued = _resolve(image, max_depth)
-    except RecordError:
-        raise
-    except _SHAPE_ERRORS:
-        raise AttributeValueError("not one of DynamoDB's types") from None
-    return metadata | columns | {"change_rescued": rescued}
+    order_sets(item.values())
+    if settings.exclude:
+        item = without(item, settings.exclude)
+    metadata = dict.fromkeys(METADATA_COLUMNS)
+    row, paths = with_columns(metadata, item, settings.max_depth, settings.keep_whole)
+    text = orjson.dumps(item, option=orjson.OPT_SORT_KEYS)
+    kept = text.decode() if settings.keep_images else None
+    row, _ = finished(row, paths, metadata, item, len(text), settings, kept)
+    of_item = {name: row.pop(name) for name in METADATA_COLUMNS}
+    return Flattened(
+        row,
+        of_item["change_levels"],
+        of_item["change_names"],
+        of_item["change_image"],
+        of_item["change_rescued"],
+    )
 
 
-def order_sets(values: Iterable[Any]) -> None:
-    """Put the members of every set in code-point order, in place, and check types on the way.
+# The bound on a row's length. The item's part of a row (columns, change_levels, change_names, change_image,
+# change_rescued) has at most _LONGEST_FIXED bytes, and _LONGEST_TIMES for each byte of the item's canonical
+# text. It is a multiple, not a constant: many short records can grow as much as one long one.
+_LONGEST_TIMES: Final = 4.5
+_LONGEST_FIXED: Final = 600
 
-    :param values: AttributeValues
-    :raises AttributeValueError: something else is among them
-    :raises DepthError: nested more than MAX_LEVELS deep
+
+def longest(item_bytes: int) -> int:
+    """The most bytes of the item's part of a row, for an item with so many bytes of canonical text (i).
+
+    Without any level it always fits. change_image is the item's text, change_rescued the same without type
+    tags. A text written into JSON at most doubles, for only quotes and backslashes become two bytes: control
+    characters are escaped in it already. So those two have at most 4i bytes.
+
+    And a batch of 1 MiB is always answered in full. The answer to a record is the base64 text of its row, 4/3
+    as long, in an envelope of E bytes. The payload has the keys (k bytes in canonical text), the item and the
+    table's name, at least once each; the row has the keys at most doubled, of the item this bound, and the
+    table's name once. Of the rest, a payload has F bytes at the least, as DynamoDB writes it, and a row M at
+    the most. No payload is shorter than what is parsed of it: escapes and blanks only add to it. Lambda takes
+    answers of 6 MiB, so it is to be shown that
+
+        4/3 * (M + 2k + 600 + 4.5i) + E  <=  6 * (F + k + i)
+
+    4/3 * 4.5 is 6, and 4/3 * 2 is less. What is left, 4/3 * (M + 600) + E <= 6F, is in
+    tests/unit/transform/test_growth.py.
     """
-    try:
-        _order(values, 1)
-    except RecordError:
-        raise
-    except _SHAPE_ERRORS:
-        raise AttributeValueError("not one of DynamoDB's types") from None
+    return _LONGEST_FIXED + int(_LONGEST_TIMES * item_bytes)
 
 
-# The loops below run for every value of every record, so they call nothing for texts and numbers, and
-# repeat themselves instead. What is no AttributeValue of one member fails in its first line, by an
-# AttributeError or ValueError that the callers translate.
+def row_line(row: Columns) -> bytes:
+    """The row as it lands in the lake: one line of JSON, names sorted, UTF-8, newline at the end."""
+    return orjson.dumps(row, option=orjson.OPT_SORT_KEYS | orjson.OPT_APPEND_NEWLINE)
 
 
-def _fill(row: Columns, image: Image, names: _Names, level: int, max_depth: int) -> int:
-    """Write the columns of a map into row; returns how many were written, overwritten ones included."""
-    leaves = len(image)
-    for name, value in image.items():
-        [(tag, content)] = value.items()
-        if tag == "S":
-            if type(content) is not str:
-                raise AttributeValueError("S is not text")
-            row[names[name]] = content
-        elif tag == "N":
-            row[names[name]] = _NUMBERS[content]
-        elif tag == "M" and content and level < max_depth:
-            inner = names.inner.get(name)
-            if inner is None:
-                inner = names.below(name)
-            leaves += _fill(row, content, inner, level + 1, max_depth) - 1
-        elif tag == "L":
-            row[names[name]] = _array(content, level + 1)
-        else:
-            row[names[name]] = _plain(tag, content, level)
-    return leaves
+def finished(  # noqa: PLR0917 - one call, from two places
+    row: Columns,
+    paths: Paths,
+    metadata: Columns,
+    item: Image,
+    item_bytes: int,
+    settings: RowSettings,
+    image: str | None,
+) -> tuple[Columns, bytes]:
+    """The row with change_names and change_image, and its line.
 
+    Where the item's part is longer than `longest`, the row is made again, with the most levels that fit.
 
-def _array(values: Any, level: int) -> list[Any]:
-    """The values of a list as plain JSON values."""
-    if type(values) is not list:
-        raise AttributeValueError("L is not an array")
-    if level > MAX_LEVELS:
-        raise DepthError("nested deeper than DynamoDB allows")
-    array: list[Any] = []
-    for value in values:
-        [(tag, content)] = value.items()
-        if tag == "S":
-            if type(content) is not str:
-                raise AttributeValueError("S is not text")
-            array.append(content)
-        elif tag == "N":
-            array.append(_NUMBERS[content])
-        elif tag == "M":
-            array.append(_object(content, level + 1))
-        else:
-            array.append(_plain(tag, content, level))
-    return array
-
-
-def _object(members: Any, level: int) -> dict[str, Any]:
-    """A map that has no columns of its own as a plain JSON object, under its own names."""
-    if type(members) is not dict:
-        raise AttributeValueError("M is not an object")
-    if level > MAX_LEVELS:
-        raise DepthError("nested deeper than DynamoDB allows")
-    plain: dict[str, Any] = {}
-    for name, value in members.items():
-        [(tag, content)] = value.items()
-        if tag == "S":
-            if type(content) is not str:
-                raise AttributeValueError("S is not text")
-            plain[name] = content
-        elif tag == "N":
-            plain[name] = _NUMBERS[content]
-        else:
-            plain[name] = _plain(tag, content, level)
-    return plain
-
-
-def _plain(tag: str, content: Any, level: int) -> Any:  # noqa: PLR0911, PLR0912 - a branch a type
-    """The content of one AttributeValue as a plain JSON value."""
-    if tag == "BOOL":
-        if type(content) is bool:
-            return content
-    elif tag == "SS":
-        return _ordered(content)
-    elif tag == "NS":
-        return [_NUMBERS[member] for member in _ordered(content)]
-    elif tag == "NULL":
-        if content is True:
-            return None
-    elif tag == "B":
-        return _checked_base64(content)
-    elif tag == "BS":
-        return [_checked_base64(member) for member in _ordered(content)]
-    elif tag == "M":
-        return _object(content, level + 1)
-    elif tag == "L":
-        return _array(content, level + 1)
-    elif tag == "S":
-        if type(content) is str:
-            return content
-    elif tag == "N":
-        return number(content)
-    raise AttributeValueError("unknown type tag, or content of another type")
-
-
-def _order(values: Iterable[Any], level: int) -> None:
-    """Order the sets in AttributeValues and check their types."""
-    if level > MAX_LEVELS:
-        raise DepthError("nested deeper than DynamoDB allows")
-    for value in values:
-        [(tag, content)] = value.items()
-        if tag == "S" or tag == "N":  # noqa: PLR1714 - looking in a tuple costs twice as much
-            if type(content) is not str:
-                raise AttributeValueError("S or N is not text")
-        elif tag == "M" and type(content) is dict:
-            _order(content.values(), level + 1)
-        elif tag == "L" and type(content) is list:
-            _order(content, level + 1)
-        else:
-            _plain(tag, content, level)
-
-
-def _ordered(members: Any) -> list[str]:
-    """The members of a set, put in code-point order in place."""
-    if type(members) is not list:
-        raise AttributeValueError("a set is not an array")
-    "".join(members)  # the cheapest proof that every member is text: TypeError otherwise
-    members.sort()
-    return members
-
-
-def _checked_base64(text: Any) -> str:
-    if type(text) is not str:
-        raise AttributeValueError("a binary value is not base64 text")
-    try:
-        pybase64.b64decode(text, validate=True)
-    except (ValueError, binascii.Error):
-        raise AttributeValueError("a binary value is not base64") from None
-    return text
-
-
-# An attribute that wants a column: its path of names, and its plain value.
-_Claim = tuple[tuple[str, ...], Any]
-
-
-def _resolve(image: Image, max_depth: int) -> tuple[Columns, str]:
-    """Columns and `change_rescued` of an item in which attributes compete for a column.
-
-    The owner of a column is the attribute at the top whose name it is; without one, the only path that
-    spells it exactly. Every other claimant is rescued under its own path, as nested objects.
+    :param row: made by `with_columns`, together with paths
+    :param metadata: what the row has without the item
+    :param item_bytes: length of the item's canonical text
+    :param image: the text for change_image
     """
-    claims: dict[str, list[_Claim]] = {}
-    _collect(claims, image, (), "", max_depth)
-    columns: Columns = {}
-    rescued: dict[str, Any] = {}
-    for column, claimants in claims.items():
-        owner = _owner(column, [path for path, _ in claimants])
-        for path, value in claimants:
-            if path == owner:
-                columns[column] = value
-            else:
-                inner = rescued
-                for name in path[:-1]:
-                    inner = inner.setdefault(name, {})
-                inner[path[-1]] = value
-    return columns, orjson.dumps(rescued, option=orjson.OPT_SORT_KEYS).decode()
+    bound = longest(item_bytes)
+    if not paths or _names_may_fit(paths, bound):
+        if paths:
+            row["change_names"] = names_text(paths)
+        if image is not None:
+            row["change_image"] = image
+        line = row_line(row)
+        if len(line) <= bound or len(line) <= bound + len(row_line(metadata)):
+            return row, line
+    bound += len(row_line(metadata))
+    asked = settings.max_depth
+    for levels in range(min(asked, _levels(item)) - 1, 0, -1):
+        row, paths = with_columns(metadata, item, levels, settings.keep_whole)
+        if _names_may_fit(paths, bound):
+            row |= {"change_levels": levels, "change_names": names_text(paths), "change_image": image}
+            line = row_line(row)
+            if len(line) <= bound:
+                return row, line
+    row, _ = with_columns(metadata, item, 0, settings.keep_whole)
+    row |= {"change_levels": 0, "change_image": image}
+    return row, row_line(row)
 
 
-def _collect(
-    claims: dict[str, list[_Claim]], image: Image, above: tuple[str, ...], prefix: str, max_depth: int
-) -> None:
-    for name, value in image.items():
-        path = (*above, name)
-        column = _joined(prefix, name)
-        if len(path) < max_depth and value.get("M"):
-            _collect(claims, value["M"], path, column + "__" if column else _TOO_LONG.prefix, max_depth)
-        else:
-            [(tag, content)] = value.items()
-            claims.setdefault(column, []).append((path, _plain(tag, content, len(path))))
+def _names_may_fit(paths: Paths, bound: int) -> bool:
+    """Whether change_names can be within bound: its least length is added up before it is written.
+
+    Paths can be much longer than their columns, and there may be as many as attributes.
+    """
+    return sum(len(column) + sum(map(len, path)) for column, path in paths.items()) <= bound
 
 
-def _owner(column: str, paths: list[tuple[str, ...]]) -> tuple[str, ...] | None:
-    if column in _RESERVED:
-        return None
-    if len(paths) == 1:
-        return paths[0]
-    if (column,) in paths:
-        return (column,)
-    exact = [path for path in paths if "__".join(path) == column]
-    return exact[0] if len(exact) == 1 else None
+def _levels(item: Image) -> int:
+    """How many names the deepest path of maps has."""
+    return 1 + max((_levels(value["M"]) for value in item.values() if value.get("M")), default=0)

@@ -20,7 +20,7 @@ from typing import Any
 
 import pybase64
 
-from transform_lambda.batching import PARTITION_KEYS_LENGTH, ResponseBudget, fits_alone
+from transform_lambda.batching import PARTITION_KEYS_LENGTH, fits_alone, left_out
 from transform_lambda.change import change_day, change_sequence, transform
 from transform_lambda.configuration import Configuration
 from transform_lambda.errors import EnvelopeError, ResponseFullError, RowTooLargeError
@@ -101,28 +101,36 @@ def _partitions(event: Any) -> bool:
 
 
 def _answers(records: list[dict[str, Any]], summary: _Summary, *, partitions: bool) -> list[dict[str, Any]]:
-    budget = ResponseBudget([record["recordId"] for record in records])
-    more = PARTITION_KEYS_LENGTH if partitions else 0
-    answers = []
+    rows: list[tuple[str, str] | None] = []
     for record in records:
-        record_id = record["recordId"]
         try:
-            data, time = _row_data(record)
-            length = len(data) + more
-            if not budget.take(length):
-                if fits_alone(record_id, length):
-                    raise ResponseFullError
-                raise RowTooLargeError
-            answer = {"recordId": record_id, "result": "Ok", "data": data}
-            if partitions:
-                answer["metadata"] = {"partitionKeys": {"dt": change_day(time)}}
-            answers.append(answer)
-            summary.ok += 1
+            rows.append(_row_data(record))
         except Exception as error:  # noqa: BLE001 - whatever one record does, its neighbours are answered
             _count(error, record, summary)
-            answers.append({"recordId": record_id, "result": "ProcessingFailed"})
-    summary.failed = len(answers) - summary.ok
-    return answers
+            rows.append(None)
+    record_ids = [record["recordId"] for record in records]
+    more = PARTITION_KEYS_LENGTH if partitions else 0
+    lengths = [None if row is None else len(row[0]) + more for row in rows]
+    for position in sorted(left_out(record_ids, lengths)):
+        alone = fits_alone(record_ids[position], lengths[position] or 0)
+        _count(ResponseFullError() if alone else RowTooLargeError(), records[position], summary)
+        rows[position] = None
+    summary.failed = sum(row is None for row in rows)
+    summary.ok = len(rows) - summary.failed
+    return [
+        _answer(record_id, row, partitions=partitions)
+        for record_id, row in zip(record_ids, rows, strict=True)
+    ]
+
+
+def _answer(record_id: Any, row: tuple[str, str] | None, *, partitions: bool) -> dict[str, Any]:
+    if row is None:
+        return {"recordId": record_id, "result": "ProcessingFailed"}
+    data, time = row
+    answer = {"recordId": record_id, "result": "Ok", "data": data}
+    if partitions:
+        answer["metadata"] = {"partitionKeys": {"dt": change_day(time)}}
+    return answer
 
 
 def _row_data(record: dict[str, Any]) -> tuple[str, str]:
@@ -137,7 +145,7 @@ def _row_data(record: dict[str, Any]) -> tuple[str, str]:
         payload = pybase64.b64decode(data, validate=True)
     except ValueError:
         raise EnvelopeError("data is not base64") from None
-    line, time = transform(payload, _sequence(record), CONFIGURATION.flatten_max_depth)
+    line, time = transform(payload, _sequence(record), CONFIGURATION.rows)
     return pybase64.b64encode_as_string(line), time
 
 

@@ -14,6 +14,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from lake.terminal import tell
 from sandbox.delivery import status
 from sandbox.delivery.description import UnsupportedDeliveryStreamError, parse
 from sandbox.delivery.pipeline import Pipeline
@@ -110,10 +111,7 @@ def main() -> int:
     logging.getLogger("botocore").setLevel(logging.WARNING)
     folder = os.environ.get("SANDBOX_STATE")
     if not folder:
-        print(
-            "error: SANDBOX_STATE is not set: delivery is started by `python -m sandbox`, not by hand",
-            file=sys.stderr,
-        )
+        tell("error: SANDBOX_STATE is not set: delivery is started by `python -m sandbox`, not by hand")
         return 2
     exit_with_parent()
     sandbox = RunningSandbox.read(Path(folder))

@@ -53,7 +53,7 @@ class Outlet:
     expired: int = 0
     objects: int = 0
     buffers: Buffers = field(init=False)
-    _pending: list[_Pending] = field(default_factory=list)
+    _pending: dict[_Pending, None] = field(default_factory=dict)  # in their order
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _wake: threading.Event = field(default_factory=threading.Event)
 
@@ -77,7 +77,7 @@ class Outlet:
         key = prefix + suffix(self.stream(), buffer.destination, now)
         arguments = put_arguments(buffer.destination, key, buffer.body())
         with self._lock:
-            self._pending.append(_Pending(buffer, arguments, Backoff(self.speed)))
+            self._pending[_Pending(buffer, arguments, Backoff(self.speed))] = None
         self._wake.set()
 
     def run(self, stopping: threading.Event) -> None:
@@ -109,7 +109,7 @@ class Outlet:
     def _done(self, pending: _Pending, *, expired: bool) -> None:
         buffer = pending.buffer
         with self._lock:
-            self._pending.remove(pending)
+            del self._pending[pending]
             if expired:
                 self.expired += buffer.records
             elif buffer.lane[0]:

@@ -212,8 +212,9 @@ class Pipeline:
             oldest = min(record.arrival for record in waiting.records)
             self._backup.buffers.add(DATA, data, oldest, shard, waiting.ticket)
         lanes: dict[Lane, list[Verdict]] = defaultdict(list)
+        active = self._main.partitions() if self.stream.partition_keys else set()
         for verdict in self._verdicts(waiting):
-            lane, judged = self._lane(verdict, lanes.keys())
+            lane, judged = self._lane(verdict, active)
             if lane is None:
                 with self._lock:
                     self.dropped += 1
@@ -252,27 +253,27 @@ class Pipeline:
             failed_attempt=failed_attempt,
         )
 
-    def _lane(self, verdict: Verdict, taken: Any) -> tuple[Lane | None, Verdict]:
+    def _lane(self, verdict: Verdict, active: set[Lane]) -> tuple[Lane | None, Verdict]:
         """Where a record goes: data, one of its partitions, an error type, or nowhere (Dropped)."""
         if verdict.result == function.DROPPED:
             return None, verdict
         if verdict.result == function.FAILED:
             return (PROCESSING_FAILED, ()), verdict
-        return self._partition(verdict, taken) if self.stream.partition_keys else (DATA, verdict)
+        return self._partition(verdict, active) if self.stream.partition_keys else (DATA, verdict)
 
-    def _partition(self, verdict: Verdict, taken: Any) -> tuple[Lane, Verdict]:
-        """The partition of a record; `taken` are the lanes its batch goes to already."""
+    def _partition(self, verdict: Verdict, active: set[Lane]) -> tuple[Lane, Verdict]:
+        """The partition of a record, which becomes one of the active ones."""
         given = verdict.partition_keys or {}
         keys = tuple((name, given.get(name) or "") for name in self.stream.partition_keys)
         if not all(value for _, value in keys):
             code = "DynamicPartitioning.MetadataExtractionFailed"
             return (METADATA_EXTRACTION_FAILED, ()), verdict.failed(code)
         lane: Lane = ("", keys)
-        if lane not in taken:
-            active = self._main.partitions() | {one for one in taken if not one[0]}
-            if lane not in active and len(active) >= ACTIVE_PARTITIONS:
+        if lane not in active:
+            if len(active) >= ACTIVE_PARTITIONS:
                 code = "DynamicPartitioning.ActivePartitionExceeded"
                 return (ACTIVE_PARTITION_EXCEEDED, ()), verdict.failed(code)
+            active.add(lane)
         return lane, verdict
 
     def status(self) -> dict[str, Any]:

@@ -10,12 +10,11 @@ import datetime as dt
 import random
 import re
 import string
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from sandbox.delivery.timestamps import PatternError, format_timestamp
 
 _EXPRESSION = re.compile(r"!\{([A-Za-z]+):((?:'[^']*'|[^}'])*)\}")
-_ANYTHING = re.compile(r"!\{[^}]*\}?")
 DEFAULT_FORMAT = "yyyy/MM/dd/HH/"
 RANDOM_CHARACTERS = 11
 
@@ -30,12 +29,19 @@ def partition_keys(prefix: str) -> list[str]:
 
 
 def _parse(prefix: str) -> list[tuple[str, str]]:
-    found = [match.groups() for match in _EXPRESSION.finditer(prefix)]
-    rest = _EXPRESSION.sub("", prefix)
-    malformed = _ANYTHING.search(rest)
-    if malformed:
-        raise PrefixError(f"{malformed.group()!r} is no expression: write !{{namespace:value}}")
-    return [(namespace, argument) for namespace, argument in found]
+    return [(found[1], found[2]) for found in _expressions(prefix)]
+
+
+def _expressions(prefix: str) -> Iterator[re.Match[str]]:
+    """The expressions of a prefix. Raises PrefixError at the first that is none."""
+    at = 0
+    while (at := prefix.find("!{", at)) >= 0:
+        found = _EXPRESSION.match(prefix, at)
+        if found is None:
+            malformed = prefix[at : prefix.find("}", at) + 1 or None]
+            raise PrefixError(f"{malformed!r} is no expression: write !{{namespace:value}}")
+        yield found
+        at = found.end()
 
 
 def validate(prefix: str, error_prefix: str, *, dynamic: bool) -> None:
@@ -89,7 +95,7 @@ def evaluate(
     end = 0
     namespaces = set()
     named = False
-    for match in _EXPRESSION.finditer(prefix):
+    for match in _expressions(prefix):
         namespace, argument = match.groups()
         namespaces.add(namespace)
         parts.append(prefix[end : match.start()])

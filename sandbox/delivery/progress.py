@@ -18,6 +18,7 @@ class Ticket:
     opened_at: float
     last_sequence: str = ""
     parts: int = 1
+    arrived: bool = False
 
 
 @dataclass(eq=False)
@@ -73,8 +74,10 @@ class ShardProgress:
 
     def _advance(self) -> None:
         while self._under_way and self._under_way[0].parts == 0:
-            self.last_delivered = self._under_way.popleft().last_sequence
-        while self._caught_up and self._caught_up[0][1] not in self._under_way:
+            ticket = self._under_way.popleft()
+            ticket.arrived = True
+            self.last_delivered = ticket.last_sequence
+        while self._caught_up and ((newest := self._caught_up[0][1]) is None or newest.arrived):
             self.complete_through = self._caught_up.popleft()[0]
 
     @property

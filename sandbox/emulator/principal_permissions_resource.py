@@ -34,6 +34,20 @@ def _check_catalog(resource: Properties) -> None:
         raise ValueError(f"{KIND}: Entity Not Found: {database}{f'.{name}' if name else ''}")
 
 
+def permission_id(properties: Properties) -> str:
+    """The physical id of a grant: who may do what on which resource."""
+    principal = properties.get("Principal", {}).get("DataLakePrincipalIdentifier")
+    permissions = ",".join(sorted(properties.get("Permissions", ())))
+    return f"{principal}|{json.dumps(properties.get('Resource'), sort_keys=True)}|{permissions}"
+
+
+def granted(physical_id: str) -> str | None:
+    """The grant's id, where a stack of the account has made it."""
+    from ministack.core.responses import get_account_id  # noqa: PLC0415
+
+    return physical_id if physical_id in _granted.get(get_account_id(), {}) else None
+
+
 def _create(_: str, properties: Properties, __: str) -> Any:
     from ministack.core.responses import get_account_id  # noqa: PLC0415
 
@@ -41,20 +55,9 @@ def _create(_: str, properties: Properties, __: str) -> Any:
     if missing:
         raise ValueError(f"{KIND}: the property {missing[0]} is required")
     _check_catalog(properties["Resource"])
-    principal = properties["Principal"]["DataLakePrincipalIdentifier"]
-    permissions = ",".join(sorted(properties["Permissions"]))
-    physical_id = f"{principal}|{json.dumps(properties['Resource'], sort_keys=True)}|{permissions}"
-    granted = _granted.setdefault(get_account_id(), {})
-    if physical_id in granted:
-        raise ValueError(f"{KIND}: {physical_id} already exists")
-    granted[physical_id] = properties
+    physical_id = permission_id(properties)
+    _granted.setdefault(get_account_id(), {})[physical_id] = properties
     return physical_id, {}
-
-
-def _update(physical_id: str, _: Properties, wanted: Properties, stack_name: str, logical_id: str) -> Any:
-    made = _create(logical_id, wanted, stack_name)
-    _delete(physical_id, wanted)
-    return made
 
 
 def _delete(physical_id: str, _: Properties) -> None:
@@ -82,4 +85,5 @@ def with_list_permissions(app: Asgi) -> Asgi:
 
 def install() -> None:
     """Teach CloudFormation the type."""
-    add_type(KIND, {"create": _create, "update": _update, "update_with_logical_id": True, "delete": _delete})
+    create_only = ("Catalog", *REQUIRED)
+    add_type(KIND, {"create": _create, "delete": _delete}, create_only=create_only)

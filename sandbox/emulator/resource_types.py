@@ -24,13 +24,23 @@ def replace_handler(seam: Seam, kind: str, verb: str, replacement: Handler) -> N
     provisioners._RESOURCE_HANDLERS[kind][verb] = replacement
 
 
-def add_type(kind: str, handlers: dict[str, Any]) -> None:
-    """Add a resource type that MiniStack does not know; refuse when it has learnt it meanwhile."""
+def add_type(
+    kind: str, handlers: dict[str, Handler], *, create_only: tuple[str, ...], name: str | None = None
+) -> None:
+    """Add a resource type that MiniStack does not know; refuse when it has learnt it meanwhile.
+
+    A change of a property in `create_only` makes another resource, and the one before goes when the update is
+    complete. Where a template gives the property `name`, the update is refused unless the name changes too
+    (CloudFormation template reference, "Name type").
+    """
     from ministack.services.cloudformation import provisioners  # noqa: PLC0415
 
     if kind in provisioners._RESOURCE_HANDLERS:
         raise RuntimeError(f"MiniStack knows {kind} now: remove ours from sandbox/emulator/")
     provisioners._RESOURCE_HANDLERS[kind] = handlers
+    provisioners._REPLACING_PROPERTIES[kind] = create_only
+    if name:
+        provisioners._CUSTOM_NAME_REPLACEMENT[kind] = {"name": name}
 
 
 def call(operation: Handler, request: Properties, kind: str) -> Any:

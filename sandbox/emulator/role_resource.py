@@ -20,15 +20,20 @@ def install() -> None:
     """Keep the boundary that a template gives a role."""
     create, update = CREATE.check(), UPDATE.check()
 
-    def bound(name: str, properties: Properties) -> None:
+    def check(properties: Properties) -> None:
         from ministack.services import iam  # noqa: PLC0415  only the emulator loads it
 
         boundary = properties.get("PermissionsBoundary")
         if boundary and (refused := iam._boundary_policy_error(boundary)):
             raise ValueError(f"{KIND}: {refused[2].decode()}")
-        iam._roles[name]["PermissionsBoundary"] = boundary
+
+    def bound(name: str, properties: Properties) -> None:
+        from ministack.services import iam  # noqa: PLC0415
+
+        iam._roles[name]["PermissionsBoundary"] = properties.get("PermissionsBoundary")
 
     def created(logical_id: str, properties: Properties, stack: str) -> Any:
+        check(properties)
         name, attributes = create(logical_id, properties, stack)
         bound(name, properties)
         return name, attributes
@@ -36,6 +41,7 @@ def install() -> None:
     def updated(
         physical_id: str, old: Properties, new: Properties, stack: str, logical_id: str | None = None
     ) -> Any:
+        check(new)
         name, attributes, *more = update(physical_id, old, new, stack, logical_id)
         bound(name, new)
         return name, attributes, *more

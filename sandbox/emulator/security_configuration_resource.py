@@ -25,12 +25,6 @@ def _create(_: str, properties: Properties, __: str) -> Any:
     return properties["Name"], {}
 
 
-def _update(physical_id: str, _: Properties, wanted: Properties, stack_name: str, logical_id: str) -> Any:
-    made = _create(logical_id, wanted, stack_name)
-    _delete(physical_id, wanted)
-    return made
-
-
 def _delete(physical_id: str, _: Properties) -> None:
     from ministack.services import glue  # noqa: PLC0415
 
@@ -39,4 +33,5 @@ def _delete(physical_id: str, _: Properties) -> None:
 
 def install() -> None:
     """Teach CloudFormation the type."""
-    add_type(KIND, {"create": _create, "update": _update, "update_with_logical_id": True, "delete": _delete})
+    create_only = ("EncryptionConfiguration", "Name")
+    add_type(KIND, {"create": _create, "delete": _delete}, create_only=create_only, name="Name")

@@ -5,7 +5,8 @@ AWS facts (CloudFormation template reference, "AWS::DynamoDB::Table")
   removing it, are updates without interruption. Without `ApproximateCreationDateTimePrecision` records carry
   microseconds (CDK reference, "The default setting for record timestamp precision is microseconds").
 - `SSESpecification`, `PointInTimeRecoverySpecification` and `TimeToLiveSpecification` set what they name.
-- A name that is taken fails the resource, and a table under deletion protection is not deleted.
+- Another key schema makes another table, which a table with a name of the template's own cannot have.
+- A table under deletion protection is not deleted.
 """
 
 from typing import Any
@@ -24,6 +25,7 @@ _SETTINGS = (
     "TimeToLiveSpecification",
     "KinesisStreamSpecification",
 )
+_KEYS = ("KeySchema", "LocalSecondaryIndexes")
 
 
 def _encrypt(name: str, wanted: Properties | None, _: Properties | None) -> None:
@@ -87,13 +89,11 @@ def _apply(name: str, wanted: Properties, had: Properties) -> None:
 def install() -> None:
     """Apply the settings when a stack creates or updates a table."""
     from ministack.services import dynamodb  # noqa: PLC0415
+    from ministack.services.cloudformation import provisioners  # noqa: PLC0415
 
     create, update, delete = CREATE.check(), UPDATE.check(), DELETE.check()
 
     def create_table(logical_id: str, properties: Properties, stack_name: str) -> Any:
-        taken = properties.get("TableName")
-        if taken and dynamodb._tables.get(taken):
-            raise ValueError(f"{KIND}: Table already exists: {taken}")
         made = create(logical_id, properties, stack_name)
         _apply(made[0], properties, {})
         return made
@@ -104,10 +104,13 @@ def install() -> None:
         plain_had, plain = (
             {name: value for name, value in one.items() if name not in _SETTINGS} for one in (had, wanted)
         )
+        if not wanted.get("TableName") and any(had.get(part) != wanted.get(part) for part in _KEYS):
+            # MiniStack would make it under the name of the old table, which it deletes at once.
+            return provisioners._seeded_create(create_table, logical_id, wanted, stack_name)
         before = dynamodb._tables.get(physical_id)
         made = update(physical_id, plain_had, plain, stack_name, logical_id)
-        # Another key makes another table; MiniStack gives it the name of the old one, which is gone.
-        _apply(made[0], wanted, had if dynamodb._tables.get(made[0]) is before else {})
+        if dynamodb._tables.get(made[0]) is before:
+            _apply(made[0], wanted, had)
         return made
 
     def delete_table(physical_id: str, properties: Properties) -> None:

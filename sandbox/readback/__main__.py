@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
+from lake import terminal
 from sandbox import accounts
 from sandbox.emulator.inspection import PATH
 from sandbox.errors import SandboxError
@@ -94,12 +95,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         lost = observe()
         table = report.render(lost)
     except SandboxError as error:
-        print(f"error: {error}", file=sys.stderr)
+        terminal.tell(f"error: {error}")
         return 1
-    print(
-        json.dumps({"dropped": [asdict(one) for one in lost]}, indent=2)
-        if options.output == "json"
-        else table
+    terminal.answer(
+        terminal.json_text({"dropped": [asdict(one) for one in lost]}) if options.output == "json" else table
     )
     return 0
 

@@ -228,7 +228,10 @@ def lambda_function(session: boto3.Session, name: str, properties: Properties) -
     answer = client.get_function(FunctionName=name)
     found: Properties = dict(answer["Configuration"])
     code = properties["Code"]
-    packed = session.client("s3").get_object(Bucket=code["S3Bucket"], Key=code["S3Key"])["Body"].read()
+    where = {"Bucket": code["S3Bucket"], "Key": code["S3Key"]}
+    if "S3ObjectVersion" in code:
+        where["VersionId"] = code["S3ObjectVersion"]
+    packed = session.client("s3").get_object(**where)["Body"].read()
     same_code = base64.b64encode(hashlib.sha256(packed).digest()).decode() == found["CodeSha256"]
     return {
         **found,

@@ -42,6 +42,11 @@ Description: >-
   them into an encrypted S3 bucket, and over that the Glue table `changes`, a crawler with a function that
   declares new attributes as columns, and an Athena workgroup with ready queries.
 """
+MARKER = (
+    "  # By this `python -m scripts.deploy` and `python -m scripts.remove` know the stack for one of"
+    " ddb-lake's.",
+    "  DdbLake: {Kind: single-account}",
+)
 SECTIONS = ("Metadata", "Parameters", "Rules", "Conditions", "Resources", "Outputs")
 
 _BANNER = re.compile(r"  # ── .+ ─+\n?")
@@ -164,7 +169,7 @@ def _check_references(text: str) -> None:
 
 
 def _interface(producer: str, consumer: str, parameters: Sequence[Entry]) -> str:
-    """The Metadata section: the console's groups, in the order of the parameters, and labels."""
+    """The Metadata section: the marker, the console's groups in the order of the parameters, and labels."""
     faces = [parse(text)["Metadata"]["AWS::CloudFormation::Interface"] for text in (producer, consumer)]
     labels = {**faces[0]["ParameterLabels"], **faces[1]["ParameterLabels"]}
     theirs = {name for group in faces[1]["ParameterGroups"] for name in group["Parameters"]}
@@ -173,7 +178,7 @@ def _interface(producer: str, consumer: str, parameters: Sequence[Entry]) -> str
         for face, taken in ((faces[0], theirs), (faces[1], frozenset[str]()))
         for group in face["ParameterGroups"]
     ]
-    lines = ["  AWS::CloudFormation::Interface:", "    ParameterGroups:"]
+    lines = [*MARKER, "  AWS::CloudFormation::Interface:", "    ParameterGroups:"]
     for label, names in groups:
         if names:
             lines += [f"      - Label: {{default: {label}}}", f"        Parameters: [{', '.join(names)}]"]

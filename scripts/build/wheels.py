@@ -27,7 +27,7 @@ MACHINES = {"arm64": "aarch64", "x86_64": "x86_64"}
 GLIBC_TAGS = ("manylinux_2_34", "manylinux_2_28", "manylinux_2_17", "manylinux2014")
 
 # What a wheel holds and the function never reads.
-LEFT_OUT = re.compile(r"(\.pyi|/py\.typed|\.dist-info/(RECORD|INSTALLER|entry_points\.txt|sboms/.*))$")
+LEFT_OUT = re.compile(r"(?s).*(\.pyi|/py\.typed|\.dist-info/(RECORD|INSTALLER|entry_points\.txt|sboms/.*))")
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ def wheel_entries(wheels: Iterable[Path]) -> Iterator[tuple[str, bytes]]:
     for wheel in wheels:
         with zipfile.ZipFile(wheel) as archive:
             for info in archive.infolist():
-                if not info.is_dir() and not LEFT_OUT.search(info.filename):
+                if not info.is_dir() and not LEFT_OUT.fullmatch(info.filename):
                     yield info.filename, archive.read(info)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from typing import Any
 
+from lake.terminal import visible
 from scripts.core.athena import Result
 from scripts.core.console import Output
 
@@ -14,6 +15,9 @@ from scripts.core.console import Output
 SHOWN_ROWS, SHOWN_COLUMNS, SHOWN_CHARACTERS = 100, 10, 60
 READABLE_CHARACTERS = 12  # a column that is folded to fewer is not
 NUMERIC = frozenset(("tinyint", "smallint", "integer", "bigint", "decimal", "double", "float", "real"))
+# What a cell begins with that a spreadsheet runs as a formula (OWASP, "CSV Injection"), in full width too,
+# and what some of them pass over before it.
+FORMULA = (*"=+-@", *"\uff1d\uff0b\uff0d\uff20", "\t", "\r", "\n", "\0")
 
 
 def value(text: str | None, kind: str) -> Any:
@@ -56,12 +60,30 @@ def as_json(result: Result, out: Output) -> None:
     )
 
 
-def as_csv(result: Result, _: Output) -> None:
-    """Athena's own CSV: every value quoted, so that nothing between two commas is null and "" is empty."""
-    header: list[str | None] = [name for name, _ in result.columns]
-    for row in [header, *result.rows]:
-        cells = ("" if cell is None else '"' + cell.replace('"', '""') + '"' for cell in row)
-        sys.stdout.write(",".join(cells) + "\n")
+def as_csv(result: Result, _: Output, *, for_spreadsheets: bool = False) -> None:
+    """Athena's own CSV: every value quoted, so that nothing between two commas is null and "" is empty.
+
+    A file or a pipe gets the exact values; a terminal gets escapes for what is not printable.
+    `for_spreadsheets` puts an apostrophe before what a spreadsheet would take for a formula.
+    """
+    shown = visible if sys.stdout.isatty() else str
+
+    def write(cells: Sequence[str | None], kinds: Sequence[str]) -> None:
+        texts = [
+            cell if cell is None or not for_spreadsheets else harmless(cell, kind)
+            for cell, kind in zip(cells, kinds, strict=True)
+        ]
+        quoted = ("" if cell is None else '"' + shown(cell).replace('"', '""') + '"' for cell in texts)
+        sys.stdout.write(",".join(quoted) + "\n")
+
+    write([name for name, _ in result.columns], ["varchar" for _ in result.columns])
+    for row in result.rows:
+        write(row, [kind for _, kind in result.columns])
+
+
+def harmless(cell: str, kind: str) -> str:
+    """A cell that no spreadsheet runs as a formula; a value whose type is a number's stays a number."""
+    return f"'{cell}" if cell.startswith(FORMULA) and kind not in NUMERIC else cell
 
 
 def as_table(result: Result, out: Output) -> None:
@@ -108,7 +130,7 @@ def _cell(text: str | None) -> Any:
     if text is None:
         return Text("null", style="dim")
     short = text if len(text) <= SHOWN_CHARACTERS else text[: SHOWN_CHARACTERS - 1] + "…"
-    return Text("".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in short))
+    return Text(visible(short))
 
 
 def count(number: int, noun: str) -> str:

@@ -2,13 +2,21 @@
 
 One an account and Region, `ddb-lake-artifacts-<account>-<region>`: private, encrypted, versioned, TLS only.
 Every call names the account that must own it, so a bucket that someone else took first is refused.
+
+Whoever may put objects into it knows every key beforehand: it is a digest of what this public tree makes. So
+an object counts by its bytes, never by its key, and what AWS reads of it is named with its version.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from typing import TYPE_CHECKING
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from botocore.exceptions import ClientError
 
@@ -16,6 +24,17 @@ from scripts.core.console import CommandError, Output
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
+
+
+NO_VERSION = "null"  # S3's version id of an object that was put while the bucket kept no versions
+
+
+@dataclass(frozen=True)
+class Stored:
+    """An object whose bytes were seen: its key, and its version; empty where the bucket keeps none."""
+
+    key: str
+    version: str
 
 
 def key_of(folder: str, name: str, content: bytes) -> str:
@@ -142,21 +161,84 @@ class ArtifactBucket:
         }
         self._s3.put_bucket_policy(Bucket=bucket, ExpectedBucketOwner=owner, Policy=json.dumps(policy))
 
-    def put(self, key: str, content: bytes) -> str:
-        """Put content under its key (`key_of`), unless it is there; the key."""
+    def stored(self, key: str, content: bytes, *, version: str = "") -> Stored | None:
+        """The object under a key if its bytes are `content`: that version first, then the newest.
+
+        None for one that is not there, is other bytes, or cannot be read. The last may be another's doing as
+        well: under a key of theirs, S3 refuses it to everybody else.
+        """
+        for which in dict.fromkeys((version, "")):
+            request: dict[str, Any] = {
+                "Bucket": self.name,
+                "Key": key,
+                "ExpectedBucketOwner": self._account,
+                **({"VersionId": which} if which else {}),
+            }
+            try:
+                if self._s3.head_object(**request)["ContentLength"] != len(content):
+                    continue  # whatever it is, it is not fetched
+                found = self._s3.get_object(**request)
+                if found["Body"].read() == content:
+                    return Stored(key, _version(found))
+            except ClientError:
+                continue
+        return None
+
+    def put(self, key: str, content: bytes, *, version: str = "") -> Stored:
+        """Have content under its key (`key_of`): uploaded, unless these very bytes are there.
+
+        `version` is the one that was taken last time, which is taken again.
+        """
         self.ensure()
+        if stored := self.stored(key, content, version=version):
+            self._out.say(f"already there: s3://{self.name}/{key}")
+            return stored
+        if self._is_taken(key):
+            self._out.say(f"s3://{self.name}/{key} is not what this tree makes: uploading it again", "yellow")
+        return self._upload(key, content)
+
+    @contextmanager
+    def lent(self, key: str, content: bytes) -> Iterator[Stored]:
+        """Have content in the bucket for the length of a block, and leave the bucket as it was.
+
+        What has to be uploaded gets a key of its own, so that nothing is overwritten, and goes again.
+        """
+        if stored := self.stored(key, content):
+            yield stored
+            return
+        folder, _, name = key.rpartition("/")
+        lent = self._upload(f"{folder}/dry-run-{uuid.uuid4().hex[:12]}-{name}", content)
+        try:
+            yield lent
+        finally:
+            which: dict[str, Any] = {"VersionId": lent.version} if lent.version else {}
+            try:
+                self._s3.delete_object(
+                    Bucket=self.name, Key=lent.key, ExpectedBucketOwner=self._account, **which
+                )
+                self._out.say(f"deleted s3://{self.name}/{lent.key} again")
+            except ClientError as error:
+                self._out.say(f"s3://{self.name}/{lent.key} stays, it cannot be deleted: {error}", "yellow")
+
+    def _is_taken(self, key: str) -> bool:
         try:
             self._s3.head_object(Bucket=self.name, Key=key, ExpectedBucketOwner=self._account)
         except ClientError as error:
-            if error.response.get("Error", {}).get("Code") not in ("404", "NoSuchKey", "NotFound"):
-                raise
-        else:
-            self._out.say(f"already there: s3://{self.name}/{key}")
-            return key
-        self._s3.put_object(Bucket=self.name, Key=key, Body=content, ExpectedBucketOwner=self._account)
-        self._out.say(f"uploaded {len(content):,} bytes to s3://{self.name}/{key}")
-        return key
+            return error.response.get("Error", {}).get("Code") not in ("404", "NoSuchKey", "NotFound")
+        return True
 
-    def url(self, key: str) -> str:
+    def _upload(self, key: str, content: bytes) -> Stored:
+        made = self._s3.put_object(Bucket=self.name, Key=key, Body=content, ExpectedBucketOwner=self._account)
+        self._out.say(f"uploaded {len(content):,} bytes to s3://{self.name}/{key}")
+        return Stored(key, _version(made))
+
+    def url(self, stored: Stored) -> str:
         """The address CloudFormation reads a template from (path style, as the AWS CLI's own deploy uses)."""
-        return f"{self._s3.meta.endpoint_url}/{self.name}/{key}"
+        version = f"?versionId={quote(stored.version, safe='')}" if stored.version else ""
+        return f"{self._s3.meta.endpoint_url}/{self.name}/{quote(stored.key)}{version}"
+
+
+def _version(answer: Any) -> str:
+    """The version id of S3's answer; empty where there is none that stays."""
+    version = str(answer.get("VersionId") or "")
+    return "" if version == NO_VERSION else version

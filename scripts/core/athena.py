@@ -13,6 +13,9 @@ from scripts.core.console import CommandError, nearest
 
 POLL_SECONDS = 0.25
 MAX_STATEMENT_BYTES = 262_144  # Athena User Guide, "Service Quotas", query string length, in UTF-8
+# The tables that a lake's stack declares (templates/consumer.yaml): a database with one of them is a lake's.
+LAKE_TABLES = frozenset(("changes", "change_lines", "errors"))
+RECOVERY = "A table of the lake was dropped"  # the paragraph of docs/operations.md
 
 
 @dataclass(frozen=True)
@@ -66,18 +69,30 @@ class Workgroup:
             )
 
     def named(self, name: str) -> Mapping[str, str]:
-        """A named query of the workgroup."""
+        """A named query of the workgroup, by its name or its id.
+
+        Athena lets a workgroup have several of one name. Raises CommandError unless exactly one has it.
+        """
         ids: list[str] = []
         for page in self.athena.get_paginator("list_named_queries").paginate(WorkGroup=self.name):
             ids += page["NamedQueryIds"]
         names = set()
+        found: list[Mapping[str, str]] = []
         for start in range(0, len(ids), 50):  # API_BatchGetNamedQuery: 50 at once
             batch = self.athena.batch_get_named_query(NamedQueryIds=ids[start : start + 50])
             for query in batch["NamedQueries"]:
-                if query["Name"] == name:
-                    found: Mapping[str, str] = query
-                    return found
+                if name in (query["Name"], query["NamedQueryId"]):
+                    found.append(query)
                 names.add(query["Name"])
+        if len(found) == 1:
+            return found[0]
+        if found:
+            each = ", ".join(f"{one['NamedQueryId']} (database {one['Database']})" for one in found)
+            raise CommandError(
+                f"workgroup {self.name} has {len(found)} named queries {name}: {each}",
+                "Give the id of the one to run instead of its name: --named ID. `aws athena get-named-query "
+                "--named-query-id ID` shows its SQL.",
+            )
         raise CommandError(
             f"workgroup {self.name} has no named query {name}",
             f"Name one with --named: {nearest(name, names)}."
@@ -175,17 +190,21 @@ def fetch(
 
 def next_step(reason: str, database: str, connection: Connection) -> str:  # noqa: PLR0911  one answer per kind of reason
     """What to do about a failed query, by what Athena says of it."""
-    if "TABLE_NOT_FOUND" in reason or re.search(r"[Tt]able .* (does not exist|not found)", reason):
+    if "TABLE_NOT_FOUND" in reason or _is_missing("Table", reason):
+        tables = _tables(database, connection)
+        lost = re.search(r"\b(\w{1,255})\.(changes|change_lines|errors)\b", reason)
+        if lost and lost[1] == database and not LAKE_TABLES.isdisjoint(tables):
+            return (
+                "The table was dropped, its rows are still in the bucket: bring it back with the commands of "
+                f'docs/operations.md, under "{RECOVERY}".'
+            )
         if view := re.search(r"\b(current|history|gaps)_(\w+)", reason):
             return f"Make the view first: `python -m scripts.views TABLE --name {view[2]}` makes all three."
-        tables = _tables(database, connection)
         known = (
             f"{database} has: {', '.join(tables)}" if tables else f"database {database} is empty or not there"
         )
         return f"Correct the table's name or --database; {known}."
-    if "SCHEMA_NOT_FOUND" in reason or re.search(
-        r"([Dd]atabase|[Ss]chema) .* (does not exist|not found)", reason
-    ):
+    if "SCHEMA_NOT_FOUND" in reason or _is_missing("Database", reason) or _is_missing("Schema", reason):
         return "Correct --database (the consumer stack's output DatabaseName)."
     if "COLUMN_NOT_FOUND" in reason or "cannot be resolved" in reason:
         return "See the columns with `SHOW COLUMNS IN changes`; a new attribute has one after the next crawl."
@@ -198,6 +217,15 @@ def next_step(reason: str, database: str, connection: Connection) -> str:  # noq
     if "ccess" in reason and "enied" in reason:
         return "Use a profile that may read the lake's bucket, its key and the Glue table."
     return "Correct what it names and run the query again."
+
+
+def _is_missing(kind: str, reason: str) -> bool:
+    """Whether a reason says that a table, a database or a schema is not there."""
+    for line in reason.splitlines():
+        _, found, rest = line.replace(kind.lower(), kind).partition(f"{kind} ")
+        if found and (" does not exist" in rest or " not found" in rest):
+            return True
+    return False
 
 
 def _tables(database: str, connection: Connection) -> list[str]:

@@ -1,7 +1,8 @@
 """What every verb shares: common options, the output object, one place that turns exceptions into exit codes.
 
 People get tables and progress on stderr; stdout carries the answer alone: its text, or with
-`--output json` exactly one JSON document, on failure too.
+`--output json` exactly one JSON document, on failure too. What is written passes `lake.terminal`, so that no
+control character from outside reaches a terminal.
 """
 
 from __future__ import annotations
@@ -11,16 +12,20 @@ import codecs
 import difflib
 import errno
 import io
-import json
 import os
 import re
 import shlex
 import sys
+import traceback
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from lake.terminal import json_text, visible
+
 if TYPE_CHECKING:
+    from types import TracebackType
+
     from rich.console import Console
 
 EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
@@ -95,7 +100,13 @@ def location_options(args: argparse.Namespace) -> str:
 
 def page(text: str) -> None:
     """Write text to stdout, the answer's place."""
-    sys.stdout.write(text + "\n")
+    sys.stdout.write(visible(text, keep="\n") + "\n")
+
+
+def prompt(question: str) -> None:
+    """Write a question to stderr; the answer is typed behind it."""
+    sys.stderr.write(visible(question))
+    sys.stderr.flush()
 
 
 def nearest(word: str, words: Iterable[str]) -> str:
@@ -135,7 +146,7 @@ class Output:
 
     def say(self, text: str, style: str | None = None) -> None:
         """One line of progress, never markup: names may hold brackets."""
-        self.console.print(text, style=style, markup=False, soft_wrap=True)
+        self.console.print(visible(text), style=style, markup=False, soft_wrap=True)
 
     def table(self, title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
         """A table for people, on stderr."""
@@ -143,13 +154,13 @@ class Output:
         from rich.table import Table  # noqa: PLC0415
         from rich.text import Text  # noqa: PLC0415
 
-        made = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD)
+        made = Table(title=Text(visible(title)), title_justify="left", box=box.SIMPLE_HEAD)
         listed = list(rows)
         for number, column in enumerate(columns):
             figures = bool(listed) and all(FIGURE.fullmatch(row[number]) for row in listed)
-            made.add_column(column, overflow="fold", justify="right" if figures else "left")
+            made.add_column(Text(visible(column)), overflow="fold", justify="right" if figures else "left")
         for row in listed:
-            made.add_row(*(Text(cell) for cell in row))
+            made.add_row(*(Text(visible(cell)) for cell in row))
         self.console.print(made)
 
     def pairs(self, title: str, rows: Iterable[tuple[str, str]]) -> None:
@@ -165,13 +176,14 @@ class Output:
     def answer(self, document: dict[str, Any], text: str | None = None) -> None:
         """The verb's one answer: the document as JSON, or the text, on stdout."""
         if self.form == "json":
-            page(json.dumps(document, ensure_ascii=False, indent=2, default=str))
+            sys.stdout.write(json_text(document) + "\n")
         elif text:
             page(text)
 
     def fail(self, error: CommandError) -> None:
         """Say what is wrong and what to do next."""
-        sys.stderr.write(f"error: {error.message}\nnext: {error.next_step}\n")
+        for name, text in (("error", error.message), ("next", error.next_step)):
+            sys.stderr.write(f"{name}: {visible(text)}\n")
         if self.form == "json":
             self.answer({"error": {"message": error.message, "next": error.next_step, **error.details}})
 
@@ -251,6 +263,11 @@ def _leave_stdout() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
+def _show_defect(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """The traceback of a defect, whose message may repeat a value."""
+    sys.stderr.write(visible("".join(traceback.format_exception(kind, error, trace)), keep="\n"))
+
+
 def run(verb: Callable[[Sequence[str], Output], int], arguments: Sequence[str] | None = None) -> int:
     """Run a verb; its exit code: 0 done, 1 failed, 2 asked wrongly, 130 interrupted."""
     given = list(sys.argv[1:] if arguments is None else arguments)
@@ -269,6 +286,7 @@ def run(verb: Callable[[Sequence[str], Output], int], arguments: Sequence[str] |
     except Exception as error:
         known = explained(error)
         if known is None:
+            sys.excepthook = _show_defect
             raise
         try:
             out.fail(known)

@@ -79,7 +79,7 @@ class Draining:
             _permitted(lambda: stop(source, client("dynamodb"), clock, out), self.skipped, out)
             if not self.skipped and source.delivery_streams:
                 _permitted(lambda: drain(source, client("cloudwatch"), clock, out), self.skipped, out)
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, SystemExit):
             out.say(
                 "nothing was deleted. Run the command again to go on, or have the table stream again: "
                 f"aws dynamodb enable-kinesis-streaming-destination --table-name {source.table} "

@@ -45,10 +45,10 @@ class Nearly:
         }
 
     def sentence(self) -> str:
-        """The same for people; an example's control characters are escaped."""
-        shown = " and ".join(f'"{printable(example)}"' for example in self.examples)
+        """The same for people; whoever writes it to a terminal escapes control characters."""
+        shown = " and ".join(f'"{example}"' for example in self.examples)
         counted = f"{self.others:,} of {self.values:,} values are not {self.kind}"
-        return f"{printable(self.column)} stays text: {counted}, for example {shown}"
+        return f"{self.column} stays text: {counted}, for example {shown}"
 
 
 @dataclass(frozen=True)
@@ -57,11 +57,6 @@ class Proposal:
 
     types: dict[str, str]
     nearly: list[Nearly]
-
-
-def printable(text: str) -> str:
-    """The text without a character that a terminal could take for a command: such a one is escaped."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def propose_types(workgroup: Workgroup, database: str, source: str, columns: Sequence[str]) -> Proposal:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from scripts.core import template as templates
 from scripts.core.artifacts import bucket_name
+
+if TYPE_CHECKING:
+    from scripts.core.stack import Stack
 
 UPLOADS = "ArtifactBucketName"  # the parameter that names the bucket of the functions' zips
 LEFT_BEHIND = "DeliveryStream of an earlier PartitionBy"  # no stack's resource any more
@@ -35,15 +37,16 @@ class Resource:
     stays: bool
 
 
-def resources_of(formation: Any, stack: str, status: str) -> list[Resource]:
+def resources_of(stack: Stack, formation: Any, status: str) -> list[Resource]:
     """The resources of a stack. After a failed first launch nothing stays: it is all empty."""
-    body = formation.get_template(StackName=stack, TemplateStage="Original")["TemplateBody"]
-    declared = templates.parse(body) if isinstance(body, str) else body
+    if status == "REVIEW_IN_PROGRESS":
+        return []  # it has no template yet
+    declared = stack.template()
     policies: Mapping[str, Any] = {
         name: resource.get("DeletionPolicy", "Delete") for name, resource in declared["Resources"].items()
     }
     found = []
-    for page in formation.get_paginator("list_stack_resources").paginate(StackName=stack):
+    for page in formation.get_paginator("list_stack_resources").paginate(StackName=stack.name):
         for entry in page["StackResourceSummaries"]:
             if entry["ResourceStatus"] == "DELETE_COMPLETE" or not entry.get("PhysicalResourceId"):
                 continue

@@ -5,12 +5,14 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from scripts.core import delete_failures
+from scripts.core import template as templates
 from scripts.core.console import CommandError, Output
 
 if TYPE_CHECKING:
@@ -26,6 +28,7 @@ UPDATABLE = frozenset(
         "IMPORT_ROLLBACK_COMPLETE",
     }
 )
+DESCRIPTION = "python -m scripts.deploy"  # of every change set that we make
 CANCELLED = ("Resource creation cancelled", "Resource update cancelled", "Resource deletion cancelled")
 
 
@@ -43,6 +46,27 @@ class Change:
     def loses(self) -> bool:
         """Whether the resource as it is goes away."""
         return self.action == "Remove" or self.replacement == "True"
+
+    @property
+    def may_lose(self) -> bool:
+        """Whether CloudFormation can only tell while it carries the change out."""
+        return not self.loses and (self.action == "Dynamic" or self.replacement == "Conditional")
+
+
+@dataclass(frozen=True)
+class ChangeSet:
+    """A change set that waits in a stack; `is_ours` when its description says that `deploy` made it."""
+
+    name: str
+    is_ours: bool
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """A change set of ours and its changes; without changes there is nothing to execute, and no name."""
+
+    change_set: str
+    changes: Sequence[Change]
 
 
 @dataclass(frozen=True)
@@ -80,8 +104,8 @@ class Stack:
     def __init__(self, client: CloudFormationClient, name: str, *, patience: float = 2.0) -> None:
         self._client, self.name = client, name
         self._patience = patience  # seconds between two looks, at most
-        self._had_change_sets = False  # a stack in REVIEW_IN_PROGRESS was there, with somebody's change sets
         self._options = ""  # what leads a command to where the stack is
+        self._under_way = ""  # the change set that CloudFormation carries out, or may have begun to
 
     def describe(self) -> Mapping[str, Any] | None:
         """The stack's description, or None when there is none."""
@@ -92,17 +116,40 @@ class Stack:
                 return None
             raise
 
-    def check_state(self, options: str) -> Mapping[str, Any] | None:
-        """The description of a stack that is to be updated, None for one that is to be created.
+    def template(self, change_set: str | None = None) -> Any:
+        """The template that the stack was launched with, or that of a change set, as data."""
+        of: dict[str, Any] = {"ChangeSetName": change_set} if change_set else {}
+        found = self._client.get_template(StackName=self.name, TemplateStage="Original", **of)
+        return templates.comparable(found.get("TemplateBody") or {})  # botocore gives JSON as a dictionary
+
+    def physical_ids(self) -> dict[str, str]:
+        """Logical id → physical id of the stack's resources."""
+        pages = self._client.get_paginator("list_stack_resources").paginate(StackName=self.name)
+        return {
+            one["LogicalResourceId"]: one.get("PhysicalResourceId", "")
+            for page in pages
+            for one in page["StackResourceSummaries"]
+        }
+
+    def change_sets(self, stack_id: str) -> list[ChangeSet]:
+        """The change sets that wait in the stack of that id."""
+        pages = self._client.get_paginator("list_change_sets").paginate(StackName=self.name)
+        return [
+            ChangeSet(one["ChangeSetName"], one.get("Description") == DESCRIPTION)
+            for page in pages
+            for one in page["Summaries"]
+            if one.get("StackId") == stack_id and not one.get("Status", "").startswith("DELETE_")
+        ]
+
+    def check_state(self, found: Mapping[str, Any] | None, options: str) -> Mapping[str, Any] | None:
+        """Of a stack as described: its description when it is to be updated, None when it is to be created.
 
         `options` are those of every command that a message names. Raises CommandError with the way out when
         the stack can be neither updated nor created.
         """
         self._options = options
-        found = self.describe()
         status = found["StackStatus"] if found else ""
         if found is None or status == "REVIEW_IN_PROGRESS":
-            self._had_change_sets = found is not None
             return None
         if status in UPDATABLE:
             return found
@@ -135,32 +182,44 @@ class Stack:
             return f"Roll it back with `{aws.format('rollback-stack')}`, and deploy again."
         return f"Wait until it has ended (`{aws.format('describe-stacks')}`), then deploy again."
 
-    def propose(self, request: Mapping[str, Any], *, update: bool) -> tuple[str, list[Change]]:
-        """Make a change set and wait for it: its id and its changes; no changes, no change set."""
+    @contextmanager
+    def proposal(self, request: Mapping[str, Any], *, update: bool) -> Iterator[Proposal]:
+        """A change set, waited for, with its changes; it is taken back unless `execute` carries it out.
+
+        However the block ends, and however the wait for the change set does, no change set of ours is left
+        behind, nor the empty stack that a first one makes.
+        """
+        name = f"deploy-{uuid.uuid4().hex[:12]}"
+        try:
+            yield self._proposed(request, name, update=update)
+        except BaseException as error:
+            # What AWS refused to make is not there. In every other case the first error is the one to tell.
+            if not (isinstance(error, ClientError) and error.operation_name == "CreateChangeSet"):
+                with suppress(ClientError, BotoCoreError):
+                    self._withdraw(name, update=update)
+            raise
+        self._withdraw(name, update=update)
+
+    def _proposed(self, request: Mapping[str, Any], name: str, *, update: bool) -> Proposal:
         made = self._client.create_change_set(
             **request,
             StackName=self.name,
-            ChangeSetName=f"deploy-{uuid.uuid4().hex[:12]}",
+            ChangeSetName=name,
             ChangeSetType="UPDATE" if update else "CREATE",
+            Description=DESCRIPTION,
         )
-        change_set = made["Id"]
-        try:
-            for _ in self._looks():
-                found = self._client.describe_change_set(ChangeSetName=change_set, StackName=self.name)
-                if found["Status"] == "FAILED":
-                    reason = self._in_full(found.get("StatusReason", ""), ChangeSetName=change_set)
-                    self.withdraw(change_set, update=update)
-                    if "didn't contain changes" in reason or "No updates are to be performed" in reason:
-                        return "", []
-                    raise CommandError(
-                        f"the change set failed: {reason}", "Correct what it names and deploy again."
-                    )
-                if found["Status"] == "CREATE_COMPLETE":
-                    break
-        except KeyboardInterrupt:
-            self.withdraw(change_set, update=update)
-            raise
-        return change_set, list(self._changes(change_set))
+        for _ in self._looks():
+            found = self._client.describe_change_set(ChangeSetName=made["Id"], StackName=self.name)
+            if found["Status"] == "FAILED":
+                reason = self._in_full(found.get("StatusReason", ""), ChangeSetName=made["Id"])
+                if "didn't contain changes" in reason or "No updates are to be performed" in reason:
+                    return Proposal("", [])
+                raise CommandError(
+                    f"the change set failed: {reason}", "Correct what it names and deploy again."
+                )
+            if found["Status"] == "CREATE_COMPLETE":
+                break
+        return Proposal(name, list(self._changes(made["Id"])))
 
     def _changes(self, change_set: str) -> Iterator[Change]:
         request: dict[str, Any] = {"ChangeSetName": change_set, "StackName": self.name}
@@ -179,11 +238,18 @@ class Stack:
                 return
             request["NextToken"] = page["NextToken"]
 
-    def withdraw(self, change_set: str, *, update: bool) -> None:
-        """Take a change set back, and the empty stack that a first one made."""
+    def _withdraw(self, change_set: str, *, update: bool) -> None:
+        """Take a change set back that is not carried out, and a stack that holds nothing, not even others."""
+        if self._under_way == change_set:
+            return
         self._client.delete_change_set(ChangeSetName=change_set, StackName=self.name)
-        if not update and not self._had_change_sets:
-            self._client.delete_stack(StackName=self.name)
+        if update:
+            return
+        found = self.describe()
+        if found and found["StackStatus"] == "REVIEW_IN_PROGRESS":
+            others = self.change_sets(str(found.get("StackId", "")))
+            if all(one.name == change_set for one in others):  # the list may still have it
+                self._client.delete_stack(StackName=self.name)
 
     def execute(self, change_set: str, show: Callable[[Event], None]) -> Mapping[str, Any]:
         """Carry a change set out, show each event as it comes, and give the stack's last description.
@@ -191,10 +257,15 @@ class Stack:
         Raises CommandError with the first failing resource's reason.
         """
         seen = self.event_ids()
-        # What a failed first launch made goes with it, what it retains too: it holds nothing yet.
-        self._client.execute_change_set(
-            ChangeSetName=change_set, StackName=self.name, RetainExceptOnCreate=True
-        )
+        self._under_way = change_set  # from here on a call that was cut off may have reached AWS
+        try:
+            # What a failed first launch made goes with it, what it retains too: it holds nothing yet.
+            self._client.execute_change_set(
+                ChangeSetName=change_set, StackName=self.name, RetainExceptOnCreate=True
+            )
+        except ClientError:
+            self._under_way = ""
+            raise
         status, first_failure = self.follow(seen, show)
         found = self.describe() or {}
         if status in ("CREATE_COMPLETE", "UPDATE_COMPLETE"):
@@ -263,6 +334,12 @@ class Stack:
             if ended and (self.describe() or {}).get("StackStatus", ended) == ended:
                 return ended, first_failure
         raise AssertionError("looks never end")
+
+    def wait_until_gone(self) -> None:
+        """Wait until a stack that held nothing is deleted; it may leave no event."""
+        for _ in self._looks():
+            if (self.describe() or {}).get("StackStatus", "DELETE_COMPLETE") == "DELETE_COMPLETE":
+                return
 
     def _events_since(self, seen: frozenset[str]) -> list[Event]:
         """The events that are not among the seen, oldest first."""

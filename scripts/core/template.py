@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -11,7 +12,9 @@ from typing import Any
 import yaml
 
 from scripts.core.console import CommandError, nearest
+from scripts.core.marker import kind_of
 
+NON_ASCII = re.compile(r"[^\x00-\x7f]")
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -47,6 +50,7 @@ class Template:
     resources: Mapping[str, Mapping[str, Any]]
     outputs: Mapping[str, Mapping[str, Any]]
     needs_macros: bool = False
+    kind: str | None = None  # of the stack that it makes, by its marker
 
     @property
     def size(self) -> int:
@@ -57,6 +61,16 @@ class Template:
 def parse(body: str) -> Any:
     """A template's text (YAML or JSON) as data, short tags as the functions they stand for."""
     return yaml.load(body, _Loader)  # noqa: S506  the loader is a SafeLoader
+
+
+def comparable(body: str | Mapping[str, Any]) -> Any:
+    """A template as data that equals what CloudFormation answers of it.
+
+    Its answers have a question mark for every character beyond ASCII (seen by AWS CDK, which compares them
+    the same way).
+    """
+    text = body if isinstance(body, str) else json.dumps(body, ensure_ascii=False)
+    return parse(NON_ASCII.sub("?", text))
 
 
 def read(path: Path) -> Template:
@@ -87,6 +101,7 @@ def read(path: Path) -> Template:
         resources=document["Resources"],
         outputs=document.get("Outputs") or {},
         needs_macros="Transform" in document or "Fn::Transform" in body,
+        kind=kind_of(document),
     )
     if made.size > URL_LIMIT:
         raise CommandError(

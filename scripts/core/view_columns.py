@@ -6,33 +6,13 @@ from collections.abc import Collection, Iterable, Sequence
 from fnmatch import fnmatchcase
 from itertools import count
 
-from glue.tables import METADATA_COLUMNS
 from scripts.core.console import CommandError, nearest
+from transform_lambda.names import RESERVED_NAMES, RESERVED_PREFIX
 
 # Columns that history_… has of its own; an attribute of such a name gets an ending, in current_… as well.
 OWN = frozenset(("change_number", "valid_from", "valid_to"))
 ENDING = "_of_item"
 NAME_CHARACTERS = 255  # AWS Glue API, NameString
-# What the row puts before the name of a top-level attribute that claims a reserved one.
-RESERVED_PREFIX = "attribute_"
-# Columns that Iceberg's readers have of their own (Apache Iceberg, "Spark queries" and table specification).
-_ICEBERG_COLUMNS = (
-    "_file",
-    "_pos",
-    "_deleted",
-    "_spec_id",
-    "_partition",
-    "_row_id",
-    "_last_updated_sequence_number",
-    "_change_type",
-    "_change_ordinal",
-    "_commit_snapshot_id",
-)
-
-
-def reserved_names() -> frozenset[str]:
-    """Names that no attribute's column has: an attribute of such a name has the column `attribute_NAME`."""
-    return frozenset((*METADATA_COLUMNS, "dt", *_ICEBERG_COLUMNS))
 
 
 def shown_names(columns: Sequence[str], own: Collection[str]) -> list[str]:
@@ -46,7 +26,7 @@ def shown_names(columns: Sequence[str], own: Collection[str]) -> list[str]:
     shown = []
     for column in columns:
         name = column.removeprefix(RESERVED_PREFIX)
-        reserved = name != column and name in reserved_names() and name not in taken
+        reserved = name != column and name in RESERVED_NAMES and name not in taken
         shown.append(name if reserved else _with_ending(column))
     used = set(shown)
     return [name if len(name) <= NAME_CHARACTERS else _short(name, used) for name in shown]

@@ -75,8 +75,9 @@ def read_types(path: Path, columns: Sequence[str]) -> dict[str, str]:
         raise CommandError(f"{path} is not YAML: {why}", "Write one `column: type` a line.") from None
     if not isinstance(types, dict):
         raise CommandError(f"{path} is no list of columns", "Write one `column: type` a line.")
+    known = frozenset(columns)
     for column, kind in types.items():
-        if column not in columns:
+        if column not in known:
             raise CommandError(
                 f"{path}: changes has no column {column}",
                 f"Correct it, crawl first, or take it out: {nearest(str(column), columns)}.",

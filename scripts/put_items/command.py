@@ -14,10 +14,11 @@ from typing import Any, NoReturn
 from .errors import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE, CommandError, shown
 from .explain import explained
 from .progress import Progress, say
+from .reading.columns import TYPES_ARE, type_of
+from .reading.dialect import Dialect
 from .reading.source import Source, check, good_items
 from .sample import put_sample
 from .table import Table, describe
-from .values import TAGS
 from .writing import Writer
 
 PROGRAM = f"python -m {__package__}"
@@ -36,21 +37,37 @@ def _types(text: str) -> dict[str, str]:
     types = {}
     for pair in text.split(",") if text else []:
         name, equals, tag = pair.rpartition("=")
-        if not equals or not name or tag not in TAGS:
+        if not equals or not name or type_of(tag) is None:
             raise CommandError(
-                f"--types {pair} is not NAME=TYPE",
-                f"Types are {', '.join(TAGS)}: --types year=N,seen=BOOL.",
+                f"--types {shown(pair)} is not NAME=TYPE",
+                f"{TYPES_ARE}: --types year=N,seen=BOOL.",
                 EXIT_USAGE,
             )
         types[name] = tag
     return types
 
 
+def _delimiter(text: str | None) -> str | None:
+    r"""--delimiter as its one character; `tab` and `\t` are a tab, which is hard to type."""
+    if text in ("tab", "\\t"):
+        return "\t"
+    if text is not None and (len(text) != 1 or text in '"\r\n'):
+        raise CommandError(
+            f"--delimiter {shown(text)} is not one character",
+            "Give the one between two cells: --delimiter ';', or --delimiter tab.",
+            EXIT_USAGE,
+        )
+    return text
+
+
 EPILOG = """\
 --file reads, also packed with GZIP:
-  JSON: an array, one object a line, or objects one after another; plain or DynamoDB JSON; exports, scans,
-        batches of `aws dynamodb batch-write-item`, NoSQL Workbench models
-  CSV:  (.csv, .tsv) the first line names the columns, as name or name:TYPE; an empty cell is no attribute"""
+  JSON: an array, one object a line, or objects one after another; plain or DynamoDB JSON; exports (full and
+        incremental), answers of get-item, scan, query and batch-get-item, inputs of put-item and
+        batch-write-item, puts of transactions, NoSQL Workbench models
+  CSV:  (.csv, .tsv, or with --delimiter) the first line names the columns, as name or name:TYPE;
+        an empty cell is no attribute, or NULL in a column of TYPE+NULL; a cell of type JSON is what its JSON
+        says"""
 
 
 def options(program: str = PROGRAM) -> Parser:
@@ -71,6 +88,19 @@ def options(program: str = PROGRAM) -> Parser:
         "--types", type=str, default="", metavar="NAME=TYPE,…", help="types of CSV columns; others are S"
     )
     made.add_argument(
+        "--delimiter",
+        metavar="C",
+        help="what separates CSV cells; `tab` is a tab (default: as the header shows)",
+    )
+    made.add_argument(
+        "--quoting",
+        action=argparse.BooleanOptionalAction,
+        help='whether " quotes a CSV cell or is text (default: it quotes; a row of two readings is refused)',
+    )
+    made.add_argument(
+        "--plain", action="store_true", help='in JSON, {"S": "x"} is a map with an attribute S, never a type'
+    )
+    made.add_argument(
         "--workers", type=int, default=4, metavar="N", help="batches at once, 1 to 32 (default: 4)"
     )
     made.add_argument("--dry-run", action="store_true", help="check table and file, write nothing")
@@ -87,7 +117,7 @@ def options(program: str = PROGRAM) -> Parser:
 def main(arguments: Sequence[str], program: str = PROGRAM) -> dict[str, Any]:
     """Put what the options name; what was done, as a document."""
     given = options(program).parse_args(arguments)
-    types = _types(given.types)
+    types, dialect = _types(given.types), Dialect(_delimiter(given.delimiter), given.quoting)
     if not 1 <= given.workers <= 32:
         raise CommandError(
             f"--workers {given.workers} is not 1 to 32", "Name a number of that range.", EXIT_USAGE
@@ -117,7 +147,7 @@ def main(arguments: Sequence[str], program: str = PROGRAM) -> dict[str, Any]:
     say(f"account {table.account}, Region {table.region}: table {table.name}")
     done: dict[str, Any]
     if given.file is not None:
-        source = Source(given.file, table, types, given.model_table)
+        source = Source(given.file, table, types, given.model_table, dialect, plain=given.plain)
         done = put_file(client, table, source, given.workers, dry_run=given.dry_run)
     elif given.dry_run:
         done = {"changes": [], "dry_run": True}
@@ -130,7 +160,9 @@ def put_file(client: Any, table: Table, source: Source, workers: int, *, dry_run
     """Check a file, then put its items; what was done, as a document."""
     count = check(source)
     items = "1 item" if count == 1 else f"{count:,} items, each"
-    say(f"{source.path}: {items} as table {table.name} takes it")
+    for note in source.notes:
+        say(f"note: {note}")
+    say(f"{source.name}: {items} as table {table.name} takes it")
     if dry_run:
         return {"file": str(source.path), "items": count, "written": 0, "dry_run": True}
     writer, progress = Writer(client, table, workers), Progress(count)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
@@ -22,10 +23,22 @@ class RecordError(Exception):
         super().__init__(f"{path}: {why}" if path else why)
 
 
+def printable(text: str) -> str:
+    r"""The text with every character escaped that a terminal would act on, as in \x1b or \u202e."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
 def shown(name: str) -> str:
     """A name for a message: short, and printable whatever it holds."""
-    text = name if len(name) <= 60 else name[:57] + "..."
-    return text.encode("ascii", "backslashreplace").decode() if not text.isprintable() else text
+    return printable(name if len(name) <= 60 else name[:57] + "...")
+
+
+def listed(names: Sequence[str], most: int = 20) -> str:
+    """Names for a message, the first of them when there are many."""
+    more = f" and {len(names) - most:,} more" if len(names) > most else ""
+    return ", ".join(map(shown, names[:most])) + more
 
 
 def error_code(error: Any) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .errors import CommandError, error_code
+from .errors import CommandError, error_code, printable
 
 
 def explained(error: Exception) -> CommandError | None:  # noqa: PLR0911, PLR0912  one a kind of error
@@ -11,7 +11,8 @@ def explained(error: Exception) -> CommandError | None:  # noqa: PLR0911, PLR091
         return error
     if isinstance(error, OSError) and error.filename is not None:
         return CommandError(
-            f"{error.filename}: {error.strerror or error}", "Check the path and its permissions."
+            f"{printable(str(error.filename))}: {error.strerror or error}",
+            "Check the path and its permissions.",
         )
     try:
         from botocore import exceptions as aws  # noqa: PLC0415

@@ -5,10 +5,12 @@ from __future__ import annotations
 import sys
 import time
 
+from .errors import printable
+
 
 def say(text: str) -> None:
-    """One line on stderr, at once."""
-    sys.stderr.write(text + "\n")
+    """One message on stderr, at once; whatever it quotes, nothing in it steers the terminal."""
+    sys.stderr.write("\n".join(map(printable, text.split("\n"))) + "\n")
     sys.stderr.flush()
 
 

@@ -242,6 +242,8 @@ class Deployment:
             }
             if service in ("cloudwatch", "ec2", "firehose") and not self.stack.of_type(_DELIVERY):
                 continue  # they are asked about a delivery stream and its network
+            if action == "s3:DeleteObjectVersion":
+                on["s3"] = self._located("template")
             for arn in on[service] if service in on else self._touched(action):
                 yield Need(self.kind, action, arn, self.stack.account, {}, "deploy and remove call it")
 

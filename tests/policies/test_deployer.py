@@ -33,6 +33,8 @@ DIRECT = {
     "DeploysAndRemovesStacks",
     "KeepsTheArtifactBucket",
     "KeepsArtifacts",
+    "TakesTemplatesBack",
+    "ComparesFunctions",
     "TurnsTheStreamOnAndOff",
     "LooksAtTheNetwork",
     "WatchesTheDelivery",

@@ -16,7 +16,8 @@ from tests.property.strategies import items, names, number_texts, rewritten, riv
 from tests.unit.transform.records import Json, change_record, compact, item_record
 from transform_lambda.canonical import canonical_json, image_digest
 from transform_lambda.change import change_sequence, change_time, transform
-from transform_lambda.flatten import METADATA_COLUMNS, column_name
+from transform_lambda.flatten import RowSettings
+from transform_lambda.names import METADATA_COLUMNS, joined
 
 COLUMN = re.compile(r"[a-z0-9_]{1,255}")
 depths = st.integers(1, 32)
@@ -70,12 +71,20 @@ def agrees(value: Any, attribute: Json) -> bool:  # noqa: PLR0911 - a branch a t
     return value == content and type(value) is type(content)
 
 
+def column_of(path: Names) -> str:
+    """The column that a path claims."""
+    column = joined("", path[0])
+    for name in path[1:]:
+        column = joined(column + "__", name)
+    return column
+
+
 def found(row: Json, path: Names) -> Any:
     """Whether and where the row holds a path: its column, or its place in change_rescued."""
     rescued = row["rescued"]
     for name in path:
         if not isinstance(rescued, dict) or name not in rescued:
-            return row["columns"]["__".join(map(column_name, path))]
+            return row["columns"][column_of(path)]
         rescued = rescued[name]
     return rescued
 
@@ -97,21 +106,21 @@ def test_every_value_is_in_its_column_or_rescued_to_the_last_digit(
     image: Json, depth: int, change_type: str
 ) -> None:
     """Nothing is lost, read as doubles or exactly: each leaf is found under its path and agrees."""
-    line = line_of(compact(item_record(image, change_type)), None, depth)
+    line = line_of(compact(item_record(image, change_type)), None, RowSettings(depth))
     for reader in (as_double, exactly):
         row = read(line, reader)
         count = 0
         for path, attribute in leaves(image, depth):
             assert agrees(found(row, path), attribute)
             count += 1
-        claimed = len({"__".join(map(column_name, path)) for path, _ in leaves(image, depth)})
+        claimed = len({column_of(path) for path, _ in leaves(image, depth)})
         assert len(row["columns"]) - len(METADATA_COLUMNS) <= claimed <= count
 
 
 @given(items | rival_items, depths)
 def test_column_names_are_athena_column_names(image: Json, depth: int) -> None:
     """One line, one level, [a-z0-9_] only, all metadata there."""
-    line = line_of(compact(item_record(image)), None, depth)
+    line = line_of(compact(item_record(image)), None, RowSettings(depth))
     assert line.endswith(b"}\n")
     assert line.count(b"\n") == 1
     row = json.loads(line)
@@ -126,7 +135,8 @@ def test_same_item_is_the_same_bytes(data: st.DataObject, image: Json, depth: in
     keys = {"pk": {"S": "a"}, "sk": {"N": "1"}}
     record = change_record(change_type, image, image, keys=keys)
     other = data.draw(rewritten(record))
-    assert line_of(compact(record), None, depth) == line_of(compact(other), None, depth)
+    settings = RowSettings(depth)
+    assert line_of(compact(record), None, settings) == line_of(compact(other), None, settings)
 
 
 @given(st.data(), rival_items)

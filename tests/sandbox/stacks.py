@@ -32,13 +32,16 @@ class Stacks:
         return self._settled(stack_id)
 
     def reasons(self, name: str) -> str:
-        """Why resources of the stack failed."""
+        """Why resources of the stack failed, or did not pass the validation before its deployment."""
         events = self.client.describe_stack_events(StackName=name)["StackEvents"]
-        return " | ".join(
+        failed = [
             f"{event['LogicalResourceId']}: {event.get('ResourceStatusReason')}"
             for event in events
             if event["ResourceStatus"].endswith("FAILED")
-        )
+        ]
+        operations = self.client.describe_events(StackName=name)["OperationEvents"]
+        invalid = [str(event["ValidationStatusReason"]) for event in operations if "ValidationPath" in event]
+        return " | ".join(failed + invalid)
 
     def physical_id(self, name: str, logical_id: str) -> str:
         """A resource's physical id."""

@@ -88,7 +88,7 @@ def tables(lake: Lake, database: str) -> dict[str, str]:
             "Column 'colour' cannot be resolved",
             "after the next crawl",
         ),
-        ("filled", "SELEC 1", "refused: line 1:7: mismatched input", "Correct the SQL at the place"),
+        ("filled", "SELECT 1 FROM WHERE", "refused: line 1:", "Correct the SQL at the place"),
         ("filled", "SELECT total > 5 FROM changes", "TYPE_MISMATCH", "try_cast"),
     ],
 )
@@ -103,6 +103,20 @@ def test_a_wrong_query_is_answered_with_the_next_step(
     assert message in error
     assert following.startswith("next: ")
     assert next_ in following
+
+
+def test_a_query_changes_the_lake_only_when_it_is_told_to(lake: Lake, run: Run) -> None:
+    """A statement that writes is refused before Athena sees it, and runs with --allow-changes."""
+    before = tables(lake, "filled")
+    view = "CREATE VIEW seen AS SELECT change_id FROM changes"
+    code, out, err = run("query", "filled", f"-- a view\n{view}")
+    assert (code, out) == (2, "")
+    assert "it begins with CREATE" in err
+    assert tables(lake, "filled") == before
+    assert run("query", "filled", f"-- a view\n{view}", "--allow-changes")[0] == 0
+    assert tables(lake, "filled").keys() - before.keys() == {"seen"}
+    assert run("query", "filled", "DROP VIEW seen", "--allow-changes")[0] == 0
+    assert tables(lake, "filled") == before
 
 
 def test_a_query_of_an_empty_lake_says_that_nothing_was_read(run: Run) -> None:

@@ -188,7 +188,7 @@ def test_columns_outlive_every_update_of_the_stack(account: Account, tmp_path: P
 
     shipped = (REPOSITORY / "templates" / "consumer.yaml").read_text(encoding="utf-8")
     (broken := tmp_path / "broken.yaml").write_text(shipped.replace("\nOutputs:\n", f"{BREAKS}Outputs:\n"))
-    with pytest.raises(SandboxError, match="Database ddb_lake already exists") as failure:
+    with pytest.raises(SandboxError, match="identifier 'ddb_lake' already exists") as failure:
         account.update(broken, FirstDay="2026-02-01")
     assert f"aws glue start-crawler --region us-east-1 --name {account.crawler}" in str(failure.value)
     now, left = account.definition()

@@ -186,6 +186,34 @@ def test_a_function_keeps_its_key_and_its_network(
     assert now() == (key, [subnet], 256)
 
 
+def test_a_functions_role_makes_its_log_group_or_nobody_does(
+    emulator: Sandbox, stacks: Stacks, unique: str, code: str
+) -> None:
+    """A group that went before its function stays away, unless the role may make it."""
+    session = emulator.session("producer")
+    logs, group = session.client("logs"), f"/{unique}"
+    body = zipped("def handler(event, context): pass", "index")
+    session.client("s3").put_object(Bucket=code, Key="code", Body=body)
+    stacks.create(unique, function_resources(code, "code", LoggingConfig={"LogGroup": group}))
+    function, role = (stacks.physical_id(unique, name) for name in ("Function", "Role"))
+
+    def invoked() -> list[str]:
+        session.client("lambda").invoke(FunctionName=function)
+        return [
+            one["logGroupName"] for one in logs.describe_log_groups(logGroupNamePrefix=group)["logGroups"]
+        ]
+
+    assert invoked() == []
+    statement = {
+        "Effect": "Allow",
+        "Action": "logs:CreateLogGroup",
+        "Resource": f"arn:aws:logs:*:*:*:{group}",
+    }
+    document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    session.client("iam").put_role_policy(RoleName=role, PolicyName="logs", PolicyDocument=document)
+    assert invoked() == [group]
+
+
 def test_events_reach_the_function_through_rules_it_admits(
     emulator: Sandbox, stacks: Stacks, unique: str, code: str
 ) -> None:

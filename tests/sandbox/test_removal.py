@@ -47,3 +47,45 @@ def test_what_was_written_last_is_in_the_lake(options: list[str], kept: int) -> 
         ]
         assert (destination["StreamArn"], destination["DestinationStatus"]) == (stream, "DISABLED")
         assert delivered(sandbox) == kept
+
+
+def test_removed_stacks_are_launched_again_beside_what_they_left() -> None:
+    """Nothing that stays after `remove` has a name that the next launch takes."""
+    with Sandbox(speed=60) as sandbox:
+        sandbox.launch(plan_launches())
+        first = dict(sandbox.outputs)
+        for kind in ("producer", "consumer"):
+            arguments = (f"ddb-lake-{kind}", "--profile", kind, "--yes", "--no-drain")
+            removed = run_module(sandbox, "scripts.remove", *arguments)
+            assert removed.returncode == 0, removed.stderr
+
+        sandbox.launch(plan_launches())
+        s3: Any = sandbox.session("consumer").client("s3")
+        dynamodb: Any = sandbox.session("producer").client("dynamodb")
+        for outputs in (first, sandbox.outputs):
+            s3.head_bucket(Bucket=outputs["LakeBucketName"])
+            dynamodb.describe_table(TableName=outputs["SourceTableName"])
+        for kept in ("LakeBucketName", "SourceTableName", "LakeKeyArn", "ProducerKeyArn"):
+            assert first[kept] != sandbox.outputs[kept]
+        assert first["DeliveryRoleArn"] == sandbox.outputs["DeliveryRoleArn"], "a name of the template's own"
+
+
+def test_a_launch_on_a_kept_name_says_what_is_in_its_way() -> None:
+    """A table that was given a name and stayed is neither emptied nor deleted by the launch that wants it."""
+    with Sandbox(speed=60) as sandbox:
+        dynamodb: Any = sandbox.session("producer").client("dynamodb")
+        named = ("--parameter", "TableName=orders")
+        consumer = ("--outputs-of", "ddb-lake-consumer", "--outputs-profile", "consumer")
+        deploy = ("scripts.deploy", "producer", "--profile", "producer", "--yes", *consumer, *named)
+        sandbox.launch(plan_launches(parameters={"producer": ("TableName=orders",)}))
+        remove = ("scripts.remove", "ddb-lake-producer", "--profile", "producer", "--yes", "--no-drain")
+        assert run_module(sandbox, *remove).returncode == 0
+        dynamodb.put_item(TableName="orders", Item={"pk": {"S": "kept"}})
+
+        refused = run_module(sandbox, *deploy)
+        assert refused.returncode == 1
+        error = refused.stderr[refused.stderr.index("error:") :]
+        assert "SourceTable" in error
+        assert "identifier 'orders' already exists" in error
+        assert "choose another name by parameter" in error
+        assert dynamodb.get_item(TableName="orders", Key={"pk": {"S": "kept"}})["Item"]

@@ -79,6 +79,27 @@ def test_a_table_with_another_key_starts_its_changes_too(
     assert destination["DestinationStatus"] == "ACTIVE"
 
 
+def test_a_table_with_another_key_leaves_the_one_before_as_it_is(
+    emulator: Sandbox, stacks: Stacks, unique: str
+) -> None:
+    """A rollback finds it with its items, and UpdateReplacePolicy keeps it after the update."""
+    dynamodb = emulator.session("producer").client("dynamodb")
+    table = {**table_resources(unique)["Table"], "UpdateReplacePolicy": "Retain"}
+    del table["Properties"]["TableName"]
+    stacks.create(unique, {"Table": table})
+    first = stacks.physical_id(unique, "Table")
+    dynamodb.put_item(TableName=first, Item={"pk": {"S": "kept"}})
+    rekeyed = json.loads(json.dumps(table).replace('"pk"', '"id"'))
+    failing = {"Type": "AWS::S3::Bucket", "DependsOn": "Table", "Properties": {"BucketName": "Not-A-Bucket"}}
+
+    rolled_back = stacks.update(unique, {"Table": rekeyed, "Failing": failing})
+    assert rolled_back["StackStatus"] == "UPDATE_ROLLBACK_COMPLETE"
+    assert stacks.physical_id(unique, "Table") == first
+    assert stacks.update(unique, {"Table": rekeyed})["StackStatus"] == "UPDATE_COMPLETE"
+    assert stacks.physical_id(unique, "Table") != first
+    assert dynamodb.get_item(TableName=first, Key={"pk": {"S": "kept"}})["Item"]
+
+
 def test_a_table_keeps_what_the_template_sets(emulator: Sandbox, stacks: Stacks, unique: str) -> None:
     """Encryption, recovery and time to live are on after the launch, and off when the template drops them."""
     dynamodb = emulator.session("producer").client("dynamodb")

@@ -21,13 +21,12 @@ from typing import Final
 
 import orjson
 
-from tests.soak.histories import SECOND, STREAMS_FROM, Change, History, Road, change_record
-from transform_lambda.change import read_change, row_line, row_of, transform
+from tests.soak.histories import SECOND, STREAMS_FROM, Change, History, Road, change_record, streams_record
+from transform_lambda.change import transform
 
 DAYS: Final = ("2026-11-19", "2026-11-20", "2026-11-21")
 MOST_LINES_AN_OBJECT: Final = 8_000
 BOTH_OPEN: Final = 3_600 * SECOND  # before and after the cut
-STREAMS_DIGITS: Final = 40  # a sequence number of DynamoDB Streams has 21 to 40 (API reference, StreamRecord)
 _COPIES: Final = (("byte for byte", 0.05), ("another sequence", 0.05), ("another eventID", 0.05))
 
 
@@ -100,12 +99,11 @@ def _deliveries(history: int, change: int, random_: random.Random) -> Iterator[L
 def row(histories: Sequence[History], line: Line) -> bytes:
     """The line as the shipped function writes it, with its newline."""
     history = histories[line.history]
-    record = change_record(history.key, history.changes[line.change], line.event_id, seconds=line.by_streams)
-    if not line.by_streams:
-        return transform(orjson.dumps(record), line.sequence)[0]
-    change = read_change(record)
-    change.change_sequence = str(line.sequence).zfill(STREAMS_DIGITS)
-    return row_line(row_of(change))
+    change = history.changes[line.change]
+    if line.by_streams:
+        record = streams_record(history.key, change, line.event_id, line.sequence)
+        return transform(orjson.dumps(record))[0]
+    return transform(orjson.dumps(change_record(history.key, change, line.event_id)), line.sequence)[0]
 
 
 def body(histories: Sequence[History], lines: Sequence[Line]) -> bytes:

@@ -82,12 +82,9 @@ def state_digest(key: str, state: State) -> str:
     return "" if state is None else image_digest(item(key, state)) or ""
 
 
-def change_record(key: str, change: Change, event_id: str, *, seconds: bool = False) -> dict[str, Any]:
-    """The change record as the table's stream carries it (DynamoDB Developer Guide).
-
-    With `seconds` as DynamoDB Streams has it: its time is a whole second, and no precision is named.
-    """
-    unit = SECOND if seconds else 1_000 if precision(change.moment) == "MILLISECOND" else 1
+def change_record(key: str, change: Change, event_id: str) -> dict[str, Any]:
+    """The change record as the table's Kinesis stream carries it (DynamoDB Developer Guide)."""
+    unit = 1_000 if precision(change.moment) == "MILLISECOND" else 1
     images = {
         name: item(key, state)
         for name, state in (("OldImage", change.before), ("NewImage", change.after))
@@ -102,13 +99,32 @@ def change_record(key: str, change: Change, event_id: str, *, seconds: bool = Fa
         "tableName": TABLE,
         "dynamodb": {
             "ApproximateCreationDateTime": change.moment // unit,
-            **({} if seconds else {"ApproximateCreationDateTimePrecision": precision(change.moment)}),
+            "ApproximateCreationDateTimePrecision": precision(change.moment),
             "Keys": {"pk": {"S": key}},
             **images,
             "SizeBytes": 60,
         },
         "eventSource": "aws:dynamodb",
     }
+
+
+def streams_record(key: str, change: Change, event_id: str, sequence: str | None) -> dict[str, Any]:
+    """The same as DynamoDB Streams carries it: its time is a whole second, its table is named in an ARN.
+
+    Shape: AWS Lambda Developer Guide, "Using AWS Lambda with Amazon DynamoDB". The sequence is left out of a
+    change that an export filled in.
+    """
+    record = change_record(key, change, event_id)
+    del (
+        record["tableName"],
+        record["recordFormat"],
+        record["dynamodb"]["ApproximateCreationDateTimePrecision"],
+    )
+    record["dynamodb"]["ApproximateCreationDateTime"] = change.moment // SECOND
+    if sequence is not None:
+        record["dynamodb"]["SequenceNumber"] = sequence
+    arn = f"arn:aws:dynamodb:us-east-1:111111111111:table/{TABLE}/stream/2026-11-20T00:00:00.000"
+    return {**record, "eventVersion": "1.1", "eventSourceARN": arn}
 
 
 def histories(changes: int, seed: int, road: Road = "kinesis") -> Iterator[History]:

@@ -10,7 +10,7 @@ from sandbox.athena.statements.dispatch import kind_of
 from tests.sql import cases
 from tests.sql.answers import answer, lake_of
 from tests.sql.lake import Lake
-from transform_lambda.flatten import METADATA_COLUMNS
+from transform_lambda.names import METADATA_COLUMNS
 
 FOLDERS = cases.folders()
 QUERIES = sorted(cases.QUERIES.glob("*.sql"))

@@ -227,6 +227,8 @@ def test_typed_columns_have_their_types() -> None:
         ("bigint", '"x"'),
         ("bigint", "{}"),
         ("int", "3000000000"),
+        ("bigint", "1E999999999"),  # written out, it would be a gigabyte of digits
+        ("timestamp", "1E999999999"),
         ("double", '"1,5"'),
         ("struct<a:int>", "5"),
         ("date", '"x"'),

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from sandbox.athena.errors import MalformedQueryError, QueryError
+from sandbox.athena.sql import udfs
 from tests.sql.lake import Lake
 from tests.trino.expressions import Answer, recorded, sections, statement
 
@@ -70,3 +71,10 @@ def test_few_lines_are_refused() -> None:
     lake = Lake()
     refused = [line for line in ANSWERS if "refused" in answer(lake, line)]
     assert len(refused) <= len(ANSWERS) // 25, refused
+
+
+def test_a_quote_that_is_left_open_quotes_the_rest() -> None:
+    """As Joda's DateTimeFormat reads a pattern; two quotes are one, inside too."""
+    assert udfs.format_datetime(0, "yyyy'ab''c", "UTC") == "1970ab'c"
+    assert udfs.format_datetime(0, "yyyy'ab''c'''MM''", "UTC") == "1970ab'c'01'"
+    assert udfs.format_datetime(0, "yyyy'", "UTC") == "1970"

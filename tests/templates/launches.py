@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from scripts.stacks import ARTIFACTS
+from scripts.stacks import ARTIFACTS, STACKS
 from tests.templates.resolver import Stack, shipped_template
 
 PRODUCER, CONSUMER = "111111111111", "222222222222"
@@ -25,7 +25,7 @@ def consumer(**parameters: Any) -> Stack:
 def producer(lake: Stack | None = None, /, **parameters: Any) -> Stack:
     """The producer stack, fed with the outputs of a consumer stack as `scripts.deploy --outputs-of` does."""
     outputs = (lake or consumer()).outputs
-    filled = {name: outputs[name] for name in shipped_template("producer")["Parameters"] if name in outputs}
+    filled = {name: outputs[name] for name in STACKS["producer"].takes if name in outputs}
     return _launched("producer", "ddb-lake-producer", PRODUCER, {**filled, **parameters})
 
 
@@ -37,11 +37,7 @@ def single_account(**parameters: Any) -> Stack:
 def columnar(lake: Stack | None = None, **parameters: Any) -> Stack:
     """The option stack for compacted days, fed with a lake's outputs, in the lake's account."""
     lake = lake or consumer()
-    filled = {
-        name: value
-        for name, value in lake.outputs.items()
-        if name in shipped_template("columnar")["Parameters"]
-    }
+    filled = {name: lake.outputs[name] for name in STACKS["columnar"].takes if name in lake.outputs}
     return _launched("columnar", "ddb-lake-columnar", lake.account, {**filled, **parameters})
 
 

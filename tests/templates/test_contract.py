@@ -20,23 +20,17 @@ from scripts.core import template as scripts_template
 from scripts.stacks import STACKS
 from tests.templates import launches
 from tests.templates.resolver import Stack, shipped_template
-from transform_lambda.configuration import Configuration
-from transform_lambda.flatten import METADATA_COLUMNS
+from transform_lambda.configuration import Configuration, row_settings
+from transform_lambda.flatten import RowSettings
 from transform_lambda.handler import handler
+from transform_lambda.names import METADATA_COLUMNS
 
 ROOT = Path(__file__).resolve().parents[2]
 
 # Characters of a delivery stream's name (Firehose API reference, "CreateDeliveryStream").
 LONGEST_STREAM_NAME = 64
 # What the producer stack takes from the consumer stack, by name.
-HANDED_OVER = {
-    "ConsumerAccountId",
-    "DeliveryRoleName",
-    "DeliveryRolePath",
-    "DeliveryStreamName",
-    "LakeBucketName",
-    "LakeKeyArn",
-}
+HANDED_OVER = set(STACKS["producer"].takes)
 # Outputs that people's commands, scripts and the sandbox ask for.
 ASKED_FOR = {
     "consumer": {
@@ -76,6 +70,10 @@ ASKED_FOR = {
         "SourceStreamName",
         "SourceTableName",
         "TransformFunctionLogGroupName",
+        "FlattenMaxDepth",
+        "KeepWhole",
+        "ExcludeAttributes",
+        "KeepImages",
         "TransformFunctionName",
         "TransformFunctionRoleArn",
     },
@@ -464,12 +462,27 @@ def test_entry_points_are_there() -> None:
 
 @pytest.mark.parametrize("depth", [1, 32])
 def test_transform_function_reads_its_settings(depth: int) -> None:
-    """The template's variables are the function's, over the whole range the parameter admits."""
-    stack = launches.producer(FlattenMaxDepth=depth)
+    """The template's variables are the function's, and the outputs say how rows are shaped."""
+    given = {
+        "FlattenMaxDepth": str(depth),
+        "KeepWhole": "Scores,customer__scores",
+        "ExcludeAttributes": "SSN",
+        "KeepImages": "true",
+    }
+    stack = launches.producer(**given)
     bounds = shipped_template("producer")["Parameters"]["FlattenMaxDepth"]
     variables = stack.resource("TransformFunction").properties["Environment"]["Variables"]
     event_stream = launches.producer(PartitionBy="event").resource("DeliveryStream").name
-    assert Configuration.from_environment(variables) == Configuration(depth, "INFO", event_stream)
+    keep, exclude = frozenset({"scores", "customer__scores"}), frozenset({"ssn"})
+    expected = RowSettings(depth, keep, exclude, keep_images=True)
+    assert Configuration.from_environment(variables) == Configuration(expected, "INFO", event_stream)
+    assert {name: stack.outputs[name] for name in given} == given
+    plain = launches.producer()
+    assert (
+        row_settings(plain.resource("TransformFunction").properties["Environment"]["Variables"])
+        == RowSettings()
+    )
+    assert [plain.outputs.get(name) for name in given] == ["32", None, None, "false"]
     assert bounds["MinValue"] <= depth <= bounds["MaxValue"]
 
 

@@ -9,14 +9,27 @@ from sandbox.athena.engine.database import MEMORY_LIMIT
 from sandbox.athena.errors import QueryError
 
 
+def _own_failure(text: str) -> QueryError | None:
+    """What a macro of ours failed with, `TRINO[CODE: message]` at the end of a line, or None."""
+    code, colon, rest = text.partition("TRINO[")[2].partition(": ")
+    if not colon or not re.fullmatch(r"[A-Z_]+", code):
+        return None
+    message, end, _ = rest.partition("]\n")
+    if not end:
+        message, end = rest.rstrip()[:-1], rest.rstrip()[-1:]
+    return QueryError(code, message) if end.startswith("]") else None
+
+
 def query_error(error: Any) -> QueryError:  # noqa: PLR0911  one return a kind of complaint
     """The failure that a complaint of DuckDB stands for."""
     text = str(error)
-    if match := re.search(r"TRINO\[([A-Z_]+): (.*?)\](?:\s*$|\n)", text, re.DOTALL):
-        return QueryError(match.group(1), match.group(2))
+    if own := _own_failure(text):
+        return own
     first = text.split("\n", 1)[0]
-    if match := re.search(r'column "?([^"]+)"? must appear in the GROUP BY clause', text):
-        name = match.group(1)
+    before, found, _ = text.partition(" must appear in the GROUP BY clause")
+    if found:
+        quoted = before.endswith('"')
+        name = before.removesuffix('"').rpartition('"' if quoted else " ")[2]
         message = f"'{name}' must be an aggregate expression or appear in GROUP BY clause"
         return QueryError("EXPRESSION_NOT_AGGREGATE", message)
     if match := re.search(

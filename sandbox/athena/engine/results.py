@@ -106,7 +106,12 @@ def from_csv(body: bytes) -> list[Row]:
     """The rows of a result object, without its header."""
     rows: list[Row] = []
     row: Row = []
-    for found in _CELL.finditer(body):
+    at = 0
+    while at < len(body):
+        found = _CELL.match(body, at)  # a search would begin anew at every character behind an open quote
+        if found is None:
+            raise ValueError("the result object is not the CSV that was written")
+        at = found.end()
         text, end = found.groups()
         row.append(None if text is None else text.decode().replace('""', '"'))
         if end == b"\n":
@@ -132,18 +137,20 @@ def to_metadata(columns: list[Column]) -> bytes:
 
 def page(result: Result, start: int, limit: int) -> dict[str, Any]:
     """One page of GetQueryResults; the first page of a query's result begins with the column names."""
-    header = [] if result.text else [[column.name for column in result.columns]]
-    rows: list[Any] = header + (result.rows or [])
+    rows = result.rows or []
+    before = 0 if result.text else 1  # the row of column names
+    shown: list[Any] = list(rows[max(start - before, 0) : max(start + limit - before, 0)])
+    if before and start == 0:
+        shown.insert(0, [column.name for column in result.columns])
     answer: dict[str, Any] = {
         "UpdateCount": result.update_count or 0,
         "ResultSet": {
             "Rows": [
-                {"Data": [{} if value is None else {"VarCharValue": value} for value in row]}
-                for row in rows[start : start + limit]
+                {"Data": [{} if value is None else {"VarCharValue": value} for value in row]} for row in shown
             ],
             "ResultSetMetadata": {"ColumnInfo": [column.info() for column in result.columns]},
         },
     }
-    if start + limit < len(rows):
+    if start + limit < len(rows) + before:
         answer["NextToken"] = str(start + limit)
     return answer

@@ -32,6 +32,7 @@ _SIMPLE = {
     "timestamp": pa.timestamp("us"),
     "binary": pa.binary(),
 }
+_DIGITS = 38  # of a decimal; an integer, or a time in milliseconds, has fewer
 _TIMESTAMP = re.compile(
     r"(\d{4}-\d\d-\d\d)(?:[ T](\d\d):(\d\d)(?::(\d\d)(?:\.(\d{1,9}))?)?)?(Z|[+-]\d\d:?\d\d)?", re.IGNORECASE
 )
@@ -112,10 +113,10 @@ def _parse_nested(name: str, rest: str) -> tuple[HiveType, str]:
     types: list[HiveType] = []
     while True:
         if name == "struct":
-            field = re.match(r"\s*([^:,<>]+?)\s*:\s*", rest)
+            field = re.match(r"([^:,<>]+):", rest)
             if not field:
                 raise _unknown(name)
-            names.append(field.group(1))
+            names.append(field.group(1).strip())
             rest = rest[field.end() :]
         inner, rest = _parse(rest.lstrip())
         types.append(inner)
@@ -163,7 +164,7 @@ def _whole(name: str, bits: int) -> Decoder:
             number = whole_number(text)
         except ValueError:
             try:
-                number = int(Decimal(text))
+                number = _integer(Decimal(text))
             except (InvalidOperation, ValueError, OverflowError):
                 raise bad_data(value, name) from None
         if not low <= number < high:
@@ -171,6 +172,13 @@ def _whole(name: str, bits: int) -> Decoder:
         return number
 
     return decode
+
+
+def _integer(number: Decimal) -> int:
+    """The whole part of a number. Raises OverflowError where no column could hold it: `1E999999` is long."""
+    if number.adjusted() > _DIGITS:
+        raise OverflowError("a number of more digits than any column holds")
+    return int(number)
 
 
 def _floating(name: str) -> Decoder:
@@ -226,8 +234,8 @@ def _timestamp(value: Any) -> dt.datetime:
     try:
         number = Decimal(text)
         seconds = number / 1_000 if "." not in text and len(text) >= 13 else number
-        return dt.datetime(1970, 1, 1) + dt.timedelta(milliseconds=int(seconds * 1_000))
-    except (InvalidOperation, OverflowError, ValueError):
+        return dt.datetime(1970, 1, 1) + dt.timedelta(milliseconds=_integer(seconds * 1_000))
+    except (ArithmeticError, ValueError):
         raise bad_data(value, "timestamp") from None
 
 

@@ -437,9 +437,10 @@ def output_names(names: list[str]) -> list[str]:
 
 def _unresolved(message: str) -> QueryError:
     place = re.search(r"Line: (\d+), Col: (\d+)", message)
-    name = re.search(r"[Cc]olumn '?\"?([^'\"]+?)\"?'? could not be resolved", message)
-    if name:
-        short = name.group(1)
+    before, found, _ = message.partition(" could not be resolved")
+    name = re.split(r"[Cc]olumn ", before)
+    if found and len(name) > 1:
+        short = name[-1].strip("'\"")
         column = int(place.group(2)) - len(short.split(".")[-1]) + 1 if place else 0
         where = f"line {place.group(1)}:{column}: " if place else ""
         return QueryError("COLUMN_NOT_FOUND", f"{where}Column '{short}' cannot be resolved")

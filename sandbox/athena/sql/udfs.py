@@ -62,6 +62,10 @@ _ISO = re.compile(
 )
 
 
+# Closed or not: where nothing can fail, no quote has to be read twice.
+_TOKEN = re.compile(r"'(?:[^']|'')*'?|([A-Za-z])\1*|[^A-Za-z']")
+
+
 def fail(code: str, message: str) -> ValueError:
     """An error the engine turns into the query's failure."""
     return ValueError(f"TRINO[{code}: {message}]")
@@ -123,14 +127,15 @@ def iso_date_days(text: str) -> int:
 
 def _tokens(pattern: str) -> list[str]:
     """A Joda pattern as runs of one letter, quoted texts and other characters."""
-    return re.findall(r"'(?:[^']|'')*'|([A-Za-z])\1*|[^A-Za-z']", pattern) and [
-        match.group() for match in re.finditer(r"'(?:[^']|'')*'|([A-Za-z])\1*|[^A-Za-z']", pattern)
-    ]
+    return [match.group() for match in _TOKEN.finditer(pattern)]
 
 
 def _quoted(run: str) -> str:
-    """What a quoted run of a pattern stands for; two quotes alone are one."""
-    return run[1:-1].replace("''", "'") or "'"
+    """What a quoted run of a pattern stands for; two quotes alone are one, and the end closes an open one."""
+    if run == "''":
+        return "'"
+    text = run[1:-1] if run.count("'") % 2 == 0 else run[1:]
+    return text.replace("''", "'")
 
 
 def format_datetime(micros: int, pattern: str, zone: str) -> str:

@@ -4,6 +4,7 @@ Source: Athena user guide, "DDL statements", a page a statement.
 """
 
 import re
+from collections import Counter
 from typing import Any
 
 from sandbox.athena.engine import results, tables
@@ -42,12 +43,13 @@ def create_view(query: Query, match: re.Match[str]) -> results.Result:
         )
     translation = query.analyse(parse_query(sql))
     names = [column.lower() for column in translation.names]
+    lowered, counted = sql.lower(), Counter(names)
     for number, column in enumerate(names):
-        if re.fullmatch(r"_col\d+", column) and f" {column}" not in sql.lower():
+        if re.fullmatch(r"_col\d+", column) and f" {column}" not in lowered:
             raise QueryError(
                 "MISSING_COLUMN_NAME", f"line 1:1: Column name not specified at position {number + 1}"
             )
-        if names.count(column) > 1:
+        if counted[column] > 1:
             raise QueryError(
                 "DUPLICATE_COLUMN_NAME", f"line 1:1: Column name '{column}' specified more than once"
             )
@@ -142,7 +144,7 @@ def drop_database(query: Query, match: re.Match[str]) -> results.Result:
 def _partition_values(text: str, definition: dict[str, Any]) -> list[str]:
     given = {
         key.strip('`" ').lower(): (quoted if quoted is not None else plain)
-        for key, quoted, plain in re.findall(r"([`\"\w]+)\s*=\s*(?:'([^']*)'|([\w-]+))", text)
+        for key, quoted, plain in re.findall(r"(?:^|[^`\"\w])([`\"\w]+)\s*=\s*(?:'([^']*)'|([\w-]+))", text)
     }
     keys = [str(key["Name"]).lower() for key in definition.get("PartitionKeys") or []]
     if set(given) != set(keys):
@@ -166,7 +168,7 @@ def add_partitions(query: Query, match: re.Match[str]) -> results.Result:
     database, name, definition = existing(query, match.group(1))
     known = {tuple(p["Values"]) for p in query.catalog.partitions(database, name)}
     wanted = []
-    pattern = r"PARTITION\s*\(([^)]*)\)(?:\s*LOCATION\s+'([^']+)')?"
+    pattern = r"PARTITION\s*\(([^()]*)\)(?:\s*LOCATION\s+'([^']+)')?"
     for spec, location in re.findall(pattern, match.group(3), re.IGNORECASE):
         values = _partition_values(_with_plain_pairs(spec), definition)
         if tuple(values) in known:
@@ -202,7 +204,7 @@ def add_columns(query: Query, match: re.Match[str]) -> results.Result:
     """ALTER TABLE … ADD COLUMNS (name type, …)."""
     database, _, definition = existing(query, match.group(1))
     added = []
-    for column, kind in re.findall(r"`?(\w+)`?\s+([\w<>:]+(?:\([\d, ]+\))?)", match.group(2)):
+    for column, kind in re.findall(r"(?:^|,)\s*`?(\w+)`?\s+([\w<>:]+(?:\([\d, ]+\))?)", match.group(2)):
         added.append({"Name": column.lower(), "Type": parse_type(kind).text})
     descriptor = definition["StorageDescriptor"]
     known = {str(column["Name"]).lower() for column in descriptor["Columns"]}

@@ -38,7 +38,7 @@ class _Form:
 
 
 def _form(pattern: str, kind: str, substatement: str, run: Run, extension: str = ".txt") -> _Form:
-    compiled = re.compile(rf"\s*{pattern}\s*;?\s*", re.IGNORECASE | re.DOTALL)
+    compiled = re.compile(pattern, re.IGNORECASE | re.DOTALL)
     return _Form(compiled, Kind(kind, substatement, extension), run)
 
 
@@ -55,13 +55,13 @@ _FORMS = (
         "",
     ),
     _form(
-        rf"INSERT\s+INTO\s+{_NAME}\s*(\([^()]*\))?\s*((?:SELECT|WITH|VALUES|\().*?)",
+        rf"INSERT\s+INTO\s+{_NAME}(?:\s*(\([^()]*\)))?\s*((?:SELECT|WITH|VALUES|\().*?)",
         "DML",
         "INSERT",
         writing.insert,
         "",
     ),
-    _form(r"UNLOAD\s*\((.*)\)\s*TO\s*'([^']+)'\s*WITH\s*\((.*?)\)", "DML", "UNLOAD", writing.unload, ""),
+    _form(r"UNLOAD\s*\((.*)\)\s*TO\s*'([^']+)'\s*WITH\s*\(([^()]*)\)", "DML", "UNLOAD", writing.unload, ""),
     _form(
         rf"CREATE\s+(?:DATABASE|SCHEMA)\s+(IF\s+NOT\s+EXISTS\s+)?{_NAME}(.*?)",
         "DDL",
@@ -133,6 +133,7 @@ _FORMS = (
         show.describe,
     ),
 )
+_NO_BLANK = re.compile(r"\S")
 _QUERY = Kind("DML", "SELECT", ".csv")
 _ROW_CHANGES = re.compile(r"\s*(?:DELETE|UPDATE|MERGE)\s", re.IGNORECASE)
 _OTHERS = re.compile(
@@ -141,14 +142,25 @@ _OTHERS = re.compile(
 )
 
 
-def without_comments(sql: str) -> str:
-    """The statement without the comments before its first word, where Hive's forms are recognised."""
-    return re.sub(r"\A(?:\s*(?:--[^\n]*(?:\n|\Z)|/\*.*?\*/))+", "", sql, flags=re.DOTALL)
+def bare(sql: str) -> str:
+    """The statement without what stands around it: comments before its first word, blanks, a semicolon.
+
+    Hive's forms are recognised by it.
+    """
+    at = 0
+    while found := _NO_BLANK.search(sql, at):
+        at = found.start()
+        opening = sql[at : at + 2]
+        end = sql.find("\n" if opening == "--" else "*/", at + 2)
+        if opening not in ("--", "/*") or (opening == "/*" and end < 0):
+            return sql[at:].rstrip().removesuffix(";").rstrip()
+        at = len(sql) if end < 0 else end + len("\n" if opening == "--" else "*/")
+    return ""
 
 
 def kind_of(sql: str) -> Kind:
     """What a statement is. Raises `MalformedQueryError` where StartQueryExecution refuses it."""
-    text = without_comments(sql)
+    text = bare(sql)
     for form in _FORMS:
         if form.pattern.fullmatch(text):
             return form.kind
@@ -169,7 +181,7 @@ def run(query: Query, sql: str) -> results.Result:
 
 
 def _run(query: Query, sql: str) -> results.Result:
-    text = without_comments(sql)
+    text = bare(sql)
     for form in _FORMS:
         if match := form.pattern.fullmatch(text):
             return form.run(query, match)

@@ -9,6 +9,7 @@ import io
 import json
 import re
 import uuid
+from collections import Counter
 from typing import Any
 
 import pyarrow as pa
@@ -40,7 +41,8 @@ JSON = {
 
 def _properties(text: str | None) -> dict[str, str]:
     """`format = 'PARQUET', external_location = 's3://…'` by lower-case key."""
-    pairs = re.findall(r"(\w+)\s*=\s*(?:'([^']*)'|(ARRAY\s*\[[^\]]*\]|\w+))", text or "", re.IGNORECASE)
+    pattern = r"(?:^|\W)(\w+)\s*=\s*(?:'([^']*)'|(ARRAY\s*\[[^\[\]]*\]|\w+))"
+    pairs = re.findall(pattern, text or "", re.IGNORECASE)
     return {key.lower(): quoted or plain for key, quoted, plain in pairs}
 
 
@@ -146,6 +148,7 @@ def create_table_as(query: Query, match: re.Match[str]) -> results.Result:
 
 
 def _require_names(names: list[str], types: list[Type]) -> None:
+    counted = Counter(names)
     for number, (name, kind) in enumerate(zip(names, types, strict=True), start=1):
         if re.fullmatch(r"_col\d+", name):
             raise QueryError(
@@ -153,7 +156,7 @@ def _require_names(names: list[str], types: list[Type]) -> None:
             )
         if kind.base == "unknown":
             raise QueryError("COLUMN_TYPE_UNKNOWN", f"line 1:1: Column type is unknown at position {number}")
-        if names.count(name) > 1:
+        if counted[name] > 1:
             raise QueryError(
                 "DUPLICATE_COLUMN_NAME", f"line 1:1: Column name '{name}' specified more than once"
             )

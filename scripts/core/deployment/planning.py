@@ -1,7 +1,7 @@
 """Step 2: a value for every parameter, and the reason to refuse before anything is created.
 
-A parameter's value comes from, first match first: --parameter; an output of the other stack with the same
-name; a file that is built now; the stack as it is; the template's default.
+A parameter's value comes from, first match first: --parameter; an output that the other stack hands over
+(`takes` of scripts/stacks.py); a file that is built now; the stack as it is; the template's default.
 """
 
 from __future__ import annotations
@@ -9,19 +9,33 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from scripts.build.wheels import DEFAULT_ARCHITECTURE, host_architecture
 from scripts.build.wheels import target as interpreter
+from scripts.core import marker
 from scripts.core import template as templates
 from scripts.core.connection import Connection
-from scripts.core.console import CommandError, Output
+from scripts.core.console import EXIT_USAGE, CommandError, Output
 from scripts.core.deployment import partitioning
 from scripts.core.deployment.prepare import BUCKET, Request, Target
-from scripts.stacks import ARTIFACTS
+from scripts.stacks import ARTIFACTS, version_parameter
+
+if TYPE_CHECKING:
+    from scripts.core.stack import Stack
 
 ARCHITECTURE = "FunctionArchitecture"
 ADOPTED = "ExistingTableName"  # a table of the account that a stack is to stream, made by someone else
+
+
+@dataclass(frozen=True)
+class Built:
+    """A file that was built: where it is, its content, and its key in the artifact bucket."""
+
+    path: Path
+    content: bytes
+    key: str
 
 
 @dataclass(frozen=True)
@@ -32,30 +46,49 @@ class Plan:
     values: Mapping[str, str]
     kept: tuple[str, ...]
     left_behind: str | None = None  # the delivery stream that goes on beside its successor
-    uploads: Mapping[str, bytes] = field(default_factory=dict)  # key in the artifact bucket: content
+    built: Mapping[str, Built] = field(default_factory=dict)  # by the parameter that names its key
 
 
 def plan(request: Request, target: Target, out: Output) -> Plan:
     """Settle every parameter and build what is asked for. Raises CommandError for what would go wrong."""
     template, current = target.template, target.current
-    values = {**_outputs(request, target), **request.parameters}
+    values = {**_outputs(request, target, out), **request.parameters}
+    _check_versions(target, values)
     _check_accounts(request, target, values)
     left_behind = partitioning.succeeded(
         target.found, template, values, allowed=request.second_delivery_stream
     )
     wanted = [name for name in ARTIFACTS if name in template.parameters and name not in values]
     kept = [name for name in template.parameters if name in current and name not in values]
-    filled = {*wanted, BUCKET} if wanted else set()
-    templates.check_values(template, values, kept=frozenset(filled | set(kept)))
+    to_fill = {*wanted, BUCKET} if wanted else set()
+    templates.check_values(template, values, kept=frozenset(to_fill | set(kept)))
     _check_table(target, values, out)
     _check_routes(target, values, out)
-    built, uploads = _build(target, values, wanted, out)
-    values |= built
-    return Plan(target, values, tuple(name for name in kept if name not in values), left_behind, uploads)
+    filled, built = _build(target, values, wanted, out)
+    values |= filled
+    return Plan(target, values, tuple(name for name in kept if name not in values), left_behind, built)
 
 
-def _outputs(request: Request, target: Target) -> dict[str, str]:
-    """The other stack's outputs that are parameters of this template."""
+def _check_versions(target: Target, values: dict[str, str]) -> None:
+    """See that a version is given with the key it belongs to; a key that is given alone means the newest."""
+    for name in ARTIFACTS:
+        version = version_parameter(name)
+        if version not in target.template.parameters:
+            continue
+        if name in values:
+            values.setdefault(version, "")
+        elif version in values:
+            raise CommandError(
+                f"{version} is given without {name}, the key of the object it is a version of",
+                f"Give both, or neither: then {name} is built, uploaded and filled in.",
+                exit_code=EXIT_USAGE,
+            )
+        else:
+            values[version] = ""  # until the upload tells
+
+
+def _outputs(request: Request, target: Target, out: Output) -> dict[str, str]:
+    """The outputs that the other stack hands over, of those that are parameters of this template."""
     if not request.outputs_of:
         return {}
     from scripts.core.stack import Stack, outputs_of  # noqa: PLC0415  boto3 is behind it
@@ -72,21 +105,53 @@ def _outputs(request: Request, target: Target) -> dict[str, str]:
             f"{region}: keys and policies of both stacks name one Region",
             "Give both the same Region: --region and --outputs-region.",
         )
-    found = Stack(other.client("cloudformation"), request.outputs_of).describe()
+    stack = Stack(other.client("cloudformation"), request.outputs_of)
+    found = stack.describe()
     if found is None:
         raise CommandError(
             f"there is no stack {request.outputs_of} in account {other.account}, Region {region}",
             "Deploy it first, or correct --outputs-of, --outputs-profile and --outputs-region.",
         )
     outputs = outputs_of(found)
-    _check_rule(request, target, outputs)
-    values = {name: value for name, value in outputs.items() if name in target.template.parameters}
+    parameters = target.template.parameters
+    values = {name: outputs[name] for name in request.kind.takes if name in outputs and name in parameters}
     if not values:
         raise CommandError(
             f"stack {request.outputs_of} ({found['StackStatus']}) has no output that is a parameter here",
             "Name the stack whose outputs these are, once it is complete.",
         )
+    _check_source(request, stack, f"account {other.account}, Region {region}", out)
+    _check_rule(request, target, outputs)
+    foreign = sorted(name for name in outputs if name in parameters and name not in request.kind.takes)
+    if foreign:
+        out.say(
+            f"not taken from stack {request.outputs_of}: {', '.join(foreign)}. Stacks do not hand that over; "
+            "what is meant is given with --parameter",
+            "yellow",
+        )
     return values
+
+
+def _check_source(request: Request, stack: Stack, where: str, out: Output) -> None:
+    """Refuse outputs of a stack that is not ddb-lake's, or of a kind that hands nothing to this one."""
+    from botocore.exceptions import ClientError  # noqa: PLC0415
+
+    try:
+        kind = marker.kind_of(stack.template())
+    except ClientError as error:
+        if error.response.get("Error", {}).get("Code") not in ("AccessDenied", "AccessDeniedException"):
+            raise
+        # Whoever reads outputs in another account need not be let near its templates.
+        out.say(f"whether {stack.name} is a ddb-lake stack was not checked: GetTemplate is not granted there")
+        return
+    if kind not in request.kind.outputs_of:
+        is_one = f"is a ddb-lake {kind} stack" if kind else "is not a ddb-lake stack"
+        raise CommandError(
+            f"stack {stack.name} in {where} {is_one}: a {request.kind.name} stack takes the outputs of "
+            f"{' or '.join(request.kind.outputs_of)}",
+            "Correct --outputs-of, --outputs-profile or --outputs-region.",
+            stack=stack.name,
+        )
 
 
 def _check_rule(request: Request, target: Target, outputs: Mapping[str, str]) -> None:
@@ -150,24 +215,24 @@ def _check_routes(target: Target, values: Mapping[str, str], out: Output) -> Non
 
 def _build(
     target: Target, values: Mapping[str, str], wanted: list[str], out: Output
-) -> tuple[dict[str, str], dict[str, bytes]]:
+) -> tuple[dict[str, str], dict[str, Built]]:
     """Build the wanted artifacts: the parameters that say where they will be, and what is to be uploaded."""
     from scripts.core.artifacts import key_of  # noqa: PLC0415  boto3 is behind it
 
     parameters = target.template.parameters
     named = values.get(ARCHITECTURE) or target.current.get(ARCHITECTURE) or DEFAULT_ARCHITECTURE
     architecture = target.architecture or named
-    filled: dict[str, Any] = {}
-    uploads: dict[str, bytes] = {}
+    filled: dict[str, str] = {}
+    built: dict[str, Built] = {}
     if ARCHITECTURE in parameters:
         filled[ARCHITECTURE] = host_architecture() if architecture == "host" else architecture
     for name in wanted:
         artifact = ARTIFACTS[name]
-        built = artifact.build(interpreter(architecture), out, None)
-        out.say(f"packaged {built.name}: {built.size:,} bytes")
-        content = built.path.read_bytes()
-        filled[name] = key_of(artifact.folder, built.name, content)
-        uploads[filled[name]] = content
+        package = artifact.build(interpreter(architecture), out, None)
+        out.say(f"packaged {package.name}: {package.size:,} bytes")
+        content = package.path.read_bytes()
+        filled[name] = key_of(artifact.folder, package.name, content)
+        built[name] = Built(package.path, content, filled[name])
         if BUCKET in parameters:
             filled[BUCKET] = target.bucket.name
-    return filled, uploads
+    return filled, built

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from scripts.core import marker
 from scripts.core import template as templates
 from scripts.core.connection import Connection
 from scripts.core.console import EXIT_USAGE, CommandError, Output
@@ -70,8 +71,8 @@ class Target:
 def prepare(request: Request, endpoint: str | None, out: Output) -> Target:
     """Find where the stack goes and what is there.
 
-    Raises CommandError for what no AWS call is needed to refuse first, then for a stack in a state that can
-    be neither created nor updated.
+    Raises CommandError for what no AWS call is needed to refuse first, then for a stack that is not
+    ddb-lake's or of another kind, and for one in a state that can be neither created nor updated.
     """
     name = request.stack_name or request.kind.stack_name
     if not re.fullmatch(r"[A-Za-z][-A-Za-z0-9]{0,127}", name):
@@ -84,10 +85,18 @@ def prepare(request: Request, endpoint: str | None, out: Output) -> Target:
         raise CommandError(
             "no stack to read outputs of", "Name it with --outputs-of STACK.", exit_code=EXIT_USAGE
         )
+    if request.outputs_of and not request.kind.takes:
+        raise CommandError(
+            f"a {request.kind.name} stack takes no output of another stack",
+            "Leave --outputs-of out.",
+            exit_code=EXIT_USAGE,
+        )
     template = templates.read(request.template or request.kind.template)
+    marker.check_template(template.path.name, template.kind, request.kind.name)
     templates.check_names(template, request.parameters)
 
     from scripts.core.artifacts import ArtifactBucket, bucket_name  # noqa: PLC0415  boto3 is behind it
+    from scripts.core.ownership import check_stack  # noqa: PLC0415
     from scripts.core.stack import Stack  # noqa: PLC0415
 
     connection = Connection(request.profile, request.region, endpoint)
@@ -95,10 +104,12 @@ def prepare(request: Request, endpoint: str | None, out: Output) -> Target:
     formation = connection.client("cloudformation")
     architecture = _architecture(request, connection, formation.meta.endpoint_url)
     stack = Stack(formation, name)
-    found = stack.check_state(request.location_options)
-    out.say(
-        f"account {account}, Region {region}: {'create' if found is None else 'update'} stack {name}", "bold"
-    )
+    where = f"account {account}, Region {region}"
+    found = stack.describe()
+    if found is not None:
+        check_stack(stack, found, where, request.kind.name)
+    found = stack.check_state(found, request.location_options)
+    out.say(f"{where}: {'create' if found is None else 'update'} stack {name}", "bold")
     # A bucket of the user's own was named now, or at an earlier deployment.
     earlier = {one["ParameterKey"]: one["ParameterValue"] for one in (found or {}).get("Parameters", [])}
     named = request.parameters.get(BUCKET) or earlier.get(BUCKET)

@@ -1,4 +1,4 @@
-"""Step 4: what came of it, for people and for machines, and what to do next."""
+"""Step 5: what came of it, for people and for machines, and what to do next."""
 
 from __future__ import annotations
 

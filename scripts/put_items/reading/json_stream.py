@@ -9,8 +9,11 @@ from collections.abc import Iterator
 from typing import Any, NoReturn
 
 from ..errors import CommandError, RecordError, shown
-from ..values import DEPTH, Number
+from ..kinds import Number
+from ..values import TOO_DEEP
+from .names import first_twice
 
+JSON_BEGINS = frozenset('{["-0123456789tfnNI')  # NaN and Infinity, too, have a message of their own
 RECORD_CHARACTERS = 256 * 1024 * 1024  # one JSON record; beyond it the file is broken, not large
 
 
@@ -18,9 +21,8 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """A JSON object, unless it names something twice: which of the two was meant nobody can say."""
     made = dict(pairs)
     if len(made) != len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise RecordError(shown(twice), "is named twice in one object")
+        twice = first_twice(name for name, _ in pairs)
+        raise RecordError(shown(twice or ""), "is named twice in one object")
     return made
 
 
@@ -40,7 +42,7 @@ def json_value(text: str) -> Any:
     except json.JSONDecodeError as error:
         raise RecordError("", f"is not JSON: {error.msg} at character {error.pos + 1}") from None
     except RecursionError:
-        raise RecordError("", f"is nested deeper than DynamoDB's {DEPTH} levels") from None
+        raise RecordError("", TOO_DEEP) from None
 
 
 class JsonStream:
@@ -56,7 +58,13 @@ class JsonStream:
         self._exhausted = False
 
     def __iter__(self) -> Iterator[tuple[Any, int]]:
-        if self._next_character() != "[":
+        first = self._next_character()
+        if first and first not in JSON_BEGINS:
+            raise CommandError(
+                f"{self._name}, line {self._line}: does not begin as JSON, and its name does not say CSV",
+                "Name a file of CSV .csv or .tsv, or give --delimiter.",
+            )
+        if first != "[":
             while self._next_character():
                 yield self._value()
             return
@@ -89,7 +97,7 @@ class JsonStream:
                 if not self._read_more():
                     raise self._broken(f"is not JSON: {error.msg}") from None
             except RecursionError:
-                raise self._broken(f"a record is nested deeper than DynamoDB's {DEPTH} levels") from None
+                raise self._broken(f"a record {TOO_DEEP}") from None
             except RecordError as error:
                 raise self._broken(str(error)) from None
             else:

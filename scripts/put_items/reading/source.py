@@ -6,83 +6,97 @@ keys and writes nothing; the second, `good_items`, gives the items to write.
 
 from __future__ import annotations
 
-import gzip
 import io
-import zlib
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
-from ..errors import EXIT_USAGE, CommandError, RecordError
+from ..errors import EXIT_USAGE, CommandError, RecordError, listed, printable
 from ..table import Table
-from ..values import Item, item_of
+from ..values import Convert, Item, from_literal, from_plain, from_typed, item_of
 from .csv_file import CsvFile
+from .dialect import Dialect
+from .file_text import text_of
 from .json_stream import JsonStream, kind_of
 from .record import Record
 from .wrappers import LEAVE_OUT_MODEL, Wrappers
 
 MISTAKES_SHOWN = 5
-
-
-@contextmanager
-def _opened(path: Path) -> Iterator[io.TextIOBase]:
-    """The text of a file, unpacked when it is GZIP (as DynamoDB's own exports are)."""
-    with path.open("rb") as raw:
-        packed = raw.read(2) == b"\x1f\x8b"
-        raw.seek(0)
-        stream: Any = gzip.GzipFile(fileobj=raw) if packed else raw
-        with io.TextIOWrapper(stream, encoding="utf-8-sig", newline="") as text:
-            yield text
+DIALECT = Dialect()
+CSV_ENDINGS = {
+    ".csv": ",",
+    ".tsv": "\t",
+    ".tab": "\t",
+    ".psv": "|",
+}  # and the delimiter that each is named for
+JSON_ENDINGS = (".json", ".jsonl", ".ndjson")
 
 
 class Source:
-    """A file of records, readable more than once. `form` is csv or json, by the file's name and content."""
+    """A file of records, readable more than once. `form` is csv or json, by the file's name or as told.
 
-    def __init__(self, path: Path, table: Table, types: Mapping[str, str], model_table: str | None) -> None:
-        self.path, self.table = path, table
-        suffixes = [suffix.lower() for suffix in path.suffixes]
-        self._csv = CsvFile(path, table, types, "\t" if ".tsv" in suffixes else ",")
-        self._wrappers = Wrappers(path, table, model_table)
-        self.form = "csv" if {".csv", ".tsv"} & set(suffixes) else "json"
-        if types and self.form == "json":
+    `types` are those of CSV columns. With `plain`, every object of JSON is a map, even one that looks typed.
+    `notes` are what its user should know about how it was read, complete when `check` has read it.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        table: Table,
+        types: Mapping[str, str],
+        model_table: str | None,
+        dialect: Dialect = DIALECT,
+        *,
+        plain: bool = False,
+    ) -> None:
+        self.path, self.table, self.name = path, table, printable(str(path))
+        self.notes: dict[str, None] = {}  # in their order, each once
+        endings = [suffix.lower() for suffix in path.suffixes]
+        known = next((e for e in reversed(endings) if e in CSV_ENDINGS or e in JSON_ENDINGS), None)
+        told = dialect.delimiter is not None or dialect.quoting is not None
+        self.form = "csv" if known in CSV_ENDINGS or (told and known is None) else "json"
+        if self.form == "json" and (told or types):
+            option = "--types" if types else "--delimiter" if dialect.delimiter else "--quoting"
             raise CommandError(
-                "--types is for CSV; JSON says its types itself", "Leave --types out.", EXIT_USAGE
+                f"{option} is for CSV; JSON says its types and ends itself",
+                f"Leave {option} out.",
+                EXIT_USAGE,
             )
-        if model_table and self.form == "csv":
+        if self.form == "csv" and model_table:
             raise CommandError("--model-table is for JSON; CSV is one table", LEAVE_OUT_MODEL, EXIT_USAGE)
+        dialect = dialect._replace(usual=CSV_ENDINGS.get(known or "", dialect.usual))
+        convert = from_literal if plain else from_plain
+        self._csv = CsvFile(self.name, table, types, dialect, plain=convert, note=self._note)
+        self.wrappers = Wrappers(self.name, table, model_table, self._note)
+        # A CSV file's cells have their types; a record of JSON shows its own.
+        self._convert: Convert | None = from_typed if self.form == "csv" else from_literal if plain else None
+
+    def _note(self, text: str) -> None:
+        self.notes[text] = None
 
     def items(self) -> Iterator[tuple[str, Item | RecordError, int]]:
         """Each record's place, its item or what is wrong with it, and its size in bytes."""
-        try:
-            with _opened(self.path) as file:
-                for record in self._csv.records(file) if self.form == "csv" else self._json(file):
-                    try:
-                        if isinstance(record.content, RecordError):
-                            raise record.content
-                        item, size = item_of(record.content, self.table)
-                    except RecordError as error:
-                        yield record.place, error, 0
-                    else:
-                        yield record.place, item, size
-        except UnicodeDecodeError:
-            raise CommandError(
-                f"{self.path} is not UTF-8 text",
-                "Convert it (`iconv -t UTF-8`), or unpack it if it is packed.",
-            ) from None
-        except (gzip.BadGzipFile, EOFError, zlib.error):
-            raise CommandError(f"{self.path} is a damaged GZIP file", "Fetch it again.") from None
+        with text_of(self.path) as file:
+            for record in self._csv.records(file) if self.form == "csv" else self._json(file):
+                try:
+                    if isinstance(record.content, RecordError):
+                        raise record.content
+                    item, size = item_of(record.content, self.table, self._convert)
+                except RecordError as error:
+                    yield record.place, error, 0
+                else:
+                    yield record.place, item, size
 
     def _json(self, file: io.TextIOBase) -> Iterator[Record]:
-        """The records of JSON arrays, JSON lines, DynamoDB JSON, exports, batches and Workbench models."""
+        """The records of JSON arrays and JSON lines, those inside the shapes of AWS's tools included."""
         count = 0
-        for value, line in JsonStream(file, str(self.path)):
+        for value, line in JsonStream(file, self.name):
             if not isinstance(value, dict):
                 raise CommandError(
-                    f"{self.path}, line {line}: a record is {kind_of(value)}, not an object",
-                    "Give each item as one JSON object: in one array, or one a line.",
+                    f"{self.name}, line {line}: a record is {kind_of(value)}, not an object",
+                    "Give each item as one JSON object: in one array, or one per line. "
+                    "Name a file of CSV .csv or .tsv.",
                 )
-            for content in self._wrappers.items(value, line):
+            for content in self.wrappers.items(value, line):
                 count += 1
                 yield Record(f"record {count} (line {line})", content)
 
@@ -102,14 +116,19 @@ def check(source: Source) -> int:
         raise CommandError(
             "\n  ".join(
                 (
-                    f"{source.path} holds records that table {source.table.name} does not take{more}:",
+                    f"{source.name} holds records that table {source.table.name} does not take{more}:",
                     *mistakes,
                 )
             ),
             "Correct them and put the file again; nothing was written.",
         )
+    if not count and source.wrappers.left_out:
+        raise CommandError(
+            f"{source.name} has items of the tables {listed(list(source.wrappers.left_out))} only",
+            "Name one of them with --model-table.",
+        )
     if not count:
-        raise CommandError(f"{source.path} holds no items", "Name a file of items with --file.")
+        raise CommandError(f"{source.name} holds no items", "Name a file of items with --file.")
     return count
 
 
@@ -118,7 +137,7 @@ def good_items(source: Source) -> Iterator[tuple[Item, int]]:
     for place, item, size in source.items():
         if isinstance(item, RecordError):
             raise CommandError(
-                f"{source.path}, {place}: {item}; the file changed while it was read",
+                f"{source.name}, {place}: {item}; the file changed while it was read",
                 "Put it again when it is at rest.",
             )
         yield item, size

@@ -1,89 +1,147 @@
-"""The shapes that AWS's own tools write around items, and the items inside.
-
-An export has one `Item` a line, a scan one list of `Items`. `aws dynamodb batch-write-item` takes requests by
-table, and a NoSQL Workbench model (`DataModel`) holds several tables.
-"""
+"""The items inside the shapes that AWS's own tools write around them, for the one table that is meant."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from pathlib import Path
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from ..errors import EXIT_USAGE, CommandError, shown
+from ..errors import EXIT_USAGE, CommandError, RecordError, listed, shown
+from ..kinds import is_buffer, tagged
 from ..table import Table
 from .json_stream import kind_of
+from .shapes import Entry, Shape, ShapeError, nearly, shape_of
 
 LEAVE_OUT_MODEL = "Leave --model-table out."
+# In an answer of AWS: what is not empty when the table has more than the answer.
+INCOMPLETE = ("LastEvaluatedKey", "NextToken", "UnprocessedKeys")
 
 
 class Wrappers:
-    """Takes the items out of a file's records; of several tables in it, those of the one that is meant."""
+    """Takes the items out of a file's records; of several tables in it, those of the one that is meant.
 
-    def __init__(self, path: Path, table: Table, model_table: str | None) -> None:
-        self._path, self._table, self._model_table = path, table, model_table
+    `note` takes what the user should know: that a file was written for another table, or is a part.
+    """
 
-    def items(self, value: dict[str, Any], line: int) -> Iterator[dict[str, Any]]:
-        """The items in a record: itself, or those inside a shape that AWS's tools write around items."""
-        several = isinstance(value.get("DataModel"), list) or all(_is_batch(one) for one in value.values())
-        if self._model_table and not several:
+    def __init__(self, name: str, table: Table, model_table: str | None, note: Callable[[str], None]) -> None:
+        self._name, self._table, self._model_table, self._note = name, table, model_table, note
+        self._own = _bare(table.name)
+        self._named: dict[str, None] = {}  # the tables that single requests name, in their order
+        self.left_out: dict[str, None] = {}  # those of them that --model-table did not choose
+
+    def items(self, record: dict[str, Any], line: int) -> Iterator[dict[str, Any] | RecordError]:
+        """The items in a record: itself, or those inside a shape; raises CommandError for what is no put."""
+        shape = shape_of(record)
+        if shape is None or self._is_item(record, shape, line):
+            if self._model_table:
+                raise self._no_tables(line)
+            yield self._explained(record)
+            return
+        try:
+            for name in INCOMPLETE:
+                if record.get(name):
+                    self._note(f"the file has {shape.name} with {name}: there were more items than it has")
+            for entry in self._entries(record, shape):
+                if entry.table is None and shape.tables is None and self._model_table:
+                    raise self._no_tables(line)
+                if not isinstance(entry.item, dict):
+                    raise ShapeError(f"an item is {kind_of(entry.item)}, not an object", "Correct the file.")
+                if entry.table is None or self._is_meant(entry.table):
+                    yield entry.item
+        except ShapeError as error:
+            raise CommandError(f"{self._name}, line {line}: {error.why}", error.next_step) from None
+
+    def _entries(self, record: dict[str, Any], shape: Shape) -> Iterator[Entry]:
+        if shape.tables is None:
+            yield from shape.entries(record)
+            return
+        for element in self._chosen(shape.tables(record), shape.name):
+            yield from shape.entries(element)
+
+    def _is_item(self, record: dict[str, Any], shape: Shape, line: int) -> bool:
+        """Whether a record of a shape is an item all the same: it has the table's keys, none inside has."""
+        keys = self._table.keys
+        if not all(name in record and _can_be_key(record[name]) for name in keys):
+            return False
+        try:
+            inside = [entry.item for entry in self._entries(record, shape)]
+        except (ShapeError, CommandError):
+            return True
+        if any(isinstance(item, dict) and all(name in item for name in keys) for item in inside):
             raise CommandError(
-                f"{self._path}, line {line}: there are no tables here to choose from",
-                LEAVE_OUT_MODEL,
-                EXIT_USAGE,
+                f"{self._name}, line {line}: this can be an item of table {self._table.name} as well as "
+                f"{shape.name}",
+                'Write every item as {"Item": …}, with nothing beside it.',
             )
-        if any(name in value for name in self._table.keys):
-            yield value
-        elif isinstance(value.get("DataModel"), list):
-            tables = {
-                str(model.get("TableName")): model.get("TableData") or []
-                for model in value["DataModel"]
-                if isinstance(model, dict)
-            }
-            yield from self._objects(self._chosen(tables, "model"), line)
-        elif set(value) == {"Item"} and isinstance(value["Item"], dict):
-            yield value["Item"]
-        elif isinstance(value.get("Items"), list):
-            yield from self._objects(value["Items"], line)
-        elif value and all(_is_batch(requests) for requests in value.values()):
-            for request in self._chosen(value, "batch"):
-                if "PutRequest" not in request:
-                    raise CommandError(
-                        f"{self._path}, line {line}: the batch deletes items; this only puts",
-                        "Take its DeleteRequest entries out, or use `aws dynamodb batch-write-item`.",
-                    )
-                yield from self._objects([request["PutRequest"].get("Item")], line)
-        else:
-            yield value  # whose missing key is then named
+        return True
 
-    def _objects(self, values: Iterable[Any], line: int) -> Iterator[dict[str, Any]]:
-        for value in values:
-            if not isinstance(value, dict):
-                raise CommandError(
-                    f"{self._path}, line {line}: an item is {kind_of(value)}, not an object",
-                    "Correct the file.",
-                )
-            yield value
+    def _explained(self, record: dict[str, Any]) -> dict[str, Any] | RecordError:
+        """An item; where it lacks its keys and has nearly a shape, the error that says what is in the way."""
+        if any(name in record for name in self._table.keys):
+            return record
+        near = nearly(record)
+        if near is None:
+            return record
+        return RecordError(
+            next(iter(self._table.keys)),
+            f"is missing, and a key of the table; the record has {near[0]}, but {shown(near[1])} beside it, "
+            "so it is taken as one item",
+        )
 
-    def _chosen(self, tables: Mapping[str, list[Any]], what: str) -> list[Any]:
-        """The records of the one table that is meant, of several in a file."""
-        name = self._model_table or (self._table.name if self._table.name in tables else None)
+    def _no_tables(self, line: int) -> CommandError:
+        return CommandError(
+            f"{self._name}, line {line}: there are no tables here to choose from", LEAVE_OUT_MODEL, EXIT_USAGE
+        )
+
+    def _is_meant(self, table: str) -> bool:
+        """Whether a single request's table is the one that is meant."""
+        if self._model_table:
+            if table == self._model_table:
+                return True
+            self.left_out[table] = None
+            return False
+        self._named[_bare(table)] = None
+        if len(self._named) > 1:
+            raise ShapeError(
+                f"the file has items of several tables: {listed(list(self._named))}",
+                "Name the one to put with --model-table.",
+            )
+        self._say_other(table)
+        return True
+
+    def _say_other(self, table: str) -> None:
+        if _bare(table) != self._own:
+            self._note(
+                f"the file is written for table {shown(table)}; its items go to table {shown(self._own)}"
+            )
+
+    def _chosen(self, tables: Mapping[str, Any], what: str) -> list[Any]:
+        """The content of the one table that is meant, of several in a record."""
+        name = self._model_table or next((name for name in tables if _bare(name) == self._own), None)
         if name is None and len(tables) == 1:
             name = next(iter(tables))
         if name is None or name not in tables:
             raise CommandError(
-                f"{self._path}: the {what} holds the tables {', '.join(map(shown, tables)) or '(none)'}",
+                f"{self._name}: {what} holds the tables {listed(list(tables)) or '(none)'}",
                 "Name the one to put with --model-table.",
             )
-        return tables[name]
+        if not isinstance(tables[name], list):
+            raise ShapeError(
+                f"the content of table {shown(name)} is {kind_of(tables[name])}, not an array",
+                "Correct the file.",
+            )
+        if not self._model_table:
+            self._say_other(name)
+            others = [other for other in tables if other != name]
+            if others:
+                self._note(f"items of other tables in the file are left out: {listed(others)}")
+        return list(tables[name])
 
 
-def _is_batch(requests: Any) -> bool:
-    return (
-        isinstance(requests, list)
-        and bool(requests)
-        and all(
-            isinstance(r, dict) and len(r) == 1 and next(iter(r)) in ("PutRequest", "DeleteRequest")
-            for r in requests
-        )
-    )
+def _bare(table: str) -> str:
+    """A table's name out of its name or ARN."""
+    return table.rpartition("/")[2]
+
+
+def _can_be_key(value: Any) -> bool:
+    """Whether a value can be a key's: text, number or binary, plain or with its type tag."""
+    return not isinstance(value, (dict, list)) or tagged(value) or is_buffer(value)

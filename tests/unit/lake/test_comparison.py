@@ -2,12 +2,14 @@
 
 from typing import Any
 
+import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from lake.comparison import Change, chain_problem, compare, newest
 from transform_lambda.canonical import canonical_json, image_digest
+from transform_lambda.flatten import RowSettings, flatten
 
 Image = dict[str, Any]
 
@@ -28,6 +30,9 @@ def change(key: str, number: int, before: Image | None, after: Image | None, **m
         "change_key": canonical_json({"pk": {"S": key}}).decode(),
         "change_before": image_digest(before),
         "change_after": image_digest(after),
+        "change_levels": None,
+        "change_names": None,
+        "change_image": None,
         "change_rescued": None,
         "pk": key,
         "n": ((after or before or {}).get("n") or {}).get("N"),
@@ -44,6 +49,62 @@ def history(key: str, *states: Image | None) -> list[Change]:
 
 
 ONE, TWO = item("a", n={"N": "1"}), item("a", n={"N": "2"})
+
+
+def test_a_column_of_another_attribute_differs() -> None:
+    """`my-column` and `my/column` have one column; the lake says which it was, and the report names it."""
+    image = {"pk": {"S": "a"}, "my-column": {"S": "x"}}
+    names = '{"my_column":["my-column"]}'
+    of_row = {"n": None, "my_column": "x", "change_names": names}
+    pairs = [({"pk": {"S": "a"}}, image)]
+    assert compare("t", pairs, [change("a", 0, None, image, **of_row)], ["pk", "my_column"]).agrees
+    for wrong, expected in (
+        ({"change_names": '{"my_column":["my/column"]}'}, "columns differ: change_names"),
+        ({"change_names": None}, "columns differ: change_names"),
+        ({"my_column": "y"}, "columns differ: my_column (the attribute my-column)"),
+    ):
+        found = compare("t", pairs, [change("a", 0, None, image, **(of_row | wrong))], ["pk", "my_column"])
+        assert [one.what for one in found.differences] == [expected]
+
+
+@pytest.mark.parametrize(
+    ("settings", "wrong"),
+    [
+        (RowSettings(keep_images=True), {"change_image": None}),
+        (RowSettings(exclude=frozenset({"n"})), {"n": "1"}),
+        (RowSettings(keep_whole=frozenset({"m"})), {"m": None, "m__x": "1"}),
+        (RowSettings(), {"change_levels": "1"}),
+    ],
+)
+def test_rows_are_compared_as_they_were_written(settings: RowSettings, wrong: dict[str, str | None]) -> None:
+    """With the settings of the function, all agrees; without them, or with another value, it does not."""
+    image = item("a", n={"N": "1"}, m={"M": {"x": {"N": "1"}}})
+    flat = flatten(image, settings)
+    shown = dict.fromkeys(("n", "m", "m__x")) | {
+        name: value if isinstance(value, str) else orjson.dumps(value).decode()
+        for name, value in flat.columns.items()
+    }
+    row = change("a", 0, None, image, **shown, change_image=flat.image)
+    columns = ["pk", "n", "m", "m__x"]
+    pairs = [({"pk": {"S": "a"}}, image)]
+    assert compare("t", pairs, [row], columns, settings).agrees
+    assert not compare("t", pairs, [{**row, **wrong}], columns, settings).agrees
+
+
+def test_changes_by_dynamodb_streams_are_ordered_by_sequence() -> None:
+    """A to B, B to A and A to B within one second: the last by sequence is the newest, as in the views."""
+    steps = [(None, ONE), (ONE, TWO), (TWO, ONE), (ONE, TWO)]
+    changes = [
+        {
+            **change("a", number, *step),
+            "change_time": "2026-11-20T00:00:00.000000Z",
+            "change_sequence": f"{number:040d}",
+        }
+        for number, step in enumerate(steps)
+    ]
+    for order in (changes, changes[::-1]):
+        assert newest(order)["change_id"] == "a-3"
+    assert newest(changes[:3])["change_id"] == "a-2"
 
 
 def differences(items: list[Image], changes: list[Change]) -> list[str]:
@@ -66,7 +127,7 @@ def test_equal_lake_and_table_agree() -> None:
         "keys in the lake": 2,
         "keys deleted in both": 1,
         "keys older than the lake": 0,
-        "column values compared": 3,
+        "column values compared": 6,
         "columns not declared in the lake": 0,
         "keys that differ": 0,
     }

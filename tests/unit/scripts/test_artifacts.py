@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import json
+from contextlib import suppress
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from scripts.core.artifacts import ArtifactBucket, key_of
+from scripts.core.artifacts import ArtifactBucket, Stored, key_of
 from scripts.core.console import CommandError, Output
 from tests.unit.scripts.edge import refused
 
@@ -22,14 +25,25 @@ SETTINGS = [
 
 
 class FakeS3:
-    """Buckets by name with what was set on them; another account's answer 403 as S3 does."""
+    """Buckets by name with what was set on them; another account's answer 403 as S3 does.
 
-    meta: Any
+    `versions` has every object version there is, by key, oldest first; `versioned`: whether they have ids.
+    """
 
-    def __init__(self, *, owner: str | None = None, policy: bool = True, broken: str = "") -> None:
-        self.owner, self.policy, self.broken = owner, policy, broken
+    meta: Any = SimpleNamespace(endpoint_url="https://s3.eu-west-1.amazonaws.com")
+
+    def __init__(
+        self, *, owner: str | None = None, policy: bool = True, broken: str = "", versioned: bool = True
+    ) -> None:
+        self.owner, self.policy, self.broken, self.versioned = owner, policy, broken, versioned
         self.calls: list[tuple[str, dict[str, Any]]] = []
-        self.objects: dict[str, bytes] = {}
+        self.versions: dict[str, dict[str, bytes]] = {}
+        self.made = 0
+
+    @property
+    def objects(self) -> dict[str, bytes]:
+        """The newest version of each object."""
+        return {key: list(found.values())[-1] for key, found in self.versions.items() if found}
 
     def __getattr__(self, name: str) -> Any:
         def call(**request: Any) -> dict[str, Any]:
@@ -61,13 +75,30 @@ class FakeS3:
         self.policy = True
         return {}
 
-    def _head_object(self, Key: str, **_: Any) -> dict[str, Any]:
-        if Key not in self.objects:
+    def _found(self, Key: str, VersionId: str = "", **_: Any) -> tuple[str, bytes]:
+        found = self.versions.get(Key) or {}
+        if not found or (VersionId and VersionId not in found):
             raise refused("404", "Not Found", "HeadObject")
-        return {}
+        version = VersionId or list(found)[-1]
+        return version, found[version]
+
+    def _head_object(self, **request: Any) -> dict[str, Any]:
+        version, body = self._found(**request)
+        return {"ContentLength": len(body), **({"VersionId": version} if self.versioned else {})}
+
+    def _get_object(self, **request: Any) -> dict[str, Any]:
+        version, body = self._found(**request)
+        return {"Body": io.BytesIO(body), **({"VersionId": version} if self.versioned else {})}
 
     def _put_object(self, Key: str, Body: bytes, **_: Any) -> dict[str, Any]:
-        self.objects[Key] = Body
+        self.made += 1
+        version = f"v{self.made}" if self.versioned else "null"
+        self.versions.setdefault(Key, {}).pop(version, None)
+        self.versions[Key][version] = Body
+        return {"VersionId": version} if self.versioned else {}
+
+    def _delete_object(self, Key: str, VersionId: str = "null", **_: Any) -> dict[str, Any]:
+        del self.versions[Key][VersionId]
         return {}
 
     def names(self) -> list[str]:
@@ -129,15 +160,83 @@ def test_a_bucket_whose_making_was_cut_off_is_finished() -> None:
 
 
 def test_content_that_is_there_is_not_uploaded_again() -> None:
-    """The key names the content."""
+    """The key names the content, and the version is that of the bytes that were compared."""
     s3 = FakeS3(owner="111111111111")
     ours = bucket(s3)
     key = key_of("functions", "transform-3.13-arm64.zip", b"x")
     assert key == "functions/transform-3.13-arm64-2d711642b726b04401627ca9fbac32f5.zip"
-    ours.put(key, b"x")
-    ours.put(key, b"x")
+    assert ours.put(key, b"x") == ours.put(key, b"x") == Stored(key, "v1")
     assert s3.names().count("put_object") == 1
     assert key_of("functions", "transform-3.13-arm64.zip", b"y") != key
+
+
+@pytest.mark.parametrize("other", [b"y", b"longer"], ids=["same length", "another length"])
+def test_other_bytes_under_our_key_are_not_taken(other: bytes, capsys: pytest.CaptureFixture[str]) -> None:
+    """Anyone who may put objects there can compute the key of the next release."""
+    s3 = FakeS3(owner="111111111111")
+    key = key_of("functions", "catalog.zip", b"x")
+    s3._put_object(key, other)
+    assert bucket(s3).put(key, b"x") == Stored(key, "v2")
+    assert s3.objects[key] == b"x"
+    assert "is not what this tree makes: uploading it again" in capsys.readouterr().err
+    fetched = s3.names().count("get_object")
+    assert fetched == (1 if len(other) == 1 else 0), "what has another length is not fetched"
+
+
+def test_the_version_that_runs_stays_while_its_bytes_are_ours() -> None:
+    """A newer version under the key, with whatever in it, is no reason to change a function."""
+    s3 = FakeS3(owner="111111111111")
+    ours = bucket(s3)
+    first = ours.put("functions/a.zip", b"x")
+    for newer in (b"x", b"evil"):
+        s3._put_object("functions/a.zip", newer)
+        assert ours.put("functions/a.zip", b"x", version=first.version) == first
+    assert ours.put("functions/a.zip", b"x", version="gone").version == "v4", "the newest is not ours"
+
+
+@pytest.mark.parametrize("refusal", ["403", "400", "InvalidObjectState"])
+def test_an_object_that_cannot_be_read_is_not_taken(refusal: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Somebody's key (SSE-C is answered 400), or an archive: what cannot be compared is uploaded again."""
+    s3 = FakeS3(owner="111111111111")
+    s3._put_object("functions/a.zip", b"x")
+
+    def answer(*_: Any, **__: Any) -> dict[str, Any]:
+        raise refused(refusal)
+
+    monkeypatch.setattr(FakeS3, "_head_object" if refusal == "400" else "_get_object", answer)
+    assert bucket(s3).put("functions/a.zip", b"x").version == "v2"
+
+
+def test_a_bucket_without_versions_has_none_to_name() -> None:
+    """`null` is no version: the next object of that key takes it over."""
+    s3 = FakeS3(owner="111111111111", versioned=False)
+    assert bucket(s3, name="mine").put("functions/a.zip", b"x") == Stored("functions/a.zip", "")
+    s3.versioned = True
+    assert bucket(s3, name="mine").put("functions/a.zip", b"x") == Stored("functions/a.zip", "")
+
+
+def test_the_address_of_a_template_names_its_version() -> None:
+    """What is put under the key between the upload and CloudFormation's look is not read."""
+    ours = bucket(FakeS3())
+    address = f"https://s3.eu-west-1.amazonaws.com/{NAME}/templates/a.yaml"
+    assert ours.url(Stored("templates/a.yaml", "")) == address
+    assert ours.url(Stored("templates/a.yaml", "3/L4+a=")) == f"{address}?versionId=3%2FL4%2Ba%3D"
+
+
+def test_what_is_lent_goes_again() -> None:
+    """However the block ends; under a key of its own, so that nothing that is there goes with it."""
+    s3 = FakeS3(owner="111111111111")
+    ours = bucket(s3)
+    s3._put_object("templates/a.yaml", b"other")
+    with suppress(KeyboardInterrupt), ours.lent("templates/a.yaml", b"x") as lent:
+        assert lent.key != "templates/a.yaml"
+        assert s3.objects[lent.key] == b"x"
+        raise KeyboardInterrupt
+    assert s3.objects == {"templates/a.yaml": b"other"}
+    ours.put("templates/a.yaml", b"x")
+    with ours.lent("templates/a.yaml", b"x") as there:
+        assert there.key == "templates/a.yaml"
+    assert s3.objects == {"templates/a.yaml": b"x"}
 
 
 def test_a_bucket_that_is_named_is_never_made_or_changed() -> None:
@@ -147,4 +246,4 @@ def test_a_bucket_that_is_named_is_never_made_or_changed() -> None:
         bucket(s3, name="mine").ensure()
     s3.owner = "111111111111"
     bucket(s3, name="mine").put("functions/a.zip", b"x")
-    assert s3.names() == ["head_bucket", "head_bucket", "head_object", "put_object"]
+    assert s3.names() == ["head_bucket", "head_bucket", "head_object", "head_object", "put_object"]

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import io
 import json
+import os
 import re
+import signal
 from collections.abc import Callable
+from copy import deepcopy
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,28 +19,33 @@ from typing import Any
 
 import pytest
 
-from scripts import deploy
+from scripts import deploy, remove
 from scripts.build.wheels import host_architecture
 from scripts.build.zips import Package
 from scripts.core import connection
-from scripts.core.artifacts import ArtifactBucket
+from scripts.core.artifacts import ArtifactBucket, key_of
 from scripts.core.connection import Connection
 from scripts.core.deployment import apply as steps
-from scripts.stacks import ARTIFACTS, Artifact
+from scripts.stacks import ARTIFACTS, TEMPLATES, Artifact
 from tests.unit.scripts.conftest import Ran
 from tests.unit.scripts.edge import Pages, refused
 from tests.unit.scripts.test_artifacts import FakeS3
 
 TEMPLATE = """
+Metadata: {DdbLake: {Kind: consumer}}
 Parameters:
   ProducerAccountId: {Type: String, AllowedPattern: '[0-9]{12}'}
   LakeBucketName: {Type: String, Default: ""}
   Days: {Type: Number, Default: 7, MaxValue: 30}
   ArtifactBucketName: {Type: String}
   CatalogArtifactKey: {Type: String}
+  CatalogArtifactVersion: {Type: String, Default: ""}
   FunctionArchitecture: {Type: String, Default: arm64, AllowedValues: [arm64, x86_64]}
 Resources:
   Bucket: {Type: AWS::S3::Bucket}
+  CatalogFunction:
+    Type: AWS::Lambda::Function
+    Properties: {Code: {S3Bucket: !Ref ArtifactBucketName, S3Key: !Ref CatalogArtifactKey}}
 """
 
 
@@ -47,11 +57,16 @@ class Account:
         self.stacks: dict[str, dict[str, Any]] = {}
         self.changes = [{"Action": "Add", "LogicalResourceId": "Bucket", "ResourceType": "AWS::S3::Bucket"}]
         self.s3 = FakeS3()
+        self.changes_nothing = False
         self.calls: list[str] = []
         self.request: dict[str, Any] = {}
         self.endpoint = "https://localhost:1"
         self.settings: dict[str, str] = {}
         self.outputs = {"LakeBucketName": "lake"}
+        self.templates: dict[str, str | dict[str, Any]] = {}  # of each stack, as CloudFormation keeps them
+        self.change_sets: dict[str, list[dict[str, Any]]] = {}  # of each stack
+        self.resources: dict[str, str] = {}  # logical id → physical id
+        self.code: dict[str, str] = {}  # function → CodeSha256
 
     def client(self, service: str) -> Any:
         """One client for everything but S3."""
@@ -71,38 +86,73 @@ class Account:
         return {"Stacks": [self.stacks[StackName]]}
 
     def create_change_set(self, **request: Any) -> dict[str, Any]:
-        """Keep what is asked for."""
+        """Keep what is asked for; the template is what the bucket has under its address."""
         self.calls.append("create_change_set")
         self.request = request
+        name = request["StackName"]
+        self.stacks.setdefault(name, {"StackStatus": "REVIEW_IN_PROGRESS", "StackId": f"id of {name}"})
+        made = {key: request[key] for key in ("ChangeSetName", "Description")}
+        self.change_sets.setdefault(name, []).append({**made, "StackId": f"id of {name}"})
+        self.templates[request["ChangeSetName"]] = request.get("TemplateBody") or self._template_at(
+            request["TemplateURL"]
+        )
         return {"Id": "cs"}
+
+    def _template_at(self, address: str) -> str:
+        path, _, query = address.partition("?versionId=")
+        key = path.split("/", 4)[4]
+        return self.s3.versions[key][query].decode()
+
+    def get_template(self, StackName: str, ChangeSetName: str = "", **_: Any) -> dict[str, Any]:
+        """Of a stack as it was launched, or of a change set."""
+        return {"TemplateBody": self.templates.get(ChangeSetName or StackName, TEMPLATE)}
+
+    def get_function_configuration(self, FunctionName: str) -> dict[str, Any]:
+        """The digest of its code."""
+        return {"CodeSha256": self.code[FunctionName]}
 
     def describe_change_set(self, **_: Any) -> dict[str, Any]:
         """Ready at once."""
+        if self.changes_nothing:
+            return {"Status": "FAILED", "StatusReason": "No updates are to be performed."}
         return {
             "Status": "CREATE_COMPLETE",
             "Changes": [{"ResourceChange": change} for change in self.changes],
         }
 
-    def delete_change_set(self, **_: Any) -> None:
+    def delete_change_set(self, StackName: str, ChangeSetName: str) -> None:
         """Gone."""
         self.calls.append("delete_change_set")
+        left = [one for one in self.change_sets[StackName] if one["ChangeSetName"] != ChangeSetName]
+        self.change_sets[StackName] = left
 
-    def delete_stack(self, **_: Any) -> None:
+    def delete_stack(self, StackName: str) -> None:
         """Gone."""
         self.calls.append("delete_stack")
+        del self.stacks[StackName]
 
     def execute_change_set(self, StackName: str, **_: Any) -> None:
         """Done."""
         self.calls.append("execute_change_set")
         given = [p for p in self.request["Parameters"] if "ParameterValue" in p]
+        self.templates[StackName] = self.templates[self.request["ChangeSetName"]]
         self.stacks[StackName] = {
             "StackStatus": "CREATE_COMPLETE",
+            "StackId": f"id of {StackName}",
             "Parameters": given,
             "Outputs": [{"OutputKey": key, "OutputValue": value} for key, value in self.outputs.items()],
         }
 
-    def get_paginator(self, _: str) -> Pages:
-        """The stack's last event, once it is executed."""
+    def get_paginator(self, name: str) -> Pages:
+        """The stack's change sets, its resources, or its last event, once it is executed."""
+        if name == "list_change_sets":
+            return Pages(lambda StackName: [{"Summaries": self.change_sets.get(StackName, [])}])
+        if name == "list_stack_resources":
+            found = [
+                {"LogicalResourceId": one, "PhysicalResourceId": other}
+                for one, other in self.resources.items()
+            ]
+            return Pages(lambda **_: [{"StackResourceSummaries": found}])
 
         def events(StackName: str) -> list[dict[str, Any]]:
             executed = self.calls.count("execute_change_set")
@@ -159,6 +209,40 @@ def aws(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, Account]:
     return accounts
 
 
+PRODUCER = """
+Metadata: {DdbLake: {Kind: producer}}
+Parameters:
+  LakeBucketName: {Type: String}
+  DeliveryRoleName: {Type: String, Default: delivery}
+  Days: {Type: Number, Default: 7, MaxValue: 30}
+Resources:
+  Bucket: {Type: AWS::S3::Bucket}
+"""
+
+
+@pytest.fixture
+def producer(aws: dict[str, Account], tmp_path: Path, run_verb: Callable[..., Ran]) -> Callable[..., Ran]:
+    """Deploy a producer template of a few lines, fed by the stack `other` of the consumer account."""
+    path = tmp_path / "producer.yaml"
+    path.write_text(PRODUCER)
+    feed(aws["consumer"])
+
+    def run(*arguments: str) -> Ran:
+        given = ["producer", "--profile", "producer", "--template", str(path), "--yes"]
+        return run_verb(deploy.main, *given, "--outputs-of", "other", *arguments)
+
+    return run
+
+
+def feed(account: Account, **outputs: str) -> None:
+    """The stack `other` with the outputs that a producer stack takes, and these."""
+    outputs = {"LakeBucketName": "lake-of-consumer", "DeliveryRoleName": "deliverer", **outputs}
+    account.stacks["other"] = {
+        "StackStatus": "CREATE_COMPLETE",
+        "Outputs": [{"OutputKey": key, "OutputValue": value} for key, value in outputs.items()],
+    }
+
+
 @pytest.fixture
 def consumer(aws: dict[str, Account], tmp_path: Path, run_verb: Callable[..., Ran]) -> Callable[..., Ran]:
     """Deploy a consumer template of a few lines."""
@@ -187,6 +271,7 @@ def test_a_first_deployment_uploads_proposes_and_executes(
         "ProducerAccountId": "111111111111",
         "ArtifactBucketName": "ddb-lake-artifacts-222222222222-eu-west-1",
         "CatalogArtifactKey": key,
+        "CatalogArtifactVersion": "v1",
         "FunctionArchitecture": "arm64",
     }
     assert aws["consumer"].request["Capabilities"] == ["CAPABILITY_NAMED_IAM"]
@@ -211,8 +296,8 @@ def test_a_first_deployment_uploads_proposes_and_executes(
         (["--parameter", "Days=1", "--parameter", "Days=2"], 2, "--parameter Days is given twice"),
         (["--stack-name", "1lake"], 2, "1lake is no stack name"),
         (["--outputs-profile", "producer"], 2, "no stack to read outputs of"),
-        (["--outputs-of", "other"], 1, "there is no stack other in account 222222222222, Region eu-west-1"),
-        (["--outputs-of", "other", "--outputs-region", "us-west-1"], 1, "name one Region"),
+        (["--outputs-of", "other"], 2, "a consumer stack takes no output of another stack"),
+        (["--parameter", "CatalogArtifactVersion=v1"], 2, "is given without CatalogArtifactKey"),
         (["--template", "nowhere.yaml"], 1, "nowhere.yaml: No such file or directory"),
         (["--tag", "a"], 2, "--tag a is not NAME=VALUE"),
         (["--arch", "arm65"], 2, "invalid choice: 'arm65'"),
@@ -244,42 +329,88 @@ def test_a_stack_in_rollback_complete_is_answered_with_the_way_out(
 
 
 def test_outputs_of_another_stack_fill_parameters_of_the_same_name(
-    consumer: Callable[..., Ran], aws: dict[str, Account]
+    producer: Callable[..., Ran], aws: dict[str, Account]
 ) -> None:
     """Read with the other profile; a value given by hand comes first; other outputs are left alone."""
-    outputs = {"LakeBucketName": "lake-of-producer", "Days": "9", "Unasked": "x"}
-    aws["producer"].stacks["other"] = {
-        "StackStatus": "CREATE_COMPLETE",
-        "Outputs": [{"OutputKey": key, "OutputValue": value} for key, value in outputs.items()],
-    }
-    done = consumer("--outputs-of", "other", "--outputs-profile", "producer", "--parameter", "Days=3")
+    done = producer("--outputs-profile", "consumer", "--parameter", "DeliveryRoleName=mine")
     assert done.code == 0, done.err
-    given = aws["consumer"].parameters()
-    assert (given["LakeBucketName"], given["Days"], "Unasked" in given) == ("lake-of-producer", "3", False)
+    assert aws["producer"].parameters() == {"LakeBucketName": "lake-of-consumer", "DeliveryRoleName": "mine"}
+    assert "not taken" not in done.err
+
+
+def test_an_output_beyond_the_contract_is_not_taken_and_said(
+    producer: Callable[..., Ran], aws: dict[str, Account]
+) -> None:
+    """It may have any meaning over there, and nobody here has asked for it."""
+    feed(aws["consumer"], Days="9", Unasked="x")
+    done = producer("--outputs-profile", "consumer")
+    assert done.code == 0, done.err
+    assert "Days" not in aws["producer"].parameters()
+    assert "not taken from stack other: Days." in done.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "why"),
+    [
+        ([], "there is no stack other in account 111111111111, Region eu-west-1"),
+        (["--outputs-profile", "consumer", "--outputs-region", "us-west-1"], "name one Region"),
+    ],
+)
+def test_outputs_that_cannot_be_read_are_refused(
+    producer: Callable[..., Ran], aws: dict[str, Account], arguments: list[str], why: str
+) -> None:
+    """Before anything is made."""
+    done = producer(*arguments)
+    assert (done.code, why in done.err, aws["producer"].calls) == (1, True, [])
+
+
+@pytest.mark.parametrize(
+    ("template", "said"),
+    [
+        ("Resources: {}", "stack other in account 222222222222, Region eu-west-1 is not a ddb-lake stack"),
+        (PRODUCER, "is a ddb-lake producer stack: a producer stack takes the outputs of consumer"),
+    ],
+)
+def test_outputs_of_a_stack_that_hands_nothing_over_are_refused(
+    producer: Callable[..., Ran], aws: dict[str, Account], template: str, said: str
+) -> None:
+    """A stack of somebody else with an output LakeBucketName would have the changes sent to it."""
+    aws["consumer"].templates["other"] = template
+    done = producer("--outputs-profile", "consumer")
+    assert (done.code, said in done.err, aws["producer"].calls) == (1, True, [])
+
+
+def test_a_profile_that_may_only_describe_the_other_stack_is_enough(
+    producer: Callable[..., Ran], aws: dict[str, Account], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its template is not for everybody; that it was not looked at is said."""
+
+    def denied(**_: Any) -> None:
+        raise refused("AccessDenied", operation="GetTemplate")
+
+    monkeypatch.setattr(aws["consumer"], "get_template", denied)
+    done = producer("--outputs-profile", "consumer")
+    assert (done.code, "was not checked: GetTemplate is not granted there" in done.err) == (0, True)
 
 
 def test_an_account_that_the_other_stack_does_not_admit_is_refused(
-    consumer: Callable[..., Ran], aws: dict[str, Account]
+    producer: Callable[..., Ran], aws: dict[str, Account]
 ) -> None:
     """Its pipeline would launch and never deliver: the lake's policies name another account."""
-    outputs = {"LakeBucketName": "lake", "AdmittedAccountId": "333333333333"}
-    aws["producer"].stacks["other"] = {
-        "StackStatus": "CREATE_COMPLETE",
-        "Outputs": [{"OutputKey": key, "OutputValue": value} for key, value in outputs.items()],
-    }
-    done = consumer("--outputs-of", "other", "--outputs-profile", "producer")
+    feed(aws["consumer"], AdmittedAccountId="333333333333")
+    done = producer("--outputs-profile", "consumer")
     assert done.code == 1
     assert "admits account 333333333333" in done.err
     assert "\nnext: Deploy with a --profile of account 333333333333" in done.err
-    assert aws["consumer"].calls == []
+    assert aws["producer"].calls == []
 
 
 def test_outputs_that_no_parameter_asks_for_are_a_mistake(
-    consumer: Callable[..., Ran], aws: dict[str, Account]
+    producer: Callable[..., Ran], aws: dict[str, Account]
 ) -> None:
     """A stack still being made has none: silence would launch with defaults."""
-    aws["producer"].stacks["other"] = {"StackStatus": "CREATE_IN_PROGRESS", "Outputs": []}
-    done = consumer("--outputs-of", "other", "--outputs-profile", "producer")
+    aws["consumer"].stacks["other"] = {"StackStatus": "CREATE_IN_PROGRESS", "Outputs": []}
+    done = producer("--outputs-profile", "consumer")
     assert (done.code, "has no output that is a parameter here" in done.err) == (1, True)
 
 
@@ -293,6 +424,7 @@ def test_an_update_keeps_what_is_not_given(consumer: Callable[..., Ran], aws: di
         "Days": True,
         "ArtifactBucketName": "",
         "CatalogArtifactKey": "",
+        "CatalogArtifactVersion": "v1",
         "FunctionArchitecture": "x86_64",
     }
     assert isinstance(aws["consumer"].parameters()["CatalogArtifactKey"], str)
@@ -303,10 +435,54 @@ def test_a_dry_run_changes_nothing(consumer: Callable[..., Ran], aws: dict[str, 
     done = consumer("--dry-run", "--output", "json", yes=False)
     assert done.code == 0, done.err
     assert aws["consumer"].calls == ["create_change_set", "delete_change_set", "delete_stack"]
-    assert aws["consumer"].s3.names() == []
+    assert set(aws["consumer"].s3.names()) == {"head_bucket"}
     assert json.loads(done.out)["changes"] == [
         {"action": "Add", "resource": "Bucket", "type": "AWS::S3::Bucket", "replacement": ""}
     ]
+
+
+@pytest.mark.parametrize("size", [0, 51_200], ids=["small", "large"])
+@pytest.mark.parametrize("deployed", ["not", "the same", "another"])
+@pytest.mark.parametrize("interrupted", [False, True])
+def test_a_dry_run_leaves_everything_as_it_was(
+    *,
+    consumer: Callable[..., Ran],
+    aws: dict[str, Account],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    size: int,
+    deployed: str,
+    interrupted: bool,
+) -> None:
+    """Stacks, change sets and every object version, wherever it starts from and however it ends."""
+    account = aws["consumer"]
+    account.s3.owner = "222222222222"
+    if deployed != "not":
+        (tmp_path / "consumer.yaml").write_text(TEMPLATE + "#" * size)
+        assert consumer().code == 0
+    if deployed == "another":
+        path = tmp_path / "catalog.zip"
+        path.write_bytes(b"next")
+        fake_build(monkeypatch, "CatalogArtifactKey", lambda *_: Package(path.name, path, 4, 4, "abc"))
+    (tmp_path / "consumer.yaml").write_text(
+        TEMPLATE + "#" * size + ("# next" if deployed == "another" else "")
+    )
+
+    def state() -> Any:
+        return deepcopy((account.stacks, {k: v for k, v in account.s3.versions.items() if v}))
+
+    account.change_sets.clear()
+    before = state()
+    if interrupted:
+
+        def interrupt(*_: Any) -> None:
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr(steps, "_show_changes", interrupt)
+    assert consumer("--dry-run").code == (130 if interrupted else 0)
+    assert state() == before
+    assert account.calls.count("create_change_set") == (1 if deployed == "not" else 2)
+    assert not any(account.change_sets.values())
 
 
 def test_a_large_template_goes_through_the_bucket(
@@ -318,12 +494,102 @@ def test_a_large_template_goes_through_the_bucket(
     assert dry.code == 0, dry.err
     assert "bucket ddb-lake-artifacts-222222222222-eu-west-1 would be made" in dry.err
     assert aws["consumer"].calls == []
-    aws["consumer"].s3.meta = SimpleNamespace(endpoint_url="https://s3.eu-west-1.amazonaws.com")
     assert consumer().code == 0
     assert "TemplateBody" not in aws["consumer"].request
     url = aws["consumer"].request["TemplateURL"]
     prefix = "https://s3.eu-west-1.amazonaws.com/ddb-lake-artifacts-222222222222-eu-west-1/"
-    assert aws["consumer"].s3.objects[url.removeprefix(prefix)] == (tmp_path / "consumer.yaml").read_bytes()
+    key, _, version = url.removeprefix(prefix).partition("?versionId=")
+    kept = aws["consumer"].s3.versions[key]
+    assert kept == {version: (tmp_path / "consumer.yaml").read_bytes()}
+
+
+def test_a_template_that_is_swapped_under_our_key_is_not_launched(
+    consumer: Callable[..., Ran], aws: dict[str, Account], tmp_path: Path
+) -> None:
+    """Who may put objects there would otherwise have the deployer's rights: one role more in the template."""
+    body = TEMPLATE + "#" * 51_200
+    (tmp_path / "consumer.yaml").write_text(body)
+    s3 = aws["consumer"].s3
+    s3.owner = "222222222222"
+    evil = body.replace("Bucket: {Type: AWS::S3::Bucket}", "Backdoor: {Type: AWS::IAM::Role}")
+    s3._put_object(key_of("templates", "consumer.yaml", body.encode()), evil.encode())
+    done = consumer()
+    assert done.code == 0, done.err
+    assert aws["consumer"].templates["ddb-lake-consumer"] == body
+    assert "is not what this tree makes: uploading it again" in done.err
+
+
+def test_a_template_that_is_swapped_before_cloudformation_reads_it_is_not_launched(
+    consumer: Callable[..., Ran], aws: dict[str, Account], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a bucket without versions no address can tell the two apart; what the change set has read can."""
+    (tmp_path / "consumer.yaml").write_text(TEMPLATE + "#" * 51_200)
+    evil = TEMPLATE.replace("Bucket: {Type: AWS::S3::Bucket}", "Backdoor: {Type: AWS::IAM::Role}")
+    monkeypatch.setattr(aws["consumer"], "_template_at", lambda _: evil)
+    done = consumer()
+    assert (done.code, "CloudFormation has read another template than" in done.err) == (1, True)
+    assert aws["consumer"].calls == ["create_change_set", "delete_change_set", "delete_stack"]
+
+
+def sha256(content: bytes) -> str:
+    """A function's CodeSha256 with this as its zip."""
+    return base64.b64encode(hashlib.sha256(content).digest()).decode()
+
+
+@pytest.mark.parametrize(
+    ("runs", "code"), [(b"zip", 0), (b"evil", 1)], ids=["what was built", "something else"]
+)
+@pytest.mark.parametrize("changes", [True, False])
+def test_what_a_function_runs_is_compared_with_what_was_built(
+    *, consumer: Callable[..., Ran], aws: dict[str, Account], runs: bytes, code: int, changes: bool
+) -> None:
+    """After every deployment, one that had nothing to do included: the code may have been replaced since."""
+    account = aws["consumer"]
+    account.resources = {"CatalogFunction": "lake-Catalog", "Bucket": "b"}
+    account.code = {"lake-Catalog": sha256(b"zip")}
+    if not changes:
+        assert consumer().code == 0
+        account.changes_nothing = True
+    account.code = {"lake-Catalog": sha256(runs)}
+    done = consumer("--output", "json")
+    assert done.code == code, done.err
+    if code:
+        error = json.loads(done.out)["error"]
+        assert error["function"] == "lake-Catalog"
+        assert sha256(b"evil") in error["message"]
+        assert "aws lambda update-function-code --function-name lake-Catalog --zip-file" in error["next"]
+        assert "--profile consumer`" in error["next"]
+    assert account.calls[-1] == ("execute_change_set" if changes else "delete_change_set")
+
+
+def test_a_deployer_who_may_not_look_at_functions_is_told(
+    consumer: Callable[..., Ran], aws: dict[str, Account], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The launch is done; what was not checked is said."""
+    aws["consumer"].resources = {"CatalogFunction": "lake-Catalog"}
+
+    def denied(**_: Any) -> None:
+        raise refused("AccessDeniedException", operation="GetFunctionConfiguration")
+
+    monkeypatch.setattr(aws["consumer"], "get_function_configuration", denied)
+    done = consumer()
+    assert (done.code, "lambda:GetFunctionConfiguration is not granted" in done.err) == (0, True)
+
+
+def test_an_artifact_that_is_swapped_under_our_key_does_not_run(
+    consumer: Callable[..., Ran], aws: dict[str, Account]
+) -> None:
+    """The function gets the version that was uploaded, whatever is newest under the key by then."""
+    s3 = aws["consumer"].s3
+    s3.owner = "222222222222"
+    key = key_of("functions", "catalog.zip", b"zip")
+    s3._put_object(key, b"evil")
+    assert consumer().code == 0
+    s3._put_object(key, b"evil later")
+    assert consumer().code == 0
+    given = aws["consumer"].parameters()
+    assert s3.versions[key][str(given["CatalogArtifactVersion"])] == b"zip"
+    assert given["CatalogArtifactVersion"] == "v2", "what runs already is ours: nothing to change"
 
 
 def test_macros_need_their_capability_and_others_do_not(
@@ -385,9 +651,12 @@ class Terminal(io.StringIO):
         (Terminal(""), "Add", False),
         (io.StringIO(""), "Add", True),
         (io.StringIO("y\n"), "Remove", False),
+        (io.StringIO("y\n"), "True", False),
+        (io.StringIO("y\n"), "Conditional", False),
+        (io.StringIO(""), "False", True),
         (Terminal("y\n"), "Remove", True),
     ],
-    ids=["yes", "no", "enter", "closed", "nobody", "nobody-loss", "yes-loss"],
+    ids=["yes", "no", "enter", "closed", "nobody", "loss", "replaced", "perhaps", "changed", "yes-loss"],
 )
 def test_what_is_not_confirmed_is_not_done(
     *,
@@ -400,14 +669,19 @@ def test_what_is_not_confirmed_is_not_done(
 ) -> None:
     """A person is asked; where nobody sits, only what takes nothing away goes on without --yes."""
     monkeypatch.setattr("sys.stdin", stdin)
-    aws["consumer"].changes[0]["Action"] = changed
+    change = aws["consumer"].changes[0]
+    change |= (
+        {"Action": changed} if changed in ("Add", "Remove") else {"Action": "Modify", "Replacement": changed}
+    )
     done = consumer(yes=False)
     assert (done.code == 0) == goes_on
     assert ("execute_change_set" in aws["consumer"].calls) == goes_on
     if not goes_on:
-        assert "not confirmed: nothing was changed" in done.err
+        assert "not confirmed" in done.err
+        assert "the stack was not changed" in done.err.lower()
+        assert (done.code, "--yes" in done.err.partition("\nnext: ")[2]) == (1, True)
         assert aws["consumer"].calls == ["create_change_set", "delete_change_set", "delete_stack"]
-        assert aws["consumer"].s3.objects == {}
+        assert consumer().code == 0, "with --yes it is carried out"
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, refused("AccessDenied", operation="PutObject")])
@@ -417,15 +691,106 @@ def test_what_ends_before_it_is_carried_out_leaves_no_change_set(
     monkeypatch: pytest.MonkeyPatch,
     error: BaseException | type[BaseException],
 ) -> None:
-    """Ctrl-C at the question, or an upload that is refused: change set and empty stack go."""
+    """Ctrl-C at the question: change set and empty stack go; a refused upload ends before there is one."""
 
-    def interrupted(*_: Any) -> bool:
+    def interrupted(*_: Any, **__: Any) -> bool:
         raise error
 
     where, name = (steps, "_confirm") if error is KeyboardInterrupt else (ArtifactBucket, "put")
     monkeypatch.setattr(where, name, interrupted)
     assert consumer().code != 0
+    made = ["create_change_set", "delete_change_set", "delete_stack"]
+    assert aws["consumer"].calls == (made if error is KeyboardInterrupt else [])
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_command_that_is_told_to_end_takes_its_change_set_back(
+    consumer: Callable[..., Ran],
+    aws: dict[str, Account],
+    monkeypatch: pytest.MonkeyPatch,
+    number: signal.Signals,
+) -> None:
+    """`kill`, or the terminal window that is closed at the question."""
+    monkeypatch.setattr(steps, "_confirm", lambda *_: os.kill(os.getpid(), number))
+    with pytest.raises(SystemExit) as ended:
+        consumer()
+    assert ended.value.code == 128 + number
     assert aws["consumer"].calls == ["create_change_set", "delete_change_set", "delete_stack"]
+    assert signal.getsignal(number) == signal.SIG_DFL
+
+
+@pytest.mark.parametrize(
+    ("template", "said"),
+    [
+        ("Resources: {}", "is not a ddb-lake stack: its template has no marker of ddb-lake"),
+        ({"Resources": {}, "Metadata": {"DdbLake": "x"}}, "is not a ddb-lake stack"),
+        (PRODUCER, "is a ddb-lake producer stack, and this would make it a consumer stack"),
+    ],
+)
+@pytest.mark.parametrize("status", ["CREATE_COMPLETE", "ROLLBACK_COMPLETE"])
+def test_a_stack_of_that_name_that_is_not_ours_is_not_touched(
+    consumer: Callable[..., Ran],
+    aws: dict[str, Account],
+    template: str | dict[str, Any],
+    said: str,
+    status: str,
+) -> None:
+    """An update would delete all that it has; and no message leads on to removing it."""
+    aws["consumer"].stacks["ddb-lake-consumer"] = {"StackStatus": status, "StackId": "x"}
+    aws["consumer"].templates["ddb-lake-consumer"] = template
+    done = consumer()
+    assert (done.code, said in done.err, aws["consumer"].calls) == (1, True, [])
+    assert "account 222222222222, Region eu-west-1" in done.err
+    assert "scripts.remove" not in done.err
+    assert aws["consumer"].s3.names() == []
+
+
+@pytest.mark.parametrize(
+    ("description", "template", "goes_on"),
+    [
+        ("python -m scripts.deploy", "", True),
+        ("", TEMPLATE, True),
+        ("", "Resources: {}", False),
+        (None, "", True),
+    ],
+    ids=["a run that was killed", "by hand, from our template", "somebody else's", "empty"],
+)
+def test_a_stack_that_is_only_being_prepared_is_ours_by_its_change_sets(
+    consumer: Callable[..., Ran],
+    aws: dict[str, Account],
+    description: str | None,
+    template: str,
+    goes_on: bool,
+) -> None:
+    """A stack in REVIEW_IN_PROGRESS has no template; what a killed run has left is in nobody's way."""
+    account = aws["consumer"]
+    account.stacks["ddb-lake-consumer"] = {"StackStatus": "REVIEW_IN_PROGRESS", "StackId": "id"}
+    if description is not None:
+        waiting = {"ChangeSetName": "one", "Description": description, "StackId": "id"}
+        account.change_sets["ddb-lake-consumer"] = [waiting]
+        account.templates["one"] = template
+    done = consumer()
+    assert (done.code == 0) == goes_on
+    assert ("execute_change_set" in account.calls) == goes_on
+    assert ("is not a ddb-lake stack: somebody else's change set waits in it" in done.err) != goes_on
+
+
+@pytest.mark.parametrize(
+    ("metadata", "said"),
+    [
+        ("", "has no marker of ddb-lake: no later command would know its stack"),
+        ("Metadata: {DdbLake: {Kind: producer}}", "is the template of a producer stack"),
+    ],
+)
+def test_a_template_whose_stack_nobody_would_know_is_refused(
+    consumer: Callable[..., Ran], aws: dict[str, Account], tmp_path: Path, metadata: str, said: str
+) -> None:
+    """The copy that somebody changed must keep the marker."""
+    (tmp_path / "consumer.yaml").write_text(
+        TEMPLATE.replace("Metadata: {DdbLake: {Kind: consumer}}", metadata)
+    )
+    done = consumer()
+    assert (done.code, said in done.err, aws["consumer"].calls) == (1, True, [])
 
 
 def test_an_update_stays_with_the_users_own_artifact_bucket(
@@ -453,7 +818,7 @@ def test_each_parameter_gets_the_code_it_is_named_for(
         fake_build(monkeypatch, name, lambda *_, artifact=artifact: build(artifact))
     path = tmp_path / "all.yaml"
     path.write_text(
-        "Parameters:\n  ArtifactBucketName: {Type: String}\n"
+        "Metadata: {DdbLake: {Kind: single-account}}\nParameters:\n  ArtifactBucketName: {Type: String}\n"
         + "".join(f"  {name}: {{Type: String}}\n" for name in ARTIFACTS)
         + "Resources: {Bucket: {Type: AWS::S3::Bucket}}\n"
     )
@@ -475,7 +840,8 @@ def test_a_template_without_functions_packages_nothing(
     """What is packaged follows the template's parameters, not the kind."""
     fake_build(monkeypatch, "CatalogArtifactKey", lambda *_: pytest.fail("built"))
     path = tmp_path / "plain.yaml"
-    path.write_text("Resources: {Bucket: {Type: AWS::S3::Bucket}}")
+    marker = "Metadata: {DdbLake: {Kind: single-account}}"
+    path.write_text(f"{marker}\nResources: {{Bucket: {{Type: AWS::S3::Bucket}}}}")
     done = run_verb(deploy.main, "single-account", "--profile", "consumer", "--template", str(path), "--yes")
     assert done.code == 0, done.err
     assert aws["consumer"].s3.names() == []
@@ -513,7 +879,8 @@ def test_a_table_to_adopt_is_looked_for_before_anything_is_made(
 
     aws["producer"].describe_table = describe_table  # type: ignore[attr-defined]
     path = tmp_path / "producer.yaml"
-    path.write_text("Parameters: {ExistingTableName: {Type: String, Default: ''}}\nResources: {}")
+    parameters = "Parameters: {ExistingTableName: {Type: String, Default: ''}}"
+    path.write_text(f"Metadata: {{DdbLake: {{Kind: producer}}}}\n{parameters}\nResources: {{}}")
     given = ["producer", "--profile", "producer", "--template", str(path), "--yes"]
     done = run_verb(deploy.main, *given, "--parameter", "ExistingTableName=ordres")
     assert done.code == code
@@ -545,7 +912,7 @@ def test_a_launch_leads_on_to_what_comes_next(
     """An item; but what is written into an adopted table reaches nothing until its stream is turned on."""
     aws["producer"].outputs = outputs
     path = tmp_path / "producer.yaml"
-    path.write_text("Resources: {}")
+    path.write_text("Metadata: {DdbLake: {Kind: producer}}\nResources: {}")
     given = ["producer", "--profile", "producer", "--template", str(path), "--yes"]
     assert said in run_verb(deploy.main, *given).err
     assert "next:" not in run_verb(deploy.main, *given).err
@@ -565,11 +932,16 @@ def test_an_artifact_that_is_named_is_not_built(
     done = consumer("--parameter", "CatalogArtifactKey=mine.zip", "--parameter", "ArtifactBucketName=mine")
     assert done.code == 0, done.err
     assert aws["consumer"].parameters()["CatalogArtifactKey"] == "mine.zip"
+    assert aws["consumer"].parameters()["CatalogArtifactVersion"] == "", "not that of an earlier key"
     assert aws["consumer"].parameters()["ArtifactBucketName"] == "mine"
     assert aws["consumer"].s3.names() == []
+    version = ("--parameter", "CatalogArtifactVersion=v7")
+    assert consumer("--parameter", "CatalogArtifactKey=mine.zip", *version).code == 0
+    assert aws["consumer"].parameters()["CatalogArtifactVersion"] == "v7"
 
 
 OPTION = """
+Metadata: {DdbLake: {Kind: columnar}}
 Parameters:
   ArtifactBucketName: {Type: String}
   JobScriptKey: {Type: String}
@@ -625,3 +997,29 @@ def test_an_option_for_another_accounts_lake_is_refused(
     assert done.code == 1
     assert "holds its lake in account 222222222222, and this would deploy to 111111111111" in done.err
     assert aws["producer"].calls == []
+
+
+def test_a_jobs_script_that_is_replaced_meanwhile_is_noticed(
+    columnar: Callable[..., Ran], aws: dict[str, Account], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Glue takes no version and reads the script at every run, so the bucket is asked once more."""
+    account = aws["consumer"]
+    execute = account.execute_change_set
+
+    def swap(**request: Any) -> None:
+        execute(**request)
+        account.s3._put_object(str(account.parameters()["JobScriptKey"]), b"evil")
+
+    monkeypatch.setattr(account, "execute_change_set", swap)
+    done = columnar("consumer")
+    assert (done.code, "is no longer what was uploaded" in done.err) == (1, True)
+    monkeypatch.undo()
+
+
+def test_the_readme_and_the_help_say_alike_when_a_command_asks() -> None:
+    """Word for word, whatever the line breaks."""
+    readme = " ".join((TEMPLATES.parent / "README.md").read_text(encoding="utf-8").replace("`", "").split())
+    for verb in (deploy, remove):
+        said = " ".join(verb.CONFIRMATION.split())
+        assert said in " ".join(verb.options().format_help().split())
+        assert said in readme

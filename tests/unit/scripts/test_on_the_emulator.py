@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import io
 import json
 import os
+import pty
+import signal
 import socket
 import subprocess
 import sys
 import time
 import urllib.request
+import zipfile
 from collections.abc import Callable, Iterator
 from decimal import Decimal
 from pathlib import Path
@@ -21,18 +27,32 @@ from scripts import deploy, remove
 from scripts.build import zips
 from scripts.build.builders import build_catalog
 from scripts.build.wheels import target
+from scripts.core.artifacts import key_of
 from scripts.core.console import Output
+from scripts.core.template import ROOT
 from scripts.put_items import command
 from tests.unit.scripts.conftest import Ran
 
 pytestmark = [pytest.mark.xdist_group("scripts-emulator")]
 
 TEMPLATE = """
+Metadata: {DdbLake: {Kind: single-account}}
 Parameters:
   Shards: {Type: Number, Default: 1}
   ArtifactBucketName: {Type: String}
   CatalogArtifactKey: {Type: String}
+  CatalogArtifactVersion: {Type: String, Default: ""}
 Resources:
+  Function:
+    Type: AWS::Lambda::Function
+    Properties:
+      Handler: catalog_lambda.handler.handler
+      Role: !Sub "arn:aws:iam::${AWS::AccountId}:role/none"
+      Runtime: python3.13
+      Code:
+        S3Bucket: !Ref ArtifactBucketName
+        S3Key: !Ref CatalogArtifactKey
+        S3ObjectVersion: !Ref CatalogArtifactVersion
   Table:
     Type: AWS::DynamoDB::Table
     Properties:
@@ -45,7 +65,9 @@ Resources:
 Outputs:
   TableName: {Value: !Ref Table}
   Zip: {Value: !Sub "${ArtifactBucketName}/${CatalogArtifactKey}"}
+  FunctionName: {Value: !Ref Function}
 """
+LARGE = "#" * 51_200  # what makes a template go through the bucket
 
 
 EU_WEST_1: Any = {"CreateBucketConfiguration": {"LocationConstraint": "eu-west-1"}}
@@ -135,7 +157,7 @@ def test_a_stack_is_launched_changed_left_alone_and_removed(
     assert [change["resource"] for change in json.loads(dry.out)["changes"]] == ["Stream"]
     assert launch(TEMPLATE).code == 0, "the dry run has changed something"
 
-    large = launch(TEMPLATE + "#" * 51_200, "--parameter", "Shards=2", "--yes")
+    large = launch(TEMPLATE + LARGE, "--parameter", "Shards=2", "--yes")
     assert large.code == 0, large.err
     assert json.loads(large.out)["status"] == "UPDATE_COMPLETE"
     stack = (
@@ -148,6 +170,153 @@ def test_a_stack_is_launched_changed_left_alone_and_removed(
     gone = run_verb(remove.main, "lake", "--profile", profile, "--yes", "--output", "json")
     assert gone.code == 0, gone.err
     assert json.loads(gone.out)["status"] == "DELETE_COMPLETE"
+
+
+def everything(profile: str) -> Any:
+    """Every stack, change set, bucket and object version of the account."""
+    session = boto3.Session(profile_name=profile)
+    formation, s3 = session.client("cloudformation"), session.client("s3")
+    stacks = [
+        (stack["StackName"], stack["StackId"], stack["StackStatus"])
+        for stack in formation.describe_stacks()["Stacks"]
+    ]
+    change_sets = [
+        one["ChangeSetId"]
+        for name, *_ in stacks
+        for one in formation.list_change_sets(StackName=name)["Summaries"]
+        if one["ExecutionStatus"] == "AVAILABLE"
+    ]
+    buckets = [bucket["Name"] for bucket in s3.list_buckets()["Buckets"]]
+    versions = [
+        (name, one["Key"], one["VersionId"])
+        for name in buckets
+        for page in s3.get_paginator("list_object_versions").paginate(Bucket=name)
+        for one in [*page.get("Versions", []), *page.get("DeleteMarkers", [])]
+    ]
+    return sorted(stacks), sorted(change_sets), sorted(versions), sorted(buckets)
+
+
+@pytest.mark.parametrize("large", [False, True])
+def test_a_dry_run_leaves_nothing_behind(launch: Callable[..., Ran], profile: str, *, large: bool) -> None:
+    """In an empty account, and beside a stack and its bucket, which a large template needs for a while."""
+    body = TEMPLATE + (LARGE if large else "")
+    empty = everything(profile)
+    assert launch(body, "--dry-run").code == 0
+    assert everything(profile) == empty
+    assert launch(body, "--yes").code == 0
+    before = everything(profile)
+    for text in (body, body + "# another text"):
+        dry = launch(text, "--parameter", "Shards=2", "--dry-run")
+        assert dry.code == 0, dry.err
+        assert [change["resource"] for change in json.loads(dry.out)["changes"]] == ["Stream"]
+        assert everything(profile) == before
+
+
+def test_what_somebody_puts_under_our_keys_is_neither_launched_nor_run(
+    launch: Callable[..., Ran], profile: str
+) -> None:
+    """Who may put objects into the artifact bucket, and has the public tree, knows every key beforehand."""
+    session = boto3.Session(profile_name=profile)
+    s3, functions = session.client("s3"), session.client("lambda")
+    first = launch(TEMPLATE, "--yes")
+    assert first.code == 0, first.err
+    bucket, _, key = json.loads(first.out)["outputs"]["Zip"].partition("/")
+    evil_zip = io.BytesIO()
+    with zipfile.ZipFile(evil_zip, "w") as archive:
+        archive.writestr("catalog_lambda/handler.py", "EVIL = 1")
+    s3.put_object(Bucket=bucket, Key=key, Body=evil_zip.getvalue())
+    body = TEMPLATE + LARGE
+    evil = body.replace("Stream: {Type: AWS::Kinesis::Stream", "Backdoor: {Type: AWS::Kinesis::Stream")
+    s3.put_object(Bucket=bucket, Key=key_of("templates", "t.yaml", body.encode()), Body=evil.encode())
+
+    again = launch(body, "--parameter", "Shards=2", "--yes")
+    assert again.code == 0, again.err
+    assert "is not what this tree makes: uploading it again" in again.err
+    made = json.loads(again.out)
+    assert [change["resource"] for change in made["changes"]] == ["Stream"]
+    ours = build_catalog(target("arm64"), Output()).path.read_bytes()
+    name = made["outputs"]["FunctionName"]
+    digest = base64.b64encode(hashlib.sha256(ours).digest()).decode()
+    assert functions.get_function_configuration(FunctionName=name)["CodeSha256"] == digest
+
+    functions.update_function_code(FunctionName=name, ZipFile=evil_zip.getvalue())
+    replaced = launch(body, "--yes")
+    assert replaced.code == 1
+    error = json.loads(replaced.out)["error"]
+    assert f"function {name} does not run what was built" in error["message"]
+    assert "aws lambda update-function-code" in error["next"]
+
+
+def test_a_stack_of_somebody_else_is_neither_updated_nor_removed(
+    launch: Callable[..., Ran], profile: str, run_verb: Callable[..., Ran]
+) -> None:
+    """Whatever it is called; dry run or not, and whatever --yes says."""
+    formation = boto3.Session(profile_name=profile).client("cloudformation")
+    theirs = '{"Resources": {"Orders": {"Type": "AWS::SQS::Queue"}}}'
+    formation.create_stack(StackName="lake", TemplateBody=theirs)
+    formation.get_waiter("stack_create_complete").wait(StackName="lake", WaiterConfig={"Delay": 1})
+    before = everything(profile)
+    for options in (["--yes"], ["--dry-run"]):
+        for done in (
+            launch(TEMPLATE, *options),
+            run_verb(remove.main, "lake", "--profile", profile, *options),
+        ):
+            assert (done.code, "is not a ddb-lake stack" in done.err) == (1, True), done.err
+    assert everything(profile) == before
+
+
+def test_a_plan_that_removes_or_replaces_is_not_applied_unasked(
+    launch: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a pipe there is nobody to ask: exit code 1, what would go, and the option that means it."""
+    monkeypatch.setattr("sys.stdin", io.StringIO("y\n"))
+    assert launch(TEMPLATE).code == 0, "nothing goes with a first launch"
+    kept = "  TableName: {Value: !Ref Table}\n"
+    table, _, rest = TEMPLATE.partition("  Table:\n")[2].partition("  Stream:")
+    smaller = TEMPLATE.replace(f"  Table:\n{table}", "").replace(kept, "")
+    refused = launch(smaller)
+    assert refused.code == 1, rest
+    error = json.loads(refused.out)["error"]
+    assert "1 removed or replaced: Table. The stack was not changed" in error["message"]
+    assert "--yes" in error["next"]
+    assert launch(TEMPLATE).code == 0
+    assert launch(smaller, "--yes").code == 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+def test_a_first_launch_that_is_killed_at_its_question_is_not_in_the_way(
+    launch: Callable[..., Ran],
+    profile: str,
+    tmp_path: Path,
+    run_verb: Callable[..., Ran],
+    number: signal.Signals,
+) -> None:
+    """What can be taken back is; a kill that cannot be noticed leaves what deploy and remove go on from."""
+    path = tmp_path / "t.yaml"
+    path.write_text(TEMPLATE)
+    command = [sys.executable, "-m", "scripts.deploy", "single-account", "--stack-name", "lake"]
+    command += ["--template", str(path), "--profile", profile]
+    empty = everything(profile)[0]
+    for again in ("remove", "deploy"):
+        ours, theirs = pty.openpty()
+        with subprocess.Popen(command, cwd=ROOT, stdin=theirs, stderr=subprocess.PIPE, text=True) as running:
+            assert running.stderr
+            said = ""
+            while "go on? [y/N]" not in said:
+                said += running.stderr.read(1) or pytest.fail(said)
+            running.send_signal(number)
+            running.wait(timeout=30)
+        os.close(ours)
+        os.close(theirs)
+        stacks, change_sets, *_ = everything(profile)
+        if number != signal.SIGKILL:
+            assert (stacks, change_sets) == (empty, [])
+        elif again == "remove":
+            assert [status for *_, status in stacks] == ["REVIEW_IN_PROGRESS"]
+            gone = run_verb(remove.main, "lake", "--profile", profile, "--yes")
+            assert gone.code == 0, gone.err
+            assert everything(profile)[0] == empty
+    assert launch(TEMPLATE, "--yes").code == 0
 
 
 def test_a_failed_launch_names_the_resource_and_the_way_out(

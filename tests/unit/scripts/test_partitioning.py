@@ -19,6 +19,7 @@ from tests.unit.scripts.test_deploy import Account, aws
 __all__ = ["aws"]  # the fixture of two accounts in memory
 
 TEMPLATE = """
+Metadata: {DdbLake: {Kind: producer}}
 Parameters:
   PartitionBy: {Type: String, Default: delivery, AllowedValues: [delivery, event]}
   Days: {Type: Number, Default: 7}
@@ -103,6 +104,7 @@ def test_deploy_refuses_before_anything_is_touched(
     path.write_text(TEMPLATE)
     account = aws["producer"]
     account.stacks["ddb-lake-producer"] = stack()
+    account.templates["ddb-lake-producer"] = TEMPLATE
     given = ["producer", "--profile", "producer", "--template", str(path), "--yes"]
     given += ["--parameter", "PartitionBy=event"]
     refused = run_verb(deploy.main, *given)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -14,11 +16,13 @@ import pytest
 from scripts import query
 from scripts.core import connection
 from scripts.core.answers import value
-from scripts.core.athena import next_step, quoted
+from scripts.core.athena import LAKE_TABLES, next_step, quoted
 from scripts.core.connection import Connection
 from tests.unit.scripts.conftest import Ran
 from tests.unit.scripts.edge import Pages, refused
 
+ROOT = Path(__file__).parents[3]
+TABLES = ROOT / "glue" / "tables"
 COLUMNS = [("city", "varchar"), ("n", "bigint"), ("price", "decimal"), ("ratio", "double"), ("ok", "boolean")]
 ROWS: list[list[str | None]] = [
     ["NaN", "1", "19.99", "0.5", "true"],
@@ -40,6 +44,8 @@ class Athena:
         self.failure: Exception | None = None
         self.tables = ["changes", "crawled_data"]
         self.scanned = 12345
+        self.names: dict[str, str] = {}  # of the named queries that are not called as their number is
+        self.statements: dict[str, str] = {}
 
     def get_work_group(self, WorkGroup: str) -> dict[str, Any]:
         """The lake's workgroup is the only one."""
@@ -56,7 +62,13 @@ class Athena:
         assert len(NamedQueryIds) <= 50
         return {
             "NamedQueries": [
-                {"Name": i, "QueryString": f"SELECT '{i}'", "Database": "own"} for i in NamedQueryIds
+                {
+                    "NamedQueryId": f"id-of-{i}",
+                    "Name": self.names.get(i, i),
+                    "QueryString": self.statements.get(i, f"SELECT '{i}'"),
+                    "Database": "own",
+                }
+                for i in NamedQueryIds
             ]
         }
 
@@ -196,6 +208,90 @@ def test_a_named_query_is_found_beyond_the_first_page(athena: Athena, run_verb: 
     assert athena.started["database"] == "d"
 
 
+def test_a_name_that_two_queries_have_is_refused(athena: Athena, run_verb: Callable[..., Ran]) -> None:
+    """Anybody who may make named queries may make one of a name that is there; an id says which is meant."""
+    athena.names = {"q7": "last"}
+    done = run_verb(query.main, "--named", "last")
+    assert (done.code, athena.started) == (1, {})
+    wrong, following = done.err.splitlines()
+    assert "workgroup ddb-lake has 2 named queries last" in wrong
+    assert "id-of-q7 (database own), id-of-last (database own)" in wrong
+    assert "--named ID" in following
+
+    assert run_verb(query.main, "--named", "id-of-last").code == 0
+    assert athena.started["sql"] == "SELECT 'last'"
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "DROP TABLE changes",
+        "-- SELECT\ninsert into t values (1)",
+        "EXPLAIN ANALYZE INSERT INTO t SELECT 1",
+        "SELEC 1",
+    ],
+)
+def test_what_may_change_something_needs_a_word(
+    *, athena: Athena, run_verb: Callable[..., Ran], tmp_path: Path, sql: str
+) -> None:
+    """Given, in a file, by name: nothing starts without --allow-changes, everything with it."""
+    (path := tmp_path / "q.sql").write_text(sql)
+    athena.statements = {"q1": sql}
+    for given in ([sql], ["--file", str(path)], ["--named", "q1"]):
+        done = run_verb(query.main, *given)
+        assert (done.code, athena.started) == (2, {})
+        assert done.err.startswith("error: this statement is not known to read only: it begins with ")
+        assert "--allow-changes" in done.err.splitlines()[1]
+        assert run_verb(query.main, *given, "--allow-changes").code == 0
+        assert athena.started["sql"] == sql
+        athena.started = {}
+
+
+def test_the_mark_at_the_start_of_a_windows_file_is_no_sql(
+    athena: Athena, run_verb: Callable[..., Ran], tmp_path: Path
+) -> None:
+    """Editors write U+FEFF there."""
+    (path := tmp_path / "q.sql").write_bytes(b"\xef\xbb\xbfSELECT 1")
+    assert run_verb(query.main, "--file", str(path)).code == 0
+    assert athena.started["sql"] == "SELECT 1"
+
+
+HARMLESS = [
+    ("=1+1", "'=1+1"),
+    ("+49 30", "'+49 30"),
+    ("-1", "'-1"),
+    ("@SUM(A1)", "'@SUM(A1)"),
+    ("\t=1", "'\t=1"),
+    ("\r=1", "'\r=1"),
+    ("\n=1", "'\n=1"),
+    ("\uff1d1", "'\uff1d1"),
+    ("a=1", "a=1"),
+    ("", ""),
+    ("'=1", "'=1"),
+]
+
+
+def test_csv_for_spreadsheets_holds_no_formula(athena: Athena, run_verb: Callable[..., Ran]) -> None:
+    """Texts get an apostrophe, names of columns too, numbers stay. Without the option, all is exact."""
+    athena.columns = [("=a", "varchar"), ("n", "integer")]
+    athena.rows = [[before, "-5"] for before, _ in HARMLESS] + [[None, None]]
+    done = run_verb(query.main, "SELECT 1", "--output", "csv", "--safe-for-spreadsheets")
+    assert list(csv.reader(io.StringIO(done.out, newline=""))) == [
+        ["'=a", "n"],
+        *([after, "-5"] for _, after in HARMLESS),
+        ["", ""],
+    ]
+    exact = run_verb(query.main, "SELECT 1", "--output", "csv")
+    assert list(csv.reader(io.StringIO(exact.out, newline="")))[1:-1] == [[one, "-5"] for one, _ in HARMLESS]
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_only_csv_is_for_spreadsheets(athena: Athena, run_verb: Callable[..., Ran], form: str) -> None:
+    """What would do nothing is a mistake."""
+    done = run_verb(query.main, "SELECT 1", "--output", form, "--safe-for-spreadsheets")
+    assert (done.code, athena.started, "Add --output csv" in done.err) == (2, {}, True)
+
+
 def test_a_file_that_is_no_text_is_refused(
     athena: Athena, run_verb: Callable[..., Ran], tmp_path: Path
 ) -> None:
@@ -255,6 +351,16 @@ def test_a_workgroup_without_a_place_for_results_is_refused(
             "ddb_lake has: changes, crawled_data",
         ),
         (
+            "TABLE_NOT_FOUND: line 1:15: Table 'awsdatacatalog.ddb_lake.errors' does not exist",
+            'docs/operations.md, under "A table of the lake was dropped"',
+        ),
+        (
+            "INVALID_VIEW: Failed analyzing stored view 'awsdatacatalog.ddb_lake.current_shop': line 3:8: "
+            "Table 'awsdatacatalog.ddb_lake.errors' does not exist",
+            "docs/operations.md",
+        ),
+        ("Schema d not found\nline", "Correct --database"),
+        (
             "TABLE_NOT_FOUND: line 1:15: Table 'awsdatacatalog.ddb_lake.gaps_shop' does not exist",
             "python -m scripts.views TABLE --name shop",
         ),
@@ -306,6 +412,21 @@ def test_an_empty_database_is_called_so(athena: Athena) -> None:
     athena.tables = []
     reason = "TABLE_NOT_FOUND: line 1:15: Table 'awsdatacatalog.d.x' does not exist"
     assert "database d is empty or not there" in next_step(reason, "d", Connection(None, None, None))
+
+
+def test_a_table_that_was_dropped_leads_to_its_recovery(athena: Athena) -> None:
+    """Where the database has another of the lake's tables; elsewhere it is the database that is wrong."""
+    assert {path.stem for path in TABLES.glob("*.yaml")} == LAKE_TABLES
+    reason = "TABLE_NOT_FOUND: line 1:15: Table 'awsdatacatalog.d.changes' does not exist"
+    athena.tables = ["change_lines", "current_shop"]
+    said = next_step(reason, "d", Connection(None, None, None))
+    page, _, section = said.partition(', under "')
+    assert page.endswith("docs/operations.md")
+    assert f"**{section[:-2]}.**" in (ROOT / "docs" / "operations.md").read_text()
+    athena.tables = ["sales"]
+    assert "Correct the table's name or --database; d has: sales" in next_step(
+        reason, "d", Connection(None, None, None)
+    )
 
 
 def test_an_interrupt_stops_the_query(athena: Athena, run_verb: Callable[..., Ran]) -> None:

@@ -17,6 +17,7 @@ from tests.unit.scripts.edge import Pages
 from tests.unit.scripts.test_deploy import Account, Terminal
 
 TEMPLATE = """
+Metadata: {DdbLake: {Kind: consumer}}
 Resources:
   Bucket: {Type: AWS::S3::Bucket, DeletionPolicy: Retain}
   Key: {Type: AWS::KMS::Key, DeletionPolicy: RetainExceptOnCreate}
@@ -39,18 +40,22 @@ class Removable(Account):
         self.stacks["lake"] = self.stacks["id"] = {"StackStatus": status, "StackId": "id", "Parameters": []}
         self._end = end
 
-    def get_template(self, **_: Any) -> dict[str, Any]:
+    def get_template(self, StackName: str, ChangeSetName: str = "", **_: Any) -> dict[str, Any]:
         """As launched."""
-        return {"TemplateBody": TEMPLATE}
+        return {"TemplateBody": self.templates.get(ChangeSetName or StackName, TEMPLATE)}
 
-    def delete_stack(self, **request: Any) -> None:
+    def delete_stack(self, StackName: str) -> None:
         """On its way."""
         self.calls.append("delete_stack")
-        found = self.stacks.pop(request["StackName"])
+        found = self.stacks.pop(StackName)
+        if found["StackStatus"] == "REVIEW_IN_PROGRESS":
+            self._end = "DELETE_COMPLETE"
         self.stacks["id"] = found | {"StackStatus": self._end}
 
     def get_paginator(self, name: str) -> Pages:
-        """The resources; the events of the deletion."""
+        """The resources; the change sets; the events of the deletion."""
+        if name == "list_change_sets":
+            return super().get_paginator(name)
         if name == "list_stack_resources":
             keys = ("LogicalResourceId", "ResourceType", "PhysicalResourceId", "ResourceStatus")
             rows = [dict(zip(keys, row, strict=True)) for row in RESOURCES]
@@ -174,3 +179,26 @@ def test_what_cannot_be_removed_is_refused(run: Callable[..., Ran]) -> None:
     account.stacks["lake"]["EnableTerminationProtection"] = True
     protected = run(account, "lake", "--yes")
     assert (protected.code, "update-termination-protection" in protected.err, account.calls) == (1, True, [])
+
+
+@pytest.mark.parametrize("arguments", [["--yes"], ["--dry-run"]])
+def test_a_stack_that_is_not_ours_is_not_removed(run: Callable[..., Ran], arguments: list[str]) -> None:
+    """Its data would go with it: refused before anything is looked at, dry run or not."""
+    account = Removable()
+    account.templates["lake"] = "Description: orders\nResources: {Table: {Type: AWS::DynamoDB::Table}}"
+    done = run(account, "lake", *arguments)
+    assert (done.code, account.calls) == (1, [])
+    assert "stack lake in account 222222222222, Region eu-west-1 is not a ddb-lake stack" in done.err
+    assert "\nnext: Correct the stack's name" in done.err
+
+
+@pytest.mark.parametrize(("description", "goes"), [("python -m scripts.deploy", True), ("theirs", False)])
+def test_an_empty_stack_is_removed_when_only_our_change_sets_are_in_it(
+    run: Callable[..., Ran], description: str, *, goes: bool
+) -> None:
+    """What a first deployment leaves that is killed before it is carried out; it has no template."""
+    account = Removable("REVIEW_IN_PROGRESS")
+    account.change_sets["lake"] = [{"ChangeSetName": "x", "Description": description, "StackId": "id"}]
+    account.templates["x"] = account.templates["lake"] = {}
+    done = run(account, "lake", "--yes")
+    assert (done.code == 0, "delete_stack" in account.calls) == (goes, goes)

@@ -107,10 +107,10 @@ def test_deploy_looks_before_anything_is_made(
 ) -> None:
     """No change set, no bucket, no zip."""
     producer = aws["producer"]
-    producer.get_paginator = Ec2().get_paginator  # type: ignore[method-assign, assignment]
+    producer.get_paginator = Ec2().get_paginator  # type: ignore[method-assign]
     path = tmp_path / "producer.yaml"
     parameters = "".join(f"  {name}: {{Type: String, Default: ''}}\n" for name in (*OWN, "RouteTableIds"))
-    path.write_text(f"Parameters:\n{parameters}Resources: {{}}")
+    path.write_text(f"Metadata: {{DdbLake: {{Kind: producer}}}}\nParameters:\n{parameters}Resources: {{}}")
     given = ["producer", "--profile", "producer", "--template", str(path), "--yes"]
     for name, value in {**OWN, "RouteTableIds": "rtb-shared"}.items():
         given += ["--parameter", f"{name}={value}"]

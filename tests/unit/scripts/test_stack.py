@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from scripts.core.console import CommandError
 from scripts.core.stack import Change, Event, Stack, parameters
@@ -44,7 +46,9 @@ class FakeCloudFormation:
         events: tuple[dict[str, Any], ...] = (),
         at_once: int = 2,
         validations: tuple[dict[str, str], ...] = (),
+        others: tuple[str, ...] = (),
     ) -> None:
+        self.change_sets = list(others)
         self.status, self.reason = status, reason
         self.calls: list[tuple[str, dict[str, Any]]] = []
         self._change_set, self._changes, self._at_once = change_set, changes, at_once
@@ -57,12 +61,18 @@ class FakeCloudFormation:
         """The stack, if there is one."""
         if self.status is None:
             raise refused("ValidationError", f"Stack with id {StackName} does not exist", "DescribeStacks")
-        stack = {"StackStatus": self.status, "Outputs": [{"OutputKey": "A", "OutputValue": "1"}]}
+        stack = {
+            "StackStatus": self.status,
+            "StackId": ID,
+            "Outputs": [{"OutputKey": "A", "OutputValue": "1"}],
+        }
         return {"Stacks": [stack | ({"StackStatusReason": self.reason} if self.reason else {})]}
 
     def create_change_set(self, **request: Any) -> dict[str, Any]:
-        """Accept it."""
+        """Accept it; a first one makes a stack of which nothing else exists."""
         self.calls.append(("create_change_set", request))
+        self.change_sets.append(request["ChangeSetName"])
+        self.status = self.status or "REVIEW_IN_PROGRESS"
         return {"Id": "cs"}
 
     def describe_change_set(self, **request: Any) -> dict[str, Any]:
@@ -79,8 +89,9 @@ class FakeCloudFormation:
             **more,
         }
 
-    def delete_change_set(self, **_: Any) -> None:
-        """Gone."""
+    def delete_change_set(self, ChangeSetName: str, **_: Any) -> None:
+        """Gone, though a list may still have it."""
+        assert ChangeSetName in self.change_sets
         self.calls.append(("delete_change_set", {}))
 
     def delete_stack(self, **_: Any) -> None:
@@ -98,6 +109,11 @@ class FakeCloudFormation:
             kept = {"LogicalResourceId": "Group", "ResourceType": "AWS::EC2::SecurityGroup"}
             summary = {**kept, "PhysicalResourceId": "sg-1", "ResourceStatus": self.status}
             return Pages(lambda **_: [{"StackResourceSummaries": [summary]}])
+        if name == "list_change_sets":
+            listed = [
+                {"ChangeSetName": one, "StackId": ID, "Description": "by hand"} for one in self.change_sets
+            ]
+            return Pages(lambda **_: [{"Summaries": listed}])
         if name == "describe_events":
             return Pages(lambda **_: [{"OperationEvents": list(self._validations)}])
 
@@ -130,7 +146,8 @@ def stack(client: FakeCloudFormation) -> Stack:
 )
 def test_a_stack_at_rest_is_updated_and_a_missing_one_created(status: str | None, updates: bool) -> None:
     """A stack of which only a change set exists has not been created yet."""
-    assert (stack(FakeCloudFormation(status)).check_state("") is not None) == updates
+    ours = stack(FakeCloudFormation(status))
+    assert (ours.check_state(ours.describe(), "") is not None) == updates
 
 
 @pytest.mark.parametrize(
@@ -158,7 +175,7 @@ def test_a_stack_that_cannot_be_taken_on_has_a_way_out(status: str, way_out: str
     """State, reason and the command that leads on; nothing is changed."""
     client = FakeCloudFormation(status, reason="The following resource(s) failed to create: [Bucket].")
     with pytest.raises(CommandError) as refusal:
-        stack(client).check_state(" --profile p")
+        stack(client).check_state(stack(client).describe(), " --profile p")
     assert refusal.value.message == f"stack lake is in {status}: {client.reason}"
     assert way_out in refusal.value.next_step
     assert client.calls == []
@@ -174,7 +191,8 @@ def test_a_stack_that_cannot_be_taken_on_has_a_way_out(status: str, way_out: str
 def test_a_change_set_without_changes_is_no_error(reason: str) -> None:
     """It is taken back, and nothing is left to do."""
     client = FakeCloudFormation("CREATE_COMPLETE", change_set=("FAILED", reason))
-    assert stack(client).propose({}, update=True) == ("", [])
+    with stack(client).proposal({}, update=True) as proposal:
+        assert (proposal.change_set, proposal.changes) == ("", [])
     assert [name for name, _ in client.calls] == ["create_change_set", "delete_change_set"]
 
 
@@ -188,18 +206,77 @@ def test_a_failed_change_set_of_a_new_stack_leaves_nothing() -> None:
     client = FakeCloudFormation(
         change_set=("FAILED", "Call DescribeEvents for the reasons"), validations=(found,)
     )
-    with pytest.raises(CommandError, match="the change set failed: Bucket: name is taken"):
-        stack(client).propose({}, update=False)
+    with (
+        pytest.raises(CommandError, match="the change set failed: Bucket: name is taken"),
+        stack(client).proposal({}, update=False),
+    ):
+        pass
     assert [name for name, _ in client.calls] == ["create_change_set", "delete_change_set", "delete_stack"]
 
 
 def test_a_stack_that_others_prepare_is_not_deleted_with_our_change_set() -> None:
     """REVIEW_IN_PROGRESS before us means somebody's change sets are in it."""
-    client = FakeCloudFormation("REVIEW_IN_PROGRESS")
+    client = FakeCloudFormation("REVIEW_IN_PROGRESS", others=("theirs",))
+    with stack(client).proposal({}, update=False):
+        pass
+    assert [name for name, _ in client.calls] == ["create_change_set", "delete_change_set"]
+
+
+@pytest.mark.parametrize("update", [True, False])
+def test_a_change_set_that_is_not_carried_out_is_taken_back(*, update: bool) -> None:
+    """By a Ctrl-C while it is looked at as by the end of a dry run; the empty stack goes with it."""
+    expected = ["create_change_set", "delete_change_set", *([] if update else ["delete_stack"])]
+    for error in (None, KeyboardInterrupt, SystemExit):
+        client = FakeCloudFormation("CREATE_COMPLETE" if update else None)
+        with suppress(KeyboardInterrupt, SystemExit), stack(client).proposal({}, update=update):
+            if error:
+                raise error
+        assert [name for name, _ in client.calls] == expected
+
+
+def test_a_wait_that_is_interrupted_leaves_no_change_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor does a Ctrl-C while AWS is still making it: it is known by the name that we gave it."""
+    for where in ("describe_change_set", "create_change_set"):
+        client = FakeCloudFormation()
+        create = client.create_change_set
+
+        def interrupted(create: Any = create, **request: Any) -> None:
+            if "ChangeSetType" in request:
+                create(**request)
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr(client, where, interrupted)
+        with pytest.raises(KeyboardInterrupt), stack(client).proposal({}, update=False):
+            pass
+        assert [name for name, _ in client.calls] == [
+            "create_change_set",
+            "delete_change_set",
+            "delete_stack",
+        ]
+
+
+def test_a_change_set_that_is_carried_out_is_left_to_cloudformation(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-C then stops the watching alone; a stack that is being made must not be deleted with it."""
+    client = FakeCloudFormation(events=(event(1, "lake", "CREATE_IN_PROGRESS"),))
     ours = stack(client)
-    ours.check_state("")
-    ours.withdraw("cs", update=False)
-    assert [name for name, _ in client.calls] == ["delete_change_set"]
+
+    def interrupted(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt), ours.proposal({}, update=False) as proposal:
+        ours.execute(proposal.change_set, interrupted)
+    assert [name for name, _ in client.calls] == ["create_change_set", "execute_change_set"]
+
+    client = FakeCloudFormation()
+    ours = stack(client)
+
+    def denied(**_: Any) -> None:
+        raise refused("AccessDenied", operation="ExecuteChangeSet")
+
+    monkeypatch.setattr(client, "execute_change_set", denied)
+    with pytest.raises(ClientError), ours.proposal({}, update=False) as proposal:
+        ours.execute(proposal.change_set, lambda _: None)
+    assert [name for name, _ in client.calls] == ["create_change_set", "delete_change_set", "delete_stack"]
 
 
 def test_changes_of_every_page_are_told() -> None:
@@ -211,8 +288,9 @@ def test_changes_of_every_page_are_told() -> None:
         {"Action": "Remove", "LogicalResourceId": "D", "ResourceType": "T"},
     )
     client = FakeCloudFormation("CREATE_COMPLETE", changes=changes)
-    change_set, told = stack(client).propose({}, update=True)
-    assert change_set == "cs"
+    with stack(client).proposal({}, update=True) as proposal:
+        told = proposal.changes
+        assert [proposal.change_set] == client.change_sets
     assert [change.logical_id for change in told] == ["A", "B", "C", "D"]
     assert [change.logical_id for change in told if change.loses] == ["C", "D"]
 
@@ -303,7 +381,7 @@ def test_a_stack_that_does_not_stand_as_before_is_told_its_way_out(status: str, 
         "UPDATE_COMPLETE", events=(event(1, "Bucket", "UPDATE_FAILED", "no"), event(2, "lake", status))
     )
     ours = stack(client)
-    ours.check_state(" --profile p --region r")
+    ours.check_state(ours.describe(), " --profile p --region r")
     with pytest.raises(CommandError) as failure:
         ours.execute("cs", lambda _: None)
     assert way_out in failure.value.next_step
@@ -337,6 +415,10 @@ def test_parameters_that_are_not_given_keep_their_value() -> None:
     ]
 
 
-def test_a_change_that_perhaps_replaces_is_not_held_to_lose() -> None:
-    """CloudFormation says Conditional of many harmless changes."""
-    assert not Change("Modify", "A", "T", "Conditional", "Properties").loses
+def test_a_change_that_perhaps_replaces_is_told_apart() -> None:
+    """CloudFormation says Conditional of many harmless changes, and cannot say of which."""
+    perhaps = Change("Modify", "A", "T", "Conditional", "Properties")
+    assert (perhaps.loses, perhaps.may_lose) == (False, True)
+    surely = Change("Modify", "A", "T", "True", "Properties")
+    assert (surely.loses, surely.may_lose) == (True, False)
+    assert not Change("Modify", "A", "T", "False", "Properties").may_lose

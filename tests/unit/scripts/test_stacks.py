@@ -7,12 +7,13 @@ import zipfile
 from pathlib import Path
 
 import pytest
+import yaml
 
 from scripts.build import builders
 from scripts.build.wheels import target
 from scripts.core.console import Output
-from scripts.core.template import read
-from scripts.stacks import ARTIFACTS, KINDS, STACKS, TEMPLATES, Artifact, StackKind
+from scripts.core.template import parse, read
+from scripts.stacks import ARTIFACTS, KINDS, STACKS, TEMPLATES, Artifact, StackKind, version_parameter
 
 EVERY_KIND = pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
 
@@ -40,6 +41,60 @@ def test_the_parameters_and_outputs_an_entry_names_are_there(kind: StackKind) ->
         assert kind.account_rule.output in read(STACKS[name].template).outputs
     for step in kind.next_steps:
         assert set(step.outputs) <= set(template.outputs)
+
+
+@EVERY_KIND
+def test_what_stacks_hand_over_is_what_templates_give_and_take(kind: StackKind) -> None:
+    """Both ways: an output by chance named like a parameter of a stack that reads it breaks this, too."""
+    parameters = set(read(kind.template).parameters)
+    assert bool(kind.takes) == bool(kind.outputs_of)
+    assert len(set(kind.takes)) == len(kind.takes)
+    for name in kind.outputs_of:
+        outputs = set(read(STACKS[name].template).outputs)
+        assert set(kind.takes) <= parameters & outputs
+    # An option takes from either of two kinds, one of which may have more outputs than the other.
+    first = set(read(STACKS[kind.outputs_of[0]].template).outputs) if kind.outputs_of else set()
+    assert parameters & first == set(kind.takes)
+
+
+def test_the_guide_names_what_stacks_hand_over() -> None:
+    """docs/architecture.md has a line for each kind that takes something, and no other output in it."""
+    page = (TEMPLATES.parent / "docs" / "architecture.md").read_text(encoding="utf-8")
+    told = {
+        line.split("|")[1].strip(): re.findall(r"\*(\w+)\*", line.split("|")[3])
+        for line in page.partition("## What the stacks hand over")[2].splitlines()
+        if line.startswith("| ") and "*" in line
+    }
+    assert told == {kind.name: list(kind.takes) for kind in KINDS if kind.takes}
+
+
+@EVERY_KIND
+def test_every_template_has_its_marker(kind: StackKind) -> None:
+    """By it `deploy` and `remove` know a stack, one that was launched in the console too."""
+    assert yaml.safe_load(re.search(r"^  DdbLake: (.*)$", kind.template.read_text(), re.MULTILINE)[1]) == {  # type: ignore[index]
+        "Kind": kind.name
+    }
+    assert read(kind.template).kind == kind.name
+
+
+@EVERY_KIND
+def test_a_template_pins_the_version_of_each_functions_code(kind: StackKind) -> None:
+    """A function whose code were named by its key alone would run whatever is put there."""
+    template = read(kind.template)
+    functions = [
+        resource["Properties"]["Code"]
+        for resource in template.resources.values()
+        if resource["Type"] == "AWS::Lambda::Function"
+    ]
+    for code in functions:
+        parameter = version_parameter(code["S3Key"]["Ref"])
+        assert template.parameters[parameter]["Default"] == ""
+        condition, *values = code["S3ObjectVersion"]["Fn::If"]
+        assert values == [{"Ref": parameter}, {"Ref": "AWS::NoValue"}]
+        document = parse(template.body)
+        assert document["Conditions"][condition] == {"Fn::Not": [{"Fn::Equals": [{"Ref": parameter}, ""]}]}
+    pinned = {version_parameter(name) for name in kind.artifacts} & set(template.parameters)
+    assert len(pinned) == len(functions)
 
 
 @EVERY_KIND

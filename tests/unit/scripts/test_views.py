@@ -22,13 +22,13 @@ from scripts.core.view_columns import (
     NAME_CHARACTERS,
     OWN,
     chosen,
-    reserved_names,
     shown_names,
     split_patterns,
 )
 from scripts.core.view_size import check_size, readable
 from scripts.core.views import View, cast, definitions, read_types, view_name
 from tests.unit.scripts.edge import refused
+from transform_lambda.names import RESERVED_NAMES
 
 
 def test_a_view_has_the_tables_columns_in_their_order_and_types() -> None:
@@ -104,7 +104,7 @@ NAMES = st.builds(
 @given(st.lists(NAMES.filter(lambda name: len(name) <= NAME_CHARACTERS), unique=True, max_size=40))
 def test_no_two_columns_of_a_view_have_one_name(names: list[str]) -> None:
     """Whatever the attributes are called: the view's own columns, one with endings, one with the prefix."""
-    columns = [name for name in names if name not in reserved_names()]
+    columns = [name for name in names if name not in RESERVED_NAMES]
     for own in ({"change_key", "change_before", *OWN}, {"change_key", *OWN}):
         shown = shown_names(columns, own)
         assert len({*own, *shown}) == len(own) + len(columns)

@@ -17,8 +17,8 @@ from transform_lambda import handler as module
 from transform_lambda.batching import (
     PARTITION_KEYS_LENGTH,
     RESPONSE_LIMIT_BYTES,
-    ResponseBudget,
     fits_alone,
+    left_out,
 )
 from transform_lambda.configuration import Configuration
 from transform_lambda.handler import handler
@@ -49,17 +49,25 @@ def row_of_size(length: int) -> Json:
     ],
 )
 def test_budget_is_exact(ids: list[Any]) -> None:
-    """An answer of just the free bytes is taken and fills the response; one byte more is not."""
+    """An answer of just the free bytes fills the response; one byte more is left out."""
     for spare in (0, 1):
-        budget = ResponseBudget(ids)
         answers = [{"recordId": record_id, "result": FAILED} for record_id in ids]
-        data = ""
+        lengths: list[int | None] = [None] * len(ids)
         if ids:
             answers[0] = {"recordId": ids[0], "result": "Ok", "data": ""}
-            data = "x" * (RESPONSE_LIMIT_BYTES - size({"records": answers}) + spare)
-            answers[0]["data"] = data
-            assert budget.take(len(data)) is (spare == 0)
-        assert (size({"records": answers}) == RESPONSE_LIMIT_BYTES + spare) or not ids
+            length = RESPONSE_LIMIT_BYTES - size({"records": answers}) + spare
+            lengths[0], answers[0]["data"] = length, "x" * length
+            assert size({"records": answers}) == RESPONSE_LIMIT_BYTES + spare
+        assert left_out(ids, lengths) == ({0} if ids and spare else set())
+
+
+def test_longest_rows_are_left_out_first_and_no_more_than_needed() -> None:
+    """The rule depends on lengths alone, of equal ones the first go; a failed record has no length."""
+    ids = ["1", "2", "3", "4", "5"]
+    assert left_out(ids, [1_000_000] * 5) == set()
+    assert left_out(ids, [1_000_000, 3_000_000, 1_000_000, 3_000_000, None]) == {1}
+    assert left_out(ids, [5_000_000, 3_000_000, 6_000_000, 3_000_000, 100]) == {0, 2}
+    assert left_out(ids, [None] * 5) == set()
 
 
 def test_row_fits_alone_up_to_the_last_byte() -> None:
@@ -85,7 +93,7 @@ def test_response_is_filled_to_the_brim_with_and_without_partition_keys(
     record = firehose_record(row_of_size(300))
     answers = handler(event_of([record] * 8_000), None)["records"]
     assert {answer["result"] for answer in answers} == {"Ok", FAILED}
-    assert RESPONSE_LIMIT_BYTES - size({"records": [answers[0]]}) < size({"records": answers})
+    assert RESPONSE_LIMIT_BYTES - size({"records": [answers[-1]]}) < size({"records": answers})
     assert size({"records": answers}) <= RESPONSE_LIMIT_BYTES
 
 
@@ -93,11 +101,21 @@ def test_what_does_not_fit_fails_and_what_still_fits_is_kept(capsys: pytest.Capt
     """A large record is left for a replay; a small one behind it is not held up."""
     event = firehose_event(*[row_of_size(900_000)] * 6, change_record("INSERT", {"pk": {"S": "small"}}))
     response = handler(event, None)
-    assert [answer["result"] for answer in response["records"]] == ["Ok"] * 5 + [FAILED, "Ok"]
+    assert [answer["result"] for answer in response["records"]] == [FAILED] + ["Ok"] * 6
     assert size(response) <= RESPONSE_LIMIT_BYTES
     line = json.loads(capsys.readouterr().out)
     assert line["reasons"] == {"ResponseFullError": 1}
     assert line["too_large"] == []
+
+
+def test_a_large_row_never_costs_its_neighbours(capsys: pytest.CaptureFixture[str]) -> None:
+    """In a batch that is too large, the longest row goes, wherever it stands."""
+    small = [item_record({"pk": {"S": f"{number}"}, "note": {"S": "x" * 150}}) for number in range(2_500)]
+    for place in (0, 1_250, 2_500):
+        payloads = [*small[:place], row_of_size(3_500_000), *small[place:]]
+        answers = handler(firehose_event(*payloads), None)["records"]
+        assert [number for number, answer in enumerate(answers) if answer["result"] != "Ok"] == [place]
+    capsys.readouterr()
 
 
 def test_record_that_can_never_fit_is_told_apart(capsys: pytest.CaptureFixture[str]) -> None:
@@ -111,9 +129,8 @@ def test_record_that_can_never_fit_is_told_apart(capsys: pytest.CaptureFixture[s
 
 
 def test_log_names_a_few_of_the_records_that_can_never_fit(capsys: pytest.CaptureFixture[str]) -> None:
-    """A small record can name megabytes of columns; the log stays a line, and says so without a sequence."""
-    image = {"m" * 245: {"M": {f"a{number}": {"N": "1"} for number in range(22_000)}}}
-    records = [firehose_record(item_record(image), number, None) for number in range(12)]
+    """The log stays a line, and says so without a sequence."""
+    records = [firehose_record(row_of_size(5_000_000), number, None) for number in range(12)]
     response = handler(event_of([*records, firehose_record(row_of_size(10), 12)]), None)
     assert [answer["result"] for answer in response["records"]] == [FAILED] * 12 + ["Ok"]
     line = json.loads(capsys.readouterr().out)

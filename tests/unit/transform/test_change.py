@@ -13,12 +13,12 @@ from transform_lambda.change import (
     change_sequence,
     change_time,
     read_change,
-    row_line,
     row_of,
     transform,
 )
 from transform_lambda.errors import ChangeShapeError
-from transform_lambda.flatten import METADATA_COLUMNS
+from transform_lambda.flatten import row_line
+from transform_lambda.names import METADATA_COLUMNS
 
 TTL_IDENTITY = {"type": "Service", "principalId": "dynamodb.amazonaws.com"}
 

@@ -5,12 +5,23 @@ import dataclasses
 import pytest
 
 from transform_lambda.configuration import Configuration, ConfigurationError
+from transform_lambda.flatten import RowSettings
 
 
 def test_nothing_set_is_the_templates_default() -> None:
     """The function is importable and works with no environment variable."""
-    assert Configuration.from_environment({}) == Configuration(flatten_max_depth=32, log_level="INFO")
-    empty = {"FLATTEN_MAX_DEPTH": "", "LOG_LEVEL": "", "EVENT_STREAM_NAME": ""}
+    assert Configuration.from_environment({}) == Configuration(RowSettings(max_depth=32), "INFO")
+    empty = dict.fromkeys(
+        [
+            "FLATTEN_MAX_DEPTH",
+            "KEEP_WHOLE",
+            "EXCLUDE_ATTRIBUTES",
+            "KEEP_IMAGES",
+            "LOG_LEVEL",
+            "EVENT_STREAM_NAME",
+        ],
+        "",
+    )
     assert Configuration.from_environment(empty) == Configuration()
 
 
@@ -18,11 +29,23 @@ def test_settings_are_read() -> None:
     """These variables, and no other."""
     environment = {
         "FLATTEN_MAX_DEPTH": "3",
+        "KEEP_WHOLE": "Scores, customer__scores ,",
+        "EXCLUDE_ATTRIBUTES": "SSN,customer__e-mail,dt",
+        "KEEP_IMAGES": "true",
         "LOG_LEVEL": "WARNING",
         "EVENT_STREAM_NAME": "lake-event",
         "AWS_REGION": "us-east-1",
     }
-    assert Configuration.from_environment(environment) == Configuration(3, "WARNING", "lake-event")
+    assert Configuration.from_environment(environment) == Configuration(
+        RowSettings(
+            3,
+            frozenset({"scores", "customer__scores"}),
+            frozenset({"ssn", "customer__e_mail", "attribute_dt"}),
+            keep_images=True,
+        ),
+        "WARNING",
+        "lake-event",
+    )
 
 
 @pytest.mark.parametrize("depth", [1, 2, 31, 32])
@@ -30,7 +53,7 @@ def test_settings_are_read() -> None:
 def test_every_documented_value_is_taken(depth: int, level: str) -> None:
     """The ends of the range, and each level."""
     environment = {"FLATTEN_MAX_DEPTH": str(depth), "LOG_LEVEL": level}
-    assert Configuration.from_environment(environment) == Configuration(depth, level)
+    assert Configuration.from_environment(environment) == Configuration(RowSettings(depth), level)
 
 
 @pytest.mark.parametrize("value", ["0", "33", "-1", "1.5", "x", " 1", "٣", "1" * 5_000])
@@ -38,6 +61,20 @@ def test_bad_depth_names_its_variable(value: str) -> None:
     """What to change stands in the message."""
     with pytest.raises(ConfigurationError, match="FLATTEN_MAX_DEPTH must be a whole number from 1 to 32"):
         Configuration.from_environment({"FLATTEN_MAX_DEPTH": value})
+
+
+@pytest.mark.parametrize("value", ["True", "yes", "1"])
+def test_bad_keep_images_names_its_variable(value: str) -> None:
+    """What to change stands in the message."""
+    with pytest.raises(ConfigurationError, match="KEEP_IMAGES must be true or false"):
+        Configuration.from_environment({"KEEP_IMAGES": value})
+
+
+@pytest.mark.parametrize("variable", ["KEEP_WHOLE", "EXCLUDE_ATTRIBUTES"])
+def test_name_that_no_column_can_have_names_its_variable(variable: str) -> None:
+    """An attribute that could never be found by its column is not excluded in silence."""
+    with pytest.raises(ConfigurationError, match=f"{variable} must name attributes: a name is longer"):
+        Configuration.from_environment({variable: "pk," + "x" * 256})
 
 
 @pytest.mark.parametrize("value", ["info", "TRACE", "1"])

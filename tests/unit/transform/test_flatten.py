@@ -9,23 +9,26 @@ import orjson
 import pytest
 
 from tests.unit.transform.records import EVERY_TYPE, EVERY_TYPE_ROW, Json, change_record, compact
-from transform_lambda import flatten as flattening
+from transform_lambda import names as names_module
+from transform_lambda import values as values_module
 from transform_lambda.change import transform
 from transform_lambda.errors import AttributeValueError, DepthError
-from transform_lambda.flatten import MAX_LEVELS, METADATA_COLUMNS, column_name, flatten
+from transform_lambda.flatten import RowSettings, flatten
+from transform_lambda.names import MAX_COLUMN_CHARACTERS, RESERVED_NAMES
+from transform_lambda.values import MAX_LEVELS, NUMBERS
 
 
 def columns_of(image: Json, max_depth: int = 32) -> Json:
-    columns, rescued = flatten(image, max_depth)
-    assert rescued is None
-    read: Json = json.loads(orjson.dumps(columns))
+    flat = flatten(image, RowSettings(max_depth))
+    assert flat.rescued is None
+    read: Json = json.loads(orjson.dumps(flat.columns))
     return read
 
 
 def rescued_of(image: Json) -> tuple[Json, Json]:
-    columns, rescued = flatten(image, 32)
-    assert rescued is not None
-    return json.loads(orjson.dumps(columns)), json.loads(rescued)
+    flat = flatten(image)
+    assert flat.rescued is not None
+    return json.loads(orjson.dumps(flat.columns)), json.loads(flat.rescued)
 
 
 def nested(levels: int, leaf: Json) -> Json:
@@ -52,26 +55,6 @@ def test_binary_as_boto3_returns_it_is_the_same_item() -> None:
     """boto3's clients decode B and BS to bytes; the lake has the base64 text DynamoDB sent."""
     image = {"b": {"B": b"\x00\xff"}, "l": {"L": [{"B": bytearray(b"a")}]}, "s": {"BS": [b"b", b"a"]}}
     assert columns_of(image) == {"b": "AP8=", "l": ["YQ=="], "s": ["YQ==", "Yg=="]}
-
-
-@pytest.mark.parametrize(
-    ("name", "column"),
-    [
-        ("pk", "pk"),
-        ("CustomerId", "customerid"),
-        ("State#Date", "state_date"),
-        ("a.b", "a_b"),
-        ("größe", "gr__e"),
-        ("日付", "__"),
-        ("with space", "with_space"),
-        ("1st", "1st"),
-        ("\u212a", "k"),
-        ("", ""),
-    ],
-)
-def test_column_names_are_lower_case_words(name: str, column: str) -> None:
-    """Lower-cased; every character outside [a-z0-9_] becomes one underscore."""
-    assert column_name(name) == column
 
 
 def test_maps_nest_with_a_double_underscore() -> None:
@@ -129,7 +112,7 @@ def test_max_depth_bounds_the_names_in_a_column(depth: int, columns: Json) -> No
 )
 def test_ordinary_numbers_are_json_numbers_in_their_own_text(text: str) -> None:
     """At most 15 significant digits and an ordinary exponent: the text is written as sent."""
-    columns, _ = flatten({"n": {"N": text}})
+    columns = flatten({"n": {"N": text}}).columns
     assert orjson.dumps(columns) == b'{"n":%s}' % text.encode()
 
 
@@ -162,7 +145,7 @@ def test_other_numbers_are_json_strings_of_their_digits(text: str) -> None:
 @pytest.mark.parametrize("text", ["9007199254740993", "0.30000000000000004", "1e22", "123456789012345e-22"])
 def test_a_number_read_as_a_double_keeps_every_digit(text: str) -> None:
     """Whatever form is chosen, reading it as a double and as a decimal gives the same number."""
-    columns, _ = flatten({"n": {"N": text}})
+    columns = flatten({"n": {"N": text}}).columns
     value = json.loads(orjson.dumps(columns))["n"]
     assert Decimal(str(value)) == Decimal(text)
 
@@ -253,7 +236,7 @@ def test_what_is_no_attribute_value_is_refused(value: Any, depth: int, within: s
         "list": {"x": {"L": [{"S": "a"}, {"M": {"y": value}}, value]}},
     }[within]
     with pytest.raises(AttributeValueError):
-        flatten(image, depth)
+        flatten(image, RowSettings(depth))
 
 
 @pytest.mark.parametrize(
@@ -283,9 +266,9 @@ def test_every_depth_dynamodb_allows_is_flattened(depth: int, container: str) ->
 def test_deeper_than_dynamodb_allows_is_refused(levels: int, depth: int) -> None:
     """Depth is bounded whatever FLATTEN_MAX_DEPTH says."""
     with pytest.raises(DepthError):
-        flatten({"top": nested(levels, {"S": "leaf"})}, depth)
+        flatten({"top": nested(levels, {"S": "leaf"})}, RowSettings(depth))
     with pytest.raises(DepthError):
-        flatten({"top": nested(levels, {"L": []})}, depth)
+        flatten({"top": nested(levels, {"L": []})}, RowSettings(depth))
 
 
 @pytest.mark.parametrize("leaf", [{"S": "a"}, {"BOOL": True}, {"L": []}, {"M": {}}, {"SS": ["a"]}])
@@ -353,18 +336,21 @@ def test_two_exact_paths_are_both_rescued() -> None:
     assert rescued_of(image) == ({}, {"a": {"b__c": "1"}, "a__b": {"c": "2"}})
 
 
-@pytest.mark.parametrize("name", METADATA_COLUMNS)
-def test_metadata_always_keeps_its_column(name: str) -> None:
-    """An attribute named like a metadata column is rescued, whatever its case."""
-    image = {name: {"S": "mine"}, name.upper(): {"N": "1"}, "pk": {"S": "a"}}
-    assert rescued_of(image) == ({"pk": "a"}, {name: "mine", name.upper(): 1})
+@pytest.mark.parametrize("name", sorted(RESERVED_NAMES))
+def test_attribute_with_a_reserved_name_has_a_column_of_its_own(name: str) -> None:
+    """`dt`, metadata and Iceberg's columns keep their names; an attribute at the top gets `attribute_…`."""
+    assert columns_of({name: {"S": "mine"}}) == {f"attribute_{name}": "mine"}
+    assert columns_of({name.upper(): {"S": "mine"}}) == {f"attribute_{name}": "mine"}
+    assert columns_of({"m": {"M": {name: {"S": "free"}}}}) == {f"m__{name}": "free"}
 
 
-def test_partition_column_is_no_attributes() -> None:
-    """`dt` is read from the object's name; an attribute of that name is rescued instead of hidden."""
-    image = {"dt": {"S": "mine"}, "DT": {"N": "1"}, "pk": {"S": "a"}, "m": {"M": {"dt": {"S": "free"}}}}
-    assert rescued_of(image) == ({"pk": "a", "m__dt": "free"}, {"dt": "mine", "DT": 1})
-    assert rescued_of({"Dt": {"S": "alone"}}) == ({}, {"Dt": "alone"})
+@pytest.mark.parametrize("name", sorted(RESERVED_NAMES))
+def test_rivals_for_a_reserved_names_column_follow_the_rule_of_all_columns(name: str) -> None:
+    """Neither `dt` nor `DT` is spelled `attribute_dt`, so both are rescued; what is spelled so, owns it."""
+    rivals = {name: {"S": "mine"}, name.upper(): {"N": "1"}, "pk": {"S": "a"}}
+    assert rescued_of(rivals) == ({"pk": "a"}, {name: "mine", name.upper(): 1})
+    exact = {name: {"S": "mine"}, f"attribute_{name}": {"S": "exact"}}
+    assert rescued_of(exact) == ({f"attribute_{name}": "exact"}, {name: "mine"})
 
 
 def test_names_too_long_for_a_column_are_rescued() -> None:
@@ -396,7 +382,7 @@ def test_rescued_values_are_plain_json_in_sorted_order() -> None:
         "X": {"M": {"b": {"N": "1E-130"}, "a": {"NS": ["3", "2"]}}},
         "x": {"M": {"a": {"N": "1"}, "b": {"N": "2"}}},
     }
-    assert flatten(image)[1] == '{"X":{"a":[2,3],"b":"1E-130"}}'
+    assert flatten(image).rescued == '{"X":{"a":[2,3],"b":"1E-130"}}'
 
 
 def test_collision_below_the_depth_bound_is_none() -> None:
@@ -409,7 +395,7 @@ def test_long_names_above_many_attributes_cost_no_more_than_the_item() -> None:
     """64 KB of map name times 20,000 attributes is a legal item, and more than a gigabyte of names."""
     image = {"m" * 65_535: {"M": {f"a{n}": {"M": {"b": {"N": "1"}}} for n in range(20_000)}}}
     tracemalloc.start()
-    columns, rescued = flatten(image)
+    columns, _, _, _, rescued = flatten(image)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert columns == {}
@@ -436,9 +422,9 @@ def test_names_and_numbers_that_are_data_do_not_pile_up() -> None:
         image: Json = {f"k{n}": {"M": {f"n{n}": {"N": str(n)}}} for n in range(start, start + 100)}
         image |= {f"top{n}": {"N": "1"} for n in range(start, start + 50)}
         flatten(image | {"x" * 100_000 + str(start): {"N": "1" * 1_000}})
-        names = flattening._NAMES
-        remembered = len(names) + len(names.inner) + sum(map(len, names.inner.values()))
-        assert remembered <= flattening._MEMO_ENTRIES
-    assert len(flattening._NUMBERS) <= flattening._MEMO_ENTRIES
-    assert max(map(len, names), default=0) <= flattening.MAX_COLUMN_CHARACTERS
-    assert max(map(len, flattening._NUMBERS)) <= flattening.MAX_COLUMN_CHARACTERS
+        known = names_module.top_names(frozenset())
+        remembered = len(known) + len(known.inner) + sum(map(len, known.inner.values()))
+        assert remembered <= names_module._REMEMBERED_NAMES + 300
+    assert len(NUMBERS) <= values_module._MEMO_ENTRIES
+    assert max(map(len, known), default=0) <= MAX_COLUMN_CHARACTERS
+    assert max(map(len, NUMBERS)) <= MAX_COLUMN_CHARACTERS

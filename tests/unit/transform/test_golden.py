@@ -10,7 +10,7 @@ import pytest
 
 from tests.unit.transform.golden_rows import CASES, row_of
 from tests.unit.transform.records import SEQUENCE
-from transform_lambda.flatten import METADATA_COLUMNS
+from transform_lambda.names import METADATA_COLUMNS
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)

@@ -20,6 +20,7 @@ from tests.unit.transform.records import (
 )
 from transform_lambda import handler as module
 from transform_lambda.configuration import Configuration
+from transform_lambda.flatten import RowSettings
 from transform_lambda.handler import handler
 
 # The answers of the function to these payloads.
@@ -315,7 +316,7 @@ def test_depth_setting_reaches_the_rows(monkeypatch: pytest.MonkeyPatch) -> None
     """FLATTEN_MAX_DEPTH bounds the columns."""
     payload = item_record({"a": {"M": {"b": {"M": {"c": {"N": "1"}}}}}})
     assert row_of(payload)["a__b__c"] == 1
-    monkeypatch.setattr(module, "CONFIGURATION", Configuration(flatten_max_depth=2))
+    monkeypatch.setattr(module, "CONFIGURATION", Configuration(RowSettings(max_depth=2)))
     assert row_of(payload)["a__b"] == {"c": 1}
 
 

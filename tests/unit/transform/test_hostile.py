@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from tests.unit.transform.records import change_record, compact, firehose_event, item_record, results, row_of
-from transform_lambda.flatten import METADATA_COLUMNS
 from transform_lambda.handler import handler
+from transform_lambda.names import METADATA_COLUMNS
 
 GOOD = change_record("INSERT", {"pk": {"S": "a"}})
 FAILED = "ProcessingFailed"

@@ -26,6 +26,10 @@ from tests.unit.scripts.put_items.files import TABLE
         (["shop", "--workers", "0"], 2, "--workers 0 is not 1 to 32"),
         (["shop", "--types", "a"], 2, "--types a is not NAME=TYPE"),
         (["shop", "--types", "a=X"], 2, "--types a=X is not NAME=TYPE"),
+        (["shop", "--types", "a=N+"], 2, "--types a=N+ is not NAME=TYPE"),
+        (["shop", "--delimiter", "ab"], 2, "--delimiter ab is not one character"),
+        (["shop", "--delimiter", '"'], 2, "is not one character"),
+        (["shop", "--delimiter", ""], 2, "is not one character"),
         (["shop", "--file", "nowhere.json"], 1, "nowhere.json: No such file or directory"),
         (["shop", "--file", "."], 1, ".: Is a directory"),
         (["shop", "--profile", "nobody"], 1, "profile (nobody) could not be found"),
@@ -79,3 +83,98 @@ def test_a_failure_half_way_says_how_far_it_came(tmp_path: Path, capsys: pytest.
     with pytest.raises(ClientError):
         put_file(Breaking(), TABLE, Source(path, TABLE, {}, None), 1, dry_run=False)
     assert "25 of 60 items were written; putting the file again is harmless" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("given", ["tab", "\\t", "\t"])
+@pytest.mark.usefixtures("shop")
+def test_a_tab_can_be_typed(given: str, tmp_path: Path) -> None:
+    """The shell makes a real one hard to type."""
+    path = tmp_path / "a.txt"
+    path.write_text("pk\tn\na,b\t1\n")
+    assert command.run(["shop", "--file", str(path), "--delimiter", given, "--dry-run"]) == 0
+
+
+@pytest.fixture
+def shop(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An account with the table shop, asked by nothing but the command."""
+    monkeypatch.setattr(command, "describe", lambda *_: TABLE)
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+
+
+@pytest.mark.parametrize(
+    "option", [["--delimiter", ";"], ["--no-quoting"], ["--quoting"], ["--types", "a=N"]]
+)
+@pytest.mark.usefixtures("shop")
+def test_an_option_of_csv_is_refused_for_json(option: list[str], tmp_path: Path) -> None:
+    """Ignored in silence it would leave its user in the belief that it counted."""
+    path = tmp_path / "a.json"
+    path.write_text('{"pk":"a"}')
+    assert command.run(["shop", "--file", str(path), *option]) == 2
+
+
+@pytest.mark.usefixtures("shop")
+def test_how_a_file_was_read_is_said_before_anything_is_written(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Notes are for people: with --output json stdout has the one document alone."""
+    path = tmp_path / "a.csv"
+    path.write_text("pk,price\na,1.50\n")
+    assert command.run(["shop", "--file", str(path), "--dry-run", "--output", "json"]) == 0
+    said = capsys.readouterr()
+    assert said.err.splitlines()[1].startswith("note: these columns have no type and are taken as text; ")
+    assert json.loads(said.out)["items"] == 1
+
+
+EVIL = "\x1b]0;pwned\x07\x1b[2J\x9b31m\u202egpj\r"
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "options"),
+    [
+        ("a.csv", f"{EVIL},{EVIL}\na,b\n", []),
+        ("a.csv", f"pk,{EVIL},{EVIL}\na,b,c\n", []),
+        ("a.csv", f"pk,x{EVIL}:NUM\na,b\n", []),
+        ("a.csv", f"pk, x{EVIL}\na,1\n", ["--dry-run"]),
+        ("a.json", json.dumps({"pk": "a", EVIL: {EVIL: {"S": EVIL}}}), []),
+        ("a.json", json.dumps({"pk": "a"})[:-1] + f',"{EVIL}\x7f":1,"{EVIL}\x7f":2}}', []),
+        ("a.json", json.dumps({"TransactItems": [{EVIL: {}}]}), []),
+        ("a.json", json.dumps({"TableName": EVIL, "Item": {"pk": "a"}}), ["--dry-run"]),
+        ("a.json", json.dumps({"RequestItems": {EVIL: [], "x": []}}), []),
+        ("a.json", json.dumps({"DataModel": [{"TableName": EVIL}, {"TableName": "x"}]}), []),
+        (f"a{EVIL}.json", "", []),
+        (f"a{EVIL}\nnext: x.json", '{"pk":"a"}', ["--dry-run"]),
+        (f"a{EVIL}.csv", "id\n1\n", []),
+        ("a.json", "{}", ["--types", EVIL]),
+        ("a.json", "{}", ["--delimiter", EVIL]),
+        ("a.json", "{}", [f"--{EVIL}"]),
+        ("a.json", "{}", ["--file", f"no{EVIL}"]),
+    ],
+)
+@pytest.mark.usefixtures("shop")
+def test_nothing_in_a_message_steers_the_terminal(
+    name: str, text: str, options: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Names of attributes, tables, files and options are shown escaped: ESC, C1 controls, bidi, line ends."""
+    path = tmp_path / name.replace("/", "")
+    path.write_text(text, newline="")
+    command.run(["shop", "--file", str(path), *options])
+    said = capsys.readouterr()
+    assert [one for one in said.err.replace("\n", "") if not one.isprintable()] == []
+    assert "next: x.json" not in said.err.splitlines()
+    assert said.out.isprintable() or not said.out
+
+
+def test_a_message_of_aws_is_shown_escaped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An endpoint may say anything."""
+
+    def refusing(*_: object) -> None:
+        raise refused("AccessDeniedException", f"no {EVIL}")
+
+    monkeypatch.setattr(command, "describe", refusing)
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    assert command.run(["shop"]) == 1
+    said = capsys.readouterr().err
+    assert "no \\x1b]0;pwned\\x07\\x1b[2J\\x9b31m\\u202egpj\\r" in said
+    assert "\x1b" not in said

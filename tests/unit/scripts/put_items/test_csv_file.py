@@ -39,3 +39,114 @@ def test_a_csv_cell_of_another_type_is_a_mistake_of_its_record(tmp_path: Path) -
         ("line 2", "n.N: is no number that DynamoDB takes"),
         ("line 4", "m: must be a JSON object"),
     ]
+
+
+def test_a_column_of_json_is_what_its_json_says(tmp_path: Path) -> None:
+    """Any JSON value, or DynamoDB JSON; an empty cell is no attribute, and `null` is NULL."""
+    text = (
+        'pk,doc:JSON\na,"[1,2.50]"\nb,"{""a"":1}"\nc,5\nd,"""text"""\ne,true\nf,null\ng,\n'
+        'h,"{""SS"":[""x""]}"\ni,"[{""S"":""x""}]"\nj,"{""a"":{""N"":""1""}}"\n'
+    )
+    assert [item.get("doc") for item in items(source(tmp_path / "a.csv", text))] == [
+        {"L": [{"N": "1"}, {"N": "2.50"}]},
+        {"M": {"a": {"N": "1"}}},
+        {"N": "5"},
+        {"S": "text"},
+        {"BOOL": True},
+        {"NULL": True},
+        None,
+        {"SS": ["x"]},
+        {"L": [{"S": "x"}]},
+        {"M": {"a": {"N": "1"}}},
+    ]
+
+
+def test_cells_of_dynamodb_json_have_their_own_types(tmp_path: Path) -> None:
+    """As the console of DynamoDB writes L and M; a tag around the whole is taken, too."""
+    profile = '"{""city"":{""S"":""Oslo""},""age"":{""N"":""30""}}"'
+    text = (
+        f'"pk","profile:M","tags:L","s:SS"\n"1",{profile},"[{{""S"":""a""}},{{""B"":""AA==""}}]","[""x""]"\n'
+    )
+    text += '"2","{""M"":{""a"":{""S"":""x""}}}","{""L"":[]}","{""SS"":[""x""]}"\n'
+    assert items(source(tmp_path / "a.csv", text)) == [
+        {
+            "pk": {"S": "1"},
+            "profile": {"M": {"city": {"S": "Oslo"}, "age": {"N": "30"}}},
+            "tags": {"L": [{"S": "a"}, {"B": b"\x00"}]},
+            "s": {"SS": ["x"]},
+        },
+        {"pk": {"S": "2"}, "profile": {"M": {"a": {"S": "x"}}}, "tags": {"L": []}, "s": {"SS": ["x"]}},
+    ]
+    (item,) = items(source(tmp_path / "a.csv", f"pk,profile:M\n1,{profile}\n", plain=True))
+    assert item["profile"]["M"]["city"] == {"M": {"S": {"S": "Oslo"}}}
+
+
+@pytest.mark.parametrize(
+    ("cell", "why"),
+    [
+        ('{"a":{"S":"x"},"b":1}', 'm.a: looks like DynamoDB JSON ({"S": …}) among plain JSON'),
+        ('{"S":"x"}', 'm: looks like DynamoDB JSON ({"S": …}) among plain JSON'),
+        ('{"a":{"N":"x"}}', None),
+        ("[1]", "m: must be a JSON object"),
+        ('{"type":"Buffer","data":[1]}', "m: must be a JSON object"),
+        ("{", "m: is not JSON"),
+    ],
+)
+def test_a_cell_is_dynamodb_json_as_a_whole_or_not_at_all(cell: str, why: str | None, tmp_path: Path) -> None:
+    """Half of it typed is refused, and so is what is not of the column's type."""
+    quoted = cell.replace('"', '""')
+    ((_, item, _),) = source(tmp_path / "a.csv", f'pk,m:M\na,"{quoted}"\n').items()
+    assert (
+        item == {"pk": {"S": "a"}, "m": {"M": {"a": {"M": {"N": {"S": "x"}}}}}}
+        if why is None
+        else why in str(item)
+    )
+
+
+def test_sets_and_buffers_in_cells_are_what_they_were(tmp_path: Path) -> None:
+    """What Node.js wrote into a cell."""
+    cell = '[{"type":"Buffer","data":[1]},{"wrapperName":"Set","values":[1],"type":"Number"}]'
+    text = "pk\tl:L\na\t" + cell + "\n"
+    (item,) = items(source(tmp_path / "a.tsv", text, quoting=False))
+    assert item["l"] == {"L": [{"B": b"\x01"}, {"NS": ["1"]}]}
+
+
+def test_an_empty_cell_is_null_where_the_type_says_so(tmp_path: Path) -> None:
+    """+NULL after any type, in the header or in --types; elsewhere it is no attribute."""
+    text = "pk,a:N+NULL,b:JSON+NULL,c,d\nx,,,,\ny,1,2,3,4\n"
+    assert items(source(tmp_path / "a.csv", text, types={"c": "S+NULL"})) == [
+        {"pk": {"S": "x"}, "a": {"NULL": True}, "b": {"NULL": True}, "c": {"NULL": True}},
+        {"pk": {"S": "y"}, "a": {"N": "1"}, "b": {"N": "2"}, "c": {"S": "3"}, "d": {"S": "4"}},
+    ]
+
+
+@pytest.mark.parametrize(
+    "suffix", ["NUM", "STRING", "VARCHAR(20)", "n", "int", "Boolean", "json", "N+NUL", "NS+"]
+)
+def test_a_mistaken_type_in_the_header_is_refused_and_not_a_name(suffix: str, tmp_path: Path) -> None:
+    """`total:NUM` would become an attribute of that name; a column really called so is named in --types."""
+    with pytest.raises(CommandError) as refused:
+        items(source(tmp_path / "a.csv", f"pk,total:{suffix}\na,1\n"))
+    assert f"the column total:{suffix} has no type {suffix}" in refused.value.message
+    assert "Types are S, N, B," in refused.value.next_step
+    assert f"--types 'total:{suffix}=S'" in refused.value.next_step
+    named = source(tmp_path / "a.csv", f"pk,total:{suffix}\na,1\n", types={f"total:{suffix}": "N"})
+    assert items(named) == [{"pk": {"S": "a"}, f"total:{suffix}": {"N": "1"}}]
+
+
+@pytest.mark.parametrize("name", ["note:draft", "xml:lang", "a:", ":b c", "time:12"])
+def test_a_colon_in_a_name_is_no_type(name: str, tmp_path: Path) -> None:
+    """The name is the file's."""
+    assert items(source(tmp_path / "a.csv", f"pk,{name}\na,1\n")) == [{"pk": {"S": "a"}, name: {"S": "1"}}]
+
+
+def test_columns_taken_as_text_that_look_otherwise_are_told(tmp_path: Path) -> None:
+    """Once, by name and type; not those with a type of their own, nor digits that are no numbers."""
+    text = "pk;price;doc;seen;zip;phone;name;n:S;empty\na;1.50;[1];TRUE;0150;+47;x;1;\nb;-2;{};;9;1;1;2;\n"
+    made = source(tmp_path / "a.csv", text)
+    assert len(items(made)) == 2
+    (note,) = made.notes
+    assert "what they look like is price:N, doc:JSON, seen:BOOL (" in note
+    spaced = source(tmp_path / "a.csv", "pk, name\na,x\n")
+    assert items(spaced) == [{"pk": {"S": "a"}, "name": {"S": "x"}}]
+    assert list(spaced.notes) == ["white space around names of columns is left out: name"]

@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from scripts.put_items.kinds import TAGS
 from scripts.put_items.sample import put_sample, sample, update
 from scripts.put_items.table import Table
-from scripts.put_items.values import TAGS, check_keys
+from scripts.put_items.values import check_keys
 from tests.unit.scripts.edge import refused
 from tests.unit.scripts.put_items.files import TABLE
 

@@ -16,7 +16,7 @@ from tests.unit.scripts.put_items.files import ITEMS, MODEL, SHAPES, items, sour
 @pytest.mark.parametrize("name", SHAPES)
 @pytest.mark.parametrize("packed", [False, True], ids=["plain", "gzip"])
 def test_one_file_in_every_shape_holds_the_same_items(name: str, packed: bool, tmp_path: Path) -> None:
-    """Arrays, lines, DynamoDB JSON, exports, scans, batches, models and CSV are ways to write one thing."""
+    """Arrays, lines, DynamoDB JSON, every shape of AWS's tools and CSV are ways to write one thing."""
     text = SHAPES[name].encode()
     path = tmp_path / (f"{name}.gz" if packed else name)
     assert items(source(path, gzip.compress(text, mtime=0) if packed else text)) == ITEMS
@@ -37,14 +37,18 @@ def test_one_file_in_every_shape_holds_the_same_items(name: str, packed: bool, t
         ("a.json", '{"pk":' * 200_000, "nested deeper than DynamoDB's 32 levels"),
         ("a.json", "[1]", "line 1: a record is a number, not an object"),
         ("a.json", '"text"', "a record is text, not an object"),
-        ("a.json", b"\xff\xfe{", "is not UTF-8 text"),
+        ("a.json", b"\xff\xfe{", "is UTF-16 text, not UTF-8"),
         ("a.json", b"\x1f\x8b\x08\x00broken", "is a damaged GZIP file"),
         ("a.json", gzip.compress(b'{"pk":"a"}', mtime=0)[:-6], "is a damaged GZIP file"),
         ("a.json", '{"T":[{"DeleteRequest":{"Key":{"pk":{"S":"a"}}}}]}', "the batch deletes items"),
-        ("a.json", json.dumps(MODEL), "the model holds the tables Shop, Empty"),
+        ("a.json", json.dumps(MODEL), "a model of NoSQL Workbench holds the tables Shop, Empty"),
         ("a.json", '{"Items":[1]}', "an item is a number"),
         ("a.csv", "id,n\na,1\n", "there is no column pk, a key of table shop; the columns are id, n"),
-        ("a.csv", "", "there is no column pk"),
+        ("a.csv", "", "is empty"),
+        ("a.csv", "\n" * 1000, "there is no column pk, a key of table shop; the columns are none"),
+        ("a.txt", "pk,n\na,1\n", "does not begin as JSON, and its name does not say CSV"),
+        ("a.csv", '{"pk":"a"}\n', "begins as JSON, and its name says CSV"),
+        ("a.csv", '["pk"]', "begins as JSON, and its name says CSV"),
         ("a.csv", "pk,n\na\n", "line 2: 1 cells under 2 columns"),
         ("a.csv", 'pk,n\n"a,1\n', "is not CSV"),
         ("a.csv", "pk,n,n\na,1,1\n", "column n stands twice"),

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import json
 from decimal import Decimal
-from typing import Any
+from typing import Any, cast
 
 import pytest
+from boto3.dynamodb.types import TypeDeserializer
 from hypothesis import given
 from hypothesis import strategies as st
 
 from scripts.put_items.errors import RecordError
+from scripts.put_items.kinds import TAGS
 from scripts.put_items.reading.json_stream import DECODER
 from scripts.put_items.table import Table
-from scripts.put_items.values import ITEM_BYTES, TAGS, from_plain, from_typed, item_of, key_of, number
+from scripts.put_items.values import ITEM_BYTES, from_literal, from_plain, from_typed, item_of, key_of, number
 
 TABLE = Table(
     "t", "111111111111", "us-east-1", {"pk": "HASH", "sk": "RANGE"}, {"pk": "S", "sk": "N", "gsi": "B"}
@@ -138,11 +140,142 @@ def test_a_numbers_value_is_never_rounded(value: Decimal) -> None:
 
 
 def test_a_typed_key_says_that_the_record_is_dynamodb_json() -> None:
-    """A key is never a map, so {"S": …} as a key can only be a tag; in a plain record it is a map."""
+    """A key is never a map, so {"S": …} as a key can only be a tag; then every attribute has one."""
     typed, _ = item_of({"pk": {"S": "a"}, "sk": {"N": "1"}, "x": {"S": "y"}}, TABLE)
     assert typed["x"] == {"S": "y"}
-    plain, _ = item_of(DECODER.decode('{"pk":"a","sk":1,"x":{"S":"y"}}'), TABLE)
-    assert plain["x"] == {"M": {"S": {"S": "y"}}}
+    assert "x: must be an object with one type tag" in refusal({"pk": {"S": "a"}, "sk": {"N": "1"}, "x": "y"})
+    assert "sk: must be an object with one type tag" in refusal({"pk": {"S": "a"}, "sk": 1})
+
+
+LOOK_TYPED: list[dict[str, object]] = [
+    {"S": ""},
+    {"N": "-1.5"},
+    {"B": "AA=="},
+    {"BOOL": False},
+    {"NULL": True},
+    {"M": {}},
+    {"M": {"a": {"S": "x"}}},
+    {"L": [{"S": "x"}, {"N": "1"}]},
+    {"SS": ["a"]},
+    {"NS": ["1"]},
+    {"BS": ["AA=="]},
+]
+LOOK_PLAIN: list[object] = [
+    {"S": 1},
+    {"N": "north"},
+    {"N": 5},
+    {"B": "not base64!"},
+    {"BOOL": "true"},
+    {"NULL": False},
+    {"M": {"a": 1}},
+    {"M": "x"},
+    {"L": [1]},
+    {"L": {"S": 1}},
+    {"SS": []},
+    {"NS": ["a"]},
+    {"S": "10", "M": "12"},
+    {"X": "a"},
+    {"s": "a"},
+    {},
+]
+
+
+@pytest.mark.parametrize("wrap", [lambda v: v, lambda v: [v], lambda v: {"deep": [{"er": v}]}])
+@pytest.mark.parametrize("value", LOOK_TYPED, ids=str)
+def test_a_typed_value_inside_plain_json_is_refused_or_a_map_as_told(
+    value: dict[str, object], wrap: Any
+) -> None:
+    """Nobody can say which was meant: the message names place and tag, and --plain says that it is a map."""
+    content = keyed(x=wrap(value))
+    (tag,) = value
+    assert f'looks like DynamoDB JSON ({{"{tag}": …}}) among plain JSON' in refusal(content)
+    item, _ = item_of(DECODER.decode(json.dumps(content)), TABLE, from_literal)
+    assert TypeDeserializer().deserialize(cast("Any", item["x"])) == wrap(value)
+
+
+@pytest.mark.parametrize("value", LOOK_PLAIN, ids=str)
+def test_an_object_that_dynamodb_json_cannot_have_is_a_map(value: object) -> None:
+    """A name like a type's is not enough: {"N": "north"} and {"S": "10", "M": "12"} are maps."""
+    item, _ = item_of(DECODER.decode(json.dumps(keyed(x=value))), TABLE)
+    assert TypeDeserializer().deserialize(cast("Any", item["x"])) == value
+
+
+def buffer(*data: int) -> dict[str, object]:
+    """What Node.js writes for a Buffer."""
+    return {"type": "Buffer", "data": list(data)}
+
+
+def document_set(values: object, type_: object) -> dict[str, object]:
+    """What the DocumentClient of the JavaScript SDK writes for a set."""
+    return {"wrapperName": "Set", "values": values, "type": type_}
+
+
+@pytest.mark.parametrize(
+    ("value", "made"),
+    [
+        (document_set(["a", "b"], "String"), {"SS": ["a", "b"]}),
+        (document_set([1, 2.50], "Number"), {"NS": ["1", "2.5"]}),
+        (document_set(["1"], "Number"), {"NS": ["1"]}),
+        (document_set([buffer(1), "AA=="], "Binary"), {"BS": [b"\x01", b"\x00"]}),
+        (buffer(1, 2, 255), {"B": b"\x01\x02\xff"}),
+        (buffer(), {"B": b""}),
+        ({"type": "Buffer", "data": "x"}, {"M": {"type": {"S": "Buffer"}, "data": {"S": "x"}}}),
+        ({"wrapperName": "Set", "size": 1}, {"M": {"wrapperName": {"S": "Set"}, "size": {"N": "1"}}}),
+    ],
+    ids=str,
+)
+def test_sets_and_buffers_of_the_javascript_sdk_are_what_they_were(value: object, made: object) -> None:
+    """JSON.stringify of what the DocumentClient read; with --plain it stays the map that it looks like."""
+    content = DECODER.decode(json.dumps(keyed(x=value)))
+    assert item_of(content, TABLE)[0]["x"] == made
+    assert set(item_of(content, TABLE, from_literal)[0]["x"]) == {"M"}
+
+
+def test_a_buffer_can_be_a_key() -> None:
+    """A key that is any other object is DynamoDB JSON."""
+    table = Table("t", "111111111111", "us-east-1", {"pk": "HASH"}, {"pk": "B"})
+    assert item_of(DECODER.decode(json.dumps({"pk": buffer(7), "a": "x"})), table)[0] == {
+        "pk": {"B": b"\x07"},
+        "a": {"S": "x"},
+    }
+
+
+@pytest.mark.parametrize(
+    ("value", "why"),
+    [
+        (document_set(["a"], "Map"), "x: is a set of the DocumentClient without a list of values of type"),
+        (document_set(["a"], ["String"]), "x: is a set of the DocumentClient"),
+        (document_set("a", "String"), "x: is a set of the DocumentClient"),
+        (document_set([], "String"), "x: must not be empty"),
+        (document_set([1], "String"), "x[0]: must be text"),
+        (document_set(["a"], "Number"), "x[0]: is no number"),
+        (document_set([buffer(256)], "Binary"), "x[0]: is a Buffer whose data are not bytes"),
+        (buffer(-1), "x: is a Buffer whose data are not bytes"),
+        ({"type": "Buffer", "data": ["a"]}, "x: is a Buffer whose data are not bytes"),
+        ({"type": "Buffer", "data": [1.5]}, "x: is a Buffer whose data are not bytes"),
+    ],
+)
+def test_a_broken_set_or_buffer_is_refused_by_its_name(value: object, why: str) -> None:
+    """It says what was recognised, and never becomes another type."""
+    assert why in refusal(keyed(x=value))
+
+
+@pytest.mark.parametrize(
+    ("digits", "why"),
+    [
+        ("1,234.50", "it has a comma; leave out separators of thousands"),
+        ("1.234,50", "it has a comma"),
+        ("", "it is empty"),
+        (" 1", "it has white space around it"),
+        ("-Infinity", "which has neither NaN nor infinity"),
+        ("nan", "which has neither NaN nor infinity"),
+    ],
+)
+def test_a_text_that_was_perhaps_a_number_is_told_what_to_change(digits: str, why: str) -> None:
+    """The reason follows the rule, without the text itself."""
+    with pytest.raises(RecordError, match="is no number that DynamoDB takes") as refused:
+        number(digits, "a")
+    assert why in str(refused.value)
 
 
 @pytest.mark.parametrize(
@@ -209,8 +342,6 @@ PLAIN = st.recursive(
 @given(st.dictionaries(st.text("abcé", min_size=1), PLAIN, max_size=5))
 def test_plain_json_survives_the_way_in(content: dict[str, object]) -> None:
     """What boto3 reads back of the item is what the JSON said."""
-    from boto3.dynamodb.types import TypeDeserializer  # noqa: PLC0415
-
     item, _ = item_of(DECODER.decode(json.dumps(keyed(**content))), TABLE)
     read: Any = TypeDeserializer().deserialize  # its stub wants each value to be of one literal type
     back = {name: read(value) for name, value in item.items()}

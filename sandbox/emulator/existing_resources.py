@@ -1,0 +1,68 @@
+"""A stack never takes over a resource that exists: its creation fails, and the rollback leaves it as it is.
+
+AWS facts
+- A create handler that meets an existing resource fails with the error code AlreadyExists (CloudFormation CLI
+  user guide, "Resource type handler error codes"; `contract_create_create` in "Contract tests for resource
+  types"). Nothing was made, so a rollback deletes nothing. An update that needs a new resource creates it the
+  same way. The reason has the words that users report, as in widdix/mastodon-on-aws, issue 27.
+- What a failed creation had made goes with the rollback (CloudFormation user guide, "Stack failure options").
+
+On AWS pre-deployment validation finds some of the names before anything is made (CloudFormation user guide,
+"Validate stack deployments"); MiniStack's finds a bucket's. Most other types it takes over, and deletes on
+rollback what another stack had made.
+"""
+
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from sandbox.emulator.resource_identities import IDENTITIES
+from sandbox.emulator.resource_types import Properties
+from sandbox.emulator.seam import Seam
+
+PROVISION = Seam("services.cloudformation.stacks", "_provision_keeping_seed", "4ee168dfaf65da33")
+UPDATE = Seam("services.cloudformation.stacks", "_update_resource", "21b9b1207f59a864")
+SEAMS = (PROVISION, UPDATE)
+
+
+@contextmanager
+def _claimed(kind: str, wanted: Properties, had: Properties | None = None) -> Iterator[None]:
+    """Refuse a name that is taken; when what follows fails, remove what it made under that name."""
+    identity = IDENTITIES.get(kind)
+    name = identity.name(wanted) if identity else None
+    if identity is None or name is None or (had is not None and identity.name(had) == name):
+        yield
+        return
+    if identity.find(name) is not None:
+        said = identity.message.format(kind=kind, name=name)
+        raise ValueError(
+            f'Resource handler returned message: "{said}" '
+            f"(RequestToken: {uuid.uuid4()}, HandlerErrorCode: AlreadyExists)"
+        )
+    try:
+        yield
+    except Exception:
+        if (made := identity.find(name)) is not None:
+            from ministack.services.cloudformation import provisioners  # noqa: PLC0415  only the emulator loads it
+
+            provisioners._delete_resource(kind, made, wanted)
+        raise
+
+
+def install() -> None:
+    """Look before a stack creates a resource, or gives one another name."""
+    provision, update = PROVISION.check(), UPDATE.check()
+
+    def provision_resource(kind: str, logical_id: str, properties: Properties, stack_name: str) -> Any:
+        with _claimed(kind, properties):
+            return provision(kind, logical_id, properties, stack_name)
+
+    def update_resource(
+        kind: str, physical_id: str, had: Properties, wanted: Properties, *context: Any
+    ) -> Any:
+        with _claimed(kind, wanted, had):
+            return update(kind, physical_id, had, wanted, *context)
+
+    PROVISION.replace(provision_resource)
+    UPDATE.replace(update_resource)

@@ -1,0 +1,47 @@
+"""A function's log group is made by its role, where the role may, and by nobody else.
+
+AWS fact: a function's log group is made with the permission `logs:CreateLogGroup` of its execution role
+(Lambda developer guide, "Sending Lambda function logs to CloudWatch Logs"). MiniStack makes it for every
+function, so that the last invocation before a stack goes leaves a group that is in the next stack's way.
+"""
+
+from typing import Any
+
+from sandbox.emulator.seam import Seam
+
+EMIT = Seam("services.lambda_svc", "_emit_lambda_logs", "111efbf06968bb20")
+SEAMS = (EMIT,)
+
+
+def _may_create(group: str, role_arn: str) -> bool:
+    from ministack.core import iam_evaluator  # noqa: PLC0415  only the emulator process loads MiniStack
+    from ministack.core.responses import get_account_id, get_region  # noqa: PLC0415
+    from ministack.services import iam  # noqa: PLC0415
+
+    account, region, role = get_account_id(), get_region(), role_arn.rpartition("/")[2]
+    context = iam_evaluator.EvalContext(
+        role_arn,
+        "AssumedRole",
+        account,
+        "logs:CreateLogGroup",
+        f"arn:aws:logs:{region}:{account}:log-group:{group}",
+        region,
+    )
+    policies = iam_evaluator._gather_role_policies(role, account)
+    limits = iam_evaluator._permissions_boundary(iam._roles, role, account)
+    return bool(iam_evaluator.evaluate(context, policies, *limits).decision == "Allow")
+
+
+def install() -> None:
+    """Write no log where there is no group and the role may not make one."""
+    emit = EMIT.check()
+
+    def emit_logs(function: dict[str, Any], *invocation: Any, **source: Any) -> None:
+        from ministack.services import cloudwatch_logs  # noqa: PLC0415
+
+        config = function.get("config") or function
+        group = (config.get("LoggingConfig") or {}).get("LogGroup") or f"/aws/lambda/{config['FunctionName']}"
+        if group in cloudwatch_logs._log_groups or _may_create(group, config["Role"]):
+            emit(function, *invocation, **source)
+
+    EMIT.replace(emit_logs)

@@ -1,0 +1,38 @@
+"""A command that is told to end takes back what it has half made, as it does on Ctrl-C."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+SIGNALS = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name))
+
+
+@contextmanager
+def unwinding() -> Iterator[None]:
+    """Have SIGTERM (kill) and SIGHUP (a terminal that closes) end the block through its `finally` clauses.
+
+    Raises SystemExit with 128 and the signal's number, a shell's exit code for it. A signal that was ignored
+    before (nohup) stays ignored.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield  # Python handles signals in the main thread only
+        return
+
+    def end(number: int, _: FrameType | None) -> None:
+        for one in SIGNALS:
+            signal.signal(one, signal.SIG_IGN)  # the way out is not interrupted again
+        raise SystemExit(128 + number)
+
+    before = {one: signal.getsignal(one) for one in SIGNALS}
+    try:
+        for one, handler in before.items():
+            if handler is not signal.SIG_IGN:
+                signal.signal(one, end)
+        yield
+    finally:
+        for one, handler in before.items():
+            signal.signal(one, handler)

@@ -1,0 +1,174 @@
+"""No stack takes over a resource that exists, whatever its type: creation fails, rollback leaves it alone."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from sandbox.emulator.resource_identities import IDENTITIES, WITHOUT_IDENTITY
+from sandbox.lifecycle import Sandbox
+from scripts.core import template
+from scripts.stacks import KINDS
+from tests.sandbox.named_resources import LAMBDA, NAMED, Surroundings
+from tests.sandbox.roles import trust_policy
+from tests.sandbox.stacks import Stacks
+
+# A resource that never comes, after R.
+FAILING = {
+    "Type": "AWS::S3::Bucket",
+    "DependsOn": "R",
+    "Properties": {"BucketName": "Not-A-Bucket"},
+}
+# Their own name is not a property, or the template must give one.
+ALWAYS_NAMED = {
+    "AWS::Athena::WorkGroup",
+    "AWS::EC2::SubnetRouteTableAssociation",
+    "AWS::Glue::SecurityConfiguration",
+    "AWS::KMS::Alias",
+    "AWS::LakeFormation::PrincipalPermissions",
+    "AWS::S3::BucketPolicy",
+}
+every_type = pytest.mark.parametrize("kind", sorted(IDENTITIES))
+
+
+@pytest.fixture(scope="module")
+def beside(emulator: Sandbox) -> Surroundings:
+    """What the resources under test need beside them."""
+    return Surroundings(emulator)
+
+
+def deployed_types() -> set[str]:
+    """Every resource type of the shipped templates."""
+    paths = [kind.template for kind in KINDS]
+    return {one["Type"] for path in paths for one in template.read(path).resources.values()}
+
+
+def test_every_deployed_type_is_looked_up_by_its_name_or_needs_no_look() -> None:
+    """A type with a name has an identity, any other the reason why it has none; no entry is out of use."""
+    assert {*IDENTITIES, *WITHOUT_IDENTITY} == deployed_types()
+    assert not IDENTITIES.keys() & WITHOUT_IDENTITY.keys()
+    assert IDENTITIES.keys() == NAMED.keys(), "tests/sandbox/named_resources.py has one of each"
+
+
+@pytest.mark.sandbox
+@every_type
+def test_a_resource_that_exists_is_not_taken_over(
+    kind: str, beside: Surroundings, stacks: Stacks, unique: str
+) -> None:
+    """Neither a new stack nor an update gets its name; it outlives both, and goes with its own stack."""
+    owner, taker, renamer = f"{unique}-owner", f"{unique}-taker", f"{unique}-renamer"
+    name, other = beside.free_name(kind), beside.free_name(kind)
+    assert (
+        stacks.create(owner, {"R": beside.resource(kind, name, "first")})["StackStatus"] == "CREATE_COMPLETE"
+    )
+    owned = stacks.physical_id(owner, "R")
+    before = beside.read(kind, owned, name, "first")
+
+    taken = stacks.create(taker, {"R": beside.resource(kind, name, "second")})
+    assert taken["StackStatus"] == "ROLLBACK_COMPLETE"
+    assert "already exists" in stacks.reasons(taker)
+    assert name in stacks.reasons(taker)
+    assert beside.read(kind, owned, name, "first") == before
+
+    stacks.create(renamer, {"R": beside.resource(kind, other, "second")})
+    others = stacks.physical_id(renamer, "R")
+    before_other = beside.read(kind, others, other, "second")
+    renamed = stacks.update(renamer, {"R": beside.resource(kind, name, "second")})
+    assert renamed["StackStatus"] == "UPDATE_ROLLBACK_COMPLETE"
+    assert "already exists" in stacks.reasons(renamer)
+    assert stacks.physical_id(renamer, "R") == others
+    assert beside.read(kind, others, other, "second") == before_other
+
+    for stack in (taker, renamer):
+        assert stacks.delete(stack)["StackStatus"] == "DELETE_COMPLETE"
+    assert beside.read(kind, owned, name, "first") == before
+    assert stacks.delete(owner)["StackStatus"] == "DELETE_COMPLETE"
+    again = {"A": beside.resource(kind, name, "first"), "B": beside.resource(kind, other, "first")}
+    assert stacks.create(f"{unique}-again", again)["StackStatus"] == "CREATE_COMPLETE"
+
+
+@pytest.mark.sandbox
+@every_type
+@pytest.mark.parametrize("change", ["another name", "another property"])
+def test_a_failed_update_brings_back_what_was_there(
+    kind: str, change: str, beside: Surroundings, stacks: Stacks, unique: str
+) -> None:
+    """What an update made under another name goes; what it changed, or would have replaced, is as before."""
+    name, other = beside.free_name(kind), beside.free_name(kind)
+    stacks.create(unique, {"R": beside.resource(kind, name, "first")})
+    physical_id = stacks.physical_id(unique, "R")
+    before = beside.read(kind, physical_id, name, "first")
+    changed = beside.resource(kind, other if change == "another name" else name, "second")
+
+    updated = stacks.update(unique, {"R": changed, "Failing": FAILING})
+    assert updated["StackStatus"] == "UPDATE_ROLLBACK_COMPLETE"
+    assert stacks.physical_id(unique, "R") == physical_id
+    assert beside.read(kind, physical_id, name, "first") == before
+    freed = stacks.create(f"{unique}-other", {"R": beside.resource(kind, other, "second")})
+    assert freed["StackStatus"] == "CREATE_COMPLETE"
+
+
+@pytest.mark.sandbox
+@pytest.mark.parametrize("kind", sorted(IDENTITIES.keys() - ALWAYS_NAMED))
+def test_a_name_that_cloudformation_makes_up_is_new(
+    kind: str, beside: Surroundings, stacks: Stacks, unique: str
+) -> None:
+    """A stack launched again makes another resource beside the one it has left."""
+    name = beside.free_name(kind)
+    resource = without_name(beside.resource(kind, name, "first"), name)
+    made = []
+    for _ in range(2):
+        created = stacks.create(unique, {"R": {**resource, "DeletionPolicy": "Retain"}})
+        assert created["StackStatus"] == "CREATE_COMPLETE"
+        made.append(stacks.physical_id(unique, "R"))
+        stacks.delete(unique)
+    assert name not in made
+    assert made[0] != made[1]
+
+
+def without_name(value: Any, name: str) -> Any:
+    """A resource without the properties that are its name."""
+    if isinstance(value, dict):
+        return {key: without_name(one, name) for key, one in value.items() if one != name}
+    return value
+
+
+@pytest.mark.sandbox
+def test_a_role_made_by_hand_is_not_taken_over(emulator: Sandbox, stacks: Stacks, unique: str) -> None:
+    """Upper and lower case are one in IAM; what stood in it before the stack's attempt stands in it after."""
+    iam = emulator.session("producer").client("iam")
+    trusted = trust_policy({"Service": "glue.amazonaws.com"})
+    iam.create_role(RoleName=unique, AssumeRolePolicyDocument=trusted)
+    role = {"RoleName": unique.upper(), "AssumeRolePolicyDocument": json.loads(LAMBDA)}
+
+    taken = stacks.create(unique, {"R": {"Type": "AWS::IAM::Role", "Properties": role}})
+    assert taken["StackStatus"] == "ROLLBACK_COMPLETE"
+    assert f"identifier '{unique.upper()}' already exists" in stacks.reasons(unique)
+    assert iam.get_role(RoleName=unique)["Role"]["AssumeRolePolicyDocument"] == json.loads(trusted)
+
+
+@pytest.mark.sandbox
+def test_a_failed_creation_leaves_nothing_in_the_way(
+    stacks: Stacks, beside: Surroundings, unique: str
+) -> None:
+    """A table whose stream is not there is made and fails: it goes, and the corrected stack gets its name."""
+    table = beside.resource("AWS::DynamoDB::Table", unique, "first")
+    stream = {"StreamArn": "arn:aws:kinesis:us-east-1:111111111111:stream/absent"}
+    failing = {**table, "Properties": {**table["Properties"], "KinesisStreamSpecification": stream}}
+    assert stacks.create(unique, {"R": failing})["StackStatus"] == "ROLLBACK_COMPLETE"
+    assert "stream/absent" in stacks.reasons(unique)
+
+    assert stacks.create(f"{unique}-2", {"R": table})["StackStatus"] == "CREATE_COMPLETE"
+
+
+@pytest.mark.sandbox
+def test_two_resources_of_one_name_in_a_template_fail_its_stack(
+    stacks: Stacks, beside: Surroundings, unique: str
+) -> None:
+    """The second is refused, and the first goes with the rollback."""
+    one = beside.resource("AWS::Logs::LogGroup", unique, "first")
+    assert stacks.create(unique, {"A": one, "B": one})["StackStatus"] == "ROLLBACK_COMPLETE"
+
+    assert stacks.create(f"{unique}-2", {"A": one})["StackStatus"] == "CREATE_COMPLETE"

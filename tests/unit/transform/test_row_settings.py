@@ -1,0 +1,155 @@
+"""KeepWhole, ExcludeAttributes and KeepImages: what they do to a row, and what they leave alone."""
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.unit.transform.records import EVERY_TYPE, Json, change_record, compact, item_record
+from transform_lambda.canonical import canonical_json, image_digest
+from transform_lambda.change import read_change, row_of, transform
+from transform_lambda.flatten import RowSettings, flatten, row_line, settings_columns
+
+SCORES = {
+    "pk": {"S": "a"},
+    "Scores": {"M": {"u1": {"N": "1"}, "u2": {"N": "2"}}},
+    "n": {"M": {"x": {"S": ""}}},
+}
+
+
+def row(record: Json, settings: RowSettings) -> Json:
+    """The row of a record, made both ways there are."""
+    line, _ = transform(compact(record), None, settings)
+    assert line == row_line(row_of(read_change(record), settings))
+    found: Json = json.loads(line)
+    return found
+
+
+@pytest.mark.parametrize("spelled", ["Scores", "scores", "SCORES"])
+def test_a_map_kept_whole_is_one_value_under_its_own_names(spelled: str) -> None:
+    """Its keys are data, so they become no columns; other maps are flattened as ever."""
+    found = row(item_record(SCORES), RowSettings(keep_whole=settings_columns([spelled])))
+    assert found["scores"] == {"u1": 1, "u2": 2}
+    assert found["n__x"] == ""
+    assert not any(name.startswith("scores__") for name in found)
+
+
+def test_a_nested_map_is_kept_whole_by_its_column() -> None:
+    """`customer__scores` is the map Scores in the map Customer, and no other."""
+    item = {"Customer": {"M": {"Scores": {"M": {"u": {"N": "1"}}}, "b": {"M": {"c": {"S": ""}}}}}} | SCORES
+    found = row(item_record(item), RowSettings(keep_whole=settings_columns(["customer__scores"])))
+    assert found["customer__scores"] == {"u": 1}
+    assert found["customer__b__c"] == ""
+    assert found["scores__u1"] == 1
+
+
+def test_a_map_kept_whole_competes_for_its_column_like_a_value() -> None:
+    """Two maps of one column: the exact name keeps it, the other is rescued, in both ways to flatten."""
+    item = {"Scores": {"M": {"u": {"N": "1"}}}, "scores": {"M": {"u": {"N": "2"}}}}
+    flat = flatten(item, RowSettings(keep_whole=frozenset({"scores"})))
+    assert json.loads(row_line(flat.columns)) == {"scores": {"u": 2}}
+    assert flat.rescued == '{"Scores":{"u":1}}'
+
+
+def places(value: Any) -> str:
+    """Everything a row says, as one text."""
+    return json.dumps(value, ensure_ascii=False)
+
+
+SECRET = "123-45-6789"
+PERSON = {
+    "pk": {"S": "a"},
+    "SSN": {"S": SECRET},
+    "ssn": {"SS": [SECRET]},
+    "Customer": {
+        "M": {"ssn": {"S": SECRET}, "name": {"S": "n"}, "m": {"M": {"ssn": {"L": [{"S": SECRET}]}}}}
+    },
+    "Kept": {"M": {"ssn": {"S": SECRET}, "x": {"S": ""}}},
+    "customer__m__ssn": {"S": SECRET},
+}
+EXCLUDED = settings_columns(["ssn", "customer__SSN", "customer__m__ssn", "kept__ssn"])
+
+
+@pytest.mark.parametrize("images", [True, False])
+@pytest.mark.parametrize("depth", [1, 2, 32])
+@pytest.mark.parametrize("change_type", ["INSERT", "MODIFY", "REMOVE"])
+def test_an_excluded_attribute_is_nowhere_in_the_row(change_type: str, depth: int, images: bool) -> None:
+    """Not in a column, a JSON value, change_rescued or change_image, however its name is spelt."""
+    settings = RowSettings(depth, frozenset({"kept"}), EXCLUDED, images)
+    rivals = PERSON | {"A": {"S": "1"}, "a.": {"S": "2"}, "a/": {"S": "3"}}
+    old = rivals if change_type != "INSERT" else None
+    new = rivals if change_type != "REMOVE" else None
+    found = row(change_record(change_type, new, old), settings)
+    assert SECRET not in places(found)
+    assert found["change_rescued"] is not None
+    assert "n" in places(found)
+    assert found["kept"] == {"x": ""}
+
+
+def test_an_excluded_attribute_is_nowhere_in_a_row_without_levels() -> None:
+    """The whole item stands in change_rescued then, without what is excluded."""
+    wide = {"m" * 250: {"M": {f"k{number}": {"N": "1"} for number in range(3_000)}}, "я" * 50: {"N": "1"}}
+    item = PERSON | {f"{number}" + "я" * 30: {"N": "1"} for number in range(2_000)} | wide
+    found = row(item_record(item), RowSettings(exclude=EXCLUDED, keep_images=True))
+    assert found["change_levels"] == 0
+    assert SECRET not in places(found)
+    assert json.loads(found["change_rescued"])["Customer"] == {"name": "n", "m": {}}
+
+
+def test_digests_cover_what_is_excluded() -> None:
+    """A change of an excluded attribute alone is a change: its digests differ, and the chain stays whole."""
+    other = PERSON | {"SSN": {"S": "0"}}
+    settings = RowSettings(exclude=EXCLUDED)
+    found = row(change_record("MODIFY", other, PERSON), settings)
+    assert found["change_before"] == image_digest(PERSON)
+    assert found["change_after"] == image_digest(other)
+    assert found["change_before"] != found["change_after"]
+    assert row(item_record(PERSON), settings) | {"change_after": ""} == row(item_record(other), settings) | {
+        "change_after": ""
+    }
+
+
+def test_sets_of_an_excluded_attribute_are_in_order_for_the_digest() -> None:
+    """Its members come in any order, like those of any set."""
+    one, other = ({"pk": {"S": "a"}, "ssn": {"SS": members}} for members in (["b", "a"], ["a", "b"]))
+    settings = RowSettings(exclude=EXCLUDED)
+    assert row(item_record(one), settings) == row(item_record(other), settings)
+
+
+def test_the_item_that_is_given_stays_whole() -> None:
+    """What is left out is left out of a copy."""
+    item = json.loads(json.dumps(PERSON))
+    flatten(item, RowSettings(exclude=EXCLUDED))
+    assert item == PERSON
+
+
+@pytest.mark.parametrize("change_type", ["INSERT", "MODIFY", "REMOVE"])
+def test_change_image_is_the_exact_item(change_type: str) -> None:
+    """Canonical DynamoDB JSON of the new image, for REMOVE of the old one: typed, to the last digit."""
+    old = EVERY_TYPE | {"pk": {"S": "old"}}
+    new = EVERY_TYPE | {"pk": {"S": "new"}, "n": {"N": "1E-130"}}
+    record = change_record(
+        change_type, None if change_type == "REMOVE" else new, None if change_type == "INSERT" else old
+    )
+    found = row(record, RowSettings(keep_images=True))
+    expected = old if change_type == "REMOVE" else new
+    assert found["change_image"] == canonical_json(expected).decode()
+    digest = found["change_before"] if change_type == "REMOVE" else found["change_after"]
+    assert image_digest(json.loads(found["change_image"])) == digest
+    assert row(record, RowSettings())["change_image"] is None
+
+
+def test_change_image_is_without_excluded_attributes() -> None:
+    """And still an item."""
+    found = row(item_record(PERSON), RowSettings(exclude=EXCLUDED, keep_images=True))
+    assert json.loads(found["change_image"]) == {
+        "pk": {"S": "a"},
+        "Customer": {"M": {"name": {"S": "n"}, "m": {"M": {}}}},
+        "Kept": {"M": {"x": {"S": ""}}},
+    }
+
+
+def test_a_change_without_images_has_no_image() -> None:
+    """Of a record of keys alone, keys are no image."""
+    found = row(change_record("MODIFY"), RowSettings(keep_images=True))
+    assert (found["change_image"], found["pk"]) == (None, "a")
