@@ -40,7 +40,7 @@ test-policies: venv  ## prove who gets in: access ledger, mutation, second opini
 test-athena: venv  ## every table, view and query on a real Trino server (needs Java and Maven)
 	@$(PY) -m tests.trino
 
-soak-views: venv  ## the views over a million changes and over losses, on both engines (CHANGES=N for fewer, SEED=N for the same again)
+soak-views: venv  ## the views over a million changes of each road and over losses, on both engines (CHANGES=N for fewer, SEED=N for the same again)
 	@$(PY) -m tests.soak --changes $(or $(CHANGES),1000000) $(if $(SEED),--seed $(SEED))
 
 test-spark: venv  ## the compaction job on the Spark of AWS Glue, and both tables on Trino (needs Java 17 and Maven)

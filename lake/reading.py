@@ -32,10 +32,10 @@ class Lake:
         return [name for name in self.columns if name not in METADATA_COLUMNS]
 
     def changes(self, source_table: str) -> Iterator[dict[str, str | None]]:
-        """Every change of the source table, all columns as text."""
-        names = ", ".join(f'"{name}"' for name in self.columns)
+        """Every change of the source table, all columns as text, partition keys too."""
         literal = source_table.replace("'", "''")
-        yield from self.query(f"SELECT {names} FROM \"{self.table}\" WHERE change_table = '{literal}'")  # noqa: S608
+        # not by name: thousands of names would make a longer statement than Athena takes
+        yield from self.query(f"SELECT * FROM \"{self.table}\" WHERE change_table = '{literal}'")  # noqa: S608
 
     def query(self, sql: str) -> Iterator[dict[str, str | None]]:
         """The rows of a query, each column's text by its name."""

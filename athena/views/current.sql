@@ -1,29 +1,40 @@
 -- The items of one table as they are now: the newest state of each, deleted items gone.
--- To fill in: name of the view, source table, the metadata columns that are not named here, columns of the items (each
--- after a comma), typed as wanted.
+-- To fill in: name of the view, source table, the cut between two roads (nothing where there is none), the metadata
+-- columns that are not named here, columns of the items (each after a comma), typed as wanted.
 -- The newest change is the last by time. Of several at one time it is the one whose state is arrived at more often than
 -- left; where all are left again (A to B to A), the one that leads back to the state held before them; then the last by
 -- sequence. Changes delivered twice, under the same or another eventID, late or out of order do not alter the answer.
+-- A row of DynamoDB Streams (a sequence of 40 digits; Kinesis has 129) has its time in whole seconds, so an item may
+-- make one step twice at one time: the eventID tells a repeated delivery from another change, and the sequence gives
+-- the order, unless a change without a sequence is among them.
 -- Names with # are the view's own: no attribute has a column of such a name.
 CREATE OR REPLACE VIEW current_${name} AS
 WITH delivered AS (
   SELECT
     *,
     row_number() OVER (
-      PARTITION BY change_key, change_time, change_type, change_before, change_after
+      PARTITION BY
+        change_key,
+        change_time,
+        change_type,
+        change_before,
+        change_after,
+        IF(length(change_sequence) = 40, change_id)
       ORDER BY change_sequence, change_id, dt
     ) AS "#delivery"
   FROM changes
   WHERE change_table = '${source}'
     AND change_key IS NOT NULL
-    AND change_type IN ('INSERT', 'MODIFY', 'REMOVE', 'SNAPSHOT')
+    AND change_type IN ('INSERT', 'MODIFY', 'REMOVE', 'SNAPSHOT')${roads}
 ),
 tied AS (
   SELECT
     *,
     array_agg(IF(change_type <> 'SNAPSHOT', coalesce(change_before, '')))
       OVER (PARTITION BY change_key, change_time) AS "#states_left",
-    array_agg(coalesce(change_after, '')) OVER (PARTITION BY change_key, change_time) AS "#states_reached"
+    array_agg(coalesce(change_after, '')) OVER (PARTITION BY change_key, change_time) AS "#states_reached",
+    bool_and(change_type = 'SNAPSHOT' OR coalesce(length(change_sequence) = 40, false))
+      OVER (PARTITION BY change_key, change_time) AS "#in_sequence"
   FROM delivered
   WHERE "#delivery" = 1
 ),
@@ -51,6 +62,7 @@ ranked AS (
       PARTITION BY change_key
       ORDER BY
         change_time DESC,
+        IF("#in_sequence" AND length(change_sequence) = 40, change_sequence) DESC,
         IF("#ends", 1, 0) DESC,
         IF(coalesce(change_after, '') = "#state_held", 1, 0) DESC,
         change_sequence DESC,
@@ -68,4 +80,7 @@ SELECT
   change_after,
   ${metadata}${columns}
 FROM ranked
-WHERE "#age" = 1 AND change_type <> 'REMOVE'
+WHERE "#age" = 1
+  AND change_type <> 'REMOVE'
+  -- a SNAPSHOT without a state says that there was no item
+  AND NOT (change_type = 'SNAPSHOT' AND change_after IS NULL)

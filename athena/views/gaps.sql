@@ -1,10 +1,12 @@
 -- Places where the chain of an item of one table breaks, so that changes are missing there. No row is good news.
--- To fill in: name of the view, source table.
+-- To fill in: name of the view, source table, the cut between two roads (nothing where there is none).
 -- The changes of one time must lead, in some order, from the state held before them to another, through all of them. A
 -- row says that something is missing after a state was last reached, or before a state was left.
 -- An item that was there before streaming was enabled shows with its first state, unless a backfill (SNAPSHOT) wrote
 -- it. What was lost after an item's last delivered change shows in no chain: compare the current view with the table.
 -- What leads back to the state it came from (A to B to A, or inserted and removed), lost as a whole, shows nowhere.
+-- A row of DynamoDB Streams (a sequence of 40 digits; Kinesis has 129) has its time in whole seconds, so an item may
+-- make one step twice at one time: the eventID tells a repeated delivery from another change.
 CREATE OR REPLACE VIEW gaps_${name} AS
 WITH steps AS (
   SELECT
@@ -16,8 +18,14 @@ WITH steps AS (
   FROM changes
   WHERE change_table = '${source}'
     AND change_key IS NOT NULL
-    AND change_type IN ('INSERT', 'MODIFY', 'REMOVE', 'SNAPSHOT')
-  GROUP BY change_key, change_time, change_type, change_before, change_after
+    AND change_type IN ('INSERT', 'MODIFY', 'REMOVE', 'SNAPSHOT')${roads}
+  GROUP BY
+    change_key,
+    change_time,
+    change_type,
+    change_before,
+    change_after,
+    IF(length(change_sequence) = 40, change_id)
 ),
 moments AS (
   SELECT

@@ -1,22 +1,31 @@
 -- Every change of the items of one table, once, in order: number it, and say from when to when its state held.
--- To fill in: name of the view, source table, the metadata columns that are not named here, columns of the items (each
--- after a comma), typed as wanted.
+-- To fill in: name of the view, source table, the cut between two roads (nothing where there is none), the metadata
+-- columns that are not named here, columns of the items (each after a comma), typed as wanted.
 -- A change delivered again, even under another eventID, says the same of the same item at the same time and counts
 -- once. Changes of one time stand in the order of their chain: first the one that leaves the state held before them,
 -- last the one whose state is arrived at more often than left; those between, by sequence.
+-- A row of DynamoDB Streams (a sequence of 40 digits; Kinesis has 129) has its time in whole seconds, so an item may
+-- make one step twice at one time: the eventID tells a repeated delivery from another change, and the sequence gives
+-- the order, unless a change without a sequence is among them.
 -- Names with # are the view's own: no attribute has a column of such a name.
 CREATE OR REPLACE VIEW history_${name} AS
 WITH delivered AS (
   SELECT
     *,
     row_number() OVER (
-      PARTITION BY change_key, change_time, change_type, change_before, change_after
+      PARTITION BY
+        change_key,
+        change_time,
+        change_type,
+        change_before,
+        change_after,
+        IF(length(change_sequence) = 40, change_id)
       ORDER BY change_sequence, change_id, dt
     ) AS "#delivery"
   FROM changes
   WHERE change_table = '${source}'
     AND change_key IS NOT NULL
-    AND change_type IN ('INSERT', 'MODIFY', 'REMOVE', 'SNAPSHOT')
+    AND change_type IN ('INSERT', 'MODIFY', 'REMOVE', 'SNAPSHOT')${roads}
 ),
 tied AS (
   SELECT
@@ -25,7 +34,9 @@ tied AS (
     array_agg(IF(change_before = change_after OR change_type = 'SNAPSHOT', '-', coalesce(change_before, '')))
       OVER (PARTITION BY change_key, change_time) AS "#states_left",
     array_agg(IF(change_before = change_after, '-', coalesce(change_after, '')))
-      OVER (PARTITION BY change_key, change_time) AS "#states_reached"
+      OVER (PARTITION BY change_key, change_time) AS "#states_reached",
+    bool_and(change_type = 'SNAPSHOT' OR coalesce(length(change_sequence) = 40, false))
+      OVER (PARTITION BY change_key, change_time) AS "#in_sequence"
   FROM delivered
   WHERE "#delivery" = 1
 ),
@@ -63,6 +74,7 @@ numbered AS (
       PARTITION BY change_key
       ORDER BY
         change_time,
+        IF("#in_sequence" AND length(change_sequence) = 40, change_sequence) NULLS FIRST,
         CASE
           WHEN "#stays" THEN IF("#at_end", 2, IF("#at_start", -2, 0))
           ELSE

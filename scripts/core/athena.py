@@ -12,6 +12,7 @@ from scripts.core.connection import Connection
 from scripts.core.console import CommandError, nearest
 
 POLL_SECONDS = 0.25
+MAX_STATEMENT_BYTES = 262_144  # Athena User Guide, "Service Quotas", query string length, in UTF-8
 # The tables that a lake's stack declares (templates/consumer.yaml): a database with one of them is a lake's.
 LAKE_TABLES = frozenset(("changes", "change_lines", "errors"))
 RECOVERY = "A table of the lake was dropped"  # the paragraph of docs/operations.md
@@ -106,6 +107,12 @@ class Workgroup:
         starts the query and waits for it; the rows are read as Athena's text, since a data frame makes one of
         an empty text, the text `NaN` and null.
         """
+        size = len(sql.encode())
+        if size > MAX_STATEMENT_BYTES:
+            raise CommandError(
+                f"the statement has {size:,} bytes, Athena takes {MAX_STATEMENT_BYTES:,}",
+                "Shorten it: name fewer columns or values, or ask in parts.",
+            )
         import awswrangler as wr  # noqa: PLC0415  a second of imports that no other verb needs
         from botocore.exceptions import ClientError  # noqa: PLC0415
 

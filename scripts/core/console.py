@@ -47,6 +47,7 @@ NEXT_STEPS = {
     "ThrottlingException": "AWS asked for patience: run the command again, it takes up where it was.",
 }
 
+MOST_NAMES = 20  # that a message lists: a table may have thousands of columns
 FIGURE = re.compile(r"[0-9,]+([.][0-9]+)?")  # a column of these stands digit below digit
 NO_ENDPOINT = ("Invalid endpoint", "Invalid IPv6 URL")  # what botocore's plain ValueError says of no URL
 
@@ -109,9 +110,11 @@ def prompt(question: str) -> None:
 
 
 def nearest(word: str, words: Iterable[str]) -> str:
-    """The known words nearest to an unknown one, as text; all of them when none is near."""
+    """The known words nearest to an unknown one, as text; when none is near all of them, at most twenty."""
     known = sorted(words)
-    return ", ".join(difflib.get_close_matches(word, known, n=3, cutoff=0.5) or known)
+    near = difflib.get_close_matches(word, known, n=3, cutoff=0.5) or known[:MOST_NAMES]
+    more = f" and {len(known) - MOST_NAMES:,} more" if len(near) == MOST_NAMES < len(known) else ""
+    return ", ".join(near) + more
 
 
 def _console(*, stderr: bool) -> Console:

@@ -13,10 +13,9 @@ import yaml
 from glue.tables import METADATA_COLUMNS
 from scripts.core.console import CommandError, nearest
 from scripts.core.template import ROOT
+from scripts.core.view_columns import OWN, shown_names
 
 VIEWS = ROOT / "athena" / "views"
-# Columns that history_… has of its own; an attribute of such a name gets an ending.
-OWN = frozenset(("change_number", "valid_from", "valid_to"))
 # Metadata columns that a view leaves out: its one table needs no name, and what is now has no state before.
 LEFT_OUT = {
     "current": frozenset(("change_table", "change_before")),
@@ -27,7 +26,7 @@ LEFT_OUT = {
 # it, and a year or an offset out of its range fails the query, through try() as well (seen with Trino).
 _ISO = (
     "'^[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}(T[0-9]{{2}}:[0-9]{{2}}(:[0-9]{{2}}([.,][0-9]{{1,9}})?)?"
-    "(Z|[+-](0[0-9]|1[0-3])(:?[0-5][0-9])?|[+-]14(:?00)?)?)?$'"
+    "(Z|[+-](0[0-9]|1[0-3])(:?[0-5][0-9])?|[+-]14(:?00)?)?)?\\z'"
 )
 # Type a file may name → how the text of a column becomes it; null where it does not fit. A view's columns
 # must be types that Glue knows, which a timestamp with time zone is not.
@@ -36,8 +35,8 @@ CASTS = {
     "bigint": "try_cast({} AS bigint)",
     "double": "try_cast({} AS double)",
     "date": "try_cast(substr({}, 1, 10) AS date)",
-    "timestamp": f"IF(regexp_like({{0}}, {_ISO}),"
-    " try(CAST(at_timezone(from_iso8601_timestamp({0}), 'UTC') AS timestamp(3))))",
+    "timestamp": "try(CAST(at_timezone(from_iso8601_timestamp("
+    f"regexp_extract({{0}}, {_ISO})), 'UTC') AS timestamp(3)))",
     "varchar": "{}",
 }
 _DECIMAL = re.compile(r"decimal\((\d{1,2}), ?(\d{1,2})\)")
@@ -45,11 +44,12 @@ _DECIMAL = re.compile(r"decimal\((\d{1,2}), ?(\d{1,2})\)")
 
 @dataclass(frozen=True)
 class View:
-    """A view to be: its name, its SELECT, its whole statement."""
+    """A view to be: its name, its SELECT, its whole statement, and the items' columns with their types."""
 
     name: str
     select: str
     statement: str
+    columns: tuple[tuple[str, str], ...] = ()
 
 
 def view_name(table: str) -> str:
@@ -99,34 +99,61 @@ def cast(kind: str, text: str, where: str = "") -> str:
     raise CommandError(f"{where} is no type for a view: {kind}", f"Use {', '.join(CASTS)} or decimal(38, 2).")
 
 
-def definitions(name: str, source: str, columns: Sequence[str], types: Mapping[str, str]) -> list[View]:
-    """The views of one table, by athena/views/*.sql."""
+def definitions(
+    name: str, source: str, columns: Sequence[str], types: Mapping[str, str], switched_at: str | None = None
+) -> list[View]:
+    """The views of one table, by athena/views/*.sql.
+
+    :param switched_at: the time of the cut between the two roads, as `change_time` has it; None without one
+    """
     made = []
     for path in sorted(VIEWS.glob("*.sql")):
         lines = path.read_text(encoding="utf-8").splitlines()
-        text = "\n".join(line for line in lines if not line.startswith("--"))
-        shown = "".join(f",\n  {_column(column, types.get(column, 'varchar'))}" for column in columns)
+        text = "\n".join(line for line in lines if not line.lstrip().startswith("--"))
+        named = set(re.findall(r"\w+", text.rpartition("\nSELECT")[2])) & set(METADATA_COLUMNS)
+        further = [
+            metadata
+            for metadata in METADATA_COLUMNS
+            if metadata not in named | LEFT_OUT.get(path.stem, frozenset())
+        ]
+        shown = shown_names(columns, {*named, *further, *OWN})
+        kinds = [types.get(column, "varchar") for column in columns]
         filling = {
             "name": name,
             "source": source.replace("'", "''"),
-            "metadata": ",\n  ".join(_further_metadata(text, LEFT_OUT.get(path.stem, frozenset()))),
-            "columns": shown,
+            "roads": "" if switched_at is None else _roads(switched_at),
+            "metadata": ",\n  ".join(further),
+            "columns": "".join(
+                f",\n{_column(*column)}"  # not indented: there may be thousands, and a view's size is limited
+                for column in zip(columns, shown, kinds, strict=True)
+            ),
         }
         statement = Template(text).substitute(filling).strip()
         head, _, select = statement.partition(" AS\n")
-        made.append(View(head.split()[-1], select, statement))
+        made.append(
+            View(
+                head.split()[-1],
+                select,
+                statement,
+                tuple(zip(shown, kinds, strict=True)) if "${columns}" in text else (),
+            )
+        )
     return made
 
 
-def _further_metadata(text: str, left_out: frozenset[str]) -> list[str]:
-    """The metadata columns that a view shows beside those its last SELECT names, as they are declared."""
-    named = set(re.findall(r"\w+", text.rpartition("\nSELECT")[2]))
-    return [name for name in METADATA_COLUMNS if name not in named | left_out]
+def _roads(switched_at: str) -> str:
+    """The condition that keeps what came by Kinesis before the cut and by DynamoDB Streams from it on."""
+    return f"""
+    AND (
+      change_type = 'SNAPSHOT'
+      OR change_sequence IS NULL
+      OR (length(change_sequence) = 40) = (change_time >= '{switched_at}')
+    )"""
 
 
-def _column(column: str, kind: str) -> str:
-    shown = f"{column}_of_item" if column in OWN else column
-    return f"{cast(kind, quoted_name(column))} AS {quoted_name(shown)}"
+def _column(column: str, shown: str, kind: str) -> str:
+    value = cast(kind, quoted_name(column))
+    return value if value == quoted_name(shown) else f"{value} AS {quoted_name(shown)}"
 
 
 def quoted_name(column: str) -> str:

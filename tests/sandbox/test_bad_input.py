@@ -26,12 +26,14 @@ Run = Callable[..., tuple[int, str, str]]
 
 @pytest.fixture(scope="module")
 def lake() -> Iterator[Lake]:
-    """Three lakes: `empty` has no object, `uncrawled` no column of an attribute, `filled` both."""
+    """Lakes: `empty` has no object, `uncrawled` no column of an attribute, `filled` both, `wide` 701."""
     with Sandbox(speed=60) as sandbox:
         sandbox.launch(plan_launches("consumer"))
         made = Lake(sandbox)
         item = {"pk": {"S": "a"}, "total": {"N": "19.90"}, "at": {"S": "2026-11-19T10:00:00Z"}}
-        for database, columns in (("empty", COLUMNS), ("uncrawled", ()), ("filled", COLUMNS)):
+        keyed = ("pk", *(f"map__{number:0240}" for number in range(700)))
+        lakes = (("empty", COLUMNS), ("uncrawled", ()), ("filled", COLUMNS), ("wide", keyed))
+        for database, columns in lakes:
             made.create_database(database)
             root = made.declare("changes", columns, first_day=DAY, database=database)
             if database != "empty":
@@ -146,6 +148,11 @@ def test_a_query_of_an_empty_lake_says_that_nothing_was_read(run: Run) -> None:
         ("filled", (TABLE, "total: money"), "is no type for a view: money", "decimal(38, 2)"),
         ("filled", (TABLE, "total: ["), "is not YAML", "`column: type` a line"),
         ("filled", (TABLE, "total"), "is no list of columns", "`column: type` a line"),
+        ("filled", (TABLE, "--columns", "totl"), "no attribute's column totl", "total"),
+        ("filled", (TABLE, "--except", "*"), "no column is left to show", "--columns"),
+        ("filled", (TABLE, "--switched-at", "2026-11-28"), "is not a whole second", "2026-11-28T12:00:00Z"),
+        ("wide", (TABLE,), "columns of items is too large", "Leave out 700 of them with --except 'map__*'"),
+        ("wide", (TABLE, "--dry-run"), "columns of items is too large", "--except 'map__*'"),
     ],
 )
 def test_wrong_views_are_refused_and_nothing_is_made(
@@ -201,6 +208,60 @@ def test_proposed_types_say_where_they_go(run: Run) -> None:
     assert (code, out) == (0, "total: decimal(38, 10)\nat: timestamp\n")
     assert err.startswith("next: ")
     assert "keep it as athena/views/types/orders.yaml" in err
+
+
+def test_columns_that_are_nearly_of_one_type_are_named(lake: Lake, run: Run) -> None:
+    """With values that are not, on stderr for people without a control character, in JSON as they are."""
+    lake.create_database("nearly")
+    root = lake.declare("changes", COLUMNS, first_day=DAY, database="nearly")
+    totals = ("1", "2", "3", "n/a", "\x1b[2J" * 20)
+    lake.put(item_lines(*({"pk": {"S": total}, "total": {"S": total}} for total in totals)), DAY, root=root)
+    code, out, err = run("views", "nearly", TABLE, "--propose-types")
+    assert (code, out) == (0, "")
+    assert r'total stays text: 2 of 5 values are not bigint, for example "\x1b[2J\x1b[2J' in err
+    assert '…" and "n/a"' in err
+    assert "\x1b" not in err
+    code, out, _ = run("views", "nearly", TABLE, "--propose-types", "--output", "json")
+    [_, nearly] = json.loads(out)["nearly"]
+    assert nearly | {"examples": []} == {
+        "column": "total",
+        "type": "bigint",
+        "values": 5,
+        "not_of_type": 2,
+        "examples": [],
+    }
+    assert nearly["examples"] == [("\x1b[2J" * 20)[:40] + "…", "n/a"]
+
+
+def test_a_cut_stays_until_another_is_given(lake: Lake, run: Run) -> None:
+    """Views that are made again, with other columns for one, keep it; `none` drops it."""
+    cut, other = "2026-11-28T12:00:00Z", "2026-11-29T12:00:00Z"
+
+    def cuts(*arguments: str) -> tuple[str | None, bool]:
+        code, out, err = run("views", "filled", TABLE, "--name", "cut", "--output", "json", *arguments)
+        assert code == 0, err
+        kept: str | None = json.loads(out)["switched_at"]
+        return kept, "kept the cut" in err
+
+    assert cuts() == (None, False)
+    assert cuts("--switched-at", cut) == (f"{cut[:-1]}.000000Z", False)
+    assert cuts("--columns", "pk") == (f"{cut[:-1]}.000000Z", True)
+    assert cuts("--switched-at", other) == (f"{other[:-1]}.000000Z", False)
+    assert cuts("--switched-at", "none") == (None, False)
+    assert cuts() == (None, False)
+
+
+def test_views_show_the_columns_that_were_chosen(lake: Lake, run: Run) -> None:
+    """Of a table that is too wide for one statement as well."""
+    assert run("views", "wide", TABLE, "--except", "map__*")[:2] == (
+        0,
+        "current_orders\ngaps_orders\nhistory_orders\n",
+    )
+    code, out, err = run("views", "wide", TABLE, "--columns", "pk,map__*11", "--output", "json")
+    assert code == 0, err
+    assert len(json.loads(out)["columns"]) == 8
+    table = lake.glue.get_table(DatabaseName="wide", Name="current_orders")["Table"]
+    assert sum(one["Name"].startswith("map__") for one in table["StorageDescriptor"]["Columns"]) == 7
 
 
 def test_the_sql_of_the_views_is_one_document_when_json_is_asked_for(lake: Lake, run: Run) -> None:

@@ -1,4 +1,6 @@
-"""`python -m tests.soak`: the shipped views over a million changes, whole and with losses.
+"""`python -m tests.soak`: the shipped views over a million changes of each road, whole and with losses.
+
+The roads are Kinesis, DynamoDB Streams, and a table that was switched from the one to the other at noon.
 
 Progress goes to stderr, the answer to stdout. A failure prints the seed, and the smallest wrong item's rows.
 """
@@ -18,9 +20,10 @@ from tests.engines.errors import LeftOutError
 from tests.soak import checks, delivery, losses
 from tests.soak.delivery import Delivered
 from tests.soak.engines import DuckDb, Engine, Lake, Object, Rows, real_trino
-from tests.soak.histories import NOON, History, histories
+from tests.soak.histories import NOON, STREAMS_FROM, History, Road, histories
 
 SHOWN_ROWS = 40
+ROADS: tuple[Road, ...] = ("kinesis", "streams", "switched")
 
 
 class WrongError(Exception):
@@ -31,6 +34,7 @@ class WrongError(Exception):
 class Data:
     """What is asked about: the items' histories, the objects that tell them, and what losses leave."""
 
+    road: Road
     histories: list[History]
     whole: list[Delivered]
     left: list[Delivered]
@@ -38,39 +42,48 @@ class Data:
     summary: dict[str, Any]
 
 
-def make(changes: int, seed: int) -> Data:
-    """Histories of that many changes, and two deliveries of them."""
-    made = list(histories(changes, seed))
-    whole = delivery.deliver(made, seed)
+def make(changes: int, seed: int, road: Road = "kinesis") -> Data:
+    """Histories of that many changes by a road, and two deliveries of them."""
+    made = list(histories(changes, seed, road))
+    whole = delivery.deliver(made, seed, road)
     left, lost, kinds = losses.lose(made, whole, seed)
-    pairs = {"MILLISECOND": 0, "MICROSECOND": 0}
+    pairs = {"MILLISECOND": 0, "MICROSECOND": 0, "SECOND": 0}
     for history in made:
         for one, other in zip(history.changes, history.changes[1:], strict=False):
             if one.moment == other.moment:
-                pairs["MILLISECOND" if one.moment < NOON else "MICROSECOND"] += 1
+                finer = "MILLISECOND" if one.moment < NOON else "MICROSECOND"
+                pairs["SECOND" if one.moment >= STREAMS_FROM[road] else finer] += 1
     summary = {
+        "road": road,
         "seed": seed,
         "changes": sum(len(history.changes) for history in made),
         "items": len(made),
         "tied_pairs": {"all": sum(pairs.values()), **pairs},
+        "items_that_repeat_a_step": sum(history.repeats_a_step for history in made),
         "lines": sum(len(one.lines) for one in whole),
         "objects": len(whole),
         "lost_changes": sum(map(len, lost.values())),
         "losses": dict(sorted(kinds.items())),
     }
-    return Data(made, whole, left, lost, summary)
+    return Data(road, made, whole, left, lost, summary)
 
 
 def hold(engine: Engine, data: Data, say: Callable[[str], None]) -> dict[str, Any]:
     """Both lakes on one engine. Raises `WrongError`."""
     started = time.monotonic()
-    lake = _Telling(engine.lake("whole", _objects(data.histories, data.whole, say)), engine, say)
+    cut = checks.time_text(STREAMS_FROM[data.road]) if data.road == "switched" else None
+
+    def filled(name: str, objects: Sequence[Delivered]) -> _Telling:
+        made = engine.lake(f"{name}_{data.road}", _objects(data.histories, objects, say), cut)
+        return _Telling(made, engine, say)
+
+    lake = filled("whole", data.whole)
     say(f"{engine.name}: everything is delivered")
-    _refuse(data, data.whole, checks.check_whole(data.histories, lake), engine)
+    _refuse(data, data.whole, checks.check_whole(data.histories, lake, data.road), engine)
     middle = time.monotonic()
-    lake = _Telling(engine.lake("losses", _objects(data.histories, data.left, say)), engine, say)
+    lake = filled("losses", data.left)
     say(f"{engine.name}: {data.summary['lost_changes']:,} changes are lost")
-    wrong, counts = checks.check_losses(data.histories, data.lost, lake)
+    wrong, counts = checks.check_losses(data.histories, data.lost, lake, data.road)
     _refuse(data, data.left, wrong, engine)
     return {
         "engine": engine.name,
@@ -111,7 +124,7 @@ def _refuse(data: Data, objects: Sequence[Delivered], wrong: checks.Wrong, engin
     rows = [delivery.row(data.histories, line).decode().rstrip() for line in lines[:SHOWN_ROWS]]
     raise WrongError(
         f"{engine.name}: {len(wrong)} items are wrong with seed {data.summary['seed']} and "
-        f"{data.summary['changes']} changes, the smallest of them {data.histories[smallest].key}: "
+        f"{data.summary['changes']} changes ({data.road}), the smallest {data.histories[smallest].key}: "
         f"{wrong[smallest]}\n" + "\n".join(rows)
     )
 
@@ -122,6 +135,7 @@ def options() -> argparse.ArgumentParser:
     made.add_argument(
         "--changes", type=int, default=1_000_000, metavar="N", help="changes to make (default: 1000000)"
     )
+    made.add_argument("--road", choices=(*ROADS, "all"), default="all", help="how they come (default: all)")
     made.add_argument("--seed", type=int, metavar="N", help="make the same changes again (default: new ones)")
     made.add_argument(
         "--engine", choices=("both", "sandbox", "trino"), default="both", help="where to ask (default: both)"
@@ -145,31 +159,36 @@ def main() -> int:
 
     seed = secrets.randbelow(10**9) if given.seed is None else given.seed
     say(f"seed {seed}")
-    data = make(given.changes, seed)
-    say(json.dumps(data.summary))
-    answers, left_out = [], []
+    documents: list[dict[str, Any]] = []
+    left_out: list[str] = []
     with ExitStack() as stack:
         try:
-            if given.engine != "trino":
-                answers.append(hold(DuckDb(given.memory), data, say))
+            engines: list[Engine] = [] if given.engine == "trino" else [DuckDb(given.memory)]
             if given.engine != "sandbox":
-                answers.append(hold(stack.enter_context(real_trino(given.memory)), data, say))
-        except LeftOutError as error:
-            left_out.append(str(error))
-            print(f"left out: the views on the real engine: {error}", file=sys.stderr)
+                try:
+                    engines.append(stack.enter_context(real_trino(given.memory)))
+                except LeftOutError as error:
+                    left_out.append(str(error))
+                    print(f"left out: the views on the real engine: {error}", file=sys.stderr)
+            for road in ROADS if given.road == "all" else (given.road,):
+                data = make(given.changes, seed, road)
+                say(json.dumps(data.summary))
+                documents.append({**data.summary, "engines": [hold(engine, data, say) for engine in engines]})
         except (WrongError, checks.WrongViewError) as error:
             again = f"--changes {given.changes} --seed {seed}"
             print(f"error: {error}\nnext: run it again with {again}", file=sys.stderr)
             return 1
-    document = {**data.summary, "engines": answers, "left_out": left_out}
-    print(json.dumps(document, indent=2) if given.output == "json" else _text(document))
+    document = {"roads": documents, "left_out": left_out}
+    text = "\n".join(map(_text, documents))
+    print(json.dumps(document, indent=2) if given.output == "json" else text)
     return 1 if left_out and in_ci() else 0
 
 
 def _text(document: dict[str, Any]) -> str:
+    ties, repeats = document["tied_pairs"]["all"], document["items_that_repeat_a_step"]
     lines = [
-        f"{document['changes']:,} changes of {document['items']:,} items, "
-        f"{document['tied_pairs']['all']:,} tied pairs, {document['lines']:,} lines in "
+        f"{document['road']}: {document['changes']:,} changes of {document['items']:,} items, {ties:,} tied "
+        f"pairs, {repeats:,} items that repeat a step at one time, {document['lines']:,} lines in "
         f"{document['objects']} objects (seed {document['seed']})"
     ]
     lines += [

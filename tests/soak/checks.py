@@ -8,7 +8,7 @@ from itertools import groupby, pairwise
 
 from tests.soak import oracle
 from tests.soak.engines import Lake
-from tests.soak.histories import Change, History, State, state_digest
+from tests.soak.histories import STREAMS_FROM, Change, History, Road, State, state_digest
 
 Wrong = dict[int, str]  # number of an item → what is wrong with it
 
@@ -77,7 +77,7 @@ def differs(histories: Sequence[History], current: Mapping[str, tuple[str | None
     return wrong
 
 
-def check_whole(histories: Sequence[History], lake: Lake) -> Wrong:
+def check_whole(histories: Sequence[History], lake: Lake, road: Road = "kinesis") -> Wrong:
     """Everything was delivered: current is the table, history has every change once, gaps is empty."""
     wrong = differs(histories, current_of(lake))
     gaps = gaps_of(lake)
@@ -85,14 +85,14 @@ def check_whole(histories: Sequence[History], lake: Lake) -> Wrong:
     for number, history in enumerate(histories):
         if history.key in gaps:
             wrong[number] = f"gaps shows {sorted(gaps[history.key])} where nothing is missing"
-        if problem := _history_problem(history, shown.pop(history.key, None)):
+        if problem := _history_problem(history, shown.pop(history.key, None), STREAMS_FROM[road]):
             wrong[number] = problem
     if shown:
         raise WrongViewError(f"the history view shows items that never were: {sorted(shown)[:3]}")
     return wrong
 
 
-def _history_problem(history: History, row: Sequence[str | None] | None) -> str | None:
+def _history_problem(history: History, row: Sequence[str | None] | None, streams_from: int) -> str | None:
     """What is wrong with an item's rows in the history view."""
     if row is None:
         return "history has no row of it"
@@ -110,14 +110,22 @@ def _history_problem(history: History, row: Sequence[str | None] | None) -> str 
     until = [one[0] for one in shown[1:]] + ["-"]
     if [one[1] for one in shown] != until:
         return "history's valid_to is not the next change's time"
+    by_kinesis = sum(change.moment < streams_from for change in history.changes)
+    if [(one[0], *one[2:]) for one in shown[by_kinesis:]] != made[by_kinesis:]:
+        return "history is not in the order of the sequence"
+    return None if _is_chained(shown[:by_kinesis]) else "history is not in the order of the chain"
+
+
+def _is_chained(shown: Sequence[Sequence[str]]) -> bool:
+    """Whether each moment begins where the one before it ended; in one of three at most, each change."""
     state = "-"
     for _, group in groupby(shown, key=lambda one: one[0]):
         moment = list(group)
         chained = all(one[3] == other[2] for one, other in pairwise(moment))
         if moment[0][2] != state or (len(moment) <= 3 and not chained):
-            return "history is not in the order of the chain"
+            return False
         state = moment[-1][3]
-    return None
+    return True
 
 
 def _shown(key: str, state: State) -> str:
@@ -125,7 +133,7 @@ def _shown(key: str, state: State) -> str:
 
 
 def check_losses(
-    histories: Sequence[History], lost: Mapping[int, set[int]], lake: Lake
+    histories: Sequence[History], lost: Mapping[int, set[int]], lake: Lake, road: Road = "kinesis"
 ) -> tuple[Wrong, Counter[str]]:
     """Changes are missing: gaps and the comparison name each item that lacks some, and no other.
 
@@ -145,7 +153,7 @@ def check_losses(
                 wrong[number] = f"named without a loss: {sorted(rows) or unequal[number]}"
             continue
         left = [change for place, change in enumerate(history.changes) if place not in gone]
-        shows = oracle.loss_shows(history, left)
+        shows = oracle.loss_shows(history, left, STREAMS_FROM[road])
         if named != shows:
             wrong[number] = f"lost {sorted(gone)}: {'not named' if shows else f'named by {sorted(rows)}'}"
         elif _untied(left) and rows != _gaps(history.key, left):

@@ -6,21 +6,27 @@ What may stand twice in the lake, and how the copies differ:
   Streams Developer Guide);
 - a change told again under another eventID: whether DynamoDB keeps it is not documented.
 The sequence numbers here follow the changes only roughly, and some rows have none.
+
+DynamoDB Streams gives every change one eventID and one sequence number, in the order of the item's changes:
+what stands twice is alike to the last byte (a batch that was tried again, or had other borders). Where the
+road was switched, both were open for a while: changes of about that time came by the other road as well, with
+a sequence number, since the views keep a row without one on both sides of the cut.
 """
 
 import random
 import zlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import orjson
 
-from tests.soak.histories import History, change_record
+from tests.soak.histories import SECOND, STREAMS_FROM, Change, History, Road, change_record, streams_record
 from transform_lambda.change import transform
 
 DAYS: Final = ("2026-11-19", "2026-11-20", "2026-11-21")
 MOST_LINES_AN_OBJECT: Final = 8_000
+BOTH_OPEN: Final = 3_600 * SECOND  # before and after the cut
 _COPIES: Final = (("byte for byte", 0.05), ("another sequence", 0.05), ("another eventID", 0.05))
 
 
@@ -32,6 +38,8 @@ class Line:
     change: int
     event_id: str
     sequence: str | None
+    by_streams: bool = False
+    beyond_the_cut: bool = False  # by the road that does not count at that time
 
 
 @dataclass(frozen=True)
@@ -43,13 +51,13 @@ class Delivered:
     lines: Sequence[Line]
 
 
-def deliver(histories: Sequence[History], seed: int) -> list[Delivered]:
+def deliver(histories: Sequence[History], seed: int, road: Road = "kinesis") -> list[Delivered]:
     """Every change at least once, in objects."""
     random_ = random.Random(seed)  # noqa: S311  a seed makes it the same again
     lines: list[Line] = []
     for number, history in enumerate(histories):
-        for place in range(len(history.changes)):
-            lines += _deliveries(number, place, random_)
+        for place, change in enumerate(history.changes):
+            lines += _by_either(number, place, change, random_, road)
     random_.shuffle(lines)
     objects: list[Delivered] = []
     while lines:
@@ -58,6 +66,23 @@ def deliver(histories: Sequence[History], seed: int) -> list[Delivered]:
         objects.append(Delivered(random_.choice(DAYS), name, lines[:count]))
         del lines[:count]
     return objects
+
+
+def _by_either(number: int, place: int, change: Change, random_: random.Random, road: Road) -> Iterator[Line]:
+    """The deliveries of a change by its road, and by the other one when both were open."""
+    cut = STREAMS_FROM[road]
+    streams = change.moment >= cut
+    yield from (_by_streams if streams else _deliveries)(number, place, random_)
+    if road == "switched" and abs(change.moment - cut) < BOTH_OPEN:
+        for line in (_deliveries if streams else _by_streams)(number, place, random_):
+            if line.sequence is not None:
+                yield replace(line, beyond_the_cut=True)
+
+
+def _by_streams(history: int, change: int, random_: random.Random) -> Iterator[Line]:
+    sequence = f"{4 * 10**20 + change * 1_000 + random_.randrange(1_000)}"
+    line = Line(history, change, f"{random_.getrandbits(128):032x}", sequence, by_streams=True)
+    yield from [line] * random_.choice((1, 1, 1, 1, 1, 1, 1, 1, 2, 3))
 
 
 def _deliveries(history: int, change: int, random_: random.Random) -> Iterator[Line]:
@@ -74,8 +99,11 @@ def _deliveries(history: int, change: int, random_: random.Random) -> Iterator[L
 def row(histories: Sequence[History], line: Line) -> bytes:
     """The line as the shipped function writes it, with its newline."""
     history = histories[line.history]
-    record = change_record(history.key, history.changes[line.change], line.event_id)
-    return transform(orjson.dumps(record), line.sequence)[0]
+    change = history.changes[line.change]
+    if line.by_streams:
+        record = streams_record(history.key, change, line.event_id, line.sequence)
+        return transform(orjson.dumps(record))[0]
+    return transform(orjson.dumps(change_record(history.key, change, line.event_id)), line.sequence)[0]
 
 
 def body(histories: Sequence[History], lines: Sequence[Line]) -> bytes:

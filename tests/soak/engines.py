@@ -38,8 +38,8 @@ class Engine(Protocol):
 
     name: str
 
-    def lake(self, name: str, objects: Iterable[Object], /) -> Lake:
-        """A lake of these objects."""
+    def lake(self, name: str, objects: Iterable[Object], switched_at: str | None = None, /) -> Lake:
+        """A lake of these objects, its views with a cut between two roads or without one."""
 
 
 class DuckDb:
@@ -52,12 +52,12 @@ class DuckDb:
         if memory_megabytes:
             shared_database().cursor().execute(f"SET GLOBAL memory_limit = '{memory_megabytes}MB'")
 
-    def lake(self, _: str, objects: Iterable[Object]) -> Lake:
+    def lake(self, _: str, objects: Iterable[Object], switched_at: str | None = None) -> Lake:
         """In memory, so it needs no name."""
         lake = MemoryLake(COLUMNS)
         for day, key, body in objects:
             lake.put_bytes(body, day=day, name=key)
-        for view in definitions(NAME, TABLE, COLUMNS, TYPES):
+        for view in definitions(NAME, TABLE, COLUMNS, TYPES, switched_at):
             lake.run(view.statement)
         return lake
 
@@ -70,7 +70,7 @@ class RealTrino:
     def __init__(self, account: AccountLake, server: Trino) -> None:
         self._account, self._server = account, server
 
-    def lake(self, name: str, objects: Iterable[Object]) -> Lake:
+    def lake(self, name: str, objects: Iterable[Object], switched_at: str | None = None) -> Lake:
         """A database of this name with a table `changes` and its views."""
         database = self._account.create_database(name)
         root = self._account.declare(
@@ -78,7 +78,7 @@ class RealTrino:
         )
         for day, key, body in objects:
             self._account.put_bytes(f"{root}/dt={day}/{key}", body)
-        for view in definitions(NAME, TABLE, COLUMNS, TYPES):
+        for view in definitions(NAME, TABLE, COLUMNS, TYPES, switched_at):
             self._account.query(view.statement, database)
         self._account.share_views(database)
         return _TrinoLake(self._server, database)

@@ -1,16 +1,16 @@
 """Histories of writes to the items of one table, and what each write's change says.
 
 A state is a number, the item's attribute `n`; None where there is no item. A moment is a change's time in the
-stream's own precision, in microseconds: the first half of the day is MILLISECOND, the second MICROSECOND
-(the setting of a table's stream may be changed at any time).
+stream's own precision, in microseconds. By Kinesis the first half of the day is MILLISECOND, the second
+MICROSECOND (the setting of a table's stream may be changed at any time); DynamoDB Streams has whole seconds.
 """
 
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
-from itertools import pairwise
-from typing import Any, Final, NamedTuple
+from itertools import groupby, pairwise
+from typing import Any, Final, Literal, NamedTuple
 
 from transform_lambda.canonical import image_digest
 
@@ -19,8 +19,14 @@ TABLE: Final = "soak"
 DAY_START: Final = 1_795_132_800_000_000
 NOON: Final = DAY_START + 12 * 3_600_000_000
 _TIED: Final = 0.13  # how often a change has the time of the one before it
+_TIED_IN_A_SECOND: Final = 0.75
+SECOND: Final = 1_000_000
 
 State = int | None
+# The way the changes of the table come: the whole day by Kinesis or by DynamoDB Streams, or switched at noon.
+Road = Literal["kinesis", "streams", "switched"]
+# The moment from which changes come by DynamoDB Streams.
+STREAMS_FROM: Final[dict[Road, int]] = {"kinesis": DAY_START * 2, "streams": 0, "switched": NOON}
 
 
 class Change(NamedTuple):
@@ -53,6 +59,12 @@ class History:
         """Neighbours of one time."""
         return sum(one.moment == other.moment for one, other in pairwise(self.changes))
 
+    @property
+    def repeats_a_step(self) -> bool:
+        """Whether one step is made twice within one moment."""
+        moments = (list(group) for _, group in groupby(self.changes, key=lambda change: change.moment))
+        return any(len(set(moment)) < len(moment) for moment in moments)
+
 
 def precision(moment: int) -> str:
     """What the stream's records say of their times."""
@@ -71,7 +83,7 @@ def state_digest(key: str, state: State) -> str:
 
 
 def change_record(key: str, change: Change, event_id: str) -> dict[str, Any]:
-    """The change record as the table's stream carries it (DynamoDB Developer Guide)."""
+    """The change record as the table's Kinesis stream carries it (DynamoDB Developer Guide)."""
     unit = 1_000 if precision(change.moment) == "MILLISECOND" else 1
     images = {
         name: item(key, state)
@@ -96,7 +108,26 @@ def change_record(key: str, change: Change, event_id: str) -> dict[str, Any]:
     }
 
 
-def histories(changes: int, seed: int) -> Iterator[History]:
+def streams_record(key: str, change: Change, event_id: str, sequence: str | None) -> dict[str, Any]:
+    """The same as DynamoDB Streams carries it: its time is a whole second, its table is named in an ARN.
+
+    Shape: AWS Lambda Developer Guide, "Using AWS Lambda with Amazon DynamoDB". The sequence is left out of a
+    change that an export filled in.
+    """
+    record = change_record(key, change, event_id)
+    del (
+        record["tableName"],
+        record["recordFormat"],
+        record["dynamodb"]["ApproximateCreationDateTimePrecision"],
+    )
+    record["dynamodb"]["ApproximateCreationDateTime"] = change.moment // SECOND
+    if sequence is not None:
+        record["dynamodb"]["SequenceNumber"] = sequence
+    arn = f"arn:aws:dynamodb:us-east-1:111111111111:table/{TABLE}/stream/2026-11-20T00:00:00.000"
+    return {**record, "eventVersion": "1.1", "eventSourceARN": arn}
+
+
+def histories(changes: int, seed: int, road: Road = "kinesis") -> Iterator[History]:
     """Items with that many changes in all, most with about ten, some with one, a few with very many."""
     random_ = random.Random(seed)  # noqa: S311  a seed makes it the same again
     left, number = changes, 0
@@ -104,16 +135,17 @@ def histories(changes: int, seed: int) -> Iterator[History]:
         length = min(left, random_.choice((1, 2, 3, 5, 8, 12, 20, 30)))
         if number % 5_000 == 17:
             length = min(left, 2_000)
-        made = history(f"item-{number:06d}", length, random_)
+        made = history(f"item-{number:06d}", length, random_, STREAMS_FROM[road])
         left -= len(made.changes)
         number += 1
         yield made
 
 
-def history(key: str, length: int, random_: random.Random) -> History:
+def history(key: str, length: int, random_: random.Random, streams_from: int) -> History:
     """One item's life. A third of the items never come back to a state they had, the others do all the time.
 
-    Within one moment no step is made twice: it could not be told from one that was delivered twice.
+    Within one moment of Kinesis no step is made twice: it would be taken for one that was delivered twice.
+    From `streams_from` on, moments are whole seconds, with any number of changes.
     """
     made = History(key)
     versioned = random_.random() < 1 / 3
@@ -122,13 +154,14 @@ def history(key: str, length: int, random_: random.Random) -> History:
     version = 0
     steps: set[tuple[State, State]] = set()
     while len(made.changes) < length:
-        if not made.changes or random_.random() >= _TIED:
-            moment = _later(moment, random_)
+        seconds = moment >= streams_from
+        if not made.changes or random_.random() >= (_TIED_IN_A_SECOND if seconds else _TIED):
+            moment = _later(moment, random_, streams_from)
             steps = set()
         version += 1
         after = _next_state(state, version, versioned, random_)
-        if (state, after) in steps or state is after is None:
-            moment = _later(moment, random_)
+        if ((state, after) in steps and moment < streams_from) or state is after is None:
+            moment = _later(moment, random_, streams_from)
             steps = set()
         if state is after is None:
             continue
@@ -138,10 +171,14 @@ def history(key: str, length: int, random_: random.Random) -> History:
     return made
 
 
-def _later(moment: int, random_: random.Random) -> int:
-    """A later moment in the precision of its half of the day."""
+def _later(moment: int, random_: random.Random, streams_from: int) -> int:
+    """A later moment in the precision of its road and its half of the day."""
     unit = 1_000 if moment < NOON else 1
-    return moment + unit * random_.choice((1, 1, 7, 1_000, 60_000, 1_000_000))
+    later = moment + unit * random_.choice((1, 1, 7, 1_000, 60_000, 1_000_000))
+    if later < streams_from:
+        return later
+    second = later // SECOND * SECOND
+    return second if second > moment else second + SECOND
 
 
 def _next_state(state: State, version: int, versioned: bool, random_: random.Random) -> State:

@@ -68,7 +68,7 @@ def _missing(histories: Sequence[History], kept: Sequence[Delivered]) -> Lost:
     """The changes of which no line is left."""
     seen: dict[int, set[int]] = {}
     for one in kept:
-        for line in one.lines:
+        for line in (line for line in one.lines if not line.beyond_the_cut):
             seen.setdefault(line.history, set()).add(line.change)
     return {
         number: set(range(len(history.changes))) - seen.get(number, set())

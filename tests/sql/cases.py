@@ -5,15 +5,15 @@
     cases/<query>/<case>/case.yaml           lake, columns ("*": every attribute in the lines), parameters
     cases/<query>/<case>/query.sql           the statement, when <query> is not a file of athena/queries/
     cases/<query>/<case>/expected.csv        the result object as Athena writes it: NULL is nothing
-    cases/drift/<case>/answers.yaml          the same of every named query and of the views, by name
+    cases/<query>/<case>/answers.yaml        the same of every named query and of the views, by name
 
 A lake may also lie in the case's own folder; the time an object was written is in its name. The cases hold on
 any engine that reads the declared tables: a statement has the day in place of `current_date`, and `{bucket}`
 stands for the bucket's name. Days are from 2026, so a later clock reads them all the same.
 
 A case with `answers.yaml` has in case.yaml what those statements need: `item`, the key whose history is asked
-for, and `types`, the columns of the views that are not text. An answer may be `fails: NAME`, with the
-error's name.
+for; `types`, the columns of the views that are not text; `switched_at`, their cut between two roads, if there
+is one. An answer may be `fails: NAME`, with the error's name.
 `python -m tests.sql.answers` writes the answers as the sandbox's engine gives them; Trino judges them.
 """
 
@@ -40,7 +40,11 @@ TODAY = "2026-11-21"
 LONGEST_LINE = 2_000  # of an answer, as it is kept
 _WRITTEN = re.compile(r"(\d{4}-\d\d-\d\d)-(\d\d)-(\d\d)-(\d\d)-[^-]+$")
 _CURRENT_DATE = re.compile(r'(?<!")current_date(?!")')  # in quotes it is a column
-_ORDERS = {"current": "change_key", "history": "change_key, change_number", "gaps": "change_key, change_time"}
+_ORDERS = {
+    "current": "change_key",
+    "history": "change_key, change_number",
+    "gaps": "change_key, change_time, missing",
+}
 
 
 @dataclass(frozen=True)
@@ -92,7 +96,7 @@ def load(folder: Path) -> Case:
     views: list[View] = []
     kept = folder / "answers.yaml"
     if kept.exists():
-        views = definitions(SOURCE, SOURCE, columns, settings.get("types", {}))
+        views = definitions(SOURCE, SOURCE, columns, settings.get("types", {}), settings.get("switched_at"))
         statements += _asked(settings, yaml.safe_load(kept.read_text(encoding="utf-8")) or {})
     return Case(f"{folder.parent.name}/{folder.name}", columns, objects, statements, views)
 

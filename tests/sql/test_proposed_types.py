@@ -3,7 +3,7 @@
 import pytest
 
 from scripts.core.athena import quoted
-from scripts.core.lake_table import PROPOSED
+from scripts.core.proposed_types import PROPOSED
 from tests.sql.lake import Lake
 
 

@@ -22,9 +22,11 @@ from tests.soak.engines import Lake as ViewedLake
 from tests.soak.histories import (
     DAY_START,
     NOON,
+    SECOND,
     TABLE,
     Change,
     History,
+    Road,
     State,
     change_record,
     item,
@@ -134,6 +136,16 @@ def test_a_small_soak() -> None:
     assert answer["lost_changes_named"] > 400
 
 
+@pytest.mark.parametrize(("road", "repeating"), [("streams", 100), ("switched", 40)])
+def test_a_small_soak_of_whole_seconds(road: Road, repeating: int) -> None:
+    """By DynamoDB Streams, where many items make one step twice in a second; or from a cut on."""
+    data = soak.make(6_000, 7, road)
+    assert data.summary["items_that_repeat_a_step"] > repeating
+    assert data.summary["tied_pairs"]["SECOND"] > 2_000
+    answer = soak.hold(ENGINE, data, lambda _: None)
+    assert answer["lost_changes_named"] > 200
+
+
 def test_losing_a_way_back_to_the_same_state_shows_nowhere() -> None:
     """The rest is a whole history that ends in the table's state: no chain and no comparison can tell.
 
@@ -152,7 +164,7 @@ def test_losing_a_way_back_to_the_same_state_shows_nowhere() -> None:
         assert oracle.loss_shows(history, history.changes[:count] + history.changes[count + 1 :])
 
 
-def filled(*histories: History, more: Sequence[bytes] = ()) -> ViewedLake:
+def filled(*histories: History, more: Sequence[bytes] = (), switched_at: str | None = None) -> ViewedLake:
     """A lake of these histories, each change once and in order; `more` are whole lines."""
     lines = [
         delivery.row(histories, Line(number, place, f"id-{number}-{place}", str(place)))
@@ -161,15 +173,17 @@ def filled(*histories: History, more: Sequence[bytes] = ()) -> ViewedLake:
     ]
     lake = Lake(COLUMNS)
     lake.put(*(line.decode().rstrip("\n") for line in [*lines, *more]))
-    for view in definitions(NAME, TABLE, COLUMNS, TYPES):
+    for view in definitions(NAME, TABLE, COLUMNS, TYPES, switched_at):
         lake.run(view.statement)
     return lake
 
 
-def snapshot(key: str, state: int, moment: int) -> bytes:
-    """A row that a backfill writes: the item as it was found."""
-    change = read_change(change_record(key, Change(moment, None, state), f"copy-{key}-{state}"))
+def snapshot(key: str, state: State, moment: int) -> bytes:
+    """A row that a backfill writes: the item as it was found, or that there was none."""
+    kept = Change(moment, 1, None) if state is None else Change(moment, None, state)
+    change = read_change(change_record(key, kept, f"copy-{key}-{state}"))
     change.change_type = "SNAPSHOT"
+    change.old_image = None
     return row_line(row_of(change))
 
 
@@ -288,6 +302,85 @@ def test_item_removed_at_the_time_it_was_copied_is_gone() -> None:
     assert lake.ask("SELECT * FROM current_soak") == []
     assert lake.ask("SELECT change_type FROM history_soak ORDER BY change_number")[-1] == ["REMOVE"]
     assert lake.ask("SELECT * FROM gaps_soak") == []
+
+
+def test_item_that_a_copy_says_is_absent_is_gone() -> None:
+    """A SNAPSHOT without a state: the item's REMOVE was lost. What is made after it is there again."""
+    history = made("a", NOON, (0, 1))
+    gone = filled(history, more=[snapshot("a", None, NOON + 5)])
+    assert gone.ask("SELECT * FROM current_soak") == []
+    assert gone.ask("SELECT change_type, valid_to FROM history_soak ORDER BY change_number") == [
+        ["INSERT", change_time(NOON + 5)],
+        ["SNAPSHOT", None],
+    ]
+    again = filled(made("a", NOON + 9, (0, 2)), more=[snapshot("a", None, NOON + 5)])
+    assert again.ask("SELECT n FROM current_soak") == [["2"]]
+    assert again.ask("SELECT * FROM gaps_soak") == []
+
+
+def by_streams(history: History, without: Sequence[int] = ()) -> list[bytes]:
+    """An item's changes as DynamoDB Streams brings them, each twice; those `without` have no sequence."""
+    lines = []
+    for place in range(len(history.changes)):
+        sequence = None if place in without else f"{4 * 10**20 + place}"
+        line = Line(0, place, f"id-{place}", sequence, by_streams=True)
+        lines += [delivery.row([history], line)] * 2
+    return lines
+
+
+def test_one_step_made_twice_in_a_second_is_two_changes() -> None:
+    """A to B to A to B by DynamoDB Streams, in any order of arrival: B is current, and nothing is missing."""
+    history = made("a", NOON, (0, 1), (SECOND, 2), (0, 1), (0, 2))
+    for lines in (by_streams(history), by_streams(history)[::-1]):
+        lake = filled(more=lines)
+        assert lake.ask("SELECT n, change_id FROM current_soak") == [["2", "id-3"]]
+        shown = lake.ask("SELECT change_id FROM history_soak ORDER BY change_number")
+        assert shown == [["id-0"], ["id-1"], ["id-2"], ["id-3"]]
+        assert lake.ask("SELECT * FROM gaps_soak") == []
+    lost = [line for line in by_streams(history) if b'"id-2"' not in line]
+    assert filled(more=lost).ask("SELECT * FROM gaps_soak") != []
+
+
+@pytest.mark.parametrize("without", range(1, 4))
+def test_a_change_without_a_sequence_leaves_a_second_to_its_chain(without: int) -> None:
+    """What an export filled in has no place in the stream: then the states say which one is the last."""
+    history = made("a", NOON, (0, 1), (SECOND, 2), (0, 3), (0, 4))
+    for lines in (by_streams(history, [without]), by_streams(history, [without])[::-1]):
+        lake = filled(more=lines)
+        assert lake.ask("SELECT n FROM current_soak") == [["4"]]
+        assert lake.ask("SELECT n FROM history_soak ORDER BY change_number") == [["1"], ["2"], ["3"], ["4"]]
+
+
+def test_a_copy_within_a_second_stands_before_its_changes() -> None:
+    """It is no change, so the newest one counts, in both views."""
+    history = made("a", NOON, (0, 1), (0, 2), (0, 1), (0, 3))
+    for state in (1, 2, 3):
+        lake = filled(more=[*by_streams(history), snapshot("a", state, NOON)])
+        assert lake.ask("SELECT n, change_type FROM current_soak") == [["3", "MODIFY"]]
+        shown = lake.ask("SELECT change_type, n FROM history_soak ORDER BY change_number")
+        assert (shown[0], shown[-1]) == (["SNAPSHOT", str(state)], ["MODIFY", "3"])
+
+
+def test_a_cut_takes_each_change_by_one_road() -> None:
+    """Kinesis before the second, DynamoDB Streams from it on; copies and rows without a sequence always."""
+    history = made("a", NOON - 5 * SECOND, (0, 1), (4 * SECOND, 2), (SECOND, 1), (0, 2), (0, 1))
+    kinesis = [delivery.row([history], Line(0, place, f"k-{place}", str(place))) for place in range(5)]
+    more = [*kinesis, *by_streams(history), snapshot("b", 7, NOON - 1), snapshot("c", 8, NOON + 1)]
+    bare = made("d", NOON - SECOND, (0, 1), (2 * SECOND, 2))
+    more += [delivery.row([bare], Line(0, place, f"bare-{place}", None)) for place in range(2)]
+    lake = filled(more=more, switched_at=change_time(NOON))
+    assert lake.ask("SELECT pk, n, change_id FROM current_soak ORDER BY pk") == [
+        ["a", "1", "id-4"],
+        ["b", "7", "copy-b-7"],
+        ["c", "8", "copy-c-8"],
+        ["d", "2", "bare-1"],
+    ]
+    assert lake.ask("SELECT count(*) FROM history_soak WHERE pk = 'd'") == [["2"]]
+    shown = lake.ask("SELECT change_id FROM history_soak WHERE pk = 'a' ORDER BY change_number")
+    assert shown == [["k-0"], ["k-1"], ["id-2"], ["id-3"], ["id-4"]]
+    assert lake.ask("SELECT * FROM gaps_soak") == []
+    both = filled(more=more)
+    assert len(both.ask("SELECT change_id FROM history_soak WHERE pk = 'a'")) > 5
 
 
 def test_history_says_when_a_state_held() -> None:

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from scripts.core.proposed_types import COUNTED_AT_ONCE, count_of_fitting
 from tests.sandbox.lake import AthenaError, Lake
 from tests.sandbox.rows import item_lines
 from tests.trino.both import Both
@@ -84,6 +85,19 @@ def test_a_type_that_glue_has_no_name_for_is_refused(viewed: Lake, expression: s
         viewed.query(f"CREATE VIEW refused AS SELECT {expression} AS c FROM viewed")
     with pytest.raises(viewed.glue.exceptions.EntityNotFoundException):
         viewed.glue.get_table(DatabaseName=viewed.database, Name="refused")
+
+
+def test_types_are_counted_alike_for_as_many_columns_as_one_statement_takes(lake: Lake, both: Both) -> None:
+    """254, which is what Trino takes in one array, of the declared table."""
+    database = lake.create_database("counted")
+    columns = [f"c{number:03}" for number in range(COUNTED_AT_ONCE)]
+    root = lake.declare("changes", columns, first_day=DAY, database=database)
+    values = ("5", "1.5", "true", "2026-11-20T10:00:00+14:00", "2026-11-20T10:00:00+15:00", "n/a", "")
+    items = [{"pk": {"S": value}, **{column: {"S": value} for column in columns}} for value in values]
+    lake.put(item_lines(*items), DAY, root=root)
+    rows = both.ask(count_of_fitting("orders", columns), database)
+    assert [row[0] for row in rows] == [str(place) for place in range(1, COUNTED_AT_ONCE + 1)]
+    assert {tuple(row[1:6]) for row in rows} == {("7", "1", "1", "2", "1")}
 
 
 def test_a_view_of_a_view_answers_alike(both: Both, viewed: Lake) -> None:

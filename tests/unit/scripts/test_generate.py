@@ -21,6 +21,7 @@ from scripts.build.sources import Sources
 from scripts.core import views
 from scripts.core.console import CommandError
 from scripts.core.template import ROOT
+from scripts.core.view_columns import OWN
 from tests.unit.scripts.conftest import Ran
 
 Run = Callable[..., Ran]
@@ -114,7 +115,7 @@ def test_a_new_metadata_column_reaches_every_list(
     monkeypatch.setattr(views, "METADATA_COLUMNS", tuple(column["name"] for column in declared))
     current, _, history = views.definitions("orders", "orders", ["pk"], {})
     for view in (current, history):
-        assert view.select.count(',\n  change_new,\n  "pk"') == 1
+        assert view.select.count(',\n  change_new,\n"pk"') == 1
 
 
 def test_a_view_shows_every_metadata_column_but_those_left_out() -> None:
@@ -123,7 +124,7 @@ def test_a_view_shows_every_metadata_column_but_those_left_out() -> None:
     for view, kind in ((current, "current"), (history, "history")):
         shown = re.findall(r"\bchange_\w+", view.select.rpartition("\nSELECT")[2].partition("\nFROM")[0])
         assert views.LEFT_OUT[kind] < set(METADATA_COLUMNS)
-        assert sorted(set(shown) - views.OWN) == sorted(set(METADATA_COLUMNS) - views.LEFT_OUT[kind])
+        assert sorted(set(shown) - OWN) == sorted(set(METADATA_COLUMNS) - views.LEFT_OUT[kind])
 
 
 def test_the_command_writes_what_is_stale_and_names_it(tree: Path, run_verb: Run) -> None:
