@@ -205,6 +205,7 @@ class Forgetting:
             "Name": record.TABLE,
             "Description": "Columns taken away from changes on purpose: scripts.forget_columns keeps it",
             "TableType": "EXTERNAL_TABLE",
+            "PartitionKeys": [],  # Athena wants the list (AWS Glue API reference, "TableInput")
             "Parameters": {"EXTERNAL": "TRUE", record.PARAMETER: _text(forgotten)},
             "StorageDescriptor": {
                 "Columns": [{"Name": "nothing", "Type": "string", "Comment": "The record is a parameter"}],
