@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from sandbox import accounts
 from sandbox.errors import SandboxError
 from sandbox.launches import plan_launches
 from sandbox.lifecycle import Sandbox
@@ -20,7 +21,7 @@ from sandbox.processes import REPOSITORY
 from tests.sandbox.commands import run_module
 from tests.sandbox.crawls import crawl, idle, wait_for_column
 from tests.sandbox.lake import AthenaError, Lake
-from tests.sandbox.roles import refused_roles
+from tests.sandbox.roles import account_root, credential_environment, refused_roles, trust_policy
 from tests.sandbox.rows import item_lines
 from tests.sandbox.waiting import wait_until
 
@@ -200,6 +201,24 @@ def test_columns_outlive_every_update_of_the_stack(account: Account, tmp_path: P
     wait_until(lambda: account.definition()[1] == declared, "the columns")
 
 
+def keeper_of_columns(sandbox: Sandbox) -> dict[str, str]:
+    """What a command is given by somebody who holds templates/deployer/columns.json, and nothing else."""
+    session = sandbox.session("consumer")
+    iam = session.client("iam")
+    trust = trust_policy(account_root(accounts.PROFILES["consumer"]))
+    arn = iam.create_role(RoleName="keeper", AssumeRolePolicyDocument=trust)["Role"]["Arn"]
+    policy = (REPOSITORY / "templates" / "deployer" / "columns.json").read_text(encoding="utf-8")
+    iam.put_role_policy(RoleName="keeper", PolicyName="columns", PolicyDocument=policy)
+    taken: Any = session.client("sts").assume_role(RoleArn=arn, RoleSessionName="anna")
+    environment = {name: text for name, text in sandbox.environment().items() if name != "AWS_PROFILE"}
+    return environment | {
+        **credential_environment(taken["Credentials"]),
+        "AWS_DEFAULT_REGION": accounts.REGION,
+        "AWS_ENDPOINT_URL": sandbox.endpoint,
+        "AWS_CA_BUNDLE": str(sandbox.folder / "ca.pem"),
+    }
+
+
 JUNK = {f"sku_{number:02}" for number in range(12)}
 
 
@@ -211,9 +230,11 @@ def test_a_flood_is_bounded_and_what_is_forgotten_comes_back_by_no_way(account: 
     """
     lake, name = account.lake, f"t{random.randrange(10**9)}"  # noqa: S311
 
+    keeper = keeper_of_columns(account.sandbox)
+
     def forget(*arguments: str) -> dict[str, Any]:
-        common = ("--profile", "consumer", "--output", "json")
-        ran = run_module(account.sandbox, "scripts.forget_columns", *arguments, *common)
+        given = ("scripts.forget_columns", *arguments, "--output", "json")
+        ran = run_module(account.sandbox, *given, environment=keeper)
         assert ran.returncode == 0, ran.stderr
         answer: dict[str, Any] = json.loads(ran.stdout)
         return answer
@@ -243,6 +264,8 @@ def test_a_flood_is_bounded_and_what_is_forgotten_comes_back_by_no_way(account: 
     waiting = forget("--list")["waiting"]
     assert waiting == [{"beginning": "prices__sku_*", "columns": 6, "waiting": 6}]
     answer = forget("prices__*", "--yes")
+    (act,) = forget("--list")["forgotten"]
+    assert (act["names"], act["by"].split(":")[-1]) == (["prices__*"], "assumed-role/keeper/anna")
     assert (len(answer["columns"]), answer["views"]) == (6, [f"current_{name}", f"history_{name}"])
     assert not columns() & junk
     assert lake.query("SELECT status FROM changes WHERE status IS NOT NULL")[1] == [["new"]]
