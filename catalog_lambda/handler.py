@@ -18,6 +18,9 @@ from catalog_lambda.response import Responder
 # Time kept back to tell CloudFormation that the function ran out of it.
 _RESERVE_MILLISECONDS = 5_000
 
+# The template's default, so that no settings of an older template leave a crawl without a bound.
+_MOST = "200"
+
 # A schedule that could not start the crawler: `errorMessage`, and no `state`.
 # Glue guide, "Automating AWS Glue with EventBridge".
 _NOT_STARTED = "Glue Scheduled Crawler Invocation Failure"
@@ -49,8 +52,8 @@ class Settings:
     def read(cls, environment: Mapping[str, str], properties: Mapping[str, Any]) -> Settings:
         """The environment's settings; the custom resource's properties come first."""
 
-        def setting(name: str, variable: str) -> str:
-            value = properties.get(name) or environment.get(variable)
+        def setting(name: str, variable: str, default: str = "") -> str:
+            value = properties.get(name) or environment.get(variable) or default
             if not value:
                 raise ConfigurationError(f"the environment variable {variable} is not set")
             return str(value)
@@ -60,7 +63,7 @@ class Settings:
             table=setting("TableName", "TABLE_NAME"),
             crawled_prefix=setting("CrawledTablePrefix", "CRAWLED_TABLE_PREFIX"),
             crawler=setting("CrawlerName", "CRAWLER_NAME"),
-            most=_whole_number(setting("MaxNewColumnsPerCrawl", "MAX_NEW_COLUMNS_PER_CRAWL")),
+            most=_whole_number(setting("MaxNewColumnsPerCrawl", "MAX_NEW_COLUMNS_PER_CRAWL", _MOST)),
         )
 
 

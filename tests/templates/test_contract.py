@@ -483,6 +483,8 @@ def test_catalog_function_reads_its_settings() -> None:
     expected = Settings("ddb_lake", "changes", "crawled_", lake.outputs["CrawlerName"], 200)
     assert Settings.read(variables, {}) == expected
     assert Settings.read({}, properties) == expected
+    older = {name: value for name, value in variables.items() if name != "MAX_NEW_COLUMNS_PER_CRAWL"}
+    assert Settings.read(older, {}) == expected
     assert properties["ServiceToken"] == lake.resource("CatalogFunction").arn
 
 
