@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import boto3
 from botocore.exceptions import ClientError
 
-from catalog_lambda.columns import Plan, appended, plan
+from catalog_lambda import forgotten as record
+from catalog_lambda.columns import Names, Plan, appended, plan
+from catalog_lambda.forgotten import Forgotten, RecordError
 
 # UpdateTable replaces the whole definition by these members (Glue API reference, "TableInput").
 # Left out: FederatedTable and ViewDefinition, which a plain external table has not.
@@ -42,6 +44,7 @@ DENIALS = frozenset({"AccessDeniedException", "GlueEncryptionException"})
 OWNER_PARAMETER = "UPDATED_BY_CRAWLER"
 
 Table = dict[str, Any]
+Changed = TypeVar("Changed")
 
 
 class CatalogError(Exception):
@@ -55,6 +58,11 @@ class Outcome:
     plan: Plan
     added: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()
+
+    @property
+    def undeclared(self) -> int:
+        """How many names are no columns now though nobody forgot them: what the alarm counts."""
+        return self.plan.waiting + len(self.plan.refused) + len(self.left_out)
 
 
 def table_input(table: Table) -> Table:
@@ -86,21 +94,47 @@ class Catalog:
         try:
             found: Table = self._glue().get_table(DatabaseName=self.database, Name=name)["Table"]
         except ClientError as error:
-            if _code(error) == "EntityNotFoundException":
+            if code_of(error) == "EntityNotFoundException":
                 raise CatalogError(
                     f"there is no table {self.database}.{name}: launch the consumer stack again"
                 ) from error
             raise
         return found
 
-    def crawled(self, prefix: str, crawler: str) -> Iterator[str]:
-        """Column names of the tables the crawler owns: by their prefix and by the mark it leaves on them."""
-        pages = self._glue().get_paginator("get_tables").paginate(DatabaseName=self.database)
-        for page in pages:
-            for table in page["TableList"]:
-                owner = (table.get("Parameters") or {}).get(OWNER_PARAMETER)
-                if table["Name"].startswith(prefix) and owner == crawler:
-                    yield from names(table)
+    def tables(self, name: str | None = None) -> Iterator[Table]:
+        """The definitions of the database's tables; with a name that one alone, or nothing.
+
+        Listed, not fetched: where Lake Formation decides, it refuses to fetch a table that is not there.
+        """
+        only = {"Expression": name} if name else {}
+        for page in self._glue().get_paginator("get_tables").paginate(DatabaseName=self.database, **only):
+            yield from (one for one in page["TableList"] if name in (None, one["Name"]))
+
+    def crawled(self, prefix: str, crawler: str | None) -> Iterator[str]:
+        """Column names of the tables a crawler owns: by their prefix and by the mark it leaves on them.
+
+        None is any crawler.
+        """
+        for table in self.tables():
+            owner = (table.get("Parameters") or {}).get(OWNER_PARAMETER)
+            if table["Name"].startswith(prefix) and owner and crawler in (None, owner):
+                yield from names(table)
+
+    def forgotten(self) -> Forgotten:
+        """What somebody decided shall be no column. Raises CatalogError when the record cannot be read."""
+        for table in self.tables(record.TABLE):
+            return self.forgotten_in(table)
+        return Forgotten()
+
+    def forgotten_in(self, table: Table) -> Forgotten:
+        """What the table of the record says. Raises CatalogError when that cannot be read."""
+        try:
+            return Forgotten.parse((table.get("Parameters") or {}).get(record.PARAMETER) or "[]")
+        except RecordError as error:
+            raise CatalogError(
+                f"the record of forgotten columns in {self.database}.{record.TABLE} cannot be read: {error}. "
+                "Bring back the table's version before (docs/operations.md)"
+            ) from error
 
     def earlier(self, name: str) -> Iterator[str]:
         """Column names of the table's earlier versions: what a stack update may have taken away."""
@@ -113,28 +147,33 @@ class Catalog:
                 return
             arguments["NextToken"] = answer["NextToken"]
 
-    def declare(self, name: str, wanted: Iterable[str]) -> Outcome:
-        """Append the wanted columns that the table lacks.
+    def declare(self, name: str, wanted: Names, most: int) -> Outcome:
+        """Append the wanted columns that the table lacks and nobody forgot, at most `most` that are new.
 
         UpdateTable carries the version that was read; when someone else was faster
-        (ConcurrentModificationException) the table is read again and decided anew.
+        (ConcurrentModificationException) the table is read again and decided anew. The record is read after
+        the table: whoever forgets writes the record first, so one of the two sees the other.
         """
-        names_wanted = list(wanted)
+
+        def append(table: Table) -> Outcome:
+            keys = (key["Name"] for key in table.get("PartitionKeys") or [])
+            decided = plan(names(table), keys, wanted, most=most, forgotten=self.forgotten())
+            return self._append(table, decided) if decided.added else Outcome(decided)
+
+        return self.change(name, append)
+
+    def change(self, name: str, step: Callable[[Table], Changed]) -> Changed:
+        """Read a table and let a step update it, again from the start whenever someone else was faster."""
         for attempt in range(ATTEMPTS):
-            table = self.table(name)
-            decided = plan(
-                names(table), (key["Name"] for key in table.get("PartitionKeys") or []), names_wanted
-            )
-            if not decided.added:
-                return Outcome(decided)
             try:
-                return self._append(table, decided)
+                return step(self.table(name))
             except ClientError as error:
-                if _code(error) != "ConcurrentModificationException":
+                if code_of(error) != "ConcurrentModificationException":
                     raise
                 self.pause(_FIRST_PAUSE_SECONDS * 2**attempt * random.uniform(0.5, 1))  # noqa: S311
         raise CatalogError(
-            f"{self.database}.{name} was changed by others {ATTEMPTS} times in a row: run the crawler again"
+            f"{self.database}.{name} was changed by others {ATTEMPTS} times in a row: "
+            "start the crawler, or run the command, again"
         )
 
     def _append(self, table: Table, decided: Plan) -> Outcome:
@@ -143,11 +182,12 @@ class Catalog:
         No AWS page gives the limit; "Payload size of request exceeded limit" has been seen at 3,600 columns.
         """
         fitting = len(decided.added)
+        columns = (table.get("StorageDescriptor") or {}).get("Columns") or []
         while True:
             try:
-                self._update(table, decided.added[:fitting])
+                self.set_columns(table, appended(columns, decided.added[:fitting]))
             except ClientError as error:
-                if _code(error) not in {"InvalidInputException", "ResourceNumberLimitExceededException"}:
+                if code_of(error) not in {"InvalidInputException", "ResourceNumberLimitExceededException"}:
                     raise
                 fitting //= 2
                 if not fitting:
@@ -155,21 +195,22 @@ class Catalog:
                 continue
             return Outcome(decided, decided.added[:fitting], decided.added[fitting:])
 
-    def _update(self, table: Table, added: Iterable[str]) -> None:
-        definition = table_input(table)
-        storage = definition.get("StorageDescriptor") or {}
-        definition["StorageDescriptor"] = {
-            **storage,
-            "Columns": appended(storage.get("Columns") or [], added),
-        }
+    def set_columns(self, table: Table, columns: Sequence[dict[str, object]]) -> None:
+        """Give a table, as it was read, these columns and leave the rest of its definition as it is."""
+        storage = {**(table.get("StorageDescriptor") or {}), "Columns": [*columns]}
+        self.update(table, {**table, "StorageDescriptor": storage})
+
+    def update(self, table: Table, definition: Table) -> None:
+        """Give a table, as it was read, another definition, unless it has changed since."""
         version = {"VersionId": table["VersionId"]} if table.get("VersionId") else {}
-        self._glue().update_table(DatabaseName=self.database, TableInput=definition, **version)
+        self._glue().update_table(DatabaseName=self.database, TableInput=table_input(definition), **version)
 
 
 def is_denial(error: BaseException) -> bool:
     """Whether Glue refused the caller: what IAM, Lake Formation or the catalog's key has to grant."""
-    return isinstance(error, ClientError) and _code(error) in DENIALS
+    return isinstance(error, ClientError) and code_of(error) in DENIALS
 
 
-def _code(error: ClientError) -> str:
+def code_of(error: ClientError) -> str:
+    """The error's code, such as AccessDeniedException."""
     return str(error.response.get("Error", {}).get("Code", ""))

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import json
-import logging
 import os
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from catalog_lambda.catalog import Catalog, CatalogError, Outcome, is_denial
-from catalog_lambda.response import Responder
+from botocore.exceptions import ClientError
 
-log = logging.getLogger("catalog")
-log.setLevel(os.environ.get("LOG_LEVEL", "INFO").upper())
+from catalog_lambda.catalog import Catalog, CatalogError, Outcome, code_of, is_denial
+from catalog_lambda.columns import Names
+from catalog_lambda.response import Responder
 
 # Time kept back to tell CloudFormation that the function ran out of it.
 _RESERVE_MILLISECONDS = 5_000
+
+# The template's default, so that no settings of an older template leave a crawl without a bound.
+_MOST = "200"
 
 # A schedule that could not start the crawler: `errorMessage`, and no `state`.
 # Glue guide, "Automating AWS Glue with EventBridge".
@@ -38,19 +40,20 @@ class ConfigurationError(Exception):
 
 @dataclass(frozen=True)
 class Settings:
-    """Where to declare, and whose tables to read."""
+    """Where to declare, whose tables to read, and how many columns that nobody named to add at most."""
 
     database: str
     table: str
     crawled_prefix: str
     crawler: str
+    most: int
 
     @classmethod
     def read(cls, environment: Mapping[str, str], properties: Mapping[str, Any]) -> Settings:
         """The environment's settings; the custom resource's properties come first."""
 
-        def setting(name: str, variable: str) -> str:
-            value = properties.get(name) or environment.get(variable)
+        def setting(name: str, variable: str, default: str = "") -> str:
+            value = properties.get(name) or environment.get(variable) or default
             if not value:
                 raise ConfigurationError(f"the environment variable {variable} is not set")
             return str(value)
@@ -60,7 +63,14 @@ class Settings:
             table=setting("TableName", "TABLE_NAME"),
             crawled_prefix=setting("CrawledTablePrefix", "CRAWLED_TABLE_PREFIX"),
             crawler=setting("CrawlerName", "CRAWLER_NAME"),
+            most=_whole_number(setting("MaxNewColumnsPerCrawl", "MAX_NEW_COLUMNS_PER_CRAWL", _MOST)),
         )
+
+
+def _whole_number(text: str) -> int:
+    if not (text.isascii() and text.isdigit()):
+        raise ConfigurationError(f"MaxNewColumnsPerCrawl is no whole number: {text}")
+    return int(text)
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
@@ -72,12 +82,12 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
 
 def _declare(settings: Settings, item_columns: Sequence[str]) -> Outcome:
     catalog = Catalog(settings.database)
-    wanted = [
-        *catalog.earlier(settings.table),  # first, so that columns come back in the order they had
-        *item_columns,
-        *catalog.crawled(settings.crawled_prefix, settings.crawler),
-    ]
-    return catalog.declare(settings.table, wanted)
+    names = Names(
+        earlier=[*catalog.earlier(settings.table)],
+        named=item_columns,
+        found=[*catalog.crawled(settings.crawled_prefix, settings.crawler)],
+    )
+    return catalog.declare(settings.table, names, settings.most)
 
 
 def _crawler(event: Mapping[str, Any]) -> dict[str, Any]:
@@ -92,7 +102,7 @@ def _crawler(event: Mapping[str, Any]) -> dict[str, Any]:
     state = detail.get("state")
     ours = event.get("source") == "aws.glue" and detail.get("crawlerName") == settings.crawler
     if ours and event.get("detail-type") == _NOT_STARTED:
-        _report("the crawl did not start", logging.ERROR, trigger="crawler", crawler=settings.crawler)
+        _report("the crawl did not start", "ERROR", trigger="crawler", crawler=settings.crawler)
         raise CrawlFailedError(
             f"the schedule of the crawler {settings.crawler} could not start it, so no column was declared: "
             f"{detail.get('errorMessage')}"
@@ -101,13 +111,20 @@ def _crawler(event: Mapping[str, Any]) -> dict[str, Any]:
         _report("ignored", trigger="crawler")
         return {"added": 0}
     if state == "Failed":
-        _report("the crawl failed", logging.ERROR, trigger="crawler", crawler=settings.crawler)
+        _report("the crawl failed", "ERROR", trigger="crawler", crawler=settings.crawler)
         raise CrawlFailedError(
             f"the crawler {settings.crawler} failed, so no column was declared: "
             "aws glue get-crawler says why, under LastCrawl"
         )
     item_columns = str(event.get("itemColumns") or "").split(",")
-    return _summary(_declare(settings, item_columns), trigger="crawler")
+    try:
+        outcome = _declare(settings, item_columns)
+    except ClientError as error:
+        if is_denial(error):
+            raise
+        # Lambda logs what is raised, and Glue's message may quote column names, which are users' data.
+        raise CatalogError(f"{error.operation_name} was refused: {code_of(error)}") from None
+    return _summary(outcome, trigger="crawler")
 
 
 def _stack(event: dict[str, Any], context: Any) -> dict[str, Any]:
@@ -138,14 +155,14 @@ def _stack(event: dict[str, Any], context: Any) -> dict[str, Any]:
         problem = _problem(outcome, item_columns)
     except Exception as error:  # an unanswered stack hangs until its timeout
         if is_denial(error):
-            _report("the catalog is shut", logging.ERROR, trigger="stack", error=type(error).__name__)
+            _report("the catalog is shut", "ERROR", trigger="stack", error=type(error).__name__)
             reason = f"the columns are not declared yet, the Data Catalog is shut to the function: {error}"
             responder.answer("SUCCESS", reason, {"Added": "0"})
             raise DeclarationPostponedError(
                 f"{reason}. Open it (docs/operations.md), then start the crawler: its end declares them"
             ) from error
         known = isinstance(error, (CatalogError, ConfigurationError))
-        _report("failed", trigger="stack", error=type(error).__name__)
+        _report("failed", "ERROR", trigger="stack", error=type(error).__name__)
         responder.answer("FAILED", str(error) if known else f"{type(error).__name__}: {error}")
         return {"added": 0}
     finally:
@@ -177,17 +194,23 @@ def _problem(outcome: Outcome, item_columns: Sequence[str]) -> str | None:
 
 
 def _summary(outcome: Outcome, trigger: str) -> dict[str, Any]:
-    """One line for the log: counts only, since names come from users' data."""
+    """One line for the log: counts only, since names come from users' data.
+
+    The stack's metric filter reads `undeclared`, and an alarm rings when it is not zero.
+    """
     summary = {
         "added": len(outcome.added),
         "known": outcome.plan.known,
+        "forgotten": outcome.plan.forgotten,
+        "undeclared": outcome.undeclared,
+        "waiting": outcome.plan.waiting,
         "refused": len(outcome.plan.refused),
         "left_out": len(outcome.left_out),
     }
-    level = logging.WARNING if summary["refused"] or summary["left_out"] else logging.INFO
-    _report("declared", level, trigger=trigger, **summary)
+    _report("declared", "WARNING" if outcome.undeclared else "INFO", trigger=trigger, **summary)
     return summary
 
 
-def _report(message: str, level: int = logging.INFO, **fields: Any) -> None:
-    log.log(level, "%s", json.dumps({"message": message, **fields}))
+def _report(message: str, level: str = "INFO", **fields: Any) -> None:
+    """One line that is JSON from its first character on, which a metric filter needs; a logger's is not."""
+    print(json.dumps({"message": message, "level": level, **fields}), flush=True)

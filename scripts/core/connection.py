@@ -52,7 +52,12 @@ class Connection:
     @cached_property
     def _identity(self) -> tuple[str, str]:
         identity = self.client("sts").get_caller_identity()
-        return identity["Account"], identity["Arn"].split(":")[1]
+        return identity["Account"], identity["Arn"]
+
+    @property
+    def caller(self) -> str:
+        """The caller's ARN: a user's, or that of a role's session."""
+        return self._identity[1]
 
     @property
     def account(self) -> str:
@@ -62,7 +67,7 @@ class Connection:
     @property
     def partition(self) -> str:
         """The partition the account is in: aws, aws-us-gov, aws-cn."""
-        return self._identity[1]
+        return self.caller.split(":")[1]
 
     def profile_setting(self, name: str) -> str | None:
         """A setting of ours in the session's profile, in ~/.aws/config beside AWS's own."""

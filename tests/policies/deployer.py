@@ -305,6 +305,9 @@ class Deployment:
         }
         if kind in known:
             return [known[kind]]
+        if name := {"changes": "changes", "forgotten columns": "forgotten_columns"}.get(kind):
+            databases = self.stack.of_type("AWS::Glue::Database")
+            return [f"arn:aws:glue:{region}:table/{database.name}/{name}" for database in databases]
         return (
             [_arn(kind, resource) for resource in self.stack.of_type(_TYPES[kind])] if kind in _TYPES else []
         )

@@ -39,6 +39,9 @@ DIRECT = {
     "LooksAtTheNetwork",
     "WatchesTheDelivery",
     "ReadsMetrics",
+    "ReadsTheColumns",
+    "ForgetsColumns",
+    "RecordsWhatIsForgotten",
 }
 # The reference names a resource for it; [unverified] whether CloudWatch asks for that resource.
 NO_RESOURCE_YET = {"cloudwatch:GetMetricData"}

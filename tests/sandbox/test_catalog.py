@@ -13,13 +13,15 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from sandbox import accounts
 from sandbox.errors import SandboxError
 from sandbox.launches import plan_launches
 from sandbox.lifecycle import Sandbox
 from sandbox.processes import REPOSITORY
-from tests.sandbox.crawls import crawl, idle
-from tests.sandbox.lake import Lake
-from tests.sandbox.roles import refused_roles
+from tests.sandbox.commands import run_module
+from tests.sandbox.crawls import crawl, idle, wait_for_column
+from tests.sandbox.lake import AthenaError, Lake
+from tests.sandbox.roles import account_root, credential_environment, refused_roles, trust_policy
 from tests.sandbox.rows import item_lines
 from tests.sandbox.waiting import wait_until
 
@@ -33,7 +35,7 @@ class Account:
     """The consumer account: its lake, its crawler, its catalog function."""
 
     def __init__(self, sandbox: Sandbox) -> None:
-        self.lake, self._sandbox = Lake(sandbox), sandbox
+        self.lake, self.sandbox = Lake(sandbox), sandbox
         session = sandbox.session("consumer")
         self.glue: Any = session.client("glue")
         self._functions: Any = session.client("lambda")
@@ -109,7 +111,7 @@ class Account:
         given = [f"{name}={value}" for name, value in parameters.items()]
         templates = {"consumer": template} if template else {}
         plan = plan_launches("consumer", parameters={"consumer": given}, templates=templates)
-        self._sandbox.launch(plan)
+        self.sandbox.launch(plan)
 
     def definition(self) -> tuple[dict[str, Any], list[dict[str, Any]]]:
         """The table `changes`: everything that is no column and no version, and the columns."""
@@ -197,3 +199,85 @@ def test_columns_outlive_every_update_of_the_stack(account: Account, tmp_path: P
 
     account.crawl()
     wait_until(lambda: account.definition()[1] == declared, "the columns")
+
+
+def keeper_of_columns(sandbox: Sandbox) -> dict[str, str]:
+    """What a command is given by somebody who holds templates/deployer/columns.json, and nothing else."""
+    session = sandbox.session("consumer")
+    iam = session.client("iam")
+    trust = trust_policy(account_root(accounts.PROFILES["consumer"]))
+    arn = iam.create_role(RoleName="keeper", AssumeRolePolicyDocument=trust)["Role"]["Arn"]
+    policy = (REPOSITORY / "templates" / "deployer" / "columns.json").read_text(encoding="utf-8")
+    iam.put_role_policy(RoleName="keeper", PolicyName="columns", PolicyDocument=policy)
+    taken: Any = session.client("sts").assume_role(RoleArn=arn, RoleSessionName="anna")
+    environment = {name: text for name, text in sandbox.environment().items() if name != "AWS_PROFILE"}
+    return environment | {
+        **credential_environment(taken["Credentials"]),
+        "AWS_DEFAULT_REGION": accounts.REGION,
+        "AWS_ENDPOINT_URL": sandbox.endpoint,
+        "AWS_CA_BUNDLE": str(sandbox.folder / "ca.pem"),
+    }
+
+
+JUNK = {f"sku_{number:02}" for number in range(12)}
+
+
+def test_a_flood_is_bounded_and_what_is_forgotten_comes_back_by_no_way(account: Account) -> None:
+    """An item keyed by data: part of it becomes columns at each crawl, until somebody forgets the names.
+
+    Then no crawl, no update of the table and no ItemColumns brings one back, queries go on, and views that
+    showed one work again once they are made anew. Remembered, a name is a column after the next crawl.
+    """
+    lake, name = account.lake, f"t{random.randrange(10**9)}"  # noqa: S311
+
+    keeper = keeper_of_columns(account.sandbox)
+
+    def forget(*arguments: str) -> dict[str, Any]:
+        given = ("scripts.forget_columns", *arguments, "--output", "json")
+        ran = run_module(account.sandbox, *given, environment=keeper)
+        assert ran.returncode == 0, ran.stderr
+        answer: dict[str, Any] = json.loads(ran.stdout)
+        return answer
+
+    def make_views() -> None:
+        ran = run_module(account.sandbox, "scripts.views", "orders", "--name", name, "--profile", "consumer")
+        assert ran.returncode == 0, ran.stderr
+
+    def columns() -> set[str]:
+        return {one["Name"] for one in account.definition()[1]}
+
+    def crawled(column: str) -> set[str]:
+        """The columns after a crawl that finds another attribute."""
+        lake.put(item_lines({"pk": {"S": column}, column: {"S": "x"}}), "2026-11-20", f"{column}.gz")
+        account.crawl()
+        wait_for_column(account.glue, lake.database, column)
+        return columns()
+
+    account.update(MaxNewColumnsPerCrawl="5")
+    item = {"pk": {"S": "1"}, "prices": {"M": {sku: {"N": "1"} for sku in JUNK}}, "status": {"S": "new"}}
+    lake.put(item_lines(item), "2026-11-20")
+    junk = {f"prices__{sku}" for sku in JUNK}
+    assert len(crawled("total") & junk) == 2  # and pk, status, total
+    assert len(crawled("paid") & junk) == 6
+    make_views()
+
+    waiting = forget("--list")["waiting"]
+    assert waiting == [{"beginning": "prices__sku_*", "columns": 6, "waiting": 6}]
+    answer = forget("prices__*", "--yes")
+    (act,) = forget("--list")["forgotten"]
+    assert (act["names"], act["by"].split(":")[-1]) == (["prices__*"], "assumed-role/keeper/anna")
+    assert (len(answer["columns"]), answer["views"]) == (6, [f"current_{name}", f"history_{name}"])
+    assert not columns() & junk
+    assert lake.query("SELECT status FROM changes WHERE status IS NOT NULL")[1] == [["new"]]
+    with pytest.raises(AthenaError):
+        lake.query(f"SELECT * FROM current_{name}")
+    make_views()
+    assert lake.query(f"SELECT status FROM current_{name} WHERE pk = '1'")[1] == [["new"]]
+
+    assert not crawled("fresh") & junk
+    account.update(FirstDay="2026-03-01", ItemColumns="prices__sku_01,named")
+    assert "named" in columns()
+    assert not columns() & junk
+    forget("--remember", "prices__*")
+    assert not columns() & junk
+    assert junk <= crawled("later") | crawled("latest")

@@ -51,7 +51,18 @@ NAMES = (
     "RoleName",
     "StreamName",
 )
-UNITS = ("Days", "Hours", "Minutes", "Seconds", "MiB", "MB", "Count", "Depth", "Concurrency")
+UNITS = (
+    "Days",
+    "Hours",
+    "Minutes",
+    "Seconds",
+    "MiB",
+    "MB",
+    "Count",
+    "Depth",
+    "Concurrency",
+    "ColumnsPerCrawl",
+)
 
 # CloudFormation user guide, "Understand CloudFormation quotas".
 MOST = {"Parameters": 200, "Resources": 500, "Outputs": 200, "Mappings": 200}

@@ -13,6 +13,8 @@ import pytest
 import yaml
 
 from catalog_lambda import handler as catalog_handler
+from catalog_lambda.catalog import Outcome
+from catalog_lambda.columns import Plan
 from catalog_lambda.handler import Settings
 from scripts.build.consumer import digest, shipped_queries
 from scripts.build.sources import Sources
@@ -491,9 +493,11 @@ def test_catalog_function_reads_its_settings() -> None:
     lake = launches.consumer()
     variables = lake.resource("CatalogFunction").properties["Environment"]["Variables"]
     properties = lake.resource("DeclaredColumns").properties
-    expected = Settings("ddb_lake", "changes", "crawled_", lake.outputs["CrawlerName"])
+    expected = Settings("ddb_lake", "changes", "crawled_", lake.outputs["CrawlerName"], 200)
     assert Settings.read(variables, {}) == expected
     assert Settings.read({}, properties) == expected
+    older = {name: value for name, value in variables.items() if name != "MAX_NEW_COLUMNS_PER_CRAWL"}
+    assert Settings.read(older, {}) == expected
     assert properties["ServiceToken"] == lake.resource("CatalogFunction").arn
 
 
@@ -583,6 +587,28 @@ def test_failed_records_are_counted_from_the_summary(capsys: pytest.CaptureFixtu
     assert metric["MetricTransformations"][0]["MetricValue"] == "$.failed"
     assert (line["message"], line["failed"]) == ("transformed", 1)
     alarm = launches.producer().resource("TransformFunctionFailedRecordsAlarm").properties
+    for name in ("MetricNamespace", "MetricName"):
+        assert metric["MetricTransformations"][0][name] == alarm[name.replace("MetricNamespace", "Namespace")]
+
+
+def test_undeclared_columns_are_counted_from_the_summary(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The metric filter asks for fields of the catalog function's log line, which is JSON as a whole."""
+    outcome = Outcome(Plan(waiting=2, refused={"Odd": "why"}), left_out=("a", "b"))
+    monkeypatch.setattr(catalog_handler, "_declare", lambda *_: outcome)
+    for name, value in (
+        launches.consumer().resource("CatalogFunction").properties["Environment"]["Variables"].items()
+    ):
+        monkeypatch.setenv(name, value)
+    detail = {"crawlerName": launches.consumer().outputs["CrawlerName"], "state": "Succeeded"}
+    catalog_handler.handler({"source": "aws.glue", "detail": detail}, None)
+    (line,) = capsys.readouterr().out.splitlines()
+    metric = launches.consumer().resource("CatalogFunctionUndeclaredColumns").properties
+    assert metric["FilterPattern"] == '{ ($.message = "declared") && ($.undeclared > 0) }'
+    assert metric["MetricTransformations"][0]["MetricValue"] == "$.undeclared"
+    assert (json.loads(line)["message"], json.loads(line)["undeclared"]) == ("declared", 5)
+    alarm = launches.consumer().resource("CatalogFunctionUndeclaredColumnsAlarm").properties
     for name in ("MetricNamespace", "MetricName"):
         assert metric["MetricTransformations"][0][name] == alarm[name.replace("MetricNamespace", "Namespace")]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -18,7 +19,13 @@ def table(name: str, columns: list[str], **more: Any) -> dict[str, Any]:
     """A table's definition."""
     return {
         "Name": name,
-        "StorageDescriptor": {"Columns": [{"Name": column, "Type": "string"} for column in columns]},
+        "StorageDescriptor": {
+            "Columns": [{"Name": column, "Type": "string"} for column in columns],
+            "Location": "s3://bucket/data/",
+            "InputFormat": "text",
+            "OutputFormat": "text",
+            "SerdeInfo": {},
+        },
         "PartitionKeys": [{"Name": "dt", "Type": "string"}],
         "Parameters": {},
         "VersionId": "1",
@@ -55,10 +62,20 @@ class FakeGlue:
         assert operation == "get_tables"
         return self
 
-    def paginate(self, DatabaseName: str) -> Iterator[dict[str, Any]]:
+    def paginate(self, DatabaseName: str, Expression: str = "") -> Iterator[dict[str, Any]]:
         assert DatabaseName == "lake"
-        for one in self.tables.values():
-            yield {"TableList": [copy.deepcopy(one)]}
+        for one in list(self.tables.values()):
+            if re.search(Expression, one["Name"]):
+                yield {"TableList": [copy.deepcopy(one)]}
+
+    def create_table(self, DatabaseName: str, TableInput: dict[str, Any]) -> None:
+        assert DatabaseName == "lake"
+        self._admit("CreateTable")
+        name = TableInput["Name"]
+        if name in self.tables:
+            raise error("AlreadyExistsException")
+        self.tables[name] = {**copy.deepcopy(TableInput), "VersionId": "0"}
+        self.versions[name] = []
 
     def get_table_versions(
         self, DatabaseName: str, TableName: str, MaxResults: int, NextToken: str = "0"
@@ -76,7 +93,7 @@ class FakeGlue:
         self._admit("UpdateTable")
         self.updates += 1
         name = TableInput["Name"]
-        if self.racing:
+        if self.racing and name == "changes":
             self.replace(name, [*self.columns(name), self.racing.pop(0)])
         current = self.tables[name]
         if VersionId is not None and VersionId != current["VersionId"]:

@@ -1,4 +1,7 @@
-"""Crawls, runs, stack updates and edits in any order: `changes` only ever gains columns, all strings."""
+"""Crawls, runs, stack updates, edits and forgetting in any order.
+
+`changes` only ever gains columns, all strings; but for those that are forgotten, which nothing brings back.
+"""
 
 import contextlib
 from typing import Any
@@ -10,12 +13,15 @@ from hypothesis.strategies import lists, sampled_from
 
 from catalog_lambda import handler as function
 from catalog_lambda.catalog import Catalog
+from catalog_lambda.columns import Names
 from catalog_lambda.handler import Settings
+from scripts.core.console import CommandError
+from scripts.core.forgetting import Forgetting
 from tests.unit.catalog.fakes import FakeGlue, error, table
 
 TEMPLATE = ["change_id", "change_time"]
 NAMES = [f"n{number}" for number in range(8)]
-SETTINGS = Settings("lake", "changes", "crawled_", "crawler")
+SETTINGS = Settings("lake", "changes", "crawled_", "crawler", 1_000)
 
 
 class CutOffError(Exception):
@@ -32,6 +38,8 @@ class Catalogue(RuleBasedStateMachine):
             table("crawled_data", ["change_id"], Parameters={"UPDATED_BY_CRAWLER": "crawler"}),
         )
         self.declared: set[str] = set(TEMPLATE)  # every name that `changes` must have by now
+        self.ever: set[str] = set(TEMPLATE)  # every name that it has had, which its versions know
+        self.forgotten: set[str] = set()
 
     def run_function(self, item_columns: list[str], glue: Any) -> None:
         """The function, with the names the stack gives it."""
@@ -54,7 +62,9 @@ class Catalogue(RuleBasedStateMachine):
         raced = list(self.glue.racing)
         self.run_function(names, self.glue)
         crawled = [one for one in self.glue.columns("crawled_data") if one != "dt"]
-        self.declared |= {*crawled, *names, *(set(raced) - set(self.glue.racing))}
+        self.declared |= {*crawled, *names, *self.ever} - self.forgotten
+        self.declared |= set(raced) - set(self.glue.racing)
+        self.ever |= self.declared
         assert set(self.glue.columns()) == self.declared
 
     @rule(names=lists(sampled_from(NAMES), unique=True, max_size=3))
@@ -69,7 +79,7 @@ class Catalogue(RuleBasedStateMachine):
     @rule(name=sampled_from(NAMES))
     def race(self, name: str) -> None:
         """Someone adds a column just before the function's next update."""
-        if name not in self.glue.columns():
+        if name not in self.glue.columns() and name not in self.forgotten:
             self.glue.racing = [name]
 
     @rule(names=lists(sampled_from(NAMES), min_size=1, max_size=2))
@@ -105,6 +115,37 @@ class Catalogue(RuleBasedStateMachine):
         with contextlib.suppress(CutOffError):
             self.run_function(names, Ending())
         self.declared |= set(glue.columns()) - before | (set(raced) - set(glue.racing))
+        self.ever |= self.declared
+
+    @rule(name=sampled_from(NAMES))
+    def forget(self, name: str) -> None:
+        """Somebody takes a column away for good; a name that nobody knows is refused."""
+        self.glue.racing = []
+        forgetting = Forgetting(Catalog("lake", self.glue, pause=lambda _: None))
+        known = {*self.ever, *self.forgotten, *self.glue.columns("crawled_data")}
+        try:
+            preview = forgetting.preview([name])
+        except CommandError:
+            assert name not in known
+            return
+        assert name in known
+        gone = forgetting.forget(preview, "2026-11-20T09:30:00Z", "arn:somebody")
+        assert set(gone) == {name} & self.declared
+        self.declared -= {name}
+        self.forgotten |= {name}
+
+    @rule(name=sampled_from(NAMES))
+    def remember(self, name: str) -> None:
+        """It may be a column again: the function's next run makes it one if it was one or is found."""
+        forgetting = Forgetting(Catalog("lake", self.glue, pause=lambda _: None))
+        try:
+            names = forgetting.remembered([name])
+        except CommandError:
+            assert name not in self.forgotten
+            return
+        assert name in self.forgotten
+        forgetting.remember(names)
+        self.forgotten -= {name}
 
     @rule()
     def update_stack(self) -> None:
@@ -138,5 +179,5 @@ def test_a_denied_update_leaves_the_table_as_it_was() -> None:
 
     glue = Denying(table("changes", TEMPLATE))
     with pytest.raises(Exception, match="AccessDenied"):
-        Catalog("lake", glue).declare("changes", ["n"])
+        Catalog("lake", glue).declare("changes", Names(found=["n"]), 1_000)
     assert glue.columns() == TEMPLATE

@@ -9,6 +9,8 @@ from botocore.exceptions import ClientError
 from botocore.model import StructureShape
 
 from catalog_lambda.catalog import ATTEMPTS, SETTABLE, Catalog, CatalogError, table_input
+from catalog_lambda.columns import Names
+from catalog_lambda.forgotten import PARAMETER, TABLE
 from tests.unit.catalog.fakes import FakeGlue, error, table
 
 OWNED = {"Parameters": {"UPDATED_BY_CRAWLER": "crawler"}}
@@ -32,7 +34,7 @@ def test_every_settable_field_of_the_table_survives_an_update() -> None:
     )
     whole["StorageDescriptor"].update(Location="s3://b/data/", SerdeInfo={"Parameters": {"x": "y"}})
     glue = FakeGlue(whole)
-    catalog(glue).declare("changes", ["n"])
+    catalog(glue).declare("changes", Names(found=["n"]), 1_000)
     after = glue.tables["changes"]
     assert after["StorageDescriptor"].pop("Columns") == [
         {"Name": "change_id", "Type": "string"},
@@ -66,7 +68,7 @@ def test_an_empty_owner_is_not_sent_back() -> None:
 def test_nothing_new_means_no_update() -> None:
     """A run that has nothing to add makes no version of the table."""
     glue = FakeGlue(table("changes", ["a"]))
-    assert catalog(glue).declare("changes", ["a", "dt"]).added == ()
+    assert catalog(glue).declare("changes", Names(found=["a", "dt"]), 1_000).added == ()
     assert glue.updates == 0
 
 
@@ -74,7 +76,7 @@ def test_a_concurrent_edit_is_kept_and_ours_is_added_to_it() -> None:
     """The version check fails, the table is read again and decided anew."""
     glue = FakeGlue(table("changes", ["a"]))
     glue.racing = ["theirs"]
-    assert catalog(glue).declare("changes", ["ours", "theirs"]).added == ("ours",)
+    assert catalog(glue).declare("changes", Names(found=["ours", "theirs"]), 1_000).added == ("ours",)
     assert glue.columns() == ["a", "theirs", "ours"]
 
 
@@ -82,8 +84,8 @@ def test_endless_concurrent_edits_end_with_a_clear_error() -> None:
     """After a bounded number of attempts the function says so."""
     glue = FakeGlue(table("changes", ["a"]))
     glue.racing = [f"r{n}" for n in range(ATTEMPTS)]
-    with pytest.raises(CatalogError, match="run the crawler again"):
-        catalog(glue).declare("changes", ["ours"])
+    with pytest.raises(CatalogError, match="start the crawler"):
+        catalog(glue).declare("changes", Names(found=["ours"]), 1_000)
 
 
 def test_between_attempts_lies_a_growing_pause_of_no_fixed_length() -> None:
@@ -93,7 +95,9 @@ def test_between_attempts_lies_a_growing_pause_of_no_fixed_length() -> None:
         glue = FakeGlue(table("changes", ["a"]))
         glue.racing = [f"r{n}" for n in range(ATTEMPTS - 1)]
         pauses.append([])
-        assert Catalog("lake", glue, pause=pauses[-1].append).declare("changes", ["ours"]).added == ("ours",)
+        assert Catalog("lake", glue, pause=pauses[-1].append).declare(
+            "changes", Names(found=["ours"]), 1_000
+        ).added == ("ours",)
     first, second = pauses
     assert len(first) == ATTEMPTS - 1
     assert first != second
@@ -104,15 +108,15 @@ def test_between_attempts_lies_a_growing_pause_of_no_fixed_length() -> None:
 def test_a_full_table_takes_what_fits_and_the_rest_is_told() -> None:
     """Glue refuses a definition that is too large as a whole, so fewer columns are tried."""
     glue = FakeGlue(table("changes", ["a"]), limit=6)
-    outcome = catalog(glue).declare("changes", [f"n{n}" for n in range(16)])
-    assert (len(outcome.added), len(outcome.left_out)) == (4, 12)
+    outcome = catalog(glue).declare("changes", Names(found=[f"n{n}" for n in range(16)]), 1_000)
+    assert (len(outcome.added), len(outcome.left_out), outcome.undeclared) == (4, 12, 12)
     assert len(glue.columns()) == 5
 
 
 def test_a_table_without_room_is_left_as_it_is() -> None:
     """Nothing fits: nothing is added, all of it is told, nothing is raised."""
     glue = FakeGlue(table("changes", ["a"]), limit=1)
-    outcome = catalog(glue).declare("changes", ["n", "m"])
+    outcome = catalog(glue).declare("changes", Names(found=["n", "m"]), 1_000)
     assert (outcome.added, outcome.left_out) == ((), ("n", "m"))
 
 
@@ -124,7 +128,7 @@ def test_another_refusal_is_raised() -> None:
             raise error("AccessDeniedException")
 
     with pytest.raises(Exception, match="AccessDeniedException"):
-        catalog(Denying(table("changes", ["a"]))).declare("changes", ["n"])
+        catalog(Denying(table("changes", ["a"]))).declare("changes", Names(found=["n"]), 1_000)
 
 
 def test_a_table_that_cannot_be_read_is_not_called_missing() -> None:
@@ -135,13 +139,13 @@ def test_a_table_that_cannot_be_read_is_not_called_missing() -> None:
             raise error("AccessDeniedException")
 
     with pytest.raises(ClientError, match="AccessDeniedException"):
-        catalog(Denying(table("changes", ["a"]))).declare("changes", ["n"])
+        catalog(Denying(table("changes", ["a"]))).declare("changes", Names(found=["n"]), 1_000)
 
 
 def test_a_missing_table_is_a_clear_error() -> None:
     """The message names the table and the next step."""
     with pytest.raises(CatalogError, match=r"lake\.changes: launch the consumer stack"):
-        catalog(FakeGlue()).declare("changes", ["n"])
+        catalog(FakeGlue()).declare("changes", Names(found=["n"]), 1_000)
 
 
 def test_only_tables_the_crawler_owns_are_read() -> None:
@@ -153,6 +157,49 @@ def test_only_tables_the_crawler_owns_are_read() -> None:
         table("data", ["no_prefix"], **OWNED),
     )
     assert list(catalog(glue).crawled("crawled_", "crawler")) == ["mine"]
+
+
+def record(*names: str) -> dict[str, Any]:
+    """The table of the record."""
+    listed = ", ".join(f'"{name}"' for name in names)
+    text = f'[{{"names": [{listed}], "at": "then", "by": "somebody"}}]'
+    return table(TABLE, [], Parameters={PARAMETER: text})
+
+
+def test_what_is_undeclared_is_what_waits_does_not_fit_or_cannot_be_a_column() -> None:
+    """Of each a name, and one that is forgotten, which does not count."""
+    glue = FakeGlue(table("changes", ["a"]), record("gone"), limit=2)
+    names = Names(found=["one", "two", "three", "Odd", "gone"])
+    outcome = catalog(glue).declare("changes", names, 2)
+    assert (outcome.added, len(outcome.left_out), outcome.plan.waiting) == (("one",), 1, 1)
+    assert (outcome.plan.forgotten, outcome.undeclared) == (1, 3)
+
+
+def test_a_name_that_is_forgotten_while_the_function_runs_is_not_declared(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Recorded after the function's first look, and taken away before its update: it looks again."""
+    glue = FakeGlue(table("changes", ["a", "gone"]))
+    update = glue.update_table
+
+    def forgotten_meanwhile(**request: Any) -> None:
+        if TABLE not in glue.tables:
+            glue.tables[TABLE] = record("gone", "late")
+            glue.replace("changes", ["a"])
+        update(**request)
+
+    monkeypatch.setattr(glue, "update_table", forgotten_meanwhile)
+    outcome = catalog(glue).declare("changes", Names(earlier=["gone"], found=["late", "new"]), 1_000)
+    assert (glue.columns(), outcome.plan.forgotten) == (["a", "new"], 2)
+
+
+@pytest.mark.parametrize("text", ["not json", '{"names": []}', "[1]", '[{"names": 1, "at": "", "by": ""}]'])
+def test_a_record_that_cannot_be_read_stops_the_function(text: str) -> None:
+    """Read as empty, everything that was forgotten would come back."""
+    glue = FakeGlue(table("changes", ["a"]), table(TABLE, [], Parameters={PARAMETER: text}))
+    with pytest.raises(CatalogError, match="record of forgotten columns"):
+        catalog(glue).declare("changes", Names(found=["n"]), 1_000)
+    assert glue.columns() == ["a"]
 
 
 def test_columns_of_all_earlier_versions_are_known() -> None:

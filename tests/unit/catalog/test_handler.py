@@ -3,9 +3,9 @@
 import http.server
 import itertools
 import json
-import logging
 import threading
 import time
+import traceback
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,7 +13,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from catalog_lambda import response
-from catalog_lambda.catalog import DENIALS
+from catalog_lambda.catalog import DENIALS, CatalogError
 from catalog_lambda.handler import CrawlFailedError, DeclarationPostponedError, Settings, handler
 from tests.unit.catalog.fakes import FakeGlue, table
 
@@ -22,6 +22,7 @@ ENVIRONMENT = {
     "TABLE_NAME": "changes",
     "CRAWLED_TABLE_PREFIX": "crawled_",
     "CRAWLER_NAME": "crawler",
+    "MAX_NEW_COLUMNS_PER_CRAWL": "200",
 }
 
 
@@ -122,7 +123,7 @@ def crawled(state: str = "Succeeded", crawler: str = "crawler") -> dict[str, Any
 
 def test_the_crawlers_success_declares_what_it_found(glue: FakeGlue) -> None:
     """New names appear on `changes`; what is there already stays."""
-    assert handler(crawled(), Context()) == {"added": 2, "known": 1, "refused": 0, "left_out": 0}
+    assert handler(crawled(), Context())["added"] == 2
     assert glue.columns() == ["change_id", "pk", "year"]
 
 
@@ -143,15 +144,18 @@ def test_a_foreign_event_changes_nothing(glue: FakeGlue, event: dict[str, Any]) 
 
 
 def test_a_crawl_that_failed_is_an_error_and_declares_nothing(
-    glue: FakeGlue, caplog: pytest.LogCaptureFixture
+    glue: FakeGlue, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The function's errors are what the alarm counts, and its log names the crawler."""
-    caplog.set_level(logging.INFO, "catalog")
     with pytest.raises(CrawlFailedError, match="aws glue get-crawler says why"):
         handler(crawled(state="Failed"), Context())
     assert glue.updates == 0
-    assert logged(caplog) == {"message": "the crawl failed", "trigger": "crawler", "crawler": "crawler"}
-    assert caplog.records[-1].levelname == "ERROR"
+    assert logged(capsys) == {
+        "message": "the crawl failed",
+        "level": "ERROR",
+        "trigger": "crawler",
+        "crawler": "crawler",
+    }
 
 
 def not_started(crawler: str = "crawler") -> dict[str, Any]:
@@ -168,19 +172,18 @@ def not_started(crawler: str = "crawler") -> dict[str, Any]:
 
 
 def test_a_crawl_that_could_not_start_is_an_error_and_declares_nothing(
-    glue: FakeGlue, caplog: pytest.LogCaptureFixture
+    glue: FakeGlue, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """No state follows it, so it is the only sign that new attributes are not looked for."""
-    caplog.set_level(logging.INFO, "catalog")
     with pytest.raises(CrawlFailedError, match=r"could not start it.*: Service is unable to assume it"):
         handler(not_started(), Context())
     assert glue.updates == 0
-    assert logged(caplog) == {
+    assert logged(capsys) == {
         "message": "the crawl did not start",
+        "level": "ERROR",
         "trigger": "crawler",
         "crawler": "crawler",
     }
-    assert caplog.records[-1].levelname == "ERROR"
 
 
 def test_another_crawler_that_could_not_start_is_left_alone(glue: FakeGlue) -> None:
@@ -240,10 +243,9 @@ def test_a_failure_is_answered_with_its_reason(glue: FakeGlue, endpoint: Endpoin
 
 
 def test_an_unforeseen_failure_is_answered_with_its_class(
-    glue: FakeGlue, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    glue: FakeGlue, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The stack's events show it whole; the log only its class, since a message may name users' data."""
-    caplog.set_level(logging.INFO, "catalog")
 
     def broken(**_: str) -> None:
         raise KeyError("no such member")
@@ -252,7 +254,12 @@ def test_an_unforeseen_failure_is_answered_with_its_class(
     handler(request(endpoint), Context())
     assert endpoint.answers[0]["Status"] == "FAILED"
     assert endpoint.answers[0]["Reason"] == "KeyError: 'no such member'"
-    assert logged(caplog) == {"message": "failed", "trigger": "stack", "error": "KeyError"}
+    assert logged(capsys) == {
+        "message": "failed",
+        "level": "ERROR",
+        "trigger": "stack",
+        "error": "KeyError",
+    }
 
 
 @pytest.mark.parametrize("kind", ["Create", "Update"])
@@ -260,12 +267,11 @@ def test_an_unforeseen_failure_is_answered_with_its_class(
 def test_a_shut_catalog_fails_no_stack_and_rings_the_alarm(
     glue: FakeGlue,
     endpoint: Endpoint,
-    caplog: pytest.LogCaptureFixture,
+    capsys: pytest.CaptureFixture[str],
     refused: tuple[str, str],
     kind: str,
 ) -> None:
     """A rollback would take away the role one is about to grant, and be refused in its turn."""
-    caplog.set_level(logging.INFO, "catalog")
     call, code = refused
     glue.refuses = {call: code}
     with pytest.raises(DeclarationPostponedError, match="then start the crawler"):
@@ -273,7 +279,12 @@ def test_a_shut_catalog_fails_no_stack_and_rings_the_alarm(
     (answer,) = endpoint.answers
     assert (answer["Status"], answer["Data"]) == ("SUCCESS", {"Added": "0"})
     assert f"not authorized to perform: {call}" in answer["Reason"]
-    assert logged(caplog) == {"message": "the catalog is shut", "trigger": "stack", "error": "ClientError"}
+    assert logged(capsys) == {
+        "message": "the catalog is shut",
+        "level": "ERROR",
+        "trigger": "stack",
+        "error": "ClientError",
+    }
     assert glue.columns() == ["change_id"]
 
 
@@ -312,8 +323,20 @@ def test_a_shut_catalog_at_the_crawlers_end_is_an_error(glue: FakeGlue) -> None:
 def test_the_custom_resources_properties_come_first() -> None:
     """The stack names what it made; the environment may still be that of the definition before."""
     properties = {"DatabaseName": "d", "TableName": "t", "CrawledTablePrefix": "p", "CrawlerName": "c"}
-    assert Settings.read(ENVIRONMENT, properties) == Settings("d", "t", "p", "c")
-    assert Settings.read(ENVIRONMENT, {}) == Settings("lake", "changes", "crawled_", "crawler")
+    assert Settings.read(ENVIRONMENT, {**properties, "MaxNewColumnsPerCrawl": "7"}) == Settings(
+        "d", "t", "p", "c", 7
+    )
+    assert Settings.read(ENVIRONMENT, {}) == Settings("lake", "changes", "crawled_", "crawler", 200)
+
+
+@pytest.mark.parametrize("text", ["many", "-1", "2.5", "²"])
+def test_a_number_that_is_none_is_answered(
+    glue: FakeGlue, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    """The reason names the setting and what it is."""
+    monkeypatch.setenv("MAX_NEW_COLUMNS_PER_CRAWL", text)
+    handler(request(endpoint), Context())
+    assert f"MaxNewColumnsPerCrawl is no whole number: {text}" in endpoint.answers[0]["Reason"]
 
 
 def test_a_missing_setting_is_answered_with_its_name(
@@ -333,15 +356,14 @@ def test_a_column_the_user_asked_for_in_vain_fails_the_stack(glue: FakeGlue, end
 
 
 def test_what_a_crawl_found_in_vain_does_not_fail_the_stack(
-    glue: FakeGlue, endpoint: Endpoint, caplog: pytest.LogCaptureFixture
+    glue: FakeGlue, endpoint: Endpoint, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Nobody asked for it, and nobody could launch a stack over a foreign file: the log counts it."""
-    caplog.set_level(logging.INFO, "catalog")
     glue.tables["crawled_data"]["StorageDescriptor"]["Columns"].append({"Name": "Odd Name", "Type": "string"})
     handler(request(endpoint, ItemColumns=["title"]), Context())
     assert endpoint.answers[0]["Status"] == "SUCCESS"
-    assert logged(caplog)["refused"] == 1
-    assert caplog.records[-1].levelname == "WARNING"
+    line = logged(capsys)
+    assert (line["level"], line["refused"], line["undeclared"]) == ("WARNING", 1, 1)
 
 
 def test_item_columns_that_do_not_fit_fail_the_stack(glue: FakeGlue, endpoint: Endpoint) -> None:
@@ -412,21 +434,55 @@ def test_an_answer_nobody_hears_is_an_error(
     assert pauses == [1.0, 2.0, 4.0]
 
 
-def logged(caplog: pytest.LogCaptureFixture) -> dict[str, Any]:
+def logged(capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
     """The function's one line."""
-    (line,) = [json.loads(record.getMessage()) for record in caplog.records if record.name == "catalog"]
-    return dict(line)
+    (line,) = capsys.readouterr().out.splitlines()
+    return dict(json.loads(line))
 
 
-def test_the_log_holds_counts_and_no_names(glue: FakeGlue, caplog: pytest.LogCaptureFixture) -> None:
+def test_the_log_holds_counts_and_no_names(glue: FakeGlue, capsys: pytest.CaptureFixture[str]) -> None:
     """Attribute names come from users' data."""
-    caplog.set_level(logging.INFO, "catalog")
     handler(crawled(), Context())
-    assert logged(caplog) == {
+    assert logged(capsys) == {
         "message": "declared",
+        "level": "INFO",
         "trigger": "crawler",
         "added": 2,
         "known": 1,
+        "forgotten": 0,
+        "undeclared": 0,
+        "waiting": 0,
         "refused": 0,
         "left_out": 0,
     }
+
+
+def test_a_flood_of_names_is_declared_in_parts_and_counted(
+    glue: FakeGlue, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One part a crawl; ItemColumns do not count, and the line's `undeclared` is what the alarm reads."""
+    monkeypatch.setenv("MAX_NEW_COLUMNS_PER_CRAWL", "5")
+    columns = glue.tables["crawled_data"]["StorageDescriptor"]["Columns"]
+    columns += [{"Name": f"junk_{number}", "Type": "string"} for number in range(9)]
+    event = {**crawled(), "itemColumns": "title,info__rating"}
+    handler(event, Context())
+    line = logged(capsys)
+    assert (line["added"], line["waiting"], line["undeclared"], line["level"]) == (7, 6, 6, "WARNING")
+    assert {"title", "info__rating", "pk", "year"} <= set(glue.columns())
+    assert [handler(event, Context())["waiting"] for _ in range(2)] == [1, 0]
+
+
+def test_what_glue_says_of_a_definition_is_not_logged(
+    glue: FakeGlue, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Lambda logs what is raised, and Glue quotes values that it finds wrong: names of attributes."""
+
+    def refusing(**_: Any) -> None:
+        message = "Value 'alice@example.com' at 'tableInput.storageDescriptor.columns.9' failed"
+        raise ClientError({"Error": {"Code": "ValidationException", "Message": message}}, "UpdateTable")
+
+    monkeypatch.setattr(glue, "update_table", refusing)
+    with pytest.raises(CatalogError, match="UpdateTable was refused: ValidationException") as raised:
+        handler(crawled(), Context())
+    shown = "".join(traceback.format_exception(raised.value)) + capsys.readouterr().out
+    assert "alice" not in shown
