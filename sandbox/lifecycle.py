@@ -92,15 +92,14 @@ class Sandbox:
         self.port = listener.getsockname()[1]
         self.endpoint = f"https://localhost:{self.port}"
         certificates = accounts.make_certificates(self.folder)
-        secret = accounts.new_secret()
         self.profiles = accounts.write_profiles(
-            self.folder, self.endpoint, certificates.authority, secret, self.speed
+            self.folder, self.endpoint, certificates.authority, self.speed
         )
         emulator = Child.start(
             "emulator",
             "sandbox.emulator",
             str(listener.fileno()),
-            environment=self._emulator_environment(certificates, secret),
+            environment=self._emulator_environment(certificates),
             folder=self.folder,
             pass_fds=[listener.fileno()],
         )
@@ -110,7 +109,7 @@ class Sandbox:
         self.write_state()
         tell(f"accounts {', '.join(accounts.PROFILES)} at {self.endpoint}", started)
 
-    def _emulator_environment(self, certificates: accounts.Certificates, secret: str) -> dict[str, str]:
+    def _emulator_environment(self, certificates: accounts.Certificates) -> dict[str, str]:
         """The emulator's settings, and what its Lambda functions inherit: of the caller's only PATH."""
         temporary = self.folder / "tmp"
         temporary.mkdir()
@@ -121,7 +120,6 @@ class Sandbox:
         return {
             **trust,
             "AUTH": "true",
-            "AWS_SECRET_ACCESS_KEY": secret,
             "BIND_HOST": "127.0.0.1",
             "DOCKER_HOST": f"unix://{temporary}/none.sock",  # functions run as processes, never in Docker
             "GATEWAY_PORT": str(self.port),
