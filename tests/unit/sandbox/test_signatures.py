@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 import pytest
 from botocore.auth import S3SigV4Auth, S3SigV4QueryAuth, SigV4Auth, SigV4QueryAuth
 from botocore.awsrequest import AWSRequest
+from botocore.compat import HTTPHeaders
 from botocore.credentials import Credentials
 
 from sandbox.emulator import signatures
@@ -136,6 +137,8 @@ def test_the_scopes_date_is_the_requests() -> None:
     """A key that was derived for one day signs no other."""
     asked = request()
     assert judge(changed(asked, x_amz_date=f"{NOW + dt.timedelta(days=1):%Y%m%dT%H%M%SZ}")) != ""
+    other = asked.headers["authorization"][0].replace(f"/{NOW:%Y%m%d}/", "/20200101/")
+    assert judge(changed(asked, authorization=other)) == "CredentialDateMismatch"
     assert judge(changed(asked, x_amz_date="yesterday")) == "IncompleteSignature"
     assert judge(changed(asked, x_amz_date=None)) == "IncompleteSignature"
 
@@ -155,11 +158,26 @@ def test_every_amazon_header_of_s3_must_be_signed() -> None:
     assert judge(changed(request("s3"), x_amz_target="T")) == "SignatureDoesNotMatch"
 
 
+def signed_for(*hosts: str) -> Request:
+    """A request whose signature covers its date, and these hosts: one or none."""
+    made = AWSRequest("POST", "https://localhost:1/", data=b"{}")
+    signer: Any = SigV4Auth(Credentials(KEY, SECRET), "dynamodb", REGION)
+
+    def headers_to_sign(request: Any) -> HTTPHeaders:
+        named = {"x-amz-date": request.headers["X-Amz-Date"], **{"host": host for host in hosts}}
+        return HTTPHeaders.from_dict(named)
+
+    signer.headers_to_sign = headers_to_sign
+    signer.add_auth(made)
+    lines = {name.lower(): [str(value)] for name, value in made.headers.items()}
+    return Request("POST", "/", "", {**lines, "host": ["localhost:1"]}, b"{}")
+
+
 def test_the_host_must_be_signed() -> None:
     """A signature that covers no host would hold for every one."""
-    asked = request()
-    shorter = asked.headers["authorization"][0].replace("SignedHeaders=host;", "SignedHeaders=")
-    assert judge(changed(asked, authorization=shorter)) == "SignatureDoesNotMatch"
+    assert judge(signed_for("localhost:1")) == ""
+    assert judge(signed_for("localhost:2")) == "SignatureDoesNotMatch"
+    assert judge(signed_for()) == "SignatureDoesNotMatch"
 
 
 def test_a_body_is_what_was_hashed() -> None:
