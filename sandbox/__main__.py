@@ -12,10 +12,10 @@ from types import FrameType
 from typing import Any
 
 from sandbox import accounts
-from sandbox.errors import SandboxError
+from sandbox.errors import BROKEN, BrokenSandboxError, SandboxError
 from sandbox.launches import DEFAULT, Launch, plan_launches
 from sandbox.lifecycle import DEFAULT_PORT, Sandbox
-from sandbox.processes import find_command
+from sandbox.processes import adopt_orphans, end_descendants, find_command
 from scripts.stacks import STACKS
 
 
@@ -98,7 +98,7 @@ def _serve(options: argparse.Namespace) -> int:
             print(f"export {name}={shlex.quote(value)}", flush=True)
         print(f"serving; logs are in {sandbox.folder}; Ctrl-C ends it", file=sys.stderr)
         while not stop.wait(0.5):
-            for child in sandbox.children:
+            for child in sandbox.parts():
                 child.require()
     return 0
 
@@ -106,10 +106,14 @@ def _serve(options: argparse.Namespace) -> int:
 def _exec(options: argparse.Namespace) -> int:
     find_command(options.command[0])
     launches = [] if options.no_stacks else _planned(options)
-    with Sandbox(port=options.port, speed=options.speed) as sandbox:
-        sandbox.start_delivery()
-        sandbox.launch(launches)
-        return sandbox.run(options.command)
+    adopt_orphans()
+    try:
+        with Sandbox(port=options.port, speed=options.speed) as sandbox:
+            sandbox.start_delivery()
+            sandbox.launch(launches)
+            return sandbox.run(options.command)
+    finally:
+        end_descendants()
 
 
 def _settings(options: argparse.Namespace) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -133,7 +137,10 @@ def _end(number: int, _frame: FrameType | None) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; the exit code is the command's, or 1 after an error of the sandbox."""
+    """Run the command line.
+
+    The exit code is the command's, 125 when a process of the sandbox ended, 1 after another error of it.
+    """
     parser = _parser()
     options, rest = parser.parse_known_args(arguments)
     if options.verb == "exec" and options.no_stacks and (options.kinds or any(_settings(options))):
@@ -149,8 +156,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         from sandbox.check import main as check  # noqa: PLC0415  the others must not pay for its imports
 
         return int(check(rest))
+    except BrokenSandboxError as error:
+        error.tell()
+        return BROKEN
     except SandboxError as error:
-        print(f"error: {error}", file=sys.stderr)
+        error.tell()
         return 1
     except KeyboardInterrupt:
         return 128 + signal.SIGINT

@@ -24,6 +24,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from sandbox.errors import SandboxError
+from sandbox.running import RunningSandbox, state_folder
 from sandbox.workload import Delete, KeySchema, Put, Workload
 
 BATCH_ITEMS = 25  # BatchWriteItem's own limit (Amazon DynamoDB API Reference, BatchWriteItem)
@@ -53,7 +55,8 @@ class Lake:
 
     @classmethod
     def from_environment(cls) -> Lake:
-        """Read TABLE_NAME, BUCKET_NAME, DATABASE_NAME and WORKGROUP_NAME."""
+        """Read TABLE_NAME, BUCKET_NAME, DATABASE_NAME and WORKGROUP_NAME. Raises SandboxError outside."""
+        RunningSandbox.read(state_folder())
         try:
             names = [os.environ[f"{name}_NAME"] for name in ("TABLE", "BUCKET", "DATABASE", "WORKGROUP")]
         except KeyError as missing:
@@ -78,7 +81,7 @@ def main() -> int:
         agreed = lake_equals_table() and agreed
         show_queries(lake)
         denied = stranger_is_denied(lake)
-    except DemoError as error:
+    except (DemoError, SandboxError) as error:
         console.print(f"[red]demo: {error}[/red]")
         return 1
     except KeyboardInterrupt:

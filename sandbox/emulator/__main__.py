@@ -62,7 +62,7 @@ def _ignore_abandoned_connections(loop: asyncio.AbstractEventLoop, context: dict
 def main(descriptor: int) -> None:
     """Serve until the parent is gone."""
     state = Path(os.environ["SANDBOX_STATE"])
-    exit_with_parent(leaving=state)
+    exit_with_parent()
     for name in INSTALLED:
         import_module(name).install()
     lambda_runtime.install(state / "lambda-runtime")

@@ -20,6 +20,8 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from scripts.put_items.ended_sandbox import explain_ended
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -179,6 +181,8 @@ def explained(error: Exception) -> CommandError | None:  # noqa: PLR0911  one an
 
     if isinstance(error, CommandError):
         return error
+    if ended := explain_ended(error):
+        return CommandError(*ended)
     if isinstance(error, aws.ClientError):
         code = error.response.get("Error", {}).get("Code", "?")
         said = error.response.get("Error", {}).get("Message", "")

@@ -164,7 +164,10 @@ def signed_for(*hosts: str) -> Request:
     signer: Any = SigV4Auth(Credentials(KEY, SECRET), "dynamodb", REGION)
 
     def headers_to_sign(request: Any) -> HTTPHeaders:
-        named = {"x-amz-date": request.headers["X-Amz-Date"], **{"host": host for host in hosts}}
+        named = {
+            "x-amz-date": request.headers["X-Amz-Date"],
+            **dict.fromkeys(("host",) if hosts else (), "".join(hosts)),
+        }
         return HTTPHeaders.from_dict(named)
 
     signer.headers_to_sign = headers_to_sign
