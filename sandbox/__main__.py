@@ -29,7 +29,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     _add_speed(serve)
 
-    run = verbs.add_parser("exec", help="launch the stacks, run a command among them, take all of it down")
+    run = verbs.add_parser(
+        "exec",
+        help="launch the stacks, run a command among them, take all of it down; its exit code is the "
+        "command's, or 125 when a process of the sandbox died",
+    )
     run.add_argument("--port", type=int, default=0, help="port (default: a free one)")
     run.add_argument(
         "--with",

@@ -1,9 +1,12 @@
 """Who is let into the sandbox at all: nothing without a valid signature, whatever port of it one knows."""
 
+import contextlib
 import datetime as dt
 import hashlib
 import json
+import sys
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,6 +18,7 @@ from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
 
 from sandbox import accounts
+from sandbox.guard import processes_of
 from sandbox.lifecycle import Sandbox
 from tests.sandbox.roles import account_root, client_as, trust_policy
 
@@ -180,6 +184,24 @@ def test_every_key_is_signed_as_it_is_read(emulator: Sandbox, unique: str, key: 
 
     assert s3.get_object(Bucket=unique, Key=key)["Body"].read() == b"1"
     assert s3.list_objects_v2(Bucket=unique, Prefix=key, Delimiter="+ &")["KeyCount"] == 1
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="read from /proc")
+def test_one_port_is_open_and_to_this_machine_alone(two_accounts: Sandbox) -> None:
+    """Of all the sandbox's processes: whatever answers, answers behind the checks."""
+    sockets = set()
+    for pid in processes_of(two_accounts.folder):
+        for handle in (Path("/proc") / str(pid) / "fd").iterdir():
+            with contextlib.suppress(OSError):
+                sockets.add(handle.readlink().name)
+    listening = []
+    for table in ("tcp", "tcp6", "udp", "udp6"):
+        for line in (Path("/proc/net") / table).read_text().splitlines()[1:]:
+            fields = line.split()
+            if f"socket:[{fields[9]}]" in sockets and (fields[3] == "0A" or table.startswith("udp")):
+                listening.append((table, fields[1]))
+
+    assert listening == [("tcp", f"0100007F:{two_accounts.port:04X}")]
 
 
 def test_each_account_has_a_secret_of_its_own(emulator: Sandbox) -> None:

@@ -41,7 +41,8 @@ def killed_afterwards(*processes: subprocess.Popen[bytes]) -> Iterator[None]:
         yield
     finally:
         for process in processes:
-            process.kill()
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
             process.wait()
             if process.stdout:
                 process.stdout.close()
