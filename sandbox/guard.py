@@ -17,63 +17,76 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 # What a process is told, and for how many seconds it may take its time: Ctrl-C first, so that it tidies up.
 _STEPS = ((signal.SIGINT, 0.5), (signal.SIGTERM, 1.0), (signal.SIGKILL, 5.0))
 _PAUSE = 0.02
+PROC = Path("/proc")
 _REMOVE_SECONDS = 1.0
 
 
-def _parents(root: Path) -> dict[int, int]:
-    """Every process that runs, with its parent; those that only wait to be read are left out."""
+class Process(NamedTuple):
+    """A process: its number, and the clock tick it began at, since numbers are given again."""
+
+    pid: int
+    began: str
+
+
+def running(root: Path = PROC) -> dict[Process, int]:
+    """Every process that runs, with its parent's number; those that only wait to be read are left out."""
     found = {}
     for entry in root.iterdir():
         if entry.name.isdigit():
             with contextlib.suppress(OSError):
-                state, parent = (entry / "stat").read_text().rpartition(")")[2].split()[:2]
-                if state not in "ZX":
-                    found[int(entry.name)] = int(parent)
+                fields = (entry / "stat").read_text().rpartition(")")[2].split()  # from the third on
+                if fields[0] not in "ZX":
+                    found[Process(int(entry.name), fields[19])] = int(fields[1])
     return found
 
 
-def _with_descendants(roots: set[int], parents: Mapping[int, int]) -> set[int]:
+def _with_descendants(roots: set[int], parents: Mapping[Process, int]) -> set[Process]:
     found, more = set(roots), True
     while more:
-        added = {pid for pid, parent in parents.items() if parent in found} - found
+        added = {process.pid for process, parent in parents.items() if parent in found} - found
         found |= added
         more = bool(added)
-    return found
+    return {process for process in parents if process.pid in found}
 
 
-def processes_of(folder: Path, root: Path = Path("/proc")) -> set[int]:
+def processes_of(folder: Path) -> set[Process]:
     """The processes of the sandbox with this state folder, without the one that asks."""
-    if not root.is_dir():
+    if not PROC.is_dir():
         return set()
-    parents, mark, named = _parents(root), f"SANDBOX_STATE={folder}".encode(), set()
-    for pid in parents:
+    parents, mark, named = running(), f"SANDBOX_STATE={folder}".encode(), set()
+    for pid, _ in parents:
         with contextlib.suppress(OSError):
-            if mark in (root / str(pid) / "environ").read_bytes().split(b"\0"):
+            if mark in (PROC / str(pid) / "environ").read_bytes().split(b"\0"):
                 named.add(pid)
-    return _with_descendants(named, parents) - {os.getpid()}
+    return {process for process in _with_descendants(named, parents) if process.pid != os.getpid()}
 
 
-def descendants(pid: int, root: Path = Path("/proc")) -> set[int]:
+def descendants(pid: int) -> set[Process]:
     """What a process has started, and what that has; on Linux only."""
-    return _with_descendants({pid}, _parents(root)) - {pid} if root.is_dir() else set()
+    if not PROC.is_dir():
+        return set()
+    return {process for process in _with_descendants({pid}, running()) if process.pid != pid}
 
 
-def end(left: Callable[[], set[int]]) -> None:
-    """End all processes that `left` names, also those that one of them starts meanwhile."""
+def end(left: Callable[[], set[Process]]) -> None:
+    """End all processes that `left` names at one time or another: without its parent one is still known."""
+    known = left()
     for number, seconds in _STEPS:
-        told: set[int] = set()
+        told: set[Process] = set()
         deadline = time.monotonic() + seconds
-        while (found := left()) and time.monotonic() < deadline:
-            for pid in found - told:
+        while known and time.monotonic() < deadline:
+            for process in known - told:
                 with contextlib.suppress(ProcessLookupError, PermissionError):
-                    os.kill(pid, number)
-            told |= found
+                    os.kill(process.pid, number)
+            told |= known
             time.sleep(_PAUSE)
-        if not found:
+            known = (known | left()) & running().keys()
+        if not known:
             return
 
 

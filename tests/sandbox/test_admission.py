@@ -190,8 +190,8 @@ def test_every_key_is_signed_as_it_is_read(emulator: Sandbox, unique: str, key: 
 def test_one_port_is_open_and_to_this_machine_alone(two_accounts: Sandbox) -> None:
     """Of all the sandbox's processes: whatever answers, answers behind the checks."""
     sockets = set()
-    for pid in processes_of(two_accounts.folder):
-        for handle in (Path("/proc") / str(pid) / "fd").iterdir():
+    for process in processes_of(two_accounts.folder):
+        for handle in (Path("/proc") / str(process.pid) / "fd").iterdir():
             with contextlib.suppress(OSError):
                 sockets.add(handle.readlink().name)
     listening = []

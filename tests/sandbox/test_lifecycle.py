@@ -201,6 +201,37 @@ def test_a_part_that_ends_under_the_command_is_told_at_once(part: str, code: int
     assert time.monotonic() - begun < 60
 
 
+def test_a_part_that_ended_is_told_before_the_command_ends(tmp_path: Path) -> None:
+    """Who sits before a command that takes its time to end knows why it does."""
+    seen = tmp_path / "state.json"
+    stubborn = f"trap '' TERM; cp $SANDBOX_STATE/state.json {seen}; while :; do sleep 0.1; done"
+    sandbox = subprocess.Popen(
+        [*SANDBOX, "exec", "--no-stacks", "--", "bash", "-c", stubborn],
+        cwd=REPOSITORY,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    pids = wait_for(seen)["pids"]
+    assert isinstance(pids, dict)
+    assert sandbox.stderr
+    sandbox.stderr.readline()
+    command = [row for row in processes_of(seen_folder(seen)) if row.pid not in pids.values()]
+    os.kill(pids["delivery"], signal.SIGKILL)
+    said = sandbox.stderr.readline()
+    still = [row.pid for row in command if alive(row.pid)]
+    rest = sandbox.communicate(timeout=60)[1]
+
+    assert "delivery process was ended" in said
+    assert still, f"the command had ended before it was said: {rest}"
+    assert sandbox.returncode == BROKEN
+    assert not any(alive(row.pid) for row in command)
+
+
+def seen_folder(state: Path) -> Path:
+    """The state folder of the sandbox whose state was copied to this file."""
+    return Path(str(json.loads(state.read_text())["ca_bundle"])).parent
+
+
 def test_a_part_that_ends_while_a_stack_is_launched_is_told_at_once() -> None:
     """The launch would try again and again, and speak of the network in the end."""
     sandbox = subprocess.Popen(
@@ -279,7 +310,8 @@ def left_by(marker: Path) -> tuple[Path, list[int]]:
 def of_sandbox(folder: Path) -> list[str]:
     """The command lines of the processes whose environment names the folder; on Linux."""
     return [
-        (Path("/proc") / str(pid) / "cmdline").read_text().replace("\0", " ") for pid in processes_of(folder)
+        (Path("/proc") / str(process.pid) / "cmdline").read_text().replace("\0", " ")
+        for process in processes_of(folder)
     ]
 
 

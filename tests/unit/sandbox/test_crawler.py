@@ -12,6 +12,7 @@ from sandbox.crawler.crawl import Result, lines_of
 from sandbox.crawler.paths import glob_pattern, hidden, partition_of, table_name
 from sandbox.crawler.schema_inference import Schema, merged
 from sandbox.crawler.settings import CrawlError, Settings
+from sandbox.running import RunningSandbox
 
 
 def types(*values: Any) -> str:
@@ -139,7 +140,7 @@ def test_a_crawl_that_breaks_ends_as_failed(
         raise ZeroDivisionError
 
     monkeypatch.setenv("SANDBOX_STATE", str(tmp_path))
-    monkeypatch.setattr(service.RunningSandbox, "read", lambda _: None)
+    monkeypatch.setattr(RunningSandbox, "read", lambda _: None)
     monkeypatch.setattr(service, "run", broken)
     outcome, message, _ = service.crawled("111111111111", {"Name": "c"}, lambda: False)
 

@@ -80,22 +80,21 @@ def ignores_interrupts(pid: int) -> bool:
 @pytest.mark.parametrize(
     "script",
     [
-        "sleep 1000",
-        "trap '' INT TERM HUP; while :; do sleep 0.1; done",
-        "env -i sleep 1000 & wait",
+        "sleep 1000 & echo $!; wait",
+        "(trap '' INT TERM HUP; while :; do sleep 0.1; done) & echo $!; wait",
+        "env -i sleep 1000 & echo $!; wait",
     ],
     ids=["one that ends", "one that does not want to", "one without an environment"],
 )
 def test_what_a_sandbox_started_ends_with_it(folder: Path, script: str) -> None:
     """By its environment, or by its parent's, in whichever session; a stranger is left alone."""
     child = start_guard(folder)
-    own = started(folder, "/bin/bash", "-c", f"({script}) & echo; wait")
+    own = started(folder, "/bin/bash", "-c", script)
     other = started(folder.with_name("state-of-another"), "/bin/sleep", "1000")
     with killed_afterwards(own, other):
         assert own.stdout
-        own.stdout.readline()
-        assert {own.pid} < guard.processes_of(folder)
-        left = guard.processes_of(folder)
+        behind = int(own.stdout.readline())
+        assert {own.pid, behind} <= {process.pid for process in guard.processes_of(folder)}
         wait_until(lambda: ignores_interrupts(child.process.pid), "a guard on its post", 10)
         os.kill(child.process.pid, signal.SIGINT)
         assert child.process.stdin
@@ -105,7 +104,7 @@ def test_what_a_sandbox_started_ends_with_it(folder: Path, script: str) -> None:
         child.process.wait(timeout=30)
         waiter.join(timeout=10)
         assert own.returncode is not None
-        assert not [pid for pid in left if pid in guard._parents(Path("/proc"))]
+        assert behind not in {process.pid for process in guard.running()}
         assert not folder.exists()
         assert other.poll() is None
 
