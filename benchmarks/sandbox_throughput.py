@@ -111,7 +111,9 @@ def main() -> int:
     parser.add_argument("--at-least", type=float, default=1_000, metavar="CHANGES_A_SECOND")
     parser.add_argument("--at-most", type=int, default=1_024, metavar="MIB")
     options = parser.parse_args()
-    state = Path(os.environ["SANDBOX_STATE"])
+    state = Path(os.environ.get("SANDBOX_STATE", ""))
+    if not (state / "state.json").is_file():
+        sys.exit("error: there is no sandbox here, or it has ended: run this inside `python -m sandbox exec`")
     pids = json.loads((state / "state.json").read_text())["pids"]
     run, peak, before = os.urandom(4).hex(), 0, delivered(state)
 

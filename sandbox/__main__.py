@@ -13,10 +13,10 @@ from typing import Any
 
 from lake.terminal import answer, tell
 from sandbox import accounts
-from sandbox.errors import SandboxError
+from sandbox.errors import BROKEN, BrokenSandboxError, SandboxError
 from sandbox.launches import DEFAULT, Launch, plan_launches
 from sandbox.lifecycle import DEFAULT_PORT, Sandbox
-from sandbox.processes import find_command
+from sandbox.processes import adopt_orphans, end_descendants, find_command
 from scripts.stacks import STACKS
 
 
@@ -30,7 +30,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     _add_speed(serve)
 
-    run = verbs.add_parser("exec", help="launch the stacks, run a command among them, take all of it down")
+    run = verbs.add_parser(
+        "exec",
+        help="launch the stacks, run a command among them, take all of it down; its exit code is the "
+        "command's, or 125 when a process of the sandbox died",
+    )
     run.add_argument("--port", type=int, default=0, help="port (default: a free one)")
     run.add_argument(
         "--with",
@@ -99,7 +103,7 @@ def _serve(options: argparse.Namespace) -> int:
             answer(f"export {name}={shlex.quote(value)}")
         tell(f"serving; logs are in {sandbox.folder}; Ctrl-C ends it")
         while not stop.wait(0.5):
-            for child in sandbox.children:
+            for child in sandbox.parts():
                 child.require()
     return 0
 
@@ -107,10 +111,14 @@ def _serve(options: argparse.Namespace) -> int:
 def _exec(options: argparse.Namespace) -> int:
     find_command(options.command[0])
     launches = [] if options.no_stacks else _planned(options)
-    with Sandbox(port=options.port, speed=options.speed) as sandbox:
-        sandbox.start_delivery()
-        sandbox.launch(launches)
-        return sandbox.run(options.command)
+    adopt_orphans()
+    try:
+        with Sandbox(port=options.port, speed=options.speed) as sandbox:
+            sandbox.start_delivery()
+            sandbox.launch(launches)
+            return sandbox.run(options.command)
+    finally:
+        end_descendants()
 
 
 def _settings(options: argparse.Namespace) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -134,7 +142,10 @@ def _end(number: int, _frame: FrameType | None) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; the exit code is the command's, or 1 after an error of the sandbox."""
+    """Run the command line.
+
+    The exit code is the command's, 125 when a process of the sandbox ended, 1 after another error of it.
+    """
     parser = _parser()
     options, rest = parser.parse_known_args(arguments)
     if options.verb == "exec" and options.no_stacks and (options.kinds or any(_settings(options))):
@@ -150,8 +161,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         from sandbox.check import main as check  # noqa: PLC0415  the others must not pay for its imports
 
         return int(check(rest))
+    except BrokenSandboxError as error:
+        error.tell()
+        return BROKEN
     except SandboxError as error:
-        tell(f"error: {error}")
+        error.tell()
         return 1
     except KeyboardInterrupt:
         return 128 + signal.SIGINT

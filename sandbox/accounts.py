@@ -96,10 +96,11 @@ class ProfileFiles:
         return boto3.Session(botocore_session=session)
 
 
-def write_profiles(
-    folder: Path, endpoint: str, authority: Path, secret: str, speed: float = 1.0
-) -> ProfileFiles:
-    """Write the profiles `producer`, `consumer` and `stranger`, all answered by `endpoint`."""
+def write_profiles(folder: Path, endpoint: str, authority: Path, speed: float = 1.0) -> ProfileFiles:
+    """Write the profiles `producer`, `consumer` and `stranger`, all answered by `endpoint`.
+
+    Each has a secret key of its own, which nothing but its file holds, and which ends with the sandbox.
+    """
     files = ProfileFiles(folder / "config", folder / "credentials", authority)
     files.config.write_text(
         "\n".join(
@@ -113,7 +114,7 @@ def write_profiles(
     files.credentials.touch(mode=0o600)
     files.credentials.write_text(
         "\n".join(
-            f"[{name}]\naws_access_key_id = {account}\naws_secret_access_key = {secret}\n"
+            f"[{name}]\naws_access_key_id = {account}\naws_secret_access_key = {new_secret()}\n"
             for name, account in PROFILES.items()
         )
     )
@@ -137,7 +138,7 @@ def as_service(client: Any, service: str, source_arn: str = "") -> Any:
 
 
 def new_secret() -> str:
-    """A secret key for the account roots of one sandbox; it opens nothing outside it."""
+    """A secret key for the root user of an account; it opens nothing outside one sandbox."""
     return secrets.token_urlsafe(30)
 
 

@@ -13,7 +13,6 @@ import argparse
 import os
 import time
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 from lake.comparison import Comparison, compare
@@ -22,7 +21,7 @@ from lake.terminal import answer, json_text, tell, visible
 from sandbox.delivery import status
 from sandbox.errors import SandboxError
 from sandbox.lakes import find_lakes
-from sandbox.running import RunningSandbox
+from sandbox.running import RunningSandbox, state_folder
 from sandbox.source_tables import SourceTable, find_tables
 from transform_lambda.configuration import row_settings
 from transform_lambda.flatten import DEFAULT_SETTINGS, RowSettings
@@ -51,19 +50,6 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--output", choices=["text", "json"], default="text", help="form of the result")
     return parser
-
-
-def state_folder() -> Path:
-    """The state folder of the sandbox this command runs in. Raises CheckError outside of one."""
-    folder = os.environ.get("SANDBOX_STATE")
-    if not folder and "AWS_CONFIG_FILE" in os.environ:
-        folder = str(Path(os.environ["AWS_CONFIG_FILE"]).parent)  # `sandbox serve` exports only the profiles
-    if not folder or not (Path(folder) / "state.json").is_file():
-        raise CheckError(
-            "there is no sandbox here: run this inside `python -m sandbox exec -- …`, or after the two "
-            "export lines that `make sandbox` prints"
-        )
-    return Path(folder)
 
 
 def waiting_for(written: dict[str, Any] | None, since: float) -> str | None:
@@ -230,7 +216,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         sandbox = RunningSandbox.read(state_folder())
         results = check(sandbox, options.table, options.timeout)
-    except (CheckError, LakeError) as error:
+    except (SandboxError, LakeError) as error:
         tell(f"error: {error}")
         return IMPOSSIBLE
     seconds = time.monotonic() - started

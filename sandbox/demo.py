@@ -26,6 +26,8 @@ from rich.table import Table
 from rich.text import Text
 
 from lake.terminal import visible
+from sandbox.errors import SandboxError
+from sandbox.running import RunningSandbox, state_folder
 from sandbox.workload import Delete, KeySchema, Put, Workload
 
 BATCH_ITEMS = 25  # BatchWriteItem's own limit (Amazon DynamoDB API Reference, BatchWriteItem)
@@ -55,7 +57,8 @@ class Lake:
 
     @classmethod
     def from_environment(cls) -> Lake:
-        """Read TABLE_NAME, BUCKET_NAME, DATABASE_NAME and WORKGROUP_NAME."""
+        """Read TABLE_NAME, BUCKET_NAME, DATABASE_NAME and WORKGROUP_NAME. Raises SandboxError outside."""
+        RunningSandbox.read(state_folder())
         try:
             names = [os.environ[f"{name}_NAME"] for name in ("TABLE", "BUCKET", "DATABASE", "WORKGROUP")]
         except KeyError as missing:
@@ -80,7 +83,7 @@ def main() -> int:
         agreed = lake_equals_table() and agreed
         show_queries(lake)
         denied = stranger_is_denied(lake)
-    except DemoError as error:
+    except (DemoError, SandboxError) as error:
         console.print(visible(f"demo: {error}"), style="red", markup=False)
         return 1
     except KeyboardInterrupt:

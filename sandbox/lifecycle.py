@@ -8,9 +8,9 @@ The state folder (a 0700 temporary directory, `SANDBOX_STATE` for the children a
 import json
 import math
 import os
+import signal
 import socket
 import ssl
-import subprocess
 import sys
 import tempfile
 import time
@@ -26,8 +26,18 @@ import boto3
 from lake import terminal
 from sandbox import accounts
 from sandbox.errors import SandboxError
+from sandbox.guard import remove_folder
 from sandbox.launches import Launch
-from sandbox.processes import REPOSITORY, Child, remove_folder, start_command, wait_through_interrupts
+from sandbox.processes import (
+    REPOSITORY,
+    Child,
+    end_command,
+    let_guard_end,
+    start_command,
+    start_guard,
+    wait_among,
+)
+from sandbox.running import PREFIX
 
 DEFAULT_PORT = 4566
 _START_SECONDS = 60.0
@@ -68,6 +78,7 @@ class Sandbox:
     profiles: accounts.ProfileFiles = field(init=False)
     outputs: dict[str, str] = field(default_factory=dict)
     stacks: dict[str, dict[str, Any]] = field(default_factory=dict)
+    guard: Child | None = None
     children: list[Child] = field(default_factory=list)
     sessions: dict[str, boto3.Session] = field(default_factory=dict, repr=False)
 
@@ -75,8 +86,9 @@ class Sandbox:
         if not 0 < self.speed < math.inf:  # which nan is not
             raise SandboxError(f"speed {self.speed} divides waiting times: choose a number above 0")
         listener = open_port(self.port)
-        self.folder = Path(tempfile.mkdtemp(prefix="ddb-lake-sandbox-"))
+        self.folder = Path(tempfile.mkdtemp(prefix=PREFIX))
         try:
+            self.guard = start_guard(self.folder)
             self._start(listener)
         except BaseException:
             self.close()
@@ -84,6 +96,11 @@ class Sandbox:
         finally:
             listener.close()
         return self
+
+    @property
+    def temporary(self) -> Path:
+        """The folder for what is temporary, of the emulator, its functions and what launches stacks."""
+        return self.folder / "tmp"
 
     def __exit__(self, *_: object) -> None:
         self.close()
@@ -93,15 +110,14 @@ class Sandbox:
         self.port = listener.getsockname()[1]
         self.endpoint = f"https://localhost:{self.port}"
         certificates = accounts.make_certificates(self.folder)
-        secret = accounts.new_secret()
         self.profiles = accounts.write_profiles(
-            self.folder, self.endpoint, certificates.authority, secret, self.speed
+            self.folder, self.endpoint, certificates.authority, self.speed
         )
         emulator = Child.start(
             "emulator",
             "sandbox.emulator",
             str(listener.fileno()),
-            environment=self._emulator_environment(certificates, secret),
+            environment=self._emulator_environment(certificates),
             folder=self.folder,
             pass_fds=[listener.fileno()],
         )
@@ -111,9 +127,9 @@ class Sandbox:
         self.write_state()
         tell(f"accounts {', '.join(accounts.PROFILES)} at {self.endpoint}", started)
 
-    def _emulator_environment(self, certificates: accounts.Certificates, secret: str) -> dict[str, str]:
+    def _emulator_environment(self, certificates: accounts.Certificates) -> dict[str, str]:
         """The emulator's settings, and what its Lambda functions inherit: of the caller's only PATH."""
-        temporary = self.folder / "tmp"
+        temporary = self.temporary
         temporary.mkdir()
         trust = dict.fromkeys(
             ("AWS_CA_BUNDLE", "NODE_EXTRA_CA_CERTS", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE"),
@@ -122,7 +138,6 @@ class Sandbox:
         return {
             **trust,
             "AUTH": "true",
-            "AWS_SECRET_ACCESS_KEY": secret,
             "BIND_HOST": "127.0.0.1",
             "DOCKER_HOST": f"unix://{temporary}/none.sock",  # functions run as processes, never in Docker
             "GATEWAY_PORT": str(self.port),
@@ -137,7 +152,9 @@ class Sandbox:
             "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]),
             "SANDBOX_SPEED": str(self.speed),
             "SANDBOX_STATE": str(self.folder),
+            "S3_DATA_DIR": str(temporary / "s3"),
             "SFTP_ENABLED": "0",
+            "STATE_DIR": str(temporary / "state"),  # a private key lies there, whatever is persisted
             "TMPDIR": str(temporary),
             "TZ": "UTC",
             "USE_SSL": "1",
@@ -174,22 +191,28 @@ class Sandbox:
             tell(f"launched {launch.name} in account {accounts.PROFILES[launch.profile]}", started)
 
     def _deploy(self, launch: Launch) -> dict[str, str]:
-        done = subprocess.run(
-            launch.deploy_command(),
-            cwd=REPOSITORY,
-            env=self.environment(),
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        (self.folder / f"deploy-{launch.kind.name}.log").write_text(done.stderr)
-        if done.returncode != 0:
-            raise SandboxError(
-                f"the {launch.kind.name} stack was not launched, "
-                f"scripts.deploy ended with {done.returncode}:\n"
-                + "\n".join(done.stderr.splitlines()[-_DEPLOY_LINES:])
+        log, answer = self.folder / f"deploy-{launch.kind.name}.log", self.temporary / "deploy.json"
+        with log.open("wb") as said, answer.open("wb") as answered:
+            process = start_command(
+                launch.deploy_command(),
+                {**self.environment(), "TMPDIR": str(self.temporary)},
+                orphaned=signal.SIGINT,  # it removes what it is building
+                cwd=REPOSITORY,
+                stdout=answered,
+                stderr=said,
             )
-        outputs: dict[str, str] = json.loads(done.stdout)["outputs"]
+            try:
+                code = wait_among(process, self.parts())
+            except SystemExit:
+                end_command(process, signal.SIGINT)
+                raise
+        if code != 0:
+            lines = log.read_text(errors="replace").splitlines()[-_DEPLOY_LINES:]
+            raise SandboxError(
+                f"the {launch.kind.name} stack was not launched, scripts.deploy ended with {code}:\n"
+                + "\n".join(lines)
+            )
+        outputs: dict[str, str] = json.loads(answer.read_text())["outputs"]
         return outputs
 
     def start_delivery(self) -> None:
@@ -231,7 +254,7 @@ class Sandbox:
             "ca_bundle": str(self.profiles.authority),
             "speed": self.speed,
             "stacks": self.stacks,
-            "pids": {"sandbox": os.getpid(), **{child.name: child.process.pid for child in self.children}},
+            "pids": {"sandbox": os.getpid(), **{child.name: child.process.pid for child in self.parts()}},
         }
         staging = self.folder / ".state.json"
         staging.write_text(json.dumps(state, indent=2))
@@ -240,23 +263,27 @@ class Sandbox:
     def run(self, command: Sequence[str]) -> int:
         """Run a command inside the sandbox and return its exit code (128 + n when signal n ended it).
 
-        Ctrl-C reaches the command by itself: it decides, the sandbox waits for it. Raises SandboxError when a
-        part of the sandbox ended under the command.
+        Ctrl-C reaches the command by itself: it decides, the sandbox waits for it. Raises BrokenSandboxError
+        as soon as a part of the sandbox ends under the command, which is ended too.
         """
         process = start_command(command, self.environment())
         try:
-            code = wait_through_interrupts(process)
+            code = wait_among(process, self.parts())
         except SystemExit:  # SIGTERM to the sandbox: the command has to end first
-            process.terminate()
-            process.wait()
+            end_command(process)
             raise
-        for child in self.children:
-            child.require()
         return 128 - code if code < 0 else code
 
+    def parts(self) -> list[Child]:
+        """The processes that the sandbox is made of; without one of them it is broken."""
+        return [*([self.guard] if self.guard else []), *self.children]
+
     def close(self) -> None:
-        """Stop the children, newest first, and remove the state folder."""
+        """Stop the children, newest first, end what they or a command left, and remove the state folder."""
         for child in reversed(self.children):
             child.stop()
         self.children.clear()
+        if self.guard:
+            let_guard_end(self.guard)
+            self.guard = None
         remove_folder(self.folder)

@@ -9,29 +9,32 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
-from sandbox.errors import SandboxError
+from sandbox import guard
+from sandbox.errors import BrokenSandboxError, SandboxError
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 _STOP_SECONDS = 1.0  # nothing in a child is worth waiting for longer
+_GUARD_SECONDS = 10.0  # for what is left, in every step, and the folder
+_COMMAND_SECONDS = 5.0  # for a command to end in its own way
+_LOOK_SECONDS = 0.2  # how soon the end of a child is noticed
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
+_PR_SET_CHILD_SUBREAPER = 36  # linux/prctl.h
 
 
-def exit_with_parent(leaving: Path | None = None) -> None:
+def exit_with_parent() -> None:
     """End this process when its standard input closes, that is, when the process that started it is gone.
 
-    A pipe rather than PR_SET_PDEATHSIG, because it works on macOS too. The folder `leaving` goes as well: a
-    parent that was killed could not remove it.
+    A pipe rather than PR_SET_PDEATHSIG, because it works on macOS too.
     """
 
     def watch() -> None:
         while os.read(0, 4096):
             pass
-        if leaving:
-            remove_folder(leaving)
         os.kill(os.getpid(), signal.SIGTERM)
         time.sleep(_STOP_SECONDS)
         os._exit(1)
@@ -39,13 +42,15 @@ def exit_with_parent(leaving: Path | None = None) -> None:
     threading.Thread(target=watch, name="exit-with-parent", daemon=True).start()
 
 
-def remove_folder(folder: Path, seconds: float = _STOP_SECONDS) -> None:
-    """Remove a folder although a process that is about to end may still write into it."""
-    deadline = time.monotonic() + seconds
-    shutil.rmtree(folder, ignore_errors=True)
-    while folder.exists() and time.monotonic() < deadline:
-        time.sleep(0.02)
-        shutil.rmtree(folder, ignore_errors=True)
+def adopt_orphans() -> None:
+    """On Linux, become the parent of what a command leaves behind, so that it can be found and ended."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1)
+
+
+def end_descendants() -> None:
+    """End every process that this one, or one that it started, has started."""
+    guard.end(lambda: guard.descendants(os.getpid()))
 
 
 def find_command(name: str) -> str:
@@ -56,29 +61,72 @@ def find_command(name: str) -> str:
     return found
 
 
-def start_command(command: Sequence[str], environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
-    """Start the user's command; on Linux it ends with the sandbox even when that is killed."""
+def start_command(
+    command: Sequence[str],
+    environment: Mapping[str, str],
+    *,
+    orphaned: signal.Signals = signal.SIGTERM,
+    cwd: Path | None = None,
+    stdout: IO[bytes] | None = None,
+    stderr: IO[bytes] | None = None,
+) -> subprocess.Popen[bytes]:
+    """Start a command; on Linux it gets the signal `orphaned` at once when the sandbox is killed."""
     find_command(command[0])
     libc = ctypes.CDLL(None) if sys.platform == "linux" else None
 
     def end_with_parent() -> None:
         if libc:
-            libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+            libc.prctl(_PR_SET_PDEATHSIG, orphaned)
 
     return subprocess.Popen(
         list(command),
         env=dict(environment),
+        cwd=cwd,
+        stdout=stdout,
+        stderr=stderr,
         preexec_fn=end_with_parent,  # noqa: PLW1509  one call into libc, made ready before the fork
     )
 
 
-def wait_through_interrupts(process: subprocess.Popen[bytes]) -> int:
-    """The exit code of a command that the terminal sends Ctrl-C to as well."""
+def wait_among(process: subprocess.Popen[bytes], children: "Iterable[Child]") -> int:
+    """The exit code of a command that the terminal sends Ctrl-C to as well.
+
+    Raises BrokenSandboxError as soon as a child of the sandbox has ended before it: the error is printed,
+    then the command is ended.
+    """
+    children = list(children)
     while True:
-        try:
-            return process.wait()
-        except KeyboardInterrupt:
-            continue
+        with contextlib.suppress(KeyboardInterrupt):
+            try:
+                code = process.wait(_LOOK_SECONDS)
+            except subprocess.TimeoutExpired:
+                code = None
+            try:
+                for child in children:
+                    child.require()
+            except BrokenSandboxError as error:
+                error.tell()
+                end_command(process)
+                raise
+            if code is not None:
+                return code
+
+
+def end_command(process: subprocess.Popen[bytes], first: signal.Signals = signal.SIGTERM) -> None:
+    """Ask a command to end, and make it end when it does not."""
+    process.send_signal(first)
+    try:
+        process.wait(_COMMAND_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def _cause(code: int) -> str:
+    """How a process ended, from its exit code as subprocess gives it."""
+    if code >= 0:
+        return f"ended with exit code {code}"
+    return f"was ended by signal {-code} ({signal.Signals(-code).name})"
 
 
 @dataclass
@@ -119,13 +167,14 @@ class Child:
         return self.process.poll() is None
 
     def require(self) -> None:
-        """Raise with the end of the log when the process is gone."""
+        """Raise BrokenSandboxError when the process is gone: how it ended, its log and the log's end."""
         if not self.alive():
-            raise SandboxError(
-                f"the sandbox's {self.name} process ended with code {self.process.returncode}:\n{self.tail()}"
+            raise BrokenSandboxError(
+                f"the sandbox's {self.name} process {_cause(self.process.returncode)}; "
+                f"its log, {self.log}, ends:\n{self.tail() or '(it is empty)'}"
             )
 
-    def tail(self, lines: int = 15) -> str:
+    def tail(self, lines: int = 30) -> str:
         """The last lines of the log."""
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
 
@@ -142,3 +191,29 @@ class Child:
                 self.process.wait()
         with contextlib.suppress(ProcessLookupError, PermissionError):  # the latter on macOS, for zombies
             os.killpg(self.process.pid, signal.SIGKILL)  # its session: the emulator's Lambda workers
+
+
+def start_guard(folder: Path) -> Child:
+    """Start the process that ends what is left of the sandbox, and its folder, once this one is gone."""
+    log = folder / "guard.log"
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-I", "-S", guard.__file__, str(folder)],
+            stdin=subprocess.PIPE,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env={},
+            start_new_session=True,
+        )
+    return Child("guard", process, log)
+
+
+def let_guard_end(child: Child) -> None:
+    """Have the guard do its work now, and wait until it is done."""
+    if child.process.stdin:
+        child.process.stdin.close()
+    try:
+        child.process.wait(_GUARD_SECONDS)
+    except subprocess.TimeoutExpired:
+        child.process.kill()
+        child.process.wait()

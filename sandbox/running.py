@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import configparser
 import json
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,8 @@ import boto3
 import botocore.loaders
 import botocore.session
 from botocore.config import Config
+
+from sandbox.errors import SandboxError
 
 # Delivery does its own retrying: one visible attempt per call, and Lambda's five minutes for an invocation.
 _CLIENT_CONFIG = Config(
@@ -23,8 +26,38 @@ _CLIENT_CONFIG = Config(
     parameter_validation=False,
 )
 
+PREFIX = "ddb-lake-sandbox-"  # how the names of state folders begin
+
 # One for all sessions: reading a service's model takes longer than most calls to the service.
 MODELS = botocore.loaders.create_loader()
+
+_NEXT = (
+    "run this inside `python -m sandbox exec -- …`, or after the two export lines that `make sandbox` prints"
+)
+
+
+def state_folder() -> Path:
+    """The state folder of the sandbox this command runs in. Raises SandboxError outside of one."""
+    folder = os.environ.get("SANDBOX_STATE")
+    if not folder and "AWS_CONFIG_FILE" in os.environ:
+        folder = str(Path(os.environ["AWS_CONFIG_FILE"]).parent)  # `sandbox serve` exports only the profiles
+        if not (Path(folder) / "state.json").is_file() and not Path(folder).name.startswith(PREFIX):
+            folder = None
+    if not folder:
+        raise SandboxError(f"there is no sandbox here: {_NEXT}")
+    return Path(folder)
+
+
+def _runs(pid: int | None) -> bool:
+    """Whether the process runs; a sandbox that does not say which it is counts as running."""
+    try:
+        if pid is not None:
+            os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # another user's
+        return True
+    return True
 
 
 @dataclass(frozen=True)
@@ -40,8 +73,13 @@ class RunningSandbox:
 
     @classmethod
     def read(cls, folder: Path) -> RunningSandbox:
-        """Read the state folder of a running sandbox (`SANDBOX_STATE`)."""
-        state = json.loads((folder / "state.json").read_text())
+        """Read the state folder of a running sandbox. Raises SandboxError for one that has ended."""
+        try:
+            state = json.loads((folder / "state.json").read_text())
+        except FileNotFoundError:
+            raise SandboxError(f"the sandbox of {folder} has ended, its folder is gone: {_NEXT}") from None
+        if not _runs(state.get("pids", {}).get("sandbox")):
+            raise SandboxError(f"the sandbox of {folder} has ended: {_NEXT}")
         return cls(
             folder=folder,
             endpoint=state["endpoint"],

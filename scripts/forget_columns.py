@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from scripts.core.answers import count
 from scripts.core.connection import Connection
-from scripts.core.console import EXIT_USAGE, CommandError, Output, parser, run
+from scripts.core.console import EXIT_USAGE, CommandError, Output, parser, prompt, run
 
 if TYPE_CHECKING:
     from scripts.core.forgetting import Forgetting, Preview
@@ -155,8 +155,7 @@ def _confirm(yes: bool, where: str) -> None:
     if yes:
         return
     if sys.stdin.isatty():
-        sys.stderr.write(f"type forget to take these columns away in {where}: ")
-        sys.stderr.flush()
+        prompt(f"type forget to take these columns away in {where}: ")
         if sys.stdin.readline().strip() == "forget":
             return
     raise CommandError(

@@ -18,6 +18,7 @@ require(
         "pytest",
         "rich",
         "sqlglot",
+        "urllib3",
         "yaml",
     ),
     "venv",

@@ -42,6 +42,7 @@ SEAMS = (START_CRAWLER, STOP_CRAWLER)
 SERVICE_PRINCIPAL = "glue.amazonaws.com"
 SESSION_NAME = "AWS-Crawler"
 LOG_GROUP = "/aws-glue/crawlers"
+LOG_FILE = "emulator.log"  # of the process that crawls
 
 log = logging.getLogger("crawler")
 
@@ -103,6 +104,21 @@ def run(
     return Crawl(settings, roles.client(role, "s3"), glue, stopped).run()
 
 
+def crawled(account: str, crawler: Mapping[str, Any], stopped: Callable[[], bool]) -> tuple[str, str, Result]:
+    """Crawl, however that ends: the outcome, what to say of it, and what changed."""
+    try:
+        sandbox = RunningSandbox.read(Path(os.environ["SANDBOX_STATE"]))
+        return "Succeeded", "", run(sandbox, account, crawler, stopped)
+    except CrawlStopped:
+        return "Cancelled", "", Result()
+    except (CrawlError, ClientError, BotoCoreError) as error:
+        log.warning("crawler %s failed: %s", crawler["Name"], error)
+        return "Failed", str(error), Result()
+    except Exception:  # else the crawler would be RUNNING for ever, and nobody told
+        log.exception("crawler %s failed: this is a defect of the sandbox", crawler["Name"])
+        return "Failed", f"a defect of the sandbox: {LOG_FILE} in its state folder has it", Result()
+
+
 def last_crawl(
     name: str, outcome: str, message: str, started: float, group: str = LOG_GROUP
 ) -> dict[str, Any]:
@@ -143,16 +159,7 @@ def install() -> None:
     def crawl(name: str, stop: threading.Event, started: float) -> None:
         account = get_account_id()
         crawler = glue._crawlers[name]
-        outcome, message, result = "Succeeded", "", Result()
-        try:
-            result = run(
-                RunningSandbox.read(Path(os.environ["SANDBOX_STATE"])), account, crawler, stop.is_set
-            )
-        except CrawlStopped:
-            outcome = "Cancelled"
-        except (CrawlError, ClientError, BotoCoreError) as error:
-            outcome, message = "Failed", str(error)
-            log.warning("crawler %s failed: %s", name, message)
+        outcome, message, result = crawled(account, crawler, stop.is_set)
         if glue._crawlers.get(name) is not crawler:
             return  # deleted meanwhile
         seconds = time.time() - started

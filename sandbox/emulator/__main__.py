@@ -8,11 +8,18 @@ from pathlib import Path
 from typing import Any
 
 from sandbox import accounts
-from sandbox.emulator import inspection, lambda_runtime, principal_permissions_resource
+from sandbox.emulator import (
+    account_secrets,
+    admission,
+    inspection,
+    lambda_runtime,
+    principal_permissions_resource,
+)
 from sandbox.processes import exit_with_parent
 
 # Every module with an `install()`, in this order; each refuses to run on a MiniStack that has moved.
 INSTALLED = (
+    "sandbox.emulator.account_secrets",
     "sandbox.emulator.policies",
     "sandbox.emulator.key_use",
     "sandbox.emulator.refusals",
@@ -57,7 +64,7 @@ def _ignore_abandoned_connections(loop: asyncio.AbstractEventLoop, context: dict
 def main(descriptor: int) -> None:
     """Serve until the parent is gone."""
     state = Path(os.environ["SANDBOX_STATE"])
-    exit_with_parent(leaving=state)
+    exit_with_parent()
     for name in INSTALLED:
         import_module(name).install()
     lambda_runtime.install(state / "lambda-runtime")
@@ -76,7 +83,9 @@ def main(descriptor: int) -> None:
     async def run() -> None:
         asyncio.get_running_loop().set_exception_handler(_ignore_abandoned_connections)
         emulated = principal_permissions_resource.with_list_permissions(app.app)
-        await serve(inspection.with_inspection(emulated, accounts.REGION), config)
+        inspected = inspection.with_inspection(emulated, accounts.REGION)
+        port, roots = int(os.environ["GATEWAY_PORT"]), account_secrets.read_secrets(state)
+        await serve(admission.with_admission(inspected, port, roots), config)
 
     asyncio.run(run())
 

@@ -3,8 +3,14 @@
 AWS fact: Lambda sends `lambda:SourceFunctionArn` with what a function calls with its execution role, so that
 a policy can tell the code from everything else that holds the role (Lambda developer guide, "Using source
 function ARN to control function access behavior").
+
+MiniStack derives a function's secret key and session token from the ARNs of the function and its role, which
+anybody may know. Here both are made with a key that only this process has; they stay the same as long as it
+runs, because functions that are warm keep theirs.
 """
 
+import hmac
+import secrets
 from typing import Any
 
 from sandbox.emulator.seam import Seam
@@ -16,17 +22,26 @@ _FUNCTION = "SandboxSourceFunctionArn"  # in the session's record
 
 
 def install() -> None:
-    """Remember the function in its session, and give its ARN to the evaluator."""
+    """Make the session's credentials secret, remember the function in it, give its ARN to the evaluator."""
     credentials, keys = CREDENTIALS.check(), PRINCIPAL_KEYS.check()
+    own_key = secrets.token_bytes(32)
+
+    def derived(kind: str, access_key: str) -> str:
+        return hmac.digest(own_key, f"{kind}:{access_key}".encode(), "sha256").hex()
 
     def execution_credentials(config: dict[str, Any]) -> Any:
         from ministack.services import sts  # noqa: PLC0415  only the emulator process loads MiniStack
 
-        given = credentials(config)
-        session = sts._sessions.get(given["AWS_ACCESS_KEY_ID"])
-        if session is not None:
-            session[_FUNCTION] = config.get("FunctionArn", "")
-        return given
+        access_key = credentials(config)["AWS_ACCESS_KEY_ID"]
+        session = sts._sessions[access_key]
+        secret, token = derived("secret", access_key), derived("token", access_key)
+        session.update({"SecretAccessKey": secret, "SessionToken": token})
+        session[_FUNCTION] = config.get("FunctionArn", "")
+        return {
+            "AWS_ACCESS_KEY_ID": access_key,
+            "AWS_SECRET_ACCESS_KEY": secret,
+            "AWS_SESSION_TOKEN": token,
+        }
 
     def principal_keys(credential: Any) -> Any:
         from ministack.services import sts  # noqa: PLC0415

@@ -1,6 +1,7 @@
 """What CloudFormation made of a template: every resource with its properties as they were resolved.
 
-No AWS API tells it. The readback (`python -m sandbox.readback`) compares it with what each service answers.
+No AWS API tells it. Only a root user may ask (`admission`). The readback (`python -m sandbox.readback`)
+compares it with what each service answers.
 """
 
 import json

@@ -9,6 +9,9 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+
 from lake import terminal
 from sandbox import accounts
 from sandbox.emulator.inspection import PATH
@@ -51,7 +54,11 @@ def resources(sandbox: Sandbox, profile: str, stack: str) -> list[dict[str, Any]
     """The resources of a stack as CloudFormation resolved them."""
     trust = ssl.create_default_context(cafile=str(sandbox.profiles.authority))
     address = f"{sandbox.endpoint}{PATH}{accounts.PROFILES[profile]}/{stack}"
-    with urllib.request.urlopen(address, context=trust) as answer:  # noqa: S310  an https address of our own
+    signed = AWSRequest("GET", address)
+    if credentials := sandbox.session(profile).get_credentials():  # a profile of the sandbox has some
+        SigV4Auth(credentials, "sandbox", accounts.REGION).add_auth(signed)
+    request = urllib.request.Request(address, headers=dict(signed.headers))  # noqa: S310  https, our own
+    with urllib.request.urlopen(request, context=trust) as answer:  # noqa: S310
         found: list[dict[str, Any]] = json.load(answer)
     return found
 

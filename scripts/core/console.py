@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from lake.terminal import json_text, visible
+from scripts.put_items.ended_sandbox import explain_ended
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -194,6 +195,8 @@ def explained(error: Exception) -> CommandError | None:  # noqa: PLR0911  one an
 
     if isinstance(error, CommandError):
         return error
+    if ended := explain_ended(error):
+        return CommandError(*ended)
     if isinstance(error, aws.ClientError):
         code = error.response.get("Error", {}).get("Code", "?")
         said = error.response.get("Error", {}).get("Message", "")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .ended_sandbox import explain_ended
 from .errors import CommandError, error_code, printable
 
 
@@ -18,6 +19,9 @@ def explained(error: Exception) -> CommandError | None:  # noqa: PLR0911, PLR091
         from botocore import exceptions as aws  # noqa: PLC0415
     except ImportError:
         return CommandError("boto3 is not installed", "Install it: `pip install boto3` (CloudShell has it).")
+    ended = explain_ended(error)
+    if ended:
+        return CommandError(*ended)
     again = "Correct what it names, then run the command again."
     if isinstance(error, aws.ClientError):
         code, said = error_code(error), str(error.response.get("Error", {}).get("Message", ""))

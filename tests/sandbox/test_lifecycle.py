@@ -7,11 +7,15 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from sandbox.accounts import lines_to_paste
+from sandbox.errors import BROKEN
+from sandbox.guard import processes_of
 from sandbox.lifecycle import Sandbox
 from sandbox.processes import REPOSITORY
 from tests.sandbox.waiting import wait_until
@@ -152,27 +156,6 @@ def test_a_failing_launch_shows_deploys_error() -> None:
     assert "Traceback" not in done.stderr
 
 
-def test_children_die_with_a_killed_sandbox(tmp_path: Path) -> None:
-    """SIGKILL leaves no chance to clean up: emulator, delivery, command and folder go by themselves."""
-    seen = tmp_path / "state.json"
-    command = [*SANDBOX, "exec", "--no-stacks", "--", sys.executable, "-c", COPY_STATE, str(seen)]
-    sandbox = subprocess.Popen(command, cwd=REPOSITORY, stderr=subprocess.DEVNULL)
-    try:
-        state = wait_for(seen)
-        pids, folder = state["pids"], Path(str(state["ca_bundle"])).parent
-        assert isinstance(pids, dict)
-        assert {"sandbox", "emulator", "delivery"} <= set(pids)
-    finally:
-        sandbox.kill()
-        sandbox.wait()
-
-    def left() -> list[str]:
-        return [name for name, pid in pids.items() if name != "sandbox" and alive(pid)]
-
-    wait_until(lambda: not left(), "the end of every process:", 15, said=left)
-    assert not folder.exists()
-
-
 def test_a_terminated_sandbox_ends_the_command_first(tmp_path: Path) -> None:
     """SIGTERM reaches the command, and the exit code is the signal's."""
     seen = tmp_path / "state.json"
@@ -186,20 +169,312 @@ def test_a_terminated_sandbox_ends_the_command_first(tmp_path: Path) -> None:
     assert not any(alive(pid) for pid in pids.values())
 
 
-KILL_EMULATOR = """
-import json, os, signal, time
+KILL = """
+import json, os, signal, subprocess, sys, time
+def state_of(pid):
+    return subprocess.run(["ps", "-o", "state=", "-p", str(pid)], capture_output=True, text=True).stdout[:1]
+name, code, seconds = sys.argv[1], int(sys.argv[2]), float(sys.argv[3])
 state = json.load(open(os.environ["SANDBOX_STATE"] + "/state.json"))
-os.kill(state["pids"]["emulator"], signal.SIGKILL)
-time.sleep(1)
+os.kill(state["pids"][name], signal.SIGKILL)
+while state_of(state["pids"][name]) not in ("Z", ""):
+    time.sleep(0.01)
+time.sleep(seconds)
+sys.exit(code)
+"""
+PARTS = ("emulator", "delivery", "guard")
+
+
+@pytest.mark.parametrize("part", PARTS)
+@pytest.mark.parametrize(
+    ("code", "seconds"), [(0, 1000.0), (3, 0.0)], ids=["while the command runs", "as the command ends"]
+)
+def test_a_part_that_ends_under_the_command_is_told_at_once(part: str, code: int, seconds: float) -> None:
+    """Which one, how, and its log; the command is ended, whose own exit code says nothing then."""
+    begun = time.monotonic()
+    command = (sys.executable, "-c", KILL, part, str(code), str(seconds))
+    done = run("exec", "--no-stacks", "--", *command)
+
+    assert done.returncode == BROKEN
+    assert f"the sandbox's {part} process was ended by signal 9 (SIGKILL)" in done.stderr
+    assert f"/{part}.log" in done.stderr
+    assert done.stderr.count("error:") == 1
+    assert time.monotonic() - begun < 60
+
+
+def test_a_part_that_ended_is_told_before_the_command_ends(tmp_path: Path) -> None:
+    """Who sits before a command that takes its time to end knows why it does."""
+    seen = tmp_path / "state.json"
+    stubborn = f"trap '' TERM; cp $SANDBOX_STATE/state.json {seen}; while :; do sleep 0.1; done"
+    sandbox = subprocess.Popen(
+        [*SANDBOX, "exec", "--no-stacks", "--", "bash", "-c", stubborn],
+        cwd=REPOSITORY,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    pids = wait_for(seen)["pids"]
+    assert isinstance(pids, dict)
+    assert sandbox.stderr
+    sandbox.stderr.readline()
+    command = [row for row in processes_of(seen_folder(seen)) if row.pid not in pids.values()]
+    os.kill(pids["delivery"], signal.SIGKILL)
+    said = sandbox.stderr.readline()
+    still = [row.pid for row in command if alive(row.pid)]
+    rest = sandbox.communicate(timeout=60)[1]
+
+    assert "delivery process was ended" in said
+    assert still, f"the command had ended before it was said: {rest}"
+    assert sandbox.returncode == BROKEN
+    assert not any(alive(row.pid) for row in command)
+
+
+def seen_folder(state: Path) -> Path:
+    """The state folder of the sandbox whose state was copied to this file."""
+    return Path(str(json.loads(state.read_text())["ca_bundle"])).parent
+
+
+def test_a_part_that_ends_while_a_stack_is_launched_is_told_at_once() -> None:
+    """The launch would try again and again, and speak of the network in the end."""
+    sandbox = subprocess.Popen(
+        [*SANDBOX, "exec", "--", "true"], cwd=REPOSITORY, stderr=subprocess.PIPE, text=True
+    )
+    assert sandbox.stderr
+    first = sandbox.stderr.readline()
+    emulator = wait_until(lambda: children_of(sandbox.pid, "sandbox.emulator"), "an emulator", 30)
+    wait_until(lambda: children_of(sandbox.pid, "scripts.deploy"), "a launch", 30)
+    os.kill(emulator[0], signal.SIGKILL)
+    said = first + sandbox.communicate(timeout=60)[1]
+
+    assert sandbox.returncode == BROKEN, said
+    assert "emulator process was ended by signal 9" in said
+    assert "not launched" not in said
+
+
+def children_of(pid: int, module: str) -> list[int]:
+    """The processes of a sandbox that run a module."""
+    listed = subprocess.run(["ps", "-eo", "pid=,ppid=,args="], capture_output=True, text=True, check=True)
+    rows = [line.split(None, 2) for line in listed.stdout.splitlines()]
+    return [int(row[0]) for row in rows if int(row[1]) == pid and f"-m {module} " in f"{row[2]} "]
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_serve_tells_at_once_which_part_ended(part: str) -> None:
+    """Nobody serves on without delivery."""
+    serving = subprocess.Popen(
+        [*SANDBOX, "serve", "--port", "0"],
+        cwd=REPOSITORY,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert serving.stdout
+    config = Path(serving.stdout.readline().strip().partition("=")[2])
+    pids = json.loads((config.parent / "state.json").read_text())["pids"]
+    os.kill(pids[part], signal.SIGKILL)
+    said = serving.communicate(timeout=20)[1]
+
+    assert serving.returncode == BROKEN
+    assert f"the sandbox's {part} process was ended by signal 9 (SIGKILL)" in said
+    assert not config.parent.exists()
+    assert not any(alive(pid) for pid in pids.values())
+
+
+LEAVE = """
+import os, subprocess, sys
+state = os.environ["SANDBOX_STATE"]
+def start(*command, **options):
+    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **options).pid
+left = [
+    start("sleep", "1000"),
+    start("sleep", "1000", start_new_session=True),
+    start("bash", "-c", "trap '' INT TERM HUP; while :; do sleep 0.1; done"),
+    start("bash", "-c", "nohup sleep 1000 & exit"),
+]
+if sys.argv[2] == "cleared":
+    left.append(start("sleep", "1000", env={}, start_new_session=True))
+with open(sys.argv[1] + ".part", "w") as file:
+    print(state, *left, file=file)
+os.rename(sys.argv[1] + ".part", sys.argv[1])
+if sys.argv[3] == "wait":
+    import time
+    time.sleep(1000)
 """
 
 
-def test_a_sandbox_that_breaks_under_the_command_is_no_success() -> None:
-    """The command ended well, the emulator did not: the run says so and fails."""
-    done = run("exec", "--no-stacks", "--", sys.executable, "-c", KILL_EMULATOR)
+def left_by(marker: Path) -> tuple[Path, list[int]]:
+    """What the command of LEAVE wrote: the state folder, and what it started."""
+    text = wait_until(lambda: marker.exists() and marker.read_text(), f"{marker} is written", 60, pause=0.05)
+    folder, *pids = str(text).split()
+    return Path(folder), [int(pid) for pid in pids]
 
-    assert done.returncode == 1
-    assert "emulator process ended" in done.stderr
+
+def of_sandbox(folder: Path) -> list[str]:
+    """The command lines of the processes whose environment names the folder; on Linux."""
+    return [
+        (Path("/proc") / str(process.pid) / "cmdline").read_text().replace("\0", " ")
+        for process in processes_of(folder)
+    ]
+
+
+def test_what_a_command_leaves_behind_is_ended(tmp_path: Path) -> None:
+    """In a session of its own, without an environment, deaf to signals: it is the sandbox's all the same."""
+    done = run(
+        "exec", "--no-stacks", "--", sys.executable, "-c", LEAVE, str(tmp_path / "left"), "cleared", ""
+    )
+    folder, pids = left_by(tmp_path / "left")
+
+    assert done.returncode == 0, done.stderr
+    assert [pid for pid in pids if alive(pid)] == []
+    assert of_sandbox(folder) == []
+    assert not folder.exists()
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_however_a_sandbox_ends_nothing_of_it_stays(tmp_path: Path, number: signal.Signals) -> None:
+    """Killed, terminated, interrupted or cut off from its terminal, with everything a command started."""
+    command = [sys.executable, "-c", LEAVE, str(tmp_path / "left"), "", "wait"]
+    sandbox = subprocess.Popen(
+        [*SANDBOX, "exec", "--no-stacks", "--", *command],
+        cwd=REPOSITORY,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    folder, pids = left_by(tmp_path / "left")
+    if number == signal.SIGINT:
+        os.killpg(sandbox.pid, number)  # as a terminal does
+    else:
+        sandbox.send_signal(number)
+    sandbox.wait(timeout=30)
+
+    def left() -> list[Any]:
+        return [*(pid for pid in pids if alive(pid)), *of_sandbox(folder)]
+
+    wait_until(lambda: not left(), "the end of every process:", 15, said=left)
+    wait_until(lambda: not folder.exists(), "the end of the folder", 15)
+
+
+def test_a_sandbox_that_is_killed_while_it_launches_leaves_nothing(tmp_path: Path) -> None:
+    """The launch, which waits for answers, ends too, and what it was building lies nowhere."""
+    sandbox = subprocess.Popen(
+        [*SANDBOX, "exec", "--", "true"],
+        cwd=REPOSITORY,
+        stderr=subprocess.DEVNULL,
+        env={**os.environ, "TMPDIR": str(tmp_path)},
+    )
+    wait_until(lambda: children_of(sandbox.pid, "scripts.deploy"), "a launch", 60, pause=0.05)
+    time.sleep(0.3)  # it is at work
+    folder = next(tmp_path.iterdir())
+    sandbox.kill()
+    sandbox.wait()
+
+    wait_until(lambda: not of_sandbox(folder), "the end of every process", 15)
+    wait_until(lambda: not list(tmp_path.iterdir()), "the end of every file", 15)
+
+
+def test_a_sandbox_writes_nowhere_but_into_its_folder(tmp_path: Path) -> None:
+    """Its emulator would leave a private key in the temporary folder, and more at home."""
+    with Sandbox() as sandbox:
+        cognito = sandbox.session("producer").client("cognito-idp")
+        cognito.create_user_pool(PoolName="keys")
+        environment = emulators_environment(sandbox)
+        outside = {
+            name: value
+            for name, value in environment.items()
+            if name in ("HOME", "TMPDIR", "STATE_DIR", "S3_DATA_DIR")
+            and not Path(value).is_relative_to(sandbox.folder)
+        }
+        assert {"HOME", "TMPDIR", "STATE_DIR", "S3_DATA_DIR"} <= set(environment)
+        assert outside == {}
+        assert "AWS_SECRET_ACCESS_KEY" not in environment
+        assert list(sandbox.temporary.rglob("*.pem")), "the key was not made: this test sees nothing"
+
+
+def emulators_environment(sandbox: Sandbox) -> dict[str, str]:
+    """The environment the emulator was started with."""
+    emulator = next(child for child in sandbox.children if child.name == "emulator")
+    text = (Path("/proc") / str(emulator.process.pid) / "environ").read_text()
+    return dict(entry.split("=", 1) for entry in text.split("\0") if entry)
+
+
+@pytest.mark.parametrize("module", ["sandbox check", "sandbox.demo"])
+@pytest.mark.parametrize("folder", ["gone", "left"])
+def test_a_command_that_points_at_an_ended_sandbox_says_so(tmp_path: Path, module: str, folder: str) -> None:
+    """In one line, whether its folder is gone with it or was left by a machine that went down."""
+    state = tmp_path / "ddb-lake-sandbox-ended"
+    if folder == "left":
+        state.mkdir()
+        process = subprocess.Popen(["true"])
+        process.wait()
+        (state / "state.json").write_text(json.dumps({"pids": {"sandbox": process.pid}}))
+    for variables in (
+        {"SANDBOX_STATE": str(state)},
+        {"AWS_CONFIG_FILE": str(state / "config"), "AWS_SHARED_CREDENTIALS_FILE": str(state / "credentials")},
+    ):
+        done = subprocess.run(
+            [sys.executable, "-m", *module.split()],
+            cwd=REPOSITORY,
+            capture_output=True,
+            text=True,
+            check=False,
+            env={**os.environ, **variables},
+        )
+        said = [*done.stdout.splitlines(), *done.stderr.splitlines()]
+        assert done.returncode != 0
+        assert len(said) <= 3, said  # a terminal's width folds it
+        assert f"{state} has ended" in " ".join(said)
+
+
+VERBS = {
+    "query": ["--profile", "consumer", "--workgroup", "ddb-lake", "SELECT 1"],
+    "deploy": ["consumer", "--profile", "consumer", "--yes"],
+    "remove": ["ddb-lake-consumer", "--profile", "consumer", "--yes"],
+    "put_items": ["table", "--profile", "producer"],
+}
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_a_verb_that_points_at_an_ended_sandbox_says_so(tmp_path: Path, verb: str) -> None:
+    """By the exported profiles, whose folder is gone, or by an address where nothing answers."""
+    state = tmp_path / "ddb-lake-sandbox-ended"
+    (own := tmp_path / "config").write_text(
+        "[profile consumer]\nregion=us-east-1\n[profile producer]\nregion=us-east-1\n"
+    )
+    (keys := tmp_path / "credentials").write_text(
+        "".join(
+            f"[{name}]\naws_access_key_id=1\naws_secret_access_key=1\n" for name in ("consumer", "producer")
+        )
+    )
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        nowhere = f"https://localhost:{free.getsockname()[1]}"
+    for variables, said in (
+        (
+            {
+                "AWS_CONFIG_FILE": str(state / "config"),
+                "AWS_SHARED_CREDENTIALS_FILE": str(state / "credentials"),
+            },
+            f"the sandbox that AWS_CONFIG_FILE points at has ended: {state / 'config'} is gone",
+        ),
+        (
+            {
+                "AWS_CONFIG_FILE": str(own),
+                "AWS_SHARED_CREDENTIALS_FILE": str(keys),
+                "AWS_ENDPOINT_URL": nowhere,
+            },
+            f"nothing answers at {nowhere}: the sandbox there has ended",
+        ),
+    ):
+        done = subprocess.run(
+            [sys.executable, "-m", f"scripts.{verb}", *VERBS[verb]],
+            cwd=REPOSITORY,
+            capture_output=True,
+            text=True,
+            check=False,
+            env={**os.environ, **variables},
+        )
+        assert done.returncode == 1
+        assert f"error: {said}" in done.stderr, done.stderr
+        assert "make sandbox" in done.stderr
+        assert "Traceback" not in done.stderr
 
 
 def test_two_sandboxes_know_nothing_of_each_other() -> None:

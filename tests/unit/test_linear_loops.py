@@ -13,7 +13,7 @@ from typing import Any, ClassVar, overload
 
 import pytest
 
-from catalog_lambda.columns import plan
+from catalog_lambda.columns import Names, plan
 from lake.comparison import compare
 from sandbox.athena.engine.results import Column, Result, from_csv, page, to_csv
 from sandbox.athena.errors import QueryError
@@ -78,7 +78,7 @@ def test_columns_are_planned_in_one_pass(spelling: Callable[[str], str]) -> None
         made: list[str] = [Counted(spelling(name)) for name in names(n)]
         return made * 2
 
-    assert_linear(lambda n: counted(wanted, lambda given: plan([], [], given), n))
+    assert_linear(lambda n: counted(wanted, lambda given: plan([], [], Names(found=given), most=10 * N), n))
 
 
 def test_the_types_of_a_file_are_checked_in_one_pass(tmp_path: Any) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from lake.comparison import Comparison, Difference
-from sandbox import check
+from sandbox import check, running
 from sandbox.check import CheckError, wait_until_delivered, waiting_for
 
 
@@ -94,7 +94,7 @@ def test_the_exported_profiles_are_enough_to_find_the_sandbox(
     (tmp_path / "state.json").write_text("{}")
     monkeypatch.delenv("SANDBOX_STATE", raising=False)
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
-    assert check.state_folder() == tmp_path
+    assert running.state_folder() == tmp_path
 
 
 @pytest.mark.parametrize(("differing", "code"), [(0, 0), (25, 1)])

@@ -2,14 +2,17 @@
 
 import gzip
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from sandbox.crawler.crawl import lines_of
+from sandbox.crawler import service
+from sandbox.crawler.crawl import Result, lines_of
 from sandbox.crawler.paths import glob_pattern, hidden, partition_of, table_name
 from sandbox.crawler.schema_inference import Schema, merged
 from sandbox.crawler.settings import CrawlError, Settings
+from sandbox.running import RunningSandbox
 
 
 def types(*values: Any) -> str:
@@ -126,3 +129,20 @@ def test_a_setting_that_is_not_crawled_here_fails_by_name(change: dict[str, Any]
     }
     with pytest.raises(CrawlError, match=reason):
         Settings.of(crawler)
+
+
+def test_a_crawl_that_breaks_ends_as_failed(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, tmp_path: Path
+) -> None:
+    """A defect of ours must not leave the crawler RUNNING for ever; the log has it."""
+
+    def broken(*_: Any) -> Result:
+        raise ZeroDivisionError
+
+    monkeypatch.setenv("SANDBOX_STATE", str(tmp_path))
+    monkeypatch.setattr(RunningSandbox, "read", lambda _: None)
+    monkeypatch.setattr(service, "run", broken)
+    outcome, message, _ = service.crawled("111111111111", {"Name": "c"}, lambda: False)
+
+    assert (outcome, "emulator.log" in message) == ("Failed", True)
+    assert "ZeroDivisionError" in caplog.text

@@ -1,0 +1,259 @@
+"""Signatures are what botocore makes, and nothing but them; the clock and every kind of payload count."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from hashlib import sha256
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from botocore.auth import S3SigV4Auth, S3SigV4QueryAuth, SigV4Auth, SigV4QueryAuth
+from botocore.awsrequest import AWSRequest
+from botocore.compat import HTTPHeaders
+from botocore.credentials import Credentials
+
+from sandbox.emulator import signatures
+from sandbox.emulator.signatures import RefusedError, Request, verify
+
+KEY, SECRET, REGION = "111111111111", "secret", "eu-west-1"
+NOW = dt.datetime.now(dt.UTC)
+
+
+def request(
+    service: str = "dynamodb",
+    *,
+    url: str = "https://localhost:1/",
+    method: str = "POST",
+    body: bytes = b"{}",
+    seconds: int | None = None,
+    secret: str = SECRET,
+    payload: str | None = None,
+    more: Mapping[str, str] | None = None,
+) -> Request:
+    """A request as it arrives, signed by botocore; `seconds` makes a presigned URL."""
+    made = AWSRequest(method, url, headers={"Host": "localhost:1", **(more or {})}, data=body)
+    signer: Any
+    kinds = (S3SigV4Auth, S3SigV4QueryAuth) if service == "s3" else (SigV4Auth, SigV4QueryAuth)
+    if seconds is None:
+        signer = kinds[0](Credentials(KEY, secret, None), service, REGION)
+    else:
+        signer = kinds[1](Credentials(KEY, secret, None), service, REGION, expires=seconds)
+    if payload is not None:
+        signer.payload = lambda _: payload
+    signer.add_auth(made)
+    address = urlsplit(str(made.url))
+    lines = {name.lower(): [str(value)] for name, value in made.headers.items()}
+    sent = body if seconds is None or service == "s3" else b""  # botocore presigns a request without a body
+    return Request(method, address.path or "/", address.query, lines, sent)
+
+
+def judge(asked: Request, now: dt.datetime = NOW) -> str:
+    """The code of the refusal, or an empty string."""
+    try:
+        verify(asked, lambda _: SECRET, now)
+    except RefusedError as error:
+        return error.code
+    return ""
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://localhost:1/",
+        "https://localhost:1/a%20b/%C3%BC?prefix=a%2Fb&list-type=2",
+        "https://localhost:1/a?tagging",
+        "https://localhost:1/2015-03-31/functions/arn%3Aaws%3Alambda/policy?a=1&a=0",
+    ],
+)
+@pytest.mark.parametrize("service", ["s3", "lambda", "dynamodb"])
+@pytest.mark.parametrize("seconds", [None, 60])
+def test_what_botocore_signs_is_right(url: str, service: str, seconds: int | None) -> None:
+    """In the header or in the query, for S3 and for others; another secret is refused."""
+    assert judge(request(service, url=url, seconds=seconds, more={"X-Amz-Target": "T"})) == ""
+    assert judge(request(service, url=url, seconds=seconds, secret="other")) == "SignatureDoesNotMatch"
+
+
+@pytest.mark.parametrize("minutes", [-14, 14])
+def test_a_clock_may_be_fourteen_minutes_off(minutes: int) -> None:
+    """The request's time may be 15 minutes from the sandbox's."""
+    assert judge(request(), NOW + dt.timedelta(minutes=minutes)) == ""
+
+
+@pytest.mark.parametrize("minutes", [-16, 16])
+def test_a_clock_sixteen_minutes_off_is_refused(minutes: int) -> None:
+    """A signature that was overheard is worth nothing after a quarter of an hour."""
+    assert judge(request(), NOW + dt.timedelta(minutes=minutes)) == "RequestTimeTooSkewed"
+
+
+def test_a_presigned_url_lasts_as_long_as_it_says() -> None:
+    """Longer than the clock's tolerance, and not a second longer than its X-Amz-Expires."""
+    asked = request("s3", method="GET", body=b"", seconds=3600)
+    assert judge(asked, NOW + dt.timedelta(minutes=59)) == ""
+    assert judge(asked, NOW + dt.timedelta(minutes=61)) == "RequestExpired"
+    assert judge(asked, NOW - dt.timedelta(minutes=16)) == "RequestTimeTooSkewed"
+    assert judge(request("s3", method="GET", seconds=604_801)) == "IncompleteSignature"
+
+
+def changed(asked: Request, **headers: str | None) -> Request:
+    """The request with other headers; None takes one away."""
+    lines = dict(asked.headers)
+    for name, value in headers.items():
+        lines.pop(name.replace("_", "-"), None)
+        if value is not None:
+            lines[name.replace("_", "-")] = [value]
+    return Request(asked.method, asked.raw_path, asked.query, lines, asked.body)
+
+
+def test_a_request_without_a_signature_is_refused() -> None:
+    """Nothing, and what is no signature of version 4, names its reason."""
+    asked = request()
+    assert judge(changed(asked, authorization=None)) == "MissingAuthenticationToken"
+    for other in (
+        "AWS key:signature",
+        "Bearer x",
+        "AWS4-HMAC-SHA256 Credential=x",
+        "AWS4-ECDSA-P256-SHA256 x",
+    ):
+        assert judge(changed(asked, authorization=other)) == "IncompleteSignature"
+
+
+def test_two_signatures_are_refused() -> None:
+    """One could be checked and the other one used: in header and query, or twice in one of them."""
+    asked, url = request("s3"), request("s3", seconds=60)
+    both = Request("POST", "/", url.query, asked.headers, asked.body)
+    assert judge(both) == "IncompleteSignature"
+    twice = {**asked.headers, "authorization": asked.headers["authorization"] * 2}
+    assert judge(Request("POST", "/", "", twice, asked.body)) == "IncompleteSignature"
+    for more in ("&X-Amz-Credential=x", "&x-amz-credential=x", "&AWSAccessKeyId=x"):
+        again = Request("POST", "/", url.query + more, url.headers, url.body)
+        assert judge(again) != ""
+    named = Request("POST", "/", "AWSAccessKeyId=222222222222", asked.headers, asked.body)
+    assert judge(named) == "IncompleteSignature"
+
+
+def test_the_scopes_date_is_the_requests() -> None:
+    """A key that was derived for one day signs no other."""
+    asked = request()
+    assert judge(changed(asked, x_amz_date=f"{NOW + dt.timedelta(days=1):%Y%m%dT%H%M%SZ}")) != ""
+    other = asked.headers["authorization"][0].replace(f"/{NOW:%Y%m%d}/", "/20200101/")
+    assert judge(changed(asked, authorization=other)) == "CredentialDateMismatch"
+    assert judge(changed(asked, x_amz_date="yesterday")) == "IncompleteSignature"
+    assert judge(changed(asked, x_amz_date=None)) == "IncompleteSignature"
+
+
+@pytest.mark.parametrize("header", ["x-sandbox-service", "x-sandbox-source-arn"])
+@pytest.mark.parametrize(("service", "seconds"), [("dynamodb", None), ("s3", None), ("s3", 60)])
+def test_a_header_that_decides_must_be_signed(service: str, seconds: int | None, header: str) -> None:
+    """Who holds a presigned URL, or a request, must not add to it whom it stands for."""
+    asked = request(service, seconds=seconds)
+    assert judge(changed(asked, **{header: "firehose.amazonaws.com"})) == "SignatureDoesNotMatch"
+    assert judge(request(service, seconds=seconds, more={header: "firehose.amazonaws.com"})) == ""
+
+
+def test_every_amazon_header_of_s3_must_be_signed() -> None:
+    """An access list or a target that was added afterwards is refused, though it was not signed."""
+    assert judge(changed(request("s3", seconds=60), x_amz_acl="public-read")) == "SignatureDoesNotMatch"
+    assert judge(changed(request("s3"), x_amz_target="T")) == "SignatureDoesNotMatch"
+
+
+def signed_for(*hosts: str) -> Request:
+    """A request whose signature covers its date, and these hosts: one or none."""
+    made = AWSRequest("POST", "https://localhost:1/", data=b"{}")
+    signer: Any = SigV4Auth(Credentials(KEY, SECRET), "dynamodb", REGION)
+
+    def headers_to_sign(request: Any) -> HTTPHeaders:
+        named = {
+            "x-amz-date": request.headers["X-Amz-Date"],
+            **dict.fromkeys(("host",) if hosts else (), "".join(hosts)),
+        }
+        return HTTPHeaders.from_dict(named)
+
+    signer.headers_to_sign = headers_to_sign
+    signer.add_auth(made)
+    lines = {name.lower(): [str(value)] for name, value in made.headers.items()}
+    return Request("POST", "/", "", {**lines, "host": ["localhost:1"]}, b"{}")
+
+
+def test_the_host_must_be_signed() -> None:
+    """A signature that covers no host would hold for every one."""
+    assert judge(signed_for("localhost:1")) == ""
+    assert judge(signed_for("localhost:2")) == "SignatureDoesNotMatch"
+    assert judge(signed_for()) == "SignatureDoesNotMatch"
+
+
+def test_a_body_is_what_was_hashed() -> None:
+    """S3 takes the named hash at its word only when it is the body's; others have no unsigned payload."""
+    other = b'{"other": 1}'
+    for service in ("s3", "dynamodb"):
+        asked = request(service)
+        swapped = Request(asked.method, asked.raw_path, asked.query, asked.headers, other)
+        assert judge(swapped) == "SignatureDoesNotMatch"
+    assert judge(request("s3", payload=signatures.UNSIGNED)) == ""
+    assert judge(request("s3", payload=signatures.STREAMED_UNSIGNED)) == ""
+    assert judge(request("dynamodb", payload=signatures.UNSIGNED)) == "SignatureDoesNotMatch"
+    named = request("dynamodb", more={"X-Amz-Content-Sha256": signatures.UNSIGNED})
+    assert judge(named) == "SignatureDoesNotMatch"
+    assert judge(changed(request("s3"), x_amz_content_sha256=None)) == "SignatureDoesNotMatch"
+
+
+CHUNKS = (b"a" * 9, b"b" * 5, b"")
+
+
+def in_chunks(trailer: bytes = b"") -> tuple[Request, list[bytes]]:
+    """An upload in signed chunks, and the parts of its body; the signatures are made as S3 describes."""
+    kind = signatures.STREAMED_SIGNED_TRAILER if trailer else signatures.STREAMED_SIGNED
+    asked = request("s3", method="PUT", payload=kind)
+    before = asked.headers["authorization"][0].rpartition("=")[2]
+    timestamp = asked.headers["x-amz-date"][0]
+    signer = SigV4Auth(Credentials(KEY, SECRET), "s3", REGION)
+    context = AWSRequest("PUT", "https://localhost/")
+    context.context["timestamp"] = timestamp
+    scope = signer.credential_scope(context)
+    parts = []
+    for chunk in CHUNKS:
+        text = [
+            "AWS4-HMAC-SHA256-PAYLOAD",
+            timestamp,
+            scope,
+            before,
+            sha256(b"").hexdigest(),
+            sha256(chunk).hexdigest(),
+        ]
+        before = signer.signature("\n".join(text), context)
+        parts.append(f"{len(chunk):x};chunk-signature={before}\r\n".encode() + chunk)
+        if chunk or not trailer:
+            parts[-1] += b"\r\n"
+    if trailer:
+        text = ["AWS4-HMAC-SHA256-TRAILER", timestamp, scope, before, sha256(trailer + b"\n").hexdigest()]
+        signature = signer.signature("\n".join(text), context)
+        parts.append(trailer + f"\r\nx-amz-trailer-signature:{signature}\r\n\r\n".encode())
+    return asked, parts
+
+
+def upload(asked: Request, parts: list[bytes]) -> str:
+    """The verdict on a body in these parts."""
+    return judge(Request(asked.method, asked.raw_path, asked.query, asked.headers, b"".join(parts)))
+
+
+@pytest.mark.parametrize("trailer", [b"", b"x-amz-checksum-crc32c:AAAAAA=="])
+def test_every_chunk_and_the_trailer_are_what_was_signed(trailer: bytes) -> None:
+    """In their order, all of them, and unchanged."""
+    asked, parts = in_chunks(trailer)
+    assert upload(asked, parts) == ""
+    assert upload(asked, [parts[1], parts[0], *parts[2:]]) == "SignatureDoesNotMatch"
+    for number in range(len(parts)):
+        assert upload(asked, parts[:number] + parts[number + 1 :]) == "SignatureDoesNotMatch"
+        first = parts[number][:1]
+        swapped = [*parts[:number], bytes([first[0] ^ 1]) + parts[number][1:], *parts[number + 1 :]]
+        assert upload(asked, swapped) == "SignatureDoesNotMatch"
+    for body in (b"", b"x" * 100, b"9\r\n" + b"a" * 9, parts[0]):
+        assert upload(asked, [body]) == "SignatureDoesNotMatch"
+    assert upload(asked, [part.replace(b"aaa", b"aba") for part in parts]) == "SignatureDoesNotMatch"
+
+
+def test_nothing_follows_the_last_chunk() -> None:
+    """A trailer that was not announced is not signed."""
+    asked, parts = in_chunks()
+    assert upload(asked, [*parts, b"x-amz-checksum-crc32:AAAA\r\n\r\n"]) == "SignatureDoesNotMatch"
