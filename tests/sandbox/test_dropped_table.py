@@ -75,7 +75,8 @@ def test_a_dropped_table_comes_back_with_its_columns_and_rows(lake: Lake) -> Non
     lake.glue.delete_table(DatabaseName=lake.database, Name="errors")
 
     create, deploy = recovery().splitlines()
-    follow(lake, "\n".join([*(create.replace("changes", name) for name in sorted(LAKE_TABLES)), deploy]))
+    tables = [create.replace("changes", name) for name in sorted(LAKE_TABLES)]
+    follow(lake, "\n".join([*tables, f"{deploy} --yes"]))  # nobody is there to answer the plan
 
     after: Any = lake.glue.get_table(DatabaseName=lake.database, Name="changes")["Table"]
     before["Parameters"]["projection.dt.range"] = "2025-12-31,NOW+1DAY"

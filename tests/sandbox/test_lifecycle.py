@@ -1,5 +1,6 @@
 """`python -m sandbox`: what a command gets, how it ends, and that nothing stays behind."""
 
+import contextlib
 import json
 import os
 import re
@@ -309,10 +310,11 @@ def left_by(marker: Path) -> tuple[Path, list[int]]:
 
 def of_sandbox(folder: Path) -> list[str]:
     """The command lines of the processes whose environment names the folder; on Linux."""
-    return [
-        (Path("/proc") / str(process.pid) / "cmdline").read_text().replace("\0", " ")
-        for process in processes_of(folder)
-    ]
+    lines = []
+    for process in processes_of(folder):
+        with contextlib.suppress(FileNotFoundError):  # it ended between the two looks
+            lines.append((Path("/proc") / str(process.pid) / "cmdline").read_text().replace("\0", " "))
+    return lines
 
 
 def test_what_a_command_leaves_behind_is_ended(tmp_path: Path) -> None:

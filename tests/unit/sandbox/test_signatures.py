@@ -8,6 +8,7 @@ from hashlib import sha256
 from typing import Any
 from urllib.parse import urlsplit
 
+import botocore.auth
 import pytest
 from botocore.auth import S3SigV4Auth, S3SigV4QueryAuth, SigV4Auth, SigV4QueryAuth
 from botocore.awsrequest import AWSRequest
@@ -18,7 +19,17 @@ from sandbox.emulator import signatures
 from sandbox.emulator.signatures import RefusedError, Request, verify
 
 KEY, SECRET, REGION = "111111111111", "secret", "eu-west-1"
-NOW = dt.datetime.now(dt.UTC)
+NOW = dt.datetime(2026, 11, 28, 12, 0, tzinfo=dt.UTC)
+
+
+@pytest.fixture(autouse=True)
+def clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """botocore signs at NOW, however long the tests take."""
+
+    def now(*, remove_tzinfo: bool = True) -> dt.datetime:
+        return NOW.replace(tzinfo=None) if remove_tzinfo else NOW
+
+    monkeypatch.setattr(botocore.auth, "get_current_datetime", now)
 
 
 def request(
