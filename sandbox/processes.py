@@ -122,6 +122,17 @@ def end_command(process: subprocess.Popen[bytes], first: signal.Signals = signal
         process.wait()
 
 
+def _is_ending(pid: int) -> bool:
+    """Whether a process has been killed whose other threads are still to end: it cannot be waited for yet.
+
+    It is a zombie then, which only Linux shows (proc manual page, /proc/pid/stat).
+    """
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] in {"Z", "X"}
+    except OSError:
+        return False
+
+
 def _cause(code: int) -> str:
     """How a process ended, from its exit code as subprocess gives it."""
     if code >= 0:
@@ -164,6 +175,8 @@ class Child:
 
     def alive(self) -> bool:
         """Whether the process still runs."""
+        if self.process.poll() is None and _is_ending(self.process.pid):
+            self.process.wait()
         return self.process.poll() is None
 
     def require(self) -> None:
