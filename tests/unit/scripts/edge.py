@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -22,3 +23,11 @@ class Pages:
     def paginate(self, **request: Any) -> Iterator[dict[str, Any]]:
         """The pages."""
         return iter(self._answer(**request))
+
+
+class Terminal(io.StringIO):
+    """A stdin that somebody sits at."""
+
+    def isatty(self) -> bool:
+        """Yes."""
+        return True

@@ -17,7 +17,7 @@ from scripts.core.console import CommandError
 from scripts.core.forgetting import Family, Forgetting
 from tests.unit.catalog.fakes import FakeGlue, table
 from tests.unit.scripts.conftest import Ran
-from tests.unit.scripts.test_deploy import Terminal
+from tests.unit.scripts.edge import Terminal
 
 ARN = "arn:aws:sts::222222222222:assumed-role/Admin/anna"
 JUNK = [f"prices__sku{number}" for number in range(30)]

@@ -13,8 +13,8 @@ import pytest
 from scripts import remove
 from scripts.core import connection
 from tests.unit.scripts.conftest import Ran
-from tests.unit.scripts.edge import Pages
-from tests.unit.scripts.test_deploy import Account, Terminal
+from tests.unit.scripts.deploy.account import Account
+from tests.unit.scripts.edge import Pages, Terminal
 
 TEMPLATE = """
 Metadata: {DdbLake: {Kind: consumer}}

@@ -14,9 +14,8 @@ from scripts.core.deployment import partitioning
 from scripts.core.template import read
 from scripts.stacks import STACKS
 from tests.unit.scripts.conftest import Ran
-from tests.unit.scripts.test_deploy import Account, aws
+from tests.unit.scripts.deploy.account import Account
 
-__all__ = ["aws"]  # the fixture of two accounts in memory
 
 TEMPLATE = """
 Metadata: {DdbLake: {Kind: producer}}
@@ -90,7 +89,7 @@ def test_a_stack_from_before_the_parameter_is_updated_first(allowed: bool) -> No
 def test_the_guide_has_the_section_that_is_named() -> None:
     """The message leads somewhere."""
     path, heading = partitioning.GUIDE.replace('"', "").split(", ")
-    text = (Path(__file__).resolve().parents[3] / path).read_text(encoding="utf-8")
+    text = (Path(__file__).resolve().parents[4] / path).read_text(encoding="utf-8")
     assert f"## {heading}\n" in text
 
 

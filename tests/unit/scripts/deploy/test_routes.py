@@ -13,10 +13,9 @@ from scripts import deploy
 from scripts.core.console import CommandError, Output
 from scripts.core.deployment import routes
 from tests.unit.scripts.conftest import Ran
+from tests.unit.scripts.deploy.account import Account
 from tests.unit.scripts.edge import Pages, refused
-from tests.unit.scripts.test_deploy import Account, aws
 
-__all__ = ["aws"]  # the fixture of two accounts in memory
 
 OWN = {"VpcId": "vpc-1", "SubnetIds": "subnet-a,subnet-b"}
 

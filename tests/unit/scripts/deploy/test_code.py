@@ -1,0 +1,124 @@
+"""deploy: templates and functions are the ones that were built, whatever lies in the bucket."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from scripts.core.artifacts import key_of
+from tests.unit.scripts.conftest import Ran
+from tests.unit.scripts.deploy.account import TEMPLATE, Account
+from tests.unit.scripts.edge import refused
+
+
+def test_a_large_template_goes_through_the_bucket(
+    consumer: Callable[..., Ran], aws: dict[str, Account], tmp_path: Path
+) -> None:
+    """Over 51,200 bytes a request may not carry it; a dry run without a bucket shows what it has instead."""
+    (tmp_path / "consumer.yaml").write_text(TEMPLATE + "#" * 51_200)
+    dry = consumer("--dry-run")
+    assert dry.code == 0, dry.err
+    assert "bucket ddb-lake-artifacts-222222222222-eu-west-1 would be made" in dry.err
+    assert aws["consumer"].calls == []
+    assert consumer().code == 0
+    assert "TemplateBody" not in aws["consumer"].request
+    url = aws["consumer"].request["TemplateURL"]
+    prefix = "https://s3.eu-west-1.amazonaws.com/ddb-lake-artifacts-222222222222-eu-west-1/"
+    key, _, version = url.removeprefix(prefix).partition("?versionId=")
+    kept = aws["consumer"].s3.versions[key]
+    assert kept == {version: (tmp_path / "consumer.yaml").read_bytes()}
+
+
+def test_a_template_that_is_swapped_under_our_key_is_not_launched(
+    consumer: Callable[..., Ran], aws: dict[str, Account], tmp_path: Path
+) -> None:
+    """Who may put objects there would otherwise have the deployer's rights: one role more in the template."""
+    body = TEMPLATE + "#" * 51_200
+    (tmp_path / "consumer.yaml").write_text(body)
+    s3 = aws["consumer"].s3
+    s3.owner = "222222222222"
+    evil = body.replace("Bucket: {Type: AWS::S3::Bucket}", "Backdoor: {Type: AWS::IAM::Role}")
+    s3._put_object(key_of("templates", "consumer.yaml", body.encode()), evil.encode())
+    done = consumer()
+    assert done.code == 0, done.err
+    assert aws["consumer"].templates["ddb-lake-consumer"] == body
+    assert "is not what this tree makes: uploading it again" in done.err
+
+
+def test_a_template_that_is_swapped_before_cloudformation_reads_it_is_not_launched(
+    consumer: Callable[..., Ran], aws: dict[str, Account], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a bucket without versions no address can tell the two apart; what the change set has read can."""
+    (tmp_path / "consumer.yaml").write_text(TEMPLATE + "#" * 51_200)
+    evil = TEMPLATE.replace("Bucket: {Type: AWS::S3::Bucket}", "Backdoor: {Type: AWS::IAM::Role}")
+    monkeypatch.setattr(aws["consumer"], "_template_at", lambda _: evil)
+    done = consumer()
+    assert (done.code, "CloudFormation has read another template than" in done.err) == (1, True)
+    assert aws["consumer"].calls == ["create_change_set", "delete_change_set", "delete_stack"]
+
+
+def sha256(content: bytes) -> str:
+    """A function's CodeSha256 with this as its zip."""
+    return base64.b64encode(hashlib.sha256(content).digest()).decode()
+
+
+@pytest.mark.parametrize(
+    ("runs", "code"), [(b"zip", 0), (b"evil", 1)], ids=["what was built", "something else"]
+)
+@pytest.mark.parametrize("changes", [True, False])
+def test_what_a_function_runs_is_compared_with_what_was_built(
+    *, consumer: Callable[..., Ran], aws: dict[str, Account], runs: bytes, code: int, changes: bool
+) -> None:
+    """After every deployment, one that had nothing to do included: the code may have been replaced since."""
+    account = aws["consumer"]
+    account.resources = {"CatalogFunction": "lake-Catalog", "Bucket": "b"}
+    account.code = {"lake-Catalog": sha256(b"zip")}
+    if not changes:
+        assert consumer().code == 0
+        account.changes_nothing = True
+    account.code = {"lake-Catalog": sha256(runs)}
+    done = consumer("--output", "json")
+    assert done.code == code, done.err
+    if code:
+        error = json.loads(done.out)["error"]
+        assert error["function"] == "lake-Catalog"
+        assert sha256(b"evil") in error["message"]
+        assert "aws lambda update-function-code --function-name lake-Catalog --zip-file" in error["next"]
+        assert "--profile consumer`" in error["next"]
+    assert account.calls[-1] == ("execute_change_set" if changes else "delete_change_set")
+
+
+def test_a_deployer_who_may_not_look_at_functions_is_told(
+    consumer: Callable[..., Ran], aws: dict[str, Account], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The launch is done; what was not checked is said."""
+    aws["consumer"].resources = {"CatalogFunction": "lake-Catalog"}
+
+    def denied(**_: Any) -> None:
+        raise refused("AccessDeniedException", operation="GetFunctionConfiguration")
+
+    monkeypatch.setattr(aws["consumer"], "get_function_configuration", denied)
+    done = consumer()
+    assert (done.code, "lambda:GetFunctionConfiguration is not granted" in done.err) == (0, True)
+
+
+def test_an_artifact_that_is_swapped_under_our_key_does_not_run(
+    consumer: Callable[..., Ran], aws: dict[str, Account]
+) -> None:
+    """The function gets the version that was uploaded, whatever is newest under the key by then."""
+    s3 = aws["consumer"].s3
+    s3.owner = "222222222222"
+    key = key_of("functions", "catalog.zip", b"zip")
+    s3._put_object(key, b"evil")
+    assert consumer().code == 0
+    s3._put_object(key, b"evil later")
+    assert consumer().code == 0
+    given = aws["consumer"].parameters()
+    assert s3.versions[key][str(given["CatalogArtifactVersion"])] == b"zip"
+    assert given["CatalogArtifactVersion"] == "v2", "what runs already is ours: nothing to change"
