@@ -16,7 +16,6 @@ from scripts.stacks import STACKS
 from tests.unit.scripts.conftest import Ran
 from tests.unit.scripts.deploy.account import Account
 
-
 TEMPLATE = """
 Metadata: {DdbLake: {Kind: producer}}
 Parameters:

@@ -16,7 +16,6 @@ from tests.unit.scripts.conftest import Ran
 from tests.unit.scripts.deploy.account import Account
 from tests.unit.scripts.edge import Pages, refused
 
-
 OWN = {"VpcId": "vpc-1", "SubnetIds": "subnet-a,subnet-b"}
 
 
