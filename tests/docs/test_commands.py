@@ -1,4 +1,4 @@
-"""Every command the documentation shows exists, with every option it is shown with."""
+"""Every command in the documentation exists, with every option that the documentation uses."""
 
 from __future__ import annotations
 
@@ -21,27 +21,28 @@ TARGET = re.compile(r"^([a-z-]+):", re.MULTILINE)
 
 
 def commands(page: Path) -> list[list[str]]:
-    """Every command line of a page, as words; continued lines joined, assignments and prompts off."""
+    """Every command line of a page, as words: continued lines joined, without assignments and prompts."""
     text = page.read_text()
     blocks = [block for language, block in FENCED.findall(text) if language in {"bash", "sh"}]
     lines = [line for block in blocks for line in block.replace("\\\n", " ").splitlines()]
-    found = []
+    result = []
     for line in [*lines, *INLINE.findall(text)]:
-        assigned = re.fullmatch(r"\w+=\$\((.*)\)", line.strip())
-        words = shlex.split((assigned[1] if assigned else line).removeprefix("$ "), comments=True)
+        command = line.strip().removeprefix("$ ").removeprefix("until ")
+        assigned = re.fullmatch(r"\w+=\$\((.*)\)", command)
+        words = shlex.split(assigned[1] if assigned else command, comments=True)
         if words:
-            found.append(words)
-    return found
+            result.append(words)
+    return result
 
 
 COMMANDS = [(page, words) for page in PAGES for words in commands(page)]
-SHOWN = [pytest.param(page, words, id=f"{page.name}: {' '.join(words)[:60]}") for page, words in COMMANDS]
-WRITING = [shown for shown, (_, words) in zip(SHOWN, COMMANDS, strict=True) if ">" in words]
+CASES = [pytest.param(page, words, id=f"{page.name}: {' '.join(words)[:60]}") for page, words in COMMANDS]
+REDIRECTED = [case for case, (_, words) in zip(CASES, COMMANDS, strict=True) if ">" in words]
 
 
 @cache
 def help_of(module: str) -> str:
-    """The help text of `python -m module`; a verb of the sandbox is asked for its own."""
+    """The help text of `python -m module`; `module` may include a verb of the sandbox."""
     done = subprocess.run(
         [sys.executable, "-m", *module.split(), "--help"],
         cwd=ROOT,
@@ -53,9 +54,9 @@ def help_of(module: str) -> str:
     return done.stdout
 
 
-@pytest.mark.parametrize(("page", "words"), SHOWN)
-def test_a_command_of_the_documentation_exists(page: Path, words: list[str]) -> None:
-    """A make target, a module with each option shown, or an AWS CLI operation."""
+@pytest.mark.parametrize(("page", "words"), CASES)
+def test_a_command_in_the_documentation_exists(page: Path, words: list[str]) -> None:
+    """It is a make target, a module with these options, or an operation of the AWS CLI."""
     del page
     match words:
         case ["make", target, *_]:
@@ -70,19 +71,19 @@ def test_a_command_of_the_documentation_exists(page: Path, words: list[str]) -> 
         case ["aws", *_]:
             assert aws_operation(words)
         case _:
-            assert words[0] in {".", "export", "cd", "git"}, f"what is {words[0]}?"
+            assert words[0] in {".", "export", "cd", "git"}, f"unknown command: {words[0]}"
 
 
-@pytest.mark.parametrize(("page", "words"), WRITING)
-def test_a_file_that_a_command_writes_has_a_folder(page: Path, words: list[str]) -> None:
-    """A shell makes the file after `>`, never the folder it lies in: a clone has to have that."""
+@pytest.mark.parametrize(("page", "words"), REDIRECTED)
+def test_a_command_writes_into_a_folder_of_the_repository(page: Path, words: list[str]) -> None:
+    """A shell creates the file after `>`, but not its folder: the clone must contain the folder."""
     folder = str(Path(words[words.index(">") + 1]).parent)
     listed = subprocess.run(["git", "ls-files", "--", folder], cwd=ROOT, capture_output=True, check=True)
     assert listed.stdout, f"{page.name} writes into {folder}, which is not in the repository"
 
 
 def aws_operation(words: list[str]) -> bool:
-    """Whether botocore knows the service and the operation of an AWS CLI command."""
+    """Whether botocore has the service and the operation of an AWS CLI command."""
     plain: list[str] = []
     skip = False
     for word in words[1:]:
@@ -91,9 +92,9 @@ def aws_operation(words: list[str]) -> bool:
             continue
         plain.append(word)
     service, operation, *_ = plain
-    if service in {"configure", "sso"}:  # commands of the CLI itself
+    if service in {"configure", "sso"}:  # commands that only the CLI has
         return True
-    service = {"s3api": "s3"}.get(service, service)  # the CLI's own name for it
+    service = {"s3api": "s3"}.get(service, service)  # the CLI's name of the service
     model = botocore.session.get_session().get_service_model(service)
     return operation.replace("-", "_") in {xform_name(name) for name in model.operation_names}
 
@@ -103,10 +104,3 @@ def test_every_target_of_the_makefile_has_a_line_of_help() -> None:
     makefile = (ROOT / "Makefile").read_text()
     described = set(re.findall(r"^([a-z-]+):.*## \S", makefile, re.MULTILINE))
     assert set(TARGET.findall(makefile)) == described
-
-
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_a_link_between_pages_leads_somewhere(page: Path) -> None:
-    """Every relative link of a page is a file of the repository."""
-    links = re.findall(r"\]\((?!https?:|#)([^)#]+)", page.read_text())
-    assert [link for link in links if not (page.parent / link).exists()] == []

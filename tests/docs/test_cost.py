@@ -1,4 +1,4 @@
-"""What scripts/core/cost.py computes, and the sums that the pages name."""
+"""The costs that scripts/core/cost.py computes, and those that the pages state."""
 
 from __future__ import annotations
 
@@ -16,20 +16,18 @@ from tests.templates.resolver import shipped_template
 README = Path(__file__).parents[2] / "README.md"
 
 
-def test_the_readme_names_the_same_sums() -> None:
+def test_the_readme_shows_the_computed_costs() -> None:
     """Idle, ten changes a second, a hundred, and a hundred with a shard: to the dollar."""
     loads = [(0, 0), (10, 0), (100, 0), (100, 1)]
     sums = [sum(monthly(Workload(changes_per_second=n, stream_shards=s)).values()) for n, s in loads]
-    said = re.search(
-        r"about (\d+) USD a month, .* ten changes a second about (\d+), a hundred about (\d+), or (\d+) ",
-        README.read_text(),
-    )
-    assert said
-    assert [int(usd) for usd in said.groups()] == [round(usd) for usd in sums]
+    shown = re.findall(r"^\| (\w+) .*\| about (\d+) \|$", README.read_text(), re.MULTILINE)
+    assert shown == [
+        (load, str(round(usd))) for load, usd in zip(("idle", "10", "100", "100"), sums, strict=True)
+    ]
 
 
 def _alarm_metrics(kind: str, condition: str | None = None) -> int:
-    """Metrics that the alarms of a template watch: one, or those an expression reads (a query is one)."""
+    """The number of metrics that the alarms of a template watch; a Metrics Insights query counts as one."""
     return sum(
         max(1, sum("MetricStat" in metric for metric in body["Properties"].get("Metrics", [])))
         for body in shipped_template(kind)["Resources"].values()
@@ -37,8 +35,8 @@ def _alarm_metrics(kind: str, condition: str | None = None) -> int:
     )
 
 
-def test_alarms_are_counted_as_the_templates_have_them() -> None:
-    """CloudWatch bills each metric of an alarm; conditions of alarms are those that the costs know."""
+def test_the_counted_alarms_are_those_of_the_templates() -> None:
+    """CloudWatch bills each metric of an alarm. No alarm has a condition that the costs leave out."""
     assert _alarm_metrics("consumer") + _alarm_metrics("producer") == cost.ALARM_METRICS
     assert _alarm_metrics("single-account") == cost.ALARM_METRICS
     assert _alarm_metrics("producer", "PartitionsByEvent") == cost.PARTITION_ALARM_METRICS
@@ -52,8 +50,8 @@ def test_alarms_are_counted_as_the_templates_have_them() -> None:
     assert conditions == {None, "PartitionsByEvent"}
 
 
-def test_an_idle_pipeline_costs_its_standing_parts_only() -> None:
-    """With no change the stream's hours, the crawler, keys, alarms and queries remain."""
+def test_an_idle_pipeline_costs_only_its_fixed_parts() -> None:
+    """Without changes, the stream's hours, the crawler, keys, alarms and queries remain."""
     costs = monthly(Workload(changes_per_second=0))
     assert {name for name, usd in costs.items() if usd == 0} == {
         "DynamoDB change capture",
@@ -65,7 +63,7 @@ def test_an_idle_pipeline_costs_its_standing_parts_only() -> None:
 
 
 def test_small_records_are_billed_as_five_kilobytes() -> None:
-    """Firehose rounds every record up to 5 KB (facts of the Firehose pricing page)."""
+    """Firehose rounds every record up to 5 KB (Firehose pricing page)."""
     small, full = (monthly(Workload(record_kb=size))["Firehose"] for size in (0.5, 5.0))
     assert small == full
 
@@ -76,14 +74,14 @@ def test_a_second_day_of_retention_costs_money() -> None:
     assert day < week
 
 
-def test_a_negative_figure_is_refused_by_its_option_name() -> None:
-    """The message names the option as it is typed."""
+def test_a_negative_value_is_rejected_with_the_name_of_its_option() -> None:
+    """The message contains the option as the user types it."""
     with pytest.raises(CommandError, match="--item-kb"):
         Workload(item_kb=-1)
 
 
-def test_partitions_by_event_are_billed_on_top() -> None:
-    """By gigabyte and by object delivered (Firehose pricing page, Dynamic Partitioning), and one alarm."""
+def test_partitioning_by_event_adds_to_the_bill() -> None:
+    """Per gigabyte and per delivered object (Firehose pricing page, Dynamic Partitioning), and one alarm."""
     loads = [Workload(partition_by=day, buffer_seconds=60) for day in ("delivery", "event")]
     plain, dated = map(monthly, loads)
     gigabytes = plain["Firehose"] / 0.029
@@ -92,21 +90,21 @@ def test_partitions_by_event_are_billed_on_top() -> None:
     assert {name for name in plain if dated[name] != plain[name]} == {"Firehose", "CloudWatch alarms"}
 
 
-def test_compaction_costs_its_minutes_and_an_alarm() -> None:
-    """Two DPU by the second (Glue pricing page); five minutes a night are what docs/columnar.md says."""
+def test_compaction_adds_the_minutes_of_its_job_and_an_alarm() -> None:
+    """Two DPU, billed per second (Glue pricing page); docs/columnar.md assumes five minutes a night."""
     plain, compacted = (monthly(Workload(compaction_minutes_a_day=minutes)) for minutes in (0, 5))
     assert compacted["Glue compaction job"] == pytest.approx(2.23, abs=0.01)
     changed = {name for name in plain if compacted[name] != plain[name]}
     assert changed == {"Glue compaction job", "CloudWatch alarms"}
 
 
-def test_a_month_beyond_all_numbers_is_refused() -> None:
-    """Infinity is no JSON."""
+def test_costs_that_overflow_a_number_are_rejected() -> None:
+    """JSON has no infinity."""
     with pytest.raises(CommandError, match="more than a number can say"):
         main(["--changes-per-second", "1e308"], Output("json"))
 
 
-def test_an_unknown_day_is_refused() -> None:
-    """Delivery or event."""
+def test_an_unknown_partitioning_is_rejected() -> None:
+    """Only `delivery` and `event` exist."""
     with pytest.raises(CommandError, match="--partition-by is week"):
         Workload(partition_by="week")

@@ -1,4 +1,4 @@
-"""docs/failures.yaml against the templates: every alarm is in it, and what it says of an alarm is so."""
+"""docs/failures.yaml lists every alarm of the templates, with the metrics that the alarm watches."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def alarms(stack: str) -> dict[str, dict[str, Any]]:
 
 
 def watched(alarm: dict[str, Any]) -> Iterator[str]:
-    """The metrics that an alarm reads, each as `NAMESPACE NAME`."""
+    """The metrics of an alarm, each as `NAMESPACE NAME`."""
     if "MetricName" in alarm:
         name = alarm["MetricName"]
         name = name["Fn::Sub"].removeprefix("${AWS::StackName}-") if isinstance(name, dict) else name
@@ -47,15 +47,15 @@ def watched(alarm: dict[str, Any]) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("stack", STACKS)
-def test_every_alarm_sees_a_failure_of_the_list(stack: str) -> None:
-    """And the list names none that the stack does not have."""
+def test_every_alarm_belongs_to_a_listed_failure(stack: str) -> None:
+    """The list contains no alarm that the stack does not have."""
     assert {failure["alarm"] for own, failure in FAILURES if own == stack and "alarm" in failure} == set(
         alarms(stack)
     )
 
 
-def test_every_hop_has_an_alarm_or_says_why_not() -> None:
-    """Each failure has exactly one of both."""
+def test_every_failure_has_an_alarm_or_a_reason_for_having_none() -> None:
+    """Each failure has exactly one of the two."""
     for hop in HOPS:
         assert hop["stack"] in STACKS
         assert hop["failures"], hop["hop"]
@@ -64,8 +64,8 @@ def test_every_hop_has_an_alarm_or_says_why_not() -> None:
             assert len(failure.get("none", failure["what"])) > 15
 
 
-def test_every_hop_of_the_templates_is_in_the_list() -> None:
-    """What carries changes, or calls something, stands as a hop: a new one has to say how it fails."""
+def test_every_hop_of_the_templates_is_listed() -> None:
+    """Every resource that carries changes or calls another is a hop; a new one needs its failures listed."""
     hops = " ".join(hop["hop"].lower() for hop in HOPS)
     carriers = {
         "AWS::DynamoDB::Table": "table →",
@@ -100,8 +100,8 @@ def test_every_hop_of_the_templates_is_in_the_list() -> None:
 
 
 @pytest.mark.parametrize(("stack", "failure"), FAILURES, ids=[failure["what"] for _, failure in FAILURES])
-def test_what_shows_a_failure_is_what_its_alarm_watches(stack: str, failure: dict[str, Any]) -> None:
-    """A metric is one that a page documents; the alarm reads those it is named beside, and no others."""
+def test_an_alarm_watches_the_metrics_that_show_its_failure(stack: str, failure: dict[str, Any]) -> None:
+    """A page documents each metric, and the alarm watches exactly the metrics listed with it."""
     if isinstance(failure["shows"], str):
         return
     assert set(failure["shows"]) <= DOCUMENTED
@@ -109,8 +109,8 @@ def test_what_shows_a_failure_is_what_its_alarm_watches(stack: str, failure: dic
         assert set(watched(alarms(stack)[failure["alarm"]])) == set(failure["shows"])
 
 
-def test_every_documented_metric_is_used_and_has_its_page() -> None:
-    """A list that nothing reads would only grow old."""
+def test_every_documented_metric_is_used_and_names_its_page() -> None:
+    """Entries that nothing uses would become wrong unnoticed."""
     assert {
         metric for _, failure in FAILURES if isinstance(failure["shows"], list) for metric in failure["shows"]
     } == (DOCUMENTED)

@@ -1,4 +1,4 @@
-"""A file that the code or a page names is there: such names rot when files move."""
+"""Every file that the code or a page names exists: such names become wrong when files move."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 FOLDERS = r"athena|benchmarks|[a-z]+_lambda|docs|glue|lake|requirements|sandbox|scripts|templates|tests"
 NAMED = re.compile(rf"(?<![\w/.-])((?:{FOLDERS})/[\w./*-]+)")
-EXAMPLES = "athena/views/types/"  # type files are the user's own
+EXAMPLES = "athena/views/types/"  # users write the files of types
 READ = (".guard", ".md", ".py", ".toml", ".yaml")
 
 
-def test_a_file_that_is_named_is_there() -> None:
-    """In a comment, a docstring or a sentence; `*` and NAME stand for any name. Tests make names up."""
+def test_every_file_that_is_named_exists() -> None:
+    """In comments, docstrings and prose; `*` and NAME match any name. Tests may invent names."""
     listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     pages = [ROOT / name for name in listed.splitlines() if name.endswith(READ) and name[:6] != "tests/"]
     missing = [
