@@ -1,4 +1,4 @@
-"""docs/generated/cost-scenarios.md: the cost of a month for several loads, computed by scripts/core/cost.py."""
+"""docs/generated/cost-scenarios.md: what a month costs by load, computed by scripts/core/cost.py."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ HEAD = """\
 
 # Cost by load
 
-US dollars a month at list prices of us-east-1. [Cost](../cost.md) describes the table behind these figures, and how to pay less.
+US dollars a month at list prices of us-east-1.
+[Cost](../cost.md) describes the table behind these figures, and how to pay less.
 
 """
 
