@@ -28,7 +28,7 @@ ROW_HEAD = """\
 # The metadata columns
 
 They come first in the table `changes`, every row has them, and all of them are text.
-[Architecture](../architecture.md#the-row) says what the columns after them hold.
+[Architecture](../architecture.md#the-row) describes the columns after them.
 
 | column | value |
 |---|---|

@@ -62,7 +62,7 @@ def test_the_guide_names_what_stacks_hand_over() -> None:
     page = (TEMPLATES.parent / "docs" / "architecture.md").read_text(encoding="utf-8")
     told = {
         line.split("|")[1].strip(): re.findall(r"\*(\w+)\*", line.split("|")[3])
-        for line in page.partition("## What the stacks hand over")[2].splitlines()
+        for line in page.partition("## Outputs that fill parameters")[2].splitlines()
         if line.startswith("| ") and "*" in line
     }
     assert told == {kind.name: list(kind.takes) for kind in KINDS if kind.takes}
