@@ -1,7 +1,7 @@
 """Take columns away from `changes` so that neither a crawl nor a stack update brings them back.
 
 No row is touched. Names that are data, as a map keyed by data makes them, fill the table until it takes no
-more; what is forgotten leaves room. docs/operations.md, "Names that should not be columns".
+more; what is forgotten leaves room. docs/operations/forget-columns.md has the steps.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""docs/generated/alarms.md: the alarms of the templates, in their own words."""
+"""docs/generated/alarms.md: the alarms of the templates and their texts."""
 
 from __future__ import annotations
 
@@ -11,15 +11,16 @@ HEAD = """\
 
 # Alarms
 
-What each stack's alarms say; [operations](../operations.md) says what to do, by symptom.
+The alarms of each stack and their texts.
+[Operations](../operations.md#alarms) has the page for each alarm.
 
-| stack | alarm | what it says |
+| stack | alarm | text |
 |---|---|---|
 """
 
 
 def page(sources: Sources, _: str) -> str:
-    """One line an alarm: its stack, its logical id, its description."""
+    """One line per alarm: its stack, its logical id, its description."""
     return HEAD + "".join(
         f"| {kind.name} | `{name}` | {resource['Properties']['AlarmDescription'].strip()} |\n"
         for kind in KINDS

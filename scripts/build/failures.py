@@ -1,4 +1,4 @@
-"""docs/generated/failures.md: for every hop how a failure shows and which alarm sees it."""
+"""docs/generated/failures.md: for every hop, where a failure shows and which alarm reports it."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ HEAD = """\
 
 # Failures and their alarms
 
-For every hop the failures that the project's own code cannot report.
-[Operations](../operations.md) says what to do.
+For every hop, the failures that the project's own code cannot report.
+[Operations](../operations.md) has the steps to repair them.
 
-| hop | what fails | how it shows | alarm, or why there is none |
+| hop | failure | where it shows | alarm, or why there is none |
 |---|---|---|---|
 """
-METRICS = "\nThe metrics, and the pages that document them:\n\n"
+METRICS = "\nThe metrics and the pages that document them:\n\n"
 
 
 def page(sources: Sources, _: str) -> str:

@@ -15,7 +15,7 @@ POLL_SECONDS = 0.25
 MAX_STATEMENT_BYTES = 262_144  # Athena User Guide, "Service Quotas", query string length, in UTF-8
 # The tables that a lake's stack declares (templates/consumer.yaml): a database with one of them is a lake's.
 LAKE_TABLES = frozenset(("changes", "change_lines", "errors"))
-RECOVERY = "A table of the lake was dropped"  # the paragraph of docs/operations.md
+RECOVERY = "docs/operations/recover-a-dropped-table.md"
 
 
 @dataclass(frozen=True)
@@ -196,7 +196,7 @@ def next_step(reason: str, database: str, connection: Connection) -> str:  # noq
         if lost and lost[1] == database and not LAKE_TABLES.isdisjoint(tables):
             return (
                 "The table was dropped, its rows are still in the bucket: bring it back with the commands of "
-                f'docs/operations.md, under "{RECOVERY}".'
+                f"{RECOVERY}."
             )
         if view := re.search(r"\b(current|history|gaps)_(\w+)", reason):
             return f"Make the view first: `python -m scripts.views TABLE --name {view[2]}` makes all three."

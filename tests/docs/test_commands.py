@@ -7,6 +7,7 @@ import shlex
 import subprocess
 import sys
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 
 import botocore.session
@@ -17,22 +18,53 @@ ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 FENCED = re.compile(r"^```(\w*)\n(.*?)^```", re.DOTALL | re.MULTILINE)
 INLINE = re.compile(r"`((?:make|python3? -m|aws) [^`\n]+)`")
+HEREDOC = re.compile(r" <<'EOF'\n.*?^EOF$", re.DOTALL | re.MULTILINE)
+ASSIGNED = re.compile(r"\w+=\$\((.*)\)")
+S3_COMMANDS = {"cp", "ls", "mv"}  # of the CLI itself, beside the operations of s3api
+PROFILES = {"producer", "consumer"}  # those of the README
+# Modules that call no account: they compute or build.
+LOCAL = ("scripts.cost", "scripts.build.")
 TARGET = re.compile(r"^([a-z-]+):", re.MULTILINE)
 
 
 def commands(page: Path) -> list[list[str]]:
-    """Every command line of a page, as words: continued lines joined, without assignments and prompts."""
+    """Every command line of a page, as words: continued lines joined, no assignments, prompts or heredocs."""
+    return [*fenced(page), *inline(page)]
+
+
+def fenced(page: Path) -> list[list[str]]:
+    """The commands of its blocks."""
     text = page.read_text()
     blocks = [block for language, block in FENCED.findall(text) if language in {"bash", "sh"}]
-    lines = [line for block in blocks for line in block.replace("\\\n", " ").splitlines()]
-    result = []
-    for line in [*lines, *INLINE.findall(text)]:
-        command = line.strip().removeprefix("$ ").removeprefix("until ")
-        assigned = re.fullmatch(r"\w+=\$\((.*)\)", command)
-        words = shlex.split(assigned[1] if assigned else command, comments=True)
-        if words:
-            result.append(words)
-    return result
+    shell = [HEREDOC.sub("", block).replace("\\\n", " ") for block in blocks]
+    lines = [line.strip().removeprefix("until ") for block in shell for line in block.splitlines()]
+    split = [
+        shlex.split(
+            ASSIGNED.sub(r"\1", line) if ASSIGNED.fullmatch(line) else line.removeprefix("$ "), comments=True
+        )
+        for line in lines
+    ]
+    return [words for words in split if words and not re.fullmatch(r"\w+=\S+", " ".join(words))]
+
+
+def inline(page: Path) -> list[list[str]]:
+    """The commands within its sentences."""
+    return [shlex.split(command) for command in INLINE.findall(page.read_text())]
+
+
+def without_profile(page: Path) -> list[str]:
+    """Its commands that act on an account and name no profile of the README.
+
+    Within a sentence a name without arguments, as in `aws glue get-crawler`, is not yet a command.
+    """
+    shown = [*fenced(page), *(words for words in inline(page) if len(words) > 3)]
+    return [
+        " ".join(words)
+        for words in shown
+        if (words[0] == "aws" or (words[1:2] == ["-m"] and words[2].startswith("scripts.")))
+        and not " ".join(words[2:]).startswith(LOCAL)
+        and not any(pair[0] == "--profile" and pair[1] in PROFILES for pair in pairwise(words))
+    ]
 
 
 COMMANDS = [(page, words) for page in PAGES for words in commands(page)]
@@ -70,8 +102,32 @@ def test_a_command_in_the_documentation_exists(page: Path, words: list[str]) -> 
             assert missing == []
         case ["aws", *_]:
             assert aws_operation(words)
+        case ["python", "-c" | "-", *_]:
+            pass
         case _:
             assert words[0] in {".", "export", "cd", "git"}, f"unknown command: {words[0]}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_a_command_that_acts_on_an_account_names_its_profile(page: Path) -> None:
+    """A command copied without one would act on whatever account the environment names."""
+    assert without_profile(page) == []
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "aws glue start-crawler --name orders",
+        "X=$(aws sts get-caller-identity)",
+        "aws --profile other sts get-caller-identity",
+        "python -m scripts.query 'SELECT 1'",
+    ],
+)
+def test_a_command_without_a_profile_is_found(tmp_path: Path, command: str) -> None:
+    """In a block; within a sentence only when it has arguments."""
+    page = tmp_path / "page.md"
+    page.write_text(f"`aws glue get-crawler`, `python -m scripts.cost`\n\n```sh\n{command}\n```\n")
+    assert len(without_profile(page)) == 1
 
 
 @pytest.mark.parametrize(("page", "words"), REDIRECTED)
@@ -94,7 +150,9 @@ def aws_operation(words: list[str]) -> bool:
     service, operation, *_ = plain
     if service in {"configure", "sso"}:  # commands that only the CLI has
         return True
-    service = {"s3api": "s3"}.get(service, service)  # the CLI's name of the service
+    if service == "s3":
+        return operation in S3_COMMANDS
+    service = {"s3api": "s3"}.get(service, service)  # the CLI's own name for it
     model = botocore.session.get_session().get_service_model(service)
     return operation.replace("-", "_") in {xform_name(name) for name in model.operation_names}
 

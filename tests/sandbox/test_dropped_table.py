@@ -1,4 +1,4 @@
-"""A table of the lake is dropped by hand, and the commands of docs/operations.md bring it back."""
+"""A table of the lake is dropped by hand, and the commands of its page in docs/operations/ recover it."""
 
 from __future__ import annotations
 
@@ -42,11 +42,9 @@ def lake() -> Iterator[Lake]:
 
 
 def recovery() -> str:
-    """The commands of the page's paragraph."""
-    page = (REPOSITORY / "docs" / "operations.md").read_text(encoding="utf-8")
-    _, found, after = page.partition(f"\n**{RECOVERY}.**\n")
-    assert found
-    return after.partition("```sh\n")[2].partition("```\n")[0]
+    """The first block of commands on the page."""
+    page = (REPOSITORY / RECOVERY).read_text(encoding="utf-8")
+    return page.partition("```sh\n")[2].partition("```\n")[0]
 
 
 def follow(lake: Lake, commands: str) -> None:

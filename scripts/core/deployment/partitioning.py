@@ -17,7 +17,7 @@ from scripts.core.template import Template
 PARTITION_BY, STREAM = "PartitionBy", "DeliveryStreamName"  # the second is parameter and output
 EVENT_SUFFIX = "-event"  # of the delivery stream's name with PartitionBy event, as in the template
 OPTION = "--second-delivery-stream"
-GUIDE = 'docs/operations.md, "Change PartitionBy"'
+GUIDE = "docs/operations/change-partition-by.md"
 
 
 def succeeded(

@@ -85,11 +85,10 @@ def test_a_stack_from_before_the_parameter_is_updated_first(allowed: bool) -> No
     assert "Deploy once without PartitionBy" in str(refusal.value.next_step)
 
 
-def test_the_guide_has_the_section_that_is_named() -> None:
-    """The message leads somewhere."""
-    path, heading = partitioning.GUIDE.replace('"', "").split(", ")
-    text = (Path(__file__).resolve().parents[4] / path).read_text(encoding="utf-8")
-    assert f"## {heading}\n" in text
+def test_the_page_that_the_message_names_exists() -> None:
+    """It is the page about PartitionBy."""
+    text = (Path(__file__).resolve().parents[4] / partitioning.GUIDE).read_text(encoding="utf-8")
+    assert text.startswith("# Change PartitionBy\n")
 
 
 def test_deploy_refuses_before_anything_is_touched(
