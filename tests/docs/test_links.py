@@ -15,6 +15,7 @@ ROOT = Path(__file__).parents[2]
 FENCED = re.compile(r"^```.*?^```", re.DOTALL | re.MULTILINE)
 COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
 LINK = re.compile(r"\]\((?!\w+:)([^)#\s]*)(?:#([^)\s]+))?\)")
+ANCHOR = re.compile(r'<a id="([^"]+)">')
 HEADING = re.compile(r"^#{1,6} +(.+?) *$", re.MULTILINE)
 LIST = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "*.md"]
 LISTED = subprocess.run(LIST, cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines()
@@ -28,7 +29,7 @@ def prose(page: Path) -> str:
 
 def slug(heading: str) -> str:
     """The anchor that GitHub gives a heading: lower case, no punctuation, a hyphen for each space."""
-    text = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", heading)
+    text = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", ANCHOR.sub("", heading).replace("</a>", ""))
     return re.sub(r"[^\w\- ]", "", text.lower()).replace(" ", "-")
 
 
@@ -43,7 +44,7 @@ def anchors(page: Path) -> frozenset[str]:
             yield f"{name}-{seen[name]}" if seen[name] else name
             seen[name] += 1
 
-    return frozenset(numbered())
+    return frozenset([*numbered(), *ANCHOR.findall(prose(page))])
 
 
 def broken(page: Path) -> list[str]:
@@ -66,11 +67,11 @@ def test_every_link_of_a_page_leads_to_a_file_and_a_heading(page: Path) -> None:
 
 def test_a_link_to_a_missing_file_or_heading_is_found(tmp_path: Path) -> None:
     """The check itself: code blocks, comments and other sites do not count, repeated headings do."""
-    other = "# A `b`, c: d\n\n## Twice\n\n## Twice\n\n```bash\n# Not a heading\n```\n"
+    other = "# A `b`, c: d\n\n## <a id=\"own\"></a>Twice\n\n## Twice\n\n```bash\n# Not a heading\n```\n"
     (tmp_path / "other.md").write_text(other)
     page = tmp_path / "page.md"
     page.write_text(
-        "# Here\n[1](other.md#a-b-c-d) [2](other.md#twice-1) [3](#here) [4](https://example.com/#x)"
+        "# Here\n[1](other.md#a-b-c-d) [2](other.md#twice-1) [3](#here) [11](other.md#own) [4](https://example.com/#x)"
         " [5](other.md#not-a-heading) [6](gone.md) [7](#gone) ![8](gone.svg) [9](other.md#twice-2)\n"
         "```\n[10](gone.md)\n```\n<!-- [11](gone.md) -->\n"
     )
