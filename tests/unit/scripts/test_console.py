@@ -106,7 +106,7 @@ NO_FILE = FileNotFoundError(2, "No such file or directory", "items.json")
         ),
         (refused("ExpiredToken"), "ExpiredToken", "sign in again"),
         (refused("InvalidClientTokenId"), "InvalidClientTokenId", "get-caller-identity"),
-        (refused("Novelty", "odd"), "Novelty: odd", "Correct what the message names"),
+        (refused("Novelty", "odd"), "Novelty: odd", "Correct the cause that the message names"),
         (aws.ProfileNotFound(profile="nobody"), "nobody", "list-profiles"),
         (aws.NoCredentialsError(), "Unable to locate credentials", "--profile"),
         (aws.EndpointConnectionError(endpoint_url="https://x"), "https://x", "--endpoint-url"),
@@ -115,7 +115,7 @@ NO_FILE = FileNotFoundError(2, "No such file or directory", "items.json")
             "self-signed",
             "AWS_CA_BUNDLE",
         ),
-        (aws.NoRegionError(), "region", "Correct what the message names"),
+        (aws.NoRegionError(), "region", "Correct the cause that the message names"),
         (NO_FILE, "items.json: No such file", "Check the path"),
         (
             PermissionError(13, "Permission denied", "items.json"),
