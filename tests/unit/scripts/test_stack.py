@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from scripts.core.changes import Change
 from scripts.core.console import CommandError
-from scripts.core.stack import Change, Event, Stack, parameters
+from scripts.core.stack import Event, Stack, parameters
 from tests.unit.scripts.edge import Pages, refused
 
 ID = "arn:aws:cloudformation:us-east-1:111111111111:stack/lake/1"
@@ -166,9 +167,9 @@ def test_a_stack_at_rest_is_updated_and_a_missing_one_created(status: str | None
             "aws cloudformation continue-update-rollback --stack-name lake --profile p",
         ),
         ("UPDATE_FAILED", "aws cloudformation rollback-stack --stack-name lake --profile p"),
-        ("UPDATE_IN_PROGRESS", "Wait until it has ended"),
-        ("DELETE_IN_PROGRESS", "Wait until it has ended"),
-        ("ROLLBACK_IN_PROGRESS", "Wait until it has ended"),
+        ("UPDATE_IN_PROGRESS", "Wait until it ends"),
+        ("DELETE_IN_PROGRESS", "Wait until it ends"),
+        ("ROLLBACK_IN_PROGRESS", "Wait until it ends"),
     ],
 )
 def test_a_stack_that_cannot_be_taken_on_has_a_way_out(status: str, way_out: str) -> None:
@@ -331,7 +332,7 @@ def test_a_failed_launch_leaves_nothing_that_is_retained() -> None:
         ),
         ("lake-x already exists in stack other", "choose another name"),
         ("User is not authorized to perform: s3:CreateBucket", "action granted"),
-        ("Something else", "Correct what it names"),
+        ("Something else", "Correct the cause that it names"),
     ],
 )
 def test_the_first_failing_resource_is_named_with_its_reason(reason: str, next_step: str) -> None:
@@ -364,7 +365,7 @@ def test_a_rolled_back_update_stands_as_before() -> None:
     )
     with pytest.raises(CommandError) as failure:
         stack(client).execute("cs", lambda _: None)
-    assert "stands as it was before" in failure.value.next_step
+    assert "is as it was before" in failure.value.next_step
 
 
 @pytest.mark.parametrize(
@@ -385,7 +386,7 @@ def test_a_stack_that_does_not_stand_as_before_is_told_its_way_out(status: str, 
     with pytest.raises(CommandError) as failure:
         ours.execute("cs", lambda _: None)
     assert way_out in failure.value.next_step
-    assert "stands as it was before" not in failure.value.next_step
+    assert "is as it was before" not in failure.value.next_step
 
 
 def test_a_stack_that_fails_before_it_rolls_back_is_followed_to_its_end() -> None:
@@ -417,8 +418,8 @@ def test_parameters_that_are_not_given_keep_their_value() -> None:
 
 def test_a_change_that_perhaps_replaces_is_told_apart() -> None:
     """CloudFormation says Conditional of many harmless changes, and cannot say of which."""
-    perhaps = Change("Modify", "A", "T", "Conditional", "Properties")
+    perhaps = Change("Modify", "A", "T", "Conditional")
     assert (perhaps.loses, perhaps.may_lose) == (False, True)
-    surely = Change("Modify", "A", "T", "True", "Properties")
+    surely = Change("Modify", "A", "T", "True")
     assert (surely.loses, surely.may_lose) == (True, False)
-    assert not Change("Modify", "A", "T", "False", "Properties").may_lose
+    assert not Change("Modify", "A", "T", "False").may_lose

@@ -97,7 +97,9 @@ def test_what_a_stack_keeps_is_not_asked_about() -> None:
 def test_who_may_not_look_may_deploy(denied: str, capsys: pytest.CaptureFixture[str]) -> None:
     """CloudFormation needs neither permission of the caller; that nobody looked is said."""
     check(Ec2(denied), {**OWN, "RouteTableIds": "rtb-shared"})
-    assert f"whom rtb-shared serve was not checked: {denied} is not granted" in capsys.readouterr().err
+    assert (
+        f"which subnets rtb-shared serve was not checked: {denied} is not granted" in capsys.readouterr().err
+    )
 
 
 def test_deploy_looks_before_anything_is_made(
