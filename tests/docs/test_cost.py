@@ -102,7 +102,7 @@ def test_compaction_costs_its_minutes_and_an_alarm() -> None:
 
 def test_a_month_beyond_all_numbers_is_refused() -> None:
     """Infinity is no JSON."""
-    with pytest.raises(CommandError, match="more than a number can say"):
+    with pytest.raises(CommandError, match="too large for a number"):
         main(["--changes-per-second", "1e308"], Output("json"))
 
 
@@ -110,3 +110,12 @@ def test_an_unknown_day_is_refused() -> None:
     """Delivery or event."""
     with pytest.raises(CommandError, match="--partition-by is week"):
         Workload(partition_by="week")
+
+
+def test_the_total_is_printed_once(capsys: pytest.CaptureFixture[str]) -> None:
+    """The table on stdout ends with it, and nothing follows."""
+    assert main([], Output()) == 0
+    said = capsys.readouterr()
+    total = f"{sum(monthly(Workload()).values()):,.2f}"
+    assert (said.out.count(total), said.err) == (1, "")
+    assert said.out.rstrip().splitlines()[-1].split() == ["total", total]
