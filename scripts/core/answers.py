@@ -112,7 +112,7 @@ def as_table(result: Result, out: Output) -> None:
     console.print(table)
     nulls = [name for number, (name, _) in enumerate(result.columns) if number not in columns]
     if nulls:
-        console.print(visible(_nulls(nulls, len(rows))), markup=False, soft_wrap=True)
+        console.print(visible(_nulls(nulls, len(rows))), markup=False, soft_wrap=not console.is_terminal)
     if len(rows) < len(result.rows):
         out.say(f"… and {count(len(result.rows) - len(rows), 'row')} more: --output csv has them all")
     if cut:

@@ -89,13 +89,14 @@ def causes(change: Change, changes: Sequence[Change]) -> list[str]:
     return list(dict.fromkeys(name for name in found if name))
 
 
-def with_cause(change: Change, changes: Sequence[Change]) -> str:
-    """A resource with the properties that may replace it and the parameters that cause it, for a sentence."""
-    replacing = [detail.target for detail in change.details if detail.recreation != "Never"]
-    parts = []
-    if replacing:
-        names = list(dict.fromkeys(replacing))
-        parts.append(f"{'property' if len(names) == 1 else 'properties'} {', '.join(names)}")
-    if parameters := causes(change, changes):
-        parts.append(f"parameter{'' if len(parameters) == 1 else 's'} {', '.join(parameters)}")
-    return f"{change.logical_id} ({'; '.join(parts)})" if parts else change.logical_id
+def named_by_cause(some: Sequence[Change], changes: Sequence[Change]) -> str:
+    """Resources with the properties that may replace them, grouped by the parameters that cause it."""
+    groups: dict[str, list[str]] = {}
+    for change in some:
+        replacing = dict.fromkeys(detail.target for detail in change.details if detail.recreation != "Never")
+        name = f"{change.logical_id} ({', '.join(replacing)})" if replacing else change.logical_id
+        groups.setdefault(", ".join(causes(change, changes)), []).append(name)
+    return "; ".join(
+        f"{', '.join(names)}{f' because of {parameters}' if parameters else ''}"
+        for parameters, names in groups.items()
+    )

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 SECONDS_BETWEEN_LINES = 15.0
 SLOWEST = 3  # resources that a line names
 LINES_AROUND = 7  # of the terminal: title, header, rule, the line below the table, three blank ones
+WIDTH_WITH_TYPES = 100  # of the terminal, in characters
+LONGEST_STATUS, TIME_AND_GAPS = len("UPDATE_ROLLBACK_IN_PROGRESS"), 20
 STYLES = {"failed": "red", "done": "green", "in progress": "", "waiting": "dim"}
 
 
@@ -157,12 +159,16 @@ class StackProgress:
         ]
         room = max(1, self._out.console.size.height - LINES_AROUND)
         table = Table(box=box.SIMPLE_HEAD)
-        for column in ("resource", "type", "status"):
-            table.add_column(column, no_wrap=True, overflow="ellipsis")
+        width = self._out.console.width
+        room_for_names = width - LONGEST_STATUS - TIME_AND_GAPS
+        for column in ("resource", "type", "status") if width >= WIDTH_WITH_TYPES else ("resource", "status"):
+            table.add_column(column, no_wrap=True)
         table.add_column("time", justify="right", no_wrap=True)
         for one in rows[:room]:
             seconds = now - one.since if one.state == "in progress" else one.seconds
-            cells = (one.logical_id, one.type, one.status, duration(seconds) if one.since else "")
+            names = (one.logical_id, one.type) if width >= WIDTH_WITH_TYPES else (one.logical_id,)
+            cells = [_shortened(name, room_for_names // len(names)) for name in names]
+            cells += [one.status, duration(seconds) if one.since else ""]
             table.add_row(*(Text(visible(cell)) for cell in cells), style=STYLES[one.state])
         title = Text(visible(self._title()), no_wrap=True, overflow="ellipsis")
         return Group(title, table, Text(_rest(rows[room:])))
@@ -174,6 +180,10 @@ def _rest(hidden: list[Resource]) -> str:
         return ""
     counts = Counter(one.state for one in hidden)
     return f"and {len(hidden)} more: {', '.join(f'{number} {state}' for state, number in counts.items())}"
+
+
+def _shortened(name: str, width: int) -> str:
+    return name if len(name) <= width else name[: max(width - 1, 1)] + "…"
 
 
 def duration(seconds: float) -> str:

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from scripts.core.changes import with_cause
+from scripts.core.changes import named_by_cause
 from scripts.core.console import CommandError, Output, prompt
 from scripts.core.deployment.plan_table import show_changes, summary
 from scripts.core.deployment.planning import Plan
@@ -147,9 +147,9 @@ def _confirm(request: Request, plan: Plan, changes: Sequence[Change]) -> None:
     """Return if the plan is confirmed: by --yes, by an answer, or without a terminal if it loses nothing."""
     if request.yes:
         return
-    loss = _loss(changes)
     if sys.stdin.isatty():
         connection = plan.target.connection
+        loss = _loss(changes, causes=False)
         prompt(
             f"{plan.target.stack.name} in account {connection.account}, {connection.region}"
             f"{f' ({loss})' if loss else ''}: apply? [y/N] "
@@ -159,26 +159,31 @@ def _confirm(request: Request, plan: Plan, changes: Sequence[Change]) -> None:
         raise CommandError(
             "not confirmed: the stack was not changed", "Run it again and answer y, or give --yes."
         )
-    if loss:
+    if loss := _loss(changes, causes=True):
         raise CommandError(
             f"not confirmed, because there is no terminal to ask on: {loss}. The stack was not changed",
             "Check the plan above. If it is right, run the command again with --yes.",
         )
 
 
-def _loss(changes: Sequence[Change]) -> str:
-    """The resources that the plan removes or replaces, or may replace, with the causes; "" if none."""
+def _loss(changes: Sequence[Change], *, causes: bool) -> str:
+    """The resources that the plan removes or replaces, or may replace; "" if there are none.
+
+    `causes` adds the properties and the parameters, for a message that stands alone.
+    """
     removed = [change for change in changes if change.action == "Remove"]
     groups = (
-        ("removed", [one.logical_id for one in removed if not one.stays_in_account]),
-        (
-            "removed from the stack but kept in the account",
-            [c.logical_id for c in removed if c.stays_in_account],
-        ),
-        ("replaced", [with_cause(c, changes) for c in changes if c.loses and c not in removed]),
-        ("perhaps replaced", [with_cause(c, changes) for c in changes if c.may_lose]),
+        ("removed", [one for one in removed if not one.stays_in_account]),
+        ("removed from the stack but kept in the account", [c for c in removed if c.stays_in_account]),
+        ("replaced", [change for change in changes if change.loses and change not in removed]),
+        ("perhaps replaced", [change for change in changes if change.may_lose]),
     )
-    return "; ".join(f"{len(names)} {word}: {', '.join(names)}" for word, names in groups if names)
+    return "; ".join(
+        f"{len(some)} {word}: "
+        f"{named_by_cause(some, changes) if causes else ', '.join(one.logical_id for one in some)}"
+        for word, some in groups
+        if some
+    )
 
 
 def _execute(

@@ -9,13 +9,12 @@ from scripts.core.changes import Change, causes
 from scripts.core.console import Output
 
 ACTIONS = {"Add": "create", "Modify": "update", "Remove": "remove"}
-STAYS = "leaves the stack, stays in the account"
-REPLACED = {"True": "yes", "Conditional": "perhaps"}  # CloudFormation's Replacement, in words
 PERHAPS = (
-    "perhaps: CloudFormation compares the new value with the old one only while it applies the change. It "
-    "replaces the resource only if they differ."
+    "perhaps replaced: CloudFormation decides this only while it applies the change, when it knows the new "
+    "value. If it replaces a resource, it creates a new one and deletes the old one, unless the plan says "
+    "that the old one stays."
 )
-DIFFERENT = "A replaced resource is created anew; the old one is deleted, unless it is said to stay."
+BETWEEN_COLUMNS = 3  # characters
 
 
 def show_changes(changes: Sequence[Change], out: Output, *, every: bool) -> None:
@@ -30,39 +29,45 @@ def show_changes(changes: Sequence[Change], out: Output, *, every: bool) -> None
     _rows(count, changes, out)
     if any(change.may_lose for change in changes):
         out.say(PERHAPS)
-    if any(change.may_lose or change.replacement == "True" for change in changes):
-        out.say(DIFFERENT)
 
 
 def _rows(title: str, changes: Sequence[Change], out: Output) -> None:
-    """One row per resource, without the columns that would be empty in every row."""
-    columns = ("action", "resource", "type", "properties that change", "because of", "replaced")
+    """One row per resource: without columns that are empty in every row, and as lines where no table fits."""
+    columns = ["action", "resource", "type", "properties that change", "because of", "effect"]
     rows = [
-        (
-            _action(change),
+        [
+            ACTIONS.get(change.action, change.action),
             change.logical_id,
             change.type,
             ", ".join(change.properties),
             ", ".join(causes(change, changes)),
-            _replaced(change),
-        )
+            effect(change),
+        ]
         for change in changes
     ]
-    kept = [number for number in range(len(columns)) if number < 3 or any(row[number] for row in rows)]
-    out.table(title, [columns[number] for number in kept], [[row[number] for number in kept] for row in rows])
+    kept = [name for number, name in enumerate(columns) if number < 3 or any(row[number] for row in rows)]
+    for names in (kept, [name for name in kept if name != "type"]):
+        numbers = [columns.index(name) for name in names]
+        cells = [[row[number] for number in numbers] for row in rows]
+        widths = [max(len(row[place]) for row in [names, *cells]) for place in range(len(names))]
+        if sum(widths) + BETWEEN_COLUMNS * len(names) <= out.console.width:
+            out.table(title, names, cells)
+            return
+    out.say(title)
+    for action, name, _, properties, parameters, what in rows:
+        line = f"  {action} {name}{f': {properties}' if properties else ''}"
+        out.say(f"{line}{f' because of {parameters}' if parameters else ''}{f' ({what})' if what else ''}")
 
 
-def _action(change: Change) -> str:
-    if change.action == "Remove" and change.stays_in_account:
-        return STAYS
-    return ACTIONS.get(change.action, change.action)
-
-
-def _replaced(change: Change) -> str:
-    if change.action != "Modify":
-        return ""
-    word = REPLACED.get(change.replacement, "")
-    return f"{word}; the old one stays in the account" if word and change.stays_in_account else word
+def effect(change: Change) -> str:
+    """What happens to the existing resource; "" if it only gets new properties, or is new."""
+    stays = change.stays_in_account
+    if change.action == "Remove":
+        return "leaves the stack, stays in the account" if stays else "deleted"
+    if change.action == "Dynamic" or change.replacement in ("True", "Conditional"):
+        word = "replaced" if change.replacement == "True" else "perhaps replaced"
+        return f"{word}; the old one stays in the account" if stays else word
+    return ""
 
 
 def summary(changes: Sequence[Change]) -> str:

@@ -42,14 +42,14 @@ def event(logical_id: str, status: str, reason: str = "") -> Event:
     )
 
 
-def terminal(*, height: int = 20) -> tuple[Output, io.StringIO]:
+def terminal(*, height: int = 20, width: int = 100) -> tuple[Output, io.StringIO]:
     """An output to a terminal, and all that was written to it."""
     written = io.StringIO()
     out = Output()
     out._console = Console(
         file=written,
         force_terminal=True,
-        width=100,
+        width=width,
         height=height,
         color_system=None,
         _environ={"TERM": "xterm"},
@@ -167,3 +167,16 @@ def test_a_retained_resource_of_a_deleted_stack_counts_as_done(clock: Clock) -> 
 def test_durations_have_minutes_and_seconds(seconds: float, text: str) -> None:
     """Short enough for a column."""
     assert duration(seconds) == text
+
+
+def test_a_narrow_terminal_shows_no_types_so_that_statuses_stay_readable() -> None:
+    """A resource's name says what it is."""
+    out, _ = terminal(width=80)
+    progress = StackProgress(
+        out, "lake", "delete", [("TransformFunctionFailedRecordsAlarm" * 2, "AWS::S3::Bucket")]
+    )
+    progress.show(event("TransformFunctionFailedRecordsAlarm" * 2, "DELETE_IN_PROGRESS"))
+    row = table(progress, out)[-1]
+    assert "…" in row
+    assert "AWS::" not in row
+    assert "DELETE_IN_PROGRESS" in row

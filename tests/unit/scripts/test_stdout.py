@@ -51,7 +51,7 @@ def ran(
 @pytest.mark.parametrize(
     ("form", "shown"), [("csv", '"Zürich"'.encode()), ("json", '"Zürich"'.encode()), ("text", b"Z\\xfcrich")]
 )
-def test_an_answer_is_whole_in_every_locale(form: str, shown: bytes) -> None:
+def test_an_answer_is_complete_in_every_locale(form: str, shown: bytes) -> None:
     """Documents are UTF-8, as RFC 8259 has it; a table escapes what the terminal cannot show."""
     done = ran(CODE, "--output", form)
     assert done.returncode == 0, done.stderr
@@ -59,7 +59,7 @@ def test_an_answer_is_whole_in_every_locale(form: str, shown: bytes) -> None:
 
 
 @pytest.mark.parametrize("form", ["text", "csv", "json"])
-def test_a_full_disk_is_said_with_the_next_step(form: str) -> None:
+def test_a_full_disk_is_reported_with_the_next_step(form: str) -> None:
     """No traceback, which would show what was to be written; not 0, for nothing arrived."""
     done = ran(CODE, "--output", form, redirected=">/dev/full")
     assert done.returncode == 1
@@ -68,13 +68,13 @@ def test_a_full_disk_is_said_with_the_next_step(form: str) -> None:
     assert b"rich" not in done.stderr
 
 
-def test_a_closed_stdout_is_no_defect() -> None:
+def test_a_closed_stdout_is_not_an_error() -> None:
     """`>&-` asks for no answer."""
     done = ran(CODE, redirected=">&-")
     assert (done.returncode, done.stderr) == (0, b"")
 
 
-def test_put_items_tells_what_was_done_in_every_locale_or_that_it_cannot() -> None:
+def test_put_items_prints_its_answer_in_every_locale_or_an_error() -> None:
     """It stands alone, so it has its own way: JSON in ASCII, and one sentence for a full disk."""
     done = ran(PUT, "--output", "json")
     assert (done.returncode, done.stderr) == (0, b"")
@@ -102,7 +102,7 @@ def test_a_result_that_is_too_wide_for_the_terminal_is_shown_as_records(
     assert "row 1" not in capsys.readouterr().out
 
 
-def test_a_column_of_figures_stands_digit_below_digit(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_column_of_numbers_is_aligned_to_the_right(capsys: pytest.CaptureFixture[str]) -> None:
     """A sum is read from the right; names, and a column with one word in it, from the left."""
     rows = [("Kinesis", "1,055.46", "5"), ("S3", "0.65", "none")]
     Output().table("costs", ("service", "USD", "shards"), rows)

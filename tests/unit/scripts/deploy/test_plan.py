@@ -88,7 +88,16 @@ def test_an_update_names_properties_and_the_parameters_that_cause_the_change(
     aws["consumer"].changes = [STREAM, DELIVERY]
     done = consumer("--dry-run")
     assert rows(done.err) == [
-        ["update", "Stream", "AWS::Kinesis::Stream", "Name,", "ShardCount", "Retention", "perhaps"],
+        [
+            "update",
+            "Stream",
+            "AWS::Kinesis::Stream",
+            "Name,",
+            "ShardCount",
+            "Retention",
+            "perhaps",
+            "replaced",
+        ],
         [
             "update",
             "DeliveryStream",
@@ -96,10 +105,10 @@ def test_an_update_names_properties_and_the_parameters_that_cause_the_change(
             "KinesisStreamSourceConfiguration",
             "Retention",
             "perhaps",
+            "replaced",
         ],
     ]
-    assert "It replaces the resource only if they differ." in done.err
-    assert "the old one is deleted" in done.err
+    assert "perhaps replaced: CloudFormation decides this only while it applies the change" in done.err
     assert "dry run: nothing was changed. To apply this, run it without --dry-run\n" in done.err
 
 
@@ -122,13 +131,14 @@ def test_a_refused_plan_names_what_may_be_replaced_and_why(
     replaced = change(
         "Key", "AWS::KMS::Key", "True", detail("KeySpec", "Always", "ParameterReference", "Spec")
     )
-    aws["consumer"].changes = [STREAM, replaced, REMOVED | {"PolicyAction": "Delete"}]
+    aws["consumer"].changes = [STREAM, DELIVERY, replaced, REMOVED | {"PolicyAction": "Delete"}]
     done = consumer("--output", "json", yes=False)
     assert done.code == 1
     assert json.loads(done.out)["error"]["message"] == (
         "not confirmed, because there is no terminal to ask on: 1 removed: SourceTable; "
-        "1 replaced: Key (property KeySpec; parameter Spec); "
-        "1 perhaps replaced: Stream (property Name; parameter Retention). The stack was not changed"
+        "1 replaced: Key (KeySpec) because of Spec; "
+        "2 perhaps replaced: Stream (Name), DeliveryStream (KinesisStreamSourceConfiguration) "
+        "because of Retention. The stack was not changed"
     )
 
 
@@ -138,7 +148,7 @@ def test_a_resource_that_is_retained_is_said_to_stay_in_the_account(
     """Whoever adopts a table on a running stack has to know that the old table is not deleted."""
     aws["consumer"].changes = [REMOVED | {"PolicyAction": "Retain"}]
     done = consumer("--dry-run")
-    assert "leaves the stack, stays in the account   SourceTable" in done.err
+    assert "SourceTable   AWS::DynamoDB::Table   leaves the stack, stays in the account" in done.err
     monkeypatch.setattr("sys.stdin", io.StringIO())
     refused = consumer(yes=False)
     assert "1 removed from the stack but kept in the account: SourceTable" in refused.err
@@ -154,4 +164,29 @@ def test_a_replaced_resource_that_is_retained_is_said_to_stay(
     aws["consumer"].changes = [
         change("Table", "AWS::DynamoDB::Table", "True", reason, policy="ReplaceAndRetain")
     ]
-    assert "yes; the old one stays in the account" in consumer("--dry-run").err
+    assert "replaced; the old one stays in the account" in consumer("--dry-run").err
+
+
+@pytest.mark.parametrize(
+    ("width", "type_shown", "table"), [(200, True, True), (120, False, True), (80, False, False)]
+)
+def test_no_name_is_broken_in_a_narrow_terminal(
+    *,
+    consumer: Callable[..., Ran],
+    aws: dict[str, Account],
+    monkeypatch: pytest.MonkeyPatch,
+    width: int,
+    type_shown: bool,
+    table: bool,
+) -> None:
+    """The column with the types goes first; then the plan is a list of lines."""
+    monkeypatch.setenv("COLUMNS", str(width))
+    aws["consumer"].changes = [STREAM, DELIVERY]
+    said = consumer("--dry-run").err
+    assert ("AWS::KinesisFirehose::DeliveryStream" in said) == type_shown
+    assert ("properties that change" in said) == table
+    assert "KinesisStreamSourceConfiguration" in said
+    line = (
+        "  update DeliveryStream: KinesisStreamSourceConfiguration because of Retention (perhaps replaced)\n"
+    )
+    assert (line in said) != table
