@@ -1,7 +1,7 @@
-"""What a month of the pipeline costs, from the shape of the workload.
+"""Estimate what a month of the pipeline costs, from the workload.
 
-Arithmetic over list prices, no call to AWS. Storage of the table itself and its reads and writes are
-left out: they are there without the lake.
+The command computes with list prices and calls no AWS API. It leaves out the storage, reads and writes of the
+table itself: you pay them without the lake too.
 """
 
 from __future__ import annotations
@@ -14,23 +14,23 @@ from dataclasses import asdict
 from scripts.core.console import CommandError, Output, parser, run
 from scripts.core.cost import Workload, monthly
 
-MEANINGS = {  # of the options, which are the fields of Workload
+MEANINGS = {  # help of the options; their names are the fields of Workload
     "changes_per_second": "writes to the table, on average",
     "item_kb": "size of an item",
-    "record_kb": "size of a change record: both images and the envelope",
-    "row_compressed_kb": "what a row takes in S3",
+    "record_kb": "size of a change record: both item images and the envelope",
+    "row_compressed_kb": "size of a row in S3",
     "stream_shards": "shards of the stream; 0 is on-demand",
-    "retention_hours": "how long the stream keeps records, counted up to 168",
-    "buffer_seconds": "Firehose's buffer interval",
-    "crawls_a_month": "runs of the crawler",
-    "gb_queried": "what Athena scans",
+    "retention_hours": "retention of the stream; 168 hours are counted at most",
+    "buffer_seconds": "buffer interval of Firehose",
+    "crawls_a_month": "crawler runs a month",
+    "gb_queried": "data that Athena scans in a month",
     "partition_by": "delivery or event",
-    "compaction_minutes_a_day": "of the option stack's job; 0 without it",
+    "compaction_minutes_a_day": "run time of the compaction job; 0 without that stack",
 }
 
 
 def main(arguments: Sequence[str], out: Output) -> int:
-    """Show the month as a table, or as `{"workload", "usd_a_month", "total"}`."""
+    """Print the month as a table, or as `{"workload", "usd_a_month", "total"}`."""
     options = parser("cost", __doc__ or "")
     for name, default in asdict(Workload()).items():
         options.add_argument(
@@ -45,19 +45,17 @@ def main(arguments: Sequence[str], out: Output) -> int:
     costs = monthly(load)
     total = sum(costs.values())
     if not math.isfinite(total):
-        raise CommandError("the month costs more than a number can say", "Give smaller numbers.")
+        raise CommandError("the sum is too large for a number", "Give smaller numbers.")
     if out.form == "text":
         rows = [(name, f"{usd:,.2f}") for name, usd in costs.items()]
-        out.table(
-            "USD a month, us-east-1 list prices", ("service", "USD"), [*rows, ("total", f"{total:,.2f}")]
-        )
+        title = "USD a month, us-east-1 list prices"
+        out.answer_table(title, ("service", "USD"), [*rows, ("total", f"{total:,.2f}")])
     out.answer(
         {
             "workload": asdict(load),
             "usd_a_month": {k: round(v, 2) for k, v in costs.items()},
             "total": round(total, 2),
-        },
-        f"{total:,.2f}",
+        }
     )
     return 0
 

@@ -30,7 +30,8 @@ examples:
   python -m scripts.deploy single-account --dry-run
   python -m scripts.deploy columnar --profile consumer --outputs-of ddb-lake-consumer
 
-An update keeps the value of every parameter that is not given. A stack that is not ddb-lake's is not touched.
+An update keeps the values of all parameters that are not given. The command never touches a stack that does
+not belong to ddb-lake.
 {CONFIRMATION}"""
 
 
@@ -41,22 +42,22 @@ def options() -> argparse.ArgumentParser:
     result.add_argument(
         "--stack-name", metavar="NAME", help="default: ddb-lake-KIND; ddb-lake for single-account"
     )
+    result.add_argument("--template", metavar="FILE", type=Path, help="your changed copy of the template")
     result.add_argument(
-        "--template", metavar="FILE", type=Path, help="a changed copy instead of the shipped one"
+        "--parameter", metavar="K=V", action="append", default=[], help="set a template parameter"
     )
-    result.add_argument("--parameter", metavar="K=V", action="append", default=[], help="a parameter's value")
-    result.add_argument(
-        "--outputs-of", metavar="STACK", help="fill parameters from the outputs that stack hands over"
-    )
-    result.add_argument("--outputs-profile", metavar="PROFILE", help="the profile that may read that stack")
-    result.add_argument("--outputs-region", metavar="REGION", help="that stack's Region, if it is another")
+    result.add_argument("--outputs-of", metavar="STACK", help="set parameters from the outputs of that stack")
+    result.add_argument("--outputs-profile", metavar="PROFILE", help="the profile that reads that stack")
+    result.add_argument("--outputs-region", metavar="REGION", help="the Region of that stack, if it differs")
     result.add_argument(
         "--arch",
         choices=ARCHITECTURES,
-        help="of the functions (default: the profile's ddb_lake_arch, else as the stack is, else arm64)",
+        help="of the functions (default: the profile's ddb_lake_arch, else the stack's, else arm64)",
     )
     result.add_argument(
-        "--role-arn", metavar="ARN", help="the role CloudFormation acts with (default: the caller)"
+        "--role-arn",
+        metavar="ARN",
+        help="the role that CloudFormation uses (default: the caller's permissions)",
     )
     result.add_argument(
         "--tag", metavar="K=V", action="append", default=[], help="a tag of the stack and its resources"
@@ -64,10 +65,13 @@ def options() -> argparse.ArgumentParser:
     result.add_argument(
         partitioning.OPTION,
         action="store_true",
-        help="let a changed PartitionBy make a delivery stream beside the one there is",
+        help="let a changed PartitionBy create a second delivery stream",
     )
-    result.add_argument("--dry-run", action="store_true", help="show the plan; leave nothing behind")
+    result.add_argument("--dry-run", action="store_true", help="show the plan, change nothing")
     result.add_argument("--yes", action="store_true", help="do not ask")
+    result.add_argument(
+        "--verbose", action="store_true", help="list every resource of the plan, and every event of the stack"
+    )
     return result
 
 
@@ -83,13 +87,13 @@ def _pairs(texts: Sequence[str], option: str) -> dict[str, str]:
                 exit_code=EXIT_USAGE,
             )
         if name in pairs:
-            raise CommandError(f"{option} {name} is given twice", "Give it once.", exit_code=EXIT_USAGE)
+            raise CommandError(f"{option} {name} is given twice", "Give it only once.", exit_code=EXIT_USAGE)
         pairs[name] = value
     return pairs
 
 
 def _request(args: argparse.Namespace) -> Request:
-    """The deployment that the options ask for."""
+    """The deployment that the options describe."""
     return Request(
         kind=STACKS[args.kind],
         stack_name=args.stack_name,
@@ -104,6 +108,7 @@ def _request(args: argparse.Namespace) -> Request:
         second_delivery_stream=args.second_delivery_stream,
         dry_run=args.dry_run,
         yes=args.yes,
+        verbose=args.verbose,
         profile=args.profile,
         region=args.region,
         location_options=location_options(args),
@@ -114,6 +119,7 @@ def main(arguments: Sequence[str], out: Output) -> int:
     """Deploy one stack."""
     args = options().parse_args(arguments)
     request = _request(args)
+    out.interruption = "the stack was not changed. Run the command again."
     with unwinding():
         target = prepare(request, args.endpoint_url, out)
         planned = plan(request, target, out)

@@ -52,6 +52,7 @@ def options() -> argparse.ArgumentParser:
 def main(arguments: Sequence[str], out: Output) -> int:
     """Forget, remember, or list."""
     args = options().parse_args(arguments)
+    out.interruption = "nothing was changed. Run the command again."
     if args.list == bool(args.names) or (args.list and args.remember):
         raise CommandError(
             "nothing says which columns", "Give their names, or --list alone.", exit_code=EXIT_USAGE
@@ -115,6 +116,7 @@ def _forget(forgetting: Forgetting, args: argparse.Namespace, connection: Connec
         out.answer({**report, "status": "dry run"})
         return
     _confirm(args.yes, where)
+    out.interruption = "some columns may be forgotten already. Run the command again to forget the rest."
     gone = forgetting.forget(preview, f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}", connection.caller)
     out.say(f"{count(len(gone), 'column')} forgotten; the rows still hold the values", "green")
     _say_views(preview, out)

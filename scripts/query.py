@@ -72,6 +72,7 @@ def options() -> argparse.ArgumentParser:
 def main(arguments: Sequence[str], out: Output) -> int:
     """Run one query and give its answer."""
     args = options().parse_args(arguments)
+    out.interruption = "no query was started. Run the command again."
     try:
         sql = args.file.read_text(encoding="utf-8-sig") if args.file else args.sql
     except UnicodeDecodeError:
@@ -104,6 +105,7 @@ def main(arguments: Sequence[str], out: Output) -> int:
         sql, database = named["QueryString"], database or named["Database"]
         if not args.allow_changes:
             _check(sql)
+    out.interruption = "a query that had started was cancelled in Athena. Run the command again."
     result = workgroup.execute(sql, database or "ddb_lake", args.parameters)
     if out.form == "csv":
         as_csv(result, out, for_spreadsheets=args.safe_for_spreadsheets)

@@ -51,6 +51,7 @@ def options() -> argparse.ArgumentParser:
 def main(arguments: Sequence[str], out: Output) -> int:
     """Delete one stack."""
     args = options().parse_args(arguments)
+    out.interruption = "nothing was deleted. Run the command again."
     with unwinding():
         return _remove(args, out)
 
@@ -98,8 +99,7 @@ def _remove(args: argparse.Namespace, out: Output) -> int:
     _confirm(args.yes, args.stack, where)
     if draining:
         draining.run(out)
-    status = _delete(formation, stack, found, location, out)
-    out.say(f"stack {args.stack} is {status}", "green")
+    status = _delete(formation, stack, found, resources, location=location, out=out)
     staying = [r for r in resources if r.stays]
     if staying:
         out.say("What stays still costs what it stores. To delete it for good:")
@@ -123,24 +123,36 @@ def _confirm(yes: bool, stack: str, where: str) -> None:
     )
 
 
-def _delete(formation: Any, stack: Stack, found: Mapping[str, Any], location: str, out: Output) -> str:
+def _delete(
+    formation: Any,
+    stack: Stack,
+    found: Mapping[str, Any],
+    resources: Sequence[Resource],
+    *,
+    location: str,
+    out: Output,
+) -> str:
     """Delete the stack and follow it; raises CommandError with the resources that could not go."""
     from scripts.core.delete_failures import Failure, failures_of, way_out  # noqa: PLC0415
-    from scripts.core.stack import Stack, show_event  # noqa: PLC0415
+    from scripts.core.stack import Stack  # noqa: PLC0415
+    from scripts.core.stack_progress import StackProgress  # noqa: PLC0415
 
     seen = stack.event_ids()
-    formation.delete_stack(StackName=stack.name)
     # Once it is deleted, a stack is found by its id alone.
     stack_id = str(found["StackId"])
+    out.interruption = (  # from here on, an interrupted call may have reached AWS
+        f"CloudFormation continues to delete stack {stack.name}. See how far it is: "
+        f"`aws cloudformation describe-stack-events --stack-name {stack_id}{location}`."
+    )
+    formation.delete_stack(StackName=stack.name)
     by_id = Stack(formation, stack_id)
     if found["StackStatus"] == EMPTY:
         by_id.wait_until_gone()
+        out.say(f"stack {stack.name} is DELETE_COMPLETE", "green")
         return "DELETE_COMPLETE"
-    try:
-        status, first = by_id.follow(seen, lambda event: show_event(event, out))
-    except (KeyboardInterrupt, SystemExit):
-        out.say("CloudFormation goes on without this command; see the stack's events in the console")
-        raise
+    goes = [(one.logical_id, one.type) for one in resources if not one.stays]
+    with StackProgress(out, stack.name, "delete", goes) as progress:
+        status, first = by_id.follow(seen, progress.show, progress.look)
     if status != "DELETE_COMPLETE":
         failures = failures_of(formation, stack_id)
         if not failures and first:
@@ -151,6 +163,9 @@ def _delete(formation: Any, stack: Stack, found: Mapping[str, Any], location: st
             way_out(stack.name, failures, location),
             status=status,
         )
+    number = len(goes)
+    noun = "resource" if number == 1 else "resources"
+    out.say(f"stack {stack.name} is {status}: {number} {noun} deleted in {progress.elapsed}", "green")
     return status
 
 

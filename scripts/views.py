@@ -1,7 +1,8 @@
-"""Create or refresh the views of one table: its items now, their history, and where changes are missing.
+"""Create or refresh the views of one table: its current items, their history, and gaps in their changes.
 
-The SQL is athena/views/*.sql; the columns are those of the Glue table `changes` today, so run it again after
-the schema grew. Types come from a small file, `athena/views/types/NAME.yaml`: one `column: type` a line.
+The SQL is in athena/views/*.sql. The views have the columns that the Glue table `changes` has now, so run the
+command again when the table has more columns. Types come from a small file, `athena/views/types/NAME.yaml`,
+with one `column: type` per line.
 """
 
 from __future__ import annotations
@@ -37,29 +38,36 @@ examples:
 def options() -> argparse.ArgumentParser:
     """The options of `views`."""
     result = parser("views", "Create or refresh the views of one table.", epilog=EPILOG)
-    result.add_argument("table", metavar="TABLE", help="the DynamoDB table, as change_table names it")
-    result.add_argument("--name", help="ending of the views' names (default: the table's, in lower case)")
     result.add_argument(
-        "--types", type=Path, metavar="FILE", help="default: athena/views/types/NAME.yaml, if it is there"
+        "table", metavar="TABLE", help="name of the DynamoDB table, as in the column change_table"
+    )
+    result.add_argument("--name", help="ending of the views' names (default: the table's name in lower case)")
+    result.add_argument(
+        "--types", type=Path, metavar="FILE", help="default: athena/views/types/NAME.yaml, if it exists"
     )
     result.add_argument(
-        "--propose-types", action="store_true", help="print a type file after the data, make no view"
+        "--propose-types", action="store_true", help="print a type file that fits the data; create no view"
     )
     result.add_argument(
         "--columns",
         action="append",
         default=[],
         metavar="PATTERNS",
-        help="show only these columns of items, separated by commas, * for any characters (default: all)",
+        help="only these columns of items, separated by commas; * matches any characters (default: all)",
     )
     result.add_argument(
-        "--except", action="append", default=[], dest="without", metavar="PATTERNS", help="leave these out"
+        "--except",
+        action="append",
+        default=[],
+        dest="without",
+        metavar="PATTERNS",
+        help="all columns but these",
     )
     result.add_argument(
         "--switched-at",
         metavar="TIME",
-        help="the whole second from which changes come by DynamoDB Streams, and not by Kinesis any more, as "
-        "2026-11-28T12:00:00Z; `none`: no cut (default: what the existing views have)",
+        help="the second at which changes switched from Kinesis to DynamoDB Streams, such as "
+        "2026-11-28T12:00:00Z; `none`: no switch (default: as in the existing views)",
     )
     result.add_argument("--dry-run", action="store_true", help="print the SQL, change nothing")
     result.add_argument("--workgroup", metavar="NAME", default="ddb-lake", help="default: ddb-lake")
@@ -68,13 +76,14 @@ def options() -> argparse.ArgumentParser:
 
 
 def main(arguments: Sequence[str], out: Output) -> int:
-    """Make the views, show their SQL, or propose types."""
+    """Create the views, print their SQL, or propose types."""
     args = options().parse_args(arguments)
-    given = read_switch(args.switched_at or NO_SWITCH)
+    out.interruption = "no view was changed. Run the command again."
+    switched_at = read_switch(args.switched_at or NO_SWITCH)
     name = view_name(args.name or args.table)
     if len(f"history_{name}") > NAME_CHARACTERS:
         raise CommandError(
-            f"a view history_{name} would have a longer name than Glue takes, {NAME_CHARACTERS} characters",
+            f"the name history_{name} is too long: Glue allows {NAME_CHARACTERS} characters",
             "Give a shorter ending with --name.",
         )
     workgroup = Workgroup(Connection.of(args), args.workgroup)
@@ -83,8 +92,9 @@ def main(arguments: Sequence[str], out: Output) -> int:
     both_roads = check_source(workgroup, args.database, args.table)
     if not every:
         raise CommandError(
-            f"{args.database}.changes has no column of an attribute yet",
-            "Start the crawler (the consumer stack's output CrawlNowCommand), or name them in ItemColumns.",
+            f"{args.database}.changes has no column for an attribute yet",
+            "Start the crawler with the command in the consumer stack's output CrawlNowCommand, wait about a "
+            "minute, then run this again. Or name the columns in the stack's parameter ItemColumns.",
         )
     columns = chosen(every, split_patterns(args.columns), split_patterns(args.without))
     path = args.types or TYPES / f"{name}.yaml"
@@ -92,30 +102,31 @@ def main(arguments: Sequence[str], out: Output) -> int:
         _propose(workgroup, args, columns, path, out)
         return 0
     types = read_types(path, every) if args.types or path.exists() else {}
-    switched_at = given
     if args.switched_at is None:
         names = [view.name for view in definitions(name, args.table, [], {})]
         switched_at = kept_switch(workgroup, args.database, names, args.table)
         if switched_at:
-            out.say(f"kept the cut of the existing views: {switched_at} (--switched-at none drops it)")
+            out.say(
+                f"the views keep the switch to DynamoDB Streams at {switched_at}; --switched-at none drops it"
+            )
     if both_roads and switched_at is None:
         out.say(
-            f"changes of {args.table} came by Kinesis and by DynamoDB Streams: give the second of the switch "
-            "with --switched-at, or a change that came by both is shown twice",
+            f"changes of {args.table} came by Kinesis and by DynamoDB Streams. A change that came by both is "
+            "shown twice, unless you give the second of the switch with --switched-at",
             "yellow",
         )
 
-    def of(shown: Sequence[str]) -> list[View]:
+    def views_of(shown: Sequence[str]) -> list[View]:
         return definitions(name, args.table, shown, types, switched_at)
 
-    views = of(columns)
-    check_size(views, columns, of)
+    views = views_of(columns)
+    check_size(views, columns, views_of)
     if args.dry_run:
         statements = {view.name: view.statement for view in views}
         text = "\n".join(f"{statement};\n" for statement in statements.values())
         out.answer({"database": args.database, "statements": statements}, text)
         return 0
-    _make(workgroup, args.database, views, out)
+    _create(workgroup, args.database, views, out)
     names = [view.name for view in views]
     document = {
         "database": args.database,
@@ -131,7 +142,7 @@ def main(arguments: Sequence[str], out: Output) -> int:
 def _propose(
     workgroup: Workgroup, args: argparse.Namespace, columns: Sequence[str], path: Path, out: Output
 ) -> None:
-    """Print a type file after the data."""
+    """Print a type file that fits the data."""
     proposal = propose_types(workgroup, args.database, args.table, columns)
     proposed = proposal.types
     text = "".join(f"{column}: {kind}\n" for column, kind in proposed.items()).rstrip()
@@ -140,22 +151,23 @@ def _propose(
     for column in proposal.nearly:
         out.say(column.sentence())
     if nearly:
-        out.say("a column that is given its type all the same shows null for such a value")
-    shown = path.relative_to(ROOT) if path.is_relative_to(ROOT) else path  # as one would type it here
+        out.say("if you give a column that type anyway, such values are shown as null")
+    shown = path.relative_to(ROOT) if path.is_relative_to(ROOT) else path  # as a user types it in this folder
     out.say(
-        f"next: look it through, keep it as {shown}, and run this again without --propose-types"
+        f"next: check the types, save them as {shown}, then run this again without --propose-types"
         if proposed
-        else "no column proposes a type but text: the views need no type file"
+        else "all columns are text: the views need no type file"
     )
 
 
-def _make(workgroup: Workgroup, database: str, views: Sequence[View], out: Output) -> None:
-    """Make the views, once all of them can be read."""
+def _create(workgroup: Workgroup, database: str, views: Sequence[View], out: Output) -> None:
+    """Create the views, after a test that all of them can be read."""
     for view in views:
         workgroup.execute(readable(view), database)
+    out.interruption = "some of the views are refreshed, the others are as before. Run the command again."
     for view in views:
         workgroup.execute(view.statement, database)
-        out.say(f"made {database}.{view.name}")
+    out.say(f"created or refreshed {len(views)} views in database {database}:")
 
 
 if __name__ == "__main__":

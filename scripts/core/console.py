@@ -1,8 +1,8 @@
-"""What every verb shares: common options, the output object, one place that turns exceptions into exit codes.
+"""The parts that all verbs share: common options, the output object, and exit codes for exceptions.
 
-People get tables and progress on stderr; stdout carries the answer alone: its text, or with
-`--output json` exactly one JSON document, on failure too. What is written passes `lake.terminal`, so that no
-control character from outside reaches a terminal.
+Tables and progress for people go to stderr. stdout carries only the answer: its text, or with `--output json`
+exactly one JSON document, also after a failure. All text passes `lake.terminal`, so that no control character
+from outside reaches a terminal.
 """
 
 from __future__ import annotations
@@ -28,36 +28,39 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from rich.console import Console
+    from rich.table import Table
 
 EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
+EXIT_SIGNALLED = 128  # plus the number of the signal: `scripts.core.interruption`
 
-# ClientError codes that mean the same whatever was being done, and what to do about each.
+# ClientError codes that have the same meaning for every API call, and what to do about each.
 NEXT_STEPS = {
     "ExpiredToken": "The credentials have expired: sign in again (`aws sso login --profile …`).",
     "ExpiredTokenException": "The credentials have expired: sign in again (`aws sso login --profile …`).",
-    "InvalidClientTokenId": "AWS does not know these credentials: check the profile with "
+    "InvalidClientTokenId": "AWS does not recognize these credentials: check the profile with "
     "`aws sts get-caller-identity --profile …`.",
-    "UnrecognizedClientException": "AWS does not know these credentials: check the profile with "
+    "UnrecognizedClientException": "AWS does not recognize these credentials: check the profile with "
     "`aws sts get-caller-identity --profile …`.",
-    "SignatureDoesNotMatch": "The secret key is not the access key's: check the profile's credentials and "
-    "this machine's clock.",
-    "AccessDenied": "Use a profile that may make this call, or have it granted.",
-    "AccessDeniedException": "Use a profile that may make this call, or have it granted.",
-    "UnauthorizedOperation": "Use a profile that may make this call, or have it granted.",
-    "Throttling": "AWS asked for patience: run the command again, it takes up where it was.",
-    "ThrottlingException": "AWS asked for patience: run the command again, it takes up where it was.",
+    "SignatureDoesNotMatch": "The secret key does not match the access key: check the profile's credentials "
+    "and this machine's clock.",
+    "AccessDenied": "Use a profile that may make this call, or have the permission granted.",
+    "AccessDeniedException": "Use a profile that may make this call, or have the permission granted.",
+    "UnauthorizedOperation": "Use a profile that may make this call, or have the permission granted.",
+    "Throttling": "AWS throttled the request. Run the command again; it continues where it stopped.",
+    "ThrottlingException": "AWS throttled the request. Run the command again; it continues where it stopped.",
 }
 
-MOST_NAMES = 20  # that a message lists: a table may have thousands of columns
-FIGURE = re.compile(r"[0-9,]+([.][0-9]+)?")  # a column of these stands digit below digit
-NO_ENDPOINT = ("Invalid endpoint", "Invalid IPv6 URL")  # what botocore's plain ValueError says of no URL
+MOST_NAMES = 20  # in a message: a table may have thousands of columns
+FIGURE = re.compile(r"[0-9,]+([.][0-9]+)?")  # a column of numbers is aligned to the right
+NO_ENDPOINT = ("Invalid endpoint", "Invalid IPv6 URL")  # botocore's plain ValueError for a malformed URL
+INTERRUPTED = "the command did not finish. Run it again."  # where a verb has nothing more exact
 
 
 class CommandError(Exception):
-    """A verb cannot go on.
+    """The verb cannot continue.
 
-    `message` is one sentence on what is wrong, `next_step` one on what to do. `details` are further
-    fields for `--output json`.
+    `message` states in one sentence what is wrong, `next_step` what to do. `details` are further fields for
+    `--output json`.
     """
 
     def __init__(self, message: str, next_step: str, *, exit_code: int = EXIT_FAILED, **details: Any) -> None:
@@ -66,52 +69,52 @@ class CommandError(Exception):
 
 
 class Parser(argparse.ArgumentParser):
-    """argparse whose mistakes say where the help is."""
+    """An ArgumentParser whose errors point to the help."""
 
     def error(self, message: str) -> NoReturn:
-        """Print the mistake and where help is; exit 2."""
+        """Raise the error with a pointer to the help; the exit code is 2."""
         raise CommandError(message, f"See `{self.prog} --help`.", exit_code=EXIT_USAGE)
 
 
 def parser(
     verb: str, description: str, *, epilog: str | None = None, outputs: Sequence[str] = ("text", "json")
 ) -> Parser:
-    """A parser with the options every verb has."""
-    made = Parser(
+    """A parser with the options that every verb has."""
+    result = Parser(
         prog=f"python -m scripts.{verb}",
         description=description,
         epilog=epilog,
         allow_abbrev=False,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    common = made.add_argument_group("every verb")
-    common.add_argument("--profile", help="the profile of ~/.aws/config to use (default: the environment's)")
-    common.add_argument("--region", help="the Region to work in (default: the profile's)")
-    common.add_argument("--endpoint-url", metavar="URL", help="send every call here instead of to AWS")
+    common = result.add_argument_group("options of every verb")
+    common.add_argument("--profile", help="a profile of ~/.aws/config (default: the environment's)")
+    common.add_argument("--region", help="the AWS Region (default: the profile's)")
+    common.add_argument("--endpoint-url", metavar="URL", help="send all API calls to this URL instead of AWS")
     common.add_argument("--output", choices=outputs, default="text", help="json: one document on stdout")
-    return made
+    return result
 
 
 def location_options(args: argparse.Namespace) -> str:
-    """The options that lead a further command to where this one worked: --profile and --region, as given."""
+    """--profile and --region as they were given, for a command that a message shows."""
     return "".join(
         f" --{name} {shlex.quote(value)}" for name in ("profile", "region") if (value := getattr(args, name))
     )
 
 
 def page(text: str) -> None:
-    """Write text to stdout, the answer's place."""
+    """Write text to stdout, where answers go."""
     sys.stdout.write(visible(text, keep="\n") + "\n")
 
 
 def prompt(question: str) -> None:
-    """Write a question to stderr; the answer is typed behind it."""
+    """Write a question to stderr; the user types the answer behind it."""
     sys.stderr.write(visible(question))
     sys.stderr.flush()
 
 
 def nearest(word: str, words: Iterable[str]) -> str:
-    """The known words nearest to an unknown one, as text; when none is near all of them, at most twenty."""
+    """The known words most similar to an unknown one, as text; the first twenty if none is similar."""
     known = sorted(words)
     near = difflib.get_close_matches(word, known, n=3, cutoff=0.5) or known[:MOST_NAMES]
     more = f" and {len(known) - MOST_NAMES:,} more" if len(near) == MOST_NAMES < len(known) else ""
@@ -119,8 +122,8 @@ def nearest(word: str, words: Iterable[str]) -> str:
 
 
 def _console(*, stderr: bool) -> Console:
-    """A console as wide as the terminal; where there is none, wide enough for an ARN."""
-    from rich.console import Console  # noqa: PLC0415  loaded when something is shown
+    """A console as wide as the terminal; without a terminal, wide enough for an ARN."""
+    from rich.console import Console  # noqa: PLC0415  loaded only when it is needed
 
     stream = sys.stderr if stderr else sys.stdout
     width = None if stream.isatty() or os.environ.get("COLUMNS") else 160
@@ -128,44 +131,60 @@ def _console(*, stderr: bool) -> Console:
 
 
 class Output:
-    """Where a verb's words go: progress and tables to people on stderr, the answer on stdout."""
+    """A verb's output: progress and tables on stderr, the answer on stdout.
+
+    `interruption` completes the line that Ctrl-C prints: in which state things are, and what to run next.
+    """
 
     def __init__(self, form: str = "text") -> None:
         self.form = form
+        self.interruption = INTERRUPTED
         self._console: Console | None = None
 
     @property
     def console(self) -> Console:
-        """rich's console on stderr, made when first needed."""
+        """rich's console on stderr, created at the first use."""
         if self._console is None:
             self._console = _console(stderr=True)
         return self._console
 
+    @property
+    def is_live(self) -> bool:
+        """Whether stderr is a terminal that can redraw a table in place."""
+        return self.console.is_terminal and not self.console.is_dumb_terminal
+
     def answer_console(self) -> Console:
-        """rich's console on stdout, for an answer that is a table."""
+        """rich's console on stdout, for an answer that is a table or a text with long lines."""
         return _console(stderr=False)
 
     def say(self, text: str, style: str | None = None) -> None:
-        """One line of progress, never markup: names may hold brackets."""
+        """Print one line of progress. It is never read as markup: names may contain brackets."""
         self.console.print(visible(text), style=style, markup=False, soft_wrap=True)
 
     def table(self, title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-        """A table for people, on stderr."""
+        """Print a table for people, on stderr."""
+        self.console.print(self._table(title, columns, list(rows)))
+
+    def answer_table(self, title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+        """Print a table as the verb's answer, on stdout."""
+        self.answer_console().print(self._table(title, columns, list(rows)))
+
+    @staticmethod
+    def _table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
         from rich import box  # noqa: PLC0415
         from rich.table import Table  # noqa: PLC0415
         from rich.text import Text  # noqa: PLC0415
 
-        made = Table(title=Text(visible(title)), title_justify="left", box=box.SIMPLE_HEAD)
-        listed = list(rows)
+        result = Table(title=Text(visible(title)), title_justify="left", box=box.SIMPLE_HEAD)
         for number, column in enumerate(columns):
-            figures = bool(listed) and all(FIGURE.fullmatch(row[number]) for row in listed)
-            made.add_column(Text(visible(column)), overflow="fold", justify="right" if figures else "left")
-        for row in listed:
-            made.add_row(*(Text(visible(cell)) for cell in row))
-        self.console.print(made)
+            figures = bool(rows) and all(FIGURE.fullmatch(row[number]) for row in rows)
+            result.add_column(Text(visible(column)), overflow="fold", justify="right" if figures else "left")
+        for row in rows:
+            result.add_row(*(Text(visible(cell)) for cell in row))
+        return result
 
     def pairs(self, title: str, rows: Iterable[tuple[str, str]]) -> None:
-        """Names and values on a line each, never folded: a value may be a command that is copied."""
+        """Print one name and value per line, never wrapped: people copy values that are commands."""
         listed = list(rows)
         if not listed:
             return
@@ -175,22 +194,27 @@ class Output:
             self.say(f"  {name:<{width}}  {value}")
 
     def answer(self, document: dict[str, Any], text: str | None = None) -> None:
-        """The verb's one answer: the document as JSON, or the text, on stdout."""
+        """Print the verb's one answer on stdout: the document as JSON, or the text."""
         if self.form == "json":
             sys.stdout.write(json_text(document) + "\n")
         elif text:
             page(text)
 
+    def interrupted(self) -> None:
+        """Print the one line that answers Ctrl-C."""
+        start = "\n" if sys.stderr.isatty() else ""  # below the terminal's own ^C, or an open question
+        sys.stderr.write(f"{start}interrupted: {visible(self.interruption)}\n")
+
     def fail(self, error: CommandError) -> None:
-        """Say what is wrong and what to do next."""
+        """Print what is wrong and what to do next."""
         for name, text in (("error", error.message), ("next", error.next_step)):
             sys.stderr.write(f"{name}: {visible(text)}\n")
         if self.form == "json":
             self.answer({"error": {"message": error.message, "next": error.next_step, **error.details}})
 
 
-def explained(error: Exception) -> CommandError | None:  # noqa: PLR0911  one answer a kind of error
-    """The CommandError an exception amounts to, or None when it is a defect of ours."""
+def explained(error: Exception) -> CommandError | None:  # noqa: PLR0911  one answer per kind of error
+    """The CommandError for an expected exception; None for a defect of this program."""
     from botocore import exceptions as aws  # noqa: PLC0415
 
     if isinstance(error, CommandError):
@@ -199,30 +223,35 @@ def explained(error: Exception) -> CommandError | None:  # noqa: PLR0911  one an
         return CommandError(*ended)
     if isinstance(error, aws.ClientError):
         code = error.response.get("Error", {}).get("Code", "?")
-        said = error.response.get("Error", {}).get("Message", "")
+        message = error.response.get("Error", {}).get("Message", "")
         return CommandError(
-            f"{error.operation_name} was refused: {code}: {said}",
-            NEXT_STEPS.get(code, "Correct what the message names and run the command again."),
+            f"{error.operation_name} was refused: {code}: {message}",
+            NEXT_STEPS.get(code, "Correct the cause that the message names, then run the command again."),
             code=code,
         )
     if isinstance(error, aws.ProfileNotFound):
-        return CommandError(str(error), "See `aws configure list-profiles` for those there are.")
+        return CommandError(str(error), "List the existing profiles with `aws configure list-profiles`.")
     if isinstance(error, (aws.NoCredentialsError, aws.PartialCredentialsError, aws.CredentialRetrievalError)):
         return CommandError(
-            str(error), "Name a profile with --profile, or sign in (`aws configure`, `aws sso login`)."
+            str(error),
+            "Sign in (`aws configure`, `aws sso login`), or choose a profile with credentials by --profile. "
+            "In a sandbox, paste all its `export` lines into this terminal.",
         )
     if isinstance(error, (aws.SSOError, aws.UnauthorizedSSOTokenError, aws.TokenRetrievalError)):
         return CommandError(str(error), "Sign in: `aws sso login --profile …`.")
     if isinstance(error, aws.SSLError):
         return CommandError(
-            str(error), "Check AWS_CA_BUNDLE and REQUESTS_CA_BUNDLE: they go before the profile's ca_bundle."
+            str(error),
+            "Check AWS_CA_BUNDLE and REQUESTS_CA_BUNDLE: they take precedence over the profile's ca_bundle.",
         )
     if isinstance(error, (aws.HTTPClientError, aws.ConnectionError)):
         return CommandError(
             str(error), "Check the network, --region and --endpoint-url, then run the command again."
         )
     if isinstance(error, aws.BotoCoreError):
-        return CommandError(str(error), "Correct what the message names and run the command again.")
+        return CommandError(
+            str(error), "Correct the cause that the message names, then run the command again."
+        )
     if isinstance(error, OSError) and error.filename is not None:
         return CommandError(
             f"{error.filename}: {error.strerror or error}",
@@ -230,20 +259,20 @@ def explained(error: Exception) -> CommandError | None:  # noqa: PLR0911  one an
         )
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
         return CommandError(
-            f"what was being written is not whole: {error.strerror}",
-            "Make room, or send the answer elsewhere, then run the command again.",
+            f"the output is incomplete: {error.strerror}",
+            "Free some disk space, or redirect the output elsewhere, then run the command again.",
         )
     if isinstance(error, ValueError) and str(error).startswith(NO_ENDPOINT):
         return CommandError(
-            str(error), "Give --endpoint-url, or the profile's endpoint_url, as https://HOST:PORT."
+            str(error), "Write --endpoint-url, or the profile's endpoint_url, as https://HOST:PORT."
         )
     return None
 
 
-def _asked_form(given: Sequence[str]) -> str:
-    """What --output says, read before argparse does: a wrong option is answered in the asked form too."""
+def _requested_form(arguments: Sequence[str]) -> str:
+    """The value of --output, read before argparse runs: an error in the options has the same form."""
     form = "text"
-    for option, following in zip(given, [*given, ""][1:], strict=True):
+    for option, following in zip(arguments, [*arguments, ""][1:], strict=True):
         name, equals, value = option.partition("=")
         if name == "--output":
             form = value if equals else following
@@ -251,9 +280,9 @@ def _asked_form(given: Sequence[str]) -> str:
 
 
 def _ready_stdout(form: str) -> None:
-    """Have stdout take every character: documents are UTF-8 in any locale, tables escape what it lacks."""
+    """Make stdout accept every character: documents are UTF-8 in any locale, tables use escapes."""
     if sys.stdout is None:  # closed: `>&-`
-        sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115  for as long as the process
+        sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115  open as long as the process runs
     if isinstance(sys.stdout, io.TextIOWrapper) and codecs.lookup(sys.stdout.encoding).name != "utf-8":
         if form == "text":
             sys.stdout.reconfigure(errors="backslashreplace")
@@ -262,29 +291,33 @@ def _ready_stdout(form: str) -> None:
 
 
 def _leave_stdout() -> None:
-    """Nothing more can be written, and stdout must not fail again at exit."""
+    """Discard further output, so that stdout does not fail again at exit."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _show_defect(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-    """The traceback of a defect, whose message may repeat a value."""
+    """Print the traceback of a defect with escapes: its message may contain a value."""
     sys.stderr.write(visible("".join(traceback.format_exception(kind, error, trace)), keep="\n"))
 
 
 def run(verb: Callable[[Sequence[str], Output], int], arguments: Sequence[str] | None = None) -> int:
-    """Run a verb; its exit code: 0 done, 1 failed, 2 asked wrongly, 130 interrupted."""
+    """Run a verb and return its exit code: 0 done, 1 failed, 2 wrong usage, 130 interrupted."""
     given = list(sys.argv[1:] if arguments is None else arguments)
-    out = Output(_asked_form(given))
+    out = Output(_requested_form(given))
     _ready_stdout(out.form)
     try:
         code = verb(given, out)
-        sys.stdout.flush()  # what cannot be written fails here, not at exit
+        sys.stdout.flush()  # a write error is raised here, not at exit
         return code
     except KeyboardInterrupt:
-        sys.stderr.write("interrupted\n")
+        out.interrupted()
         return EXIT_INTERRUPTED
+    except SystemExit as error:
+        if isinstance(error.code, int) and error.code > EXIT_SIGNALLED:
+            out.interrupted()
+        raise
     except BrokenPipeError:
-        _leave_stdout()  # the reader (`| head`) has gone: nothing is left to say
+        _leave_stdout()  # the reader (`| head`) has gone: there is nothing left to print
         return EXIT_FAILED
     except Exception as error:
         known = explained(error)

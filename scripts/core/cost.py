@@ -1,7 +1,6 @@
-"""What a month of the pipeline costs, from the shape of the workload.
+"""The cost of a month of the pipeline, computed from the workload and list prices.
 
-Arithmetic over list prices, no call to AWS. Storage of the table itself and its reads and writes are
-left out: they are there without the lake.
+Storage, reads and writes of the table itself are left out: they cost the same without the lake.
 """
 
 from __future__ import annotations
@@ -11,11 +10,12 @@ from dataclasses import asdict, dataclass
 
 from scripts.core.console import CommandError
 
-HOURS = 730.0  # a month, as the AWS pricing pages count it
+HOURS = 730.0  # a month on the AWS pricing pages
 GIB = 2.0**30
 MILLION = 1e6
 
-# USD, us-east-1, list prices of autumn 2026. Each name carries its unit, each first line its pricing page.
+# USD, us-east-1, list prices of autumn 2026. Each name contains its unit; the first line of a service has its
+# pricing page.
 PRICES = {
     "dynamodb_per_million_change_units": 0.10,  # Amazon DynamoDB pricing: a unit is 1 KB of the larger image
     "kinesis_on_demand_stream_hour": 0.04,  # Amazon Kinesis Data Streams pricing, On-demand Standard
@@ -43,16 +43,18 @@ CRAWLER_DPUS = 2  # [unverified] no AWS page states what a crawler uses
 CRAWLER_HOURS = 10 / 60
 COMPACTION_DPUS = 2  # the option stack's default, two G.1X workers of one DPU each
 KEYS = 2
-# Metrics that alarms watch, which is what CloudWatch bills; a test counts them in the templates.
+# CloudWatch bills each metric that an alarm watches; a test counts them in the templates.
 ALARM_METRICS = 15
 PARTITION_ALARM_METRICS = 1
 COMPACTION_ALARM_METRICS = 1
-FUNCTION_GB_SECONDS_PER_MILLION = 60.0  # 30,000 changes a second in 1,769 MB: benchmarks/, not seen on Lambda
+FUNCTION_GB_SECONDS_PER_MILLION = (
+    60.0  # 30,000 changes a second with 1,769 MB: benchmarks/, not measured on Lambda
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Workload:
-    """What a month brings: averages, sizes in KB of 1,024 bytes, one stream, one delivery stream."""
+    """The workload of a month: averages; sizes in KB of 1,024 bytes; one stream and one delivery stream."""
 
     changes_per_second: float = 10.0
     item_kb: float = 1.0
@@ -63,12 +65,12 @@ class Workload:
     buffer_seconds: int = 60
     crawls_a_month: float = 30.0
     gb_queried: float = 10.0
-    partition_by: str = "delivery"  # or "event", which Firehose bills as dynamic partitioning
-    compaction_minutes_a_day: float = 0.0  # of the option stack's job: 0 without it
+    partition_by: str = "delivery"  # or "event": Firehose bills it as dynamic partitioning
+    compaction_minutes_a_day: float = 0.0  # run time of the option stack's job; 0 without that stack
 
     def __post_init__(self) -> None:
         if self.partition_by not in ("delivery", "event"):
-            raise CommandError(f"--partition-by is {self.partition_by}", "Give delivery or event.")
+            raise CommandError(f"--partition-by is {self.partition_by}", "Use delivery or event.")
         for name, value in asdict(self).items():
             if name != "partition_by" and (value < 0 or not math.isfinite(value)):
                 raise CommandError(
@@ -82,7 +84,7 @@ class Workload:
 
 
 def monthly(load: Workload) -> dict[str, float]:
-    """USD a month, by service, for `load`; the values' sum is the month."""
+    """USD a month for `load`, by service; the sum of the values is the total."""
     return {
         "DynamoDB change capture": load.changes
         * math.ceil(load.item_kb)
@@ -108,7 +110,7 @@ def monthly(load: Workload) -> dict[str, float]:
 
 
 def _stream(load: Workload) -> float:
-    """Hours, bytes in and out, and retention past the first day."""
+    """Hours, bytes in and out, and the retention after the first day."""
     extended_hours = max(0, min(load.retention_hours, 168) - 24)
     if load.stream_shards:
         hours = load.stream_shards * HOURS
@@ -128,10 +130,10 @@ def _stream(load: Workload) -> float:
 
 
 def _firehose(load: Workload) -> float:
-    """Bytes in; with partitions bytes and objects out as well.
+    """Bytes in; with partitions, bytes and objects out too.
 
-    The page does not say whether what is delivered counts before or after compression: counted is what
-    came in, which is more than either.
+    The pricing page does not say whether delivered bytes count before or after compression. This counts the
+    bytes that came in, which is more than both.
     """
     gigabytes = _gigabytes(load, rounded_to_kb=5)
     if load.partition_by == "delivery":
@@ -143,7 +145,7 @@ def _firehose(load: Workload) -> float:
 
 
 def _function(load: Workload) -> float:
-    """Requests of one MiB of records each, at least one every ten seconds while there is traffic."""
+    """Requests of one MiB of records each; at least one every ten seconds while there is traffic."""
     requests = max(load.changes * load.record_kb / 1024, min(load.changes, HOURS * 3600 / 10))
     return (
         requests / MILLION * PRICES["lambda_million_requests"]
@@ -152,7 +154,7 @@ def _function(load: Workload) -> float:
 
 
 def _alarm_metrics(load: Workload) -> int:
-    """Metrics of the alarms that the workload's stacks have."""
+    """The number of metrics that the alarms of the workload's stacks watch."""
     return (
         ALARM_METRICS
         + PARTITION_ALARM_METRICS * (load.partition_by == "event")
@@ -161,10 +163,10 @@ def _alarm_metrics(load: Workload) -> int:
 
 
 def _objects(load: Workload) -> float:
-    """Objects a month: one a buffer interval while there is traffic."""
+    """Objects a month: one per buffer interval while there is traffic."""
     return min(load.changes, HOURS * 3600 / max(load.buffer_seconds, 1))
 
 
 def _gigabytes(load: Workload, *, rounded_to_kb: int) -> float:
-    """GiB a month with each record rounded up, as the services bill."""
+    """GiB a month, with each record rounded up as the services bill it."""
     return load.changes * math.ceil(load.record_kb / rounded_to_kb) * rounded_to_kb * 1024 / GIB

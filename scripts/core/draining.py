@@ -80,7 +80,7 @@ class Draining:
             if not self.skipped and source.delivery_streams:
                 _permitted(lambda: drain(source, client("cloudwatch"), clock, out), self.skipped, out)
         except (KeyboardInterrupt, SystemExit):
-            out.say(
+            out.interruption = (
                 "nothing was deleted. Run the command again to go on, or have the table stream again: "
                 f"aws dynamodb enable-kinesis-streaming-destination --table-name {source.table} "
                 f"--stream-arn {source.stream_arn} --enable-kinesis-streaming-configuration "

@@ -1,4 +1,4 @@
-"""A command that is told to end takes back what it has half made, as it does on Ctrl-C."""
+"""SIGTERM and SIGHUP undo unfinished work, as Ctrl-C does."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ SIGNALS = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasat
 
 @contextmanager
 def unwinding() -> Iterator[None]:
-    """Have SIGTERM (kill) and SIGHUP (a terminal that closes) end the block through its `finally` clauses.
+    """Let SIGTERM (kill) and SIGHUP (the terminal closes) end the block through its `finally` clauses.
 
-    Raises SystemExit with 128 and the signal's number, a shell's exit code for it. A signal that was ignored
-    before (nohup) stays ignored.
+    Raises SystemExit with 128 plus the signal's number, the exit code that shells use for it. A signal that
+    was ignored before (nohup) stays ignored.
     """
     if threading.current_thread() is not threading.main_thread():
         yield  # Python handles signals in the main thread only
@@ -24,7 +24,7 @@ def unwinding() -> Iterator[None]:
 
     def end(number: int, _: FrameType | None) -> None:
         for one in SIGNALS:
-            signal.signal(one, signal.SIG_IGN)  # the way out is not interrupted again
+            signal.signal(one, signal.SIG_IGN)  # a second signal does not interrupt the cleanup
         raise SystemExit(128 + number)
 
     before = {one: signal.getsignal(one) for one in SIGNALS}

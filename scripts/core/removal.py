@@ -1,4 +1,4 @@
-"""What becomes of a stack's resources when it is deleted, and how what stays is deleted by hand."""
+"""The resources of a stack that is deleted: which ones stay, and how to delete those by hand."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from scripts.core.artifacts import bucket_name
 if TYPE_CHECKING:
     from scripts.core.stack import Stack
 
-UPLOADS = "ArtifactBucketName"  # the parameter that names the bucket of the functions' zips
-LEFT_BEHIND = "DeliveryStream of an earlier PartitionBy"  # no stack's resource any more
+UPLOADS = "ArtifactBucketName"  # the parameter with the bucket of the functions' zips
+LEFT_BEHIND = "DeliveryStream of an earlier PartitionBy"  # it no longer belongs to a stack
 
-# How each kind of resource that may stay is deleted by hand.
+# The command that deletes each type of resource that may stay.
 BY_HAND = {
     "AWS::DynamoDB::Table": "aws dynamodb delete-table --table-name {id}",
     "AWS::KinesisFirehose::DeliveryStream": (
@@ -29,7 +29,7 @@ BY_HAND = {
 
 @dataclass(frozen=True)
 class Resource:
-    """A resource of the stack, and whether it stays when the stack goes."""
+    """A resource of the stack, and whether it stays when the stack is deleted."""
 
     logical_id: str
     type: str
@@ -38,7 +38,7 @@ class Resource:
 
 
 def resources_of(stack: Stack, formation: Any, status: str) -> list[Resource]:
-    """The resources of a stack. After a failed first launch nothing stays: it is all empty."""
+    """The resources of a stack. After a failed first launch, RetainExceptOnCreate retains nothing."""
     if status == "REVIEW_IN_PROGRESS":
         return []  # it has no template yet
     declared = stack.template()
@@ -64,23 +64,25 @@ def resources_of(stack: Stack, formation: Any, status: str) -> list[Resource]:
 
 
 def uploads_of(found: Mapping[str, Any], account: str, region: str) -> list[Resource]:
-    """The bucket that `deploy` made for what it uploads: no stack's resource, and one for all of them.
+    """The bucket that `deploy` created for its uploads. It belongs to no stack; all stacks share it.
 
-    A bucket of another name is the user's own, and nothing is said of it.
+    A bucket of another name is the user's own and is not listed.
     """
     name = bucket_name(account, region)
-    given = {one["ParameterKey"]: one.get("ParameterValue") for one in found.get("Parameters", [])}
-    return [Resource(UPLOADS, "AWS::S3::Bucket", name, True)] if given.get(UPLOADS) == name else []
+    parameters = {one["ParameterKey"]: one.get("ParameterValue") for one in found.get("Parameters", [])}
+    return [Resource(UPLOADS, "AWS::S3::Bucket", name, True)] if parameters.get(UPLOADS) == name else []
 
 
 def left_behind(name: str | None) -> list[Resource]:
-    """The delivery stream that a change of PartitionBy has left reading the stack's Kinesis stream."""
+    """The old delivery stream that still reads the stack's Kinesis stream after a change of PartitionBy."""
     return [Resource(LEFT_BEHIND, "AWS::KinesisFirehose::DeliveryStream", name, True)] if name else []
 
 
 def by_hand(resource: Resource) -> str:
-    """How to delete it."""
+    """How to delete the resource by hand."""
     if resource.logical_id == UPLOADS:
         how = BY_HAND[resource.type].format(id=resource.physical_id)
-        return f"what `deploy` uploaded, for all stacks of this account and Region; after the last one {how}"
+        return (
+            f"uploads of `deploy`, shared by all stacks of this account and Region; after the last one, {how}"
+        )
     return BY_HAND.get(resource.type, "delete {id}").format(id=resource.physical_id)

@@ -1,4 +1,4 @@
-"""One CloudFormation stack: what state it is in, what a change set would do, and how doing it goes."""
+"""One CloudFormation stack: its state, its change sets and its events."""
 
 from __future__ import annotations
 
@@ -13,12 +13,13 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from scripts.core import delete_failures
 from scripts.core import template as templates
-from scripts.core.console import CommandError, Output
+from scripts.core.changes import Change
+from scripts.core.console import CommandError
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
 
-# Where a stack can be taken on from; REVIEW_IN_PROGRESS is a stack of which only a change set exists.
+# States from which a stack can be updated. A stack in REVIEW_IN_PROGRESS has only a change set.
 UPDATABLE = frozenset(
     {
         "CREATE_COMPLETE",
@@ -28,34 +29,13 @@ UPDATABLE = frozenset(
         "IMPORT_ROLLBACK_COMPLETE",
     }
 )
-DESCRIPTION = "python -m scripts.deploy"  # of every change set that we make
+DESCRIPTION = "python -m scripts.deploy"  # of every change set that `deploy` creates
 CANCELLED = ("Resource creation cancelled", "Resource update cancelled", "Resource deletion cancelled")
 
 
 @dataclass(frozen=True)
-class Change:
-    """One line of a change set."""
-
-    action: str
-    logical_id: str
-    type: str
-    replacement: str
-    scope: str
-
-    @property
-    def loses(self) -> bool:
-        """Whether the resource as it is goes away."""
-        return self.action == "Remove" or self.replacement == "True"
-
-    @property
-    def may_lose(self) -> bool:
-        """Whether CloudFormation can only tell while it carries the change out."""
-        return not self.loses and (self.action == "Dynamic" or self.replacement == "Conditional")
-
-
-@dataclass(frozen=True)
 class ChangeSet:
-    """A change set that waits in a stack; `is_ours` when its description says that `deploy` made it."""
+    """A change set that is not executed yet; `is_ours` if its description shows that `deploy` created it."""
 
     name: str
     is_ours: bool
@@ -63,7 +43,7 @@ class ChangeSet:
 
 @dataclass(frozen=True)
 class Proposal:
-    """A change set of ours and its changes; without changes there is nothing to execute, and no name."""
+    """Our change set and its changes. Without changes it has no name, and there is nothing to execute."""
 
     change_set: str
     changes: Sequence[Change]
@@ -84,31 +64,37 @@ class Event:
 
     @property
     def is_failure(self) -> bool:
-        """Whether this resource failed by itself, not because another did."""
+        """Whether this resource failed itself and was not cancelled because another one failed."""
         return self.status.endswith("_FAILED") and not self.reason.startswith(CANCELLED)
 
     @property
     def is_whole_stack(self) -> bool:
-        """Whether it is about the stack itself, not about one nested in it."""
+        """Whether the event is about the stack itself and not about a nested stack."""
         return self.type == "AWS::CloudFormation::Stack" and self.physical_id == self.stack_id
 
     @property
     def is_under_way(self) -> bool:
-        """Whether more must follow."""
+        """Whether more events must follow."""
         return self.status.endswith("_IN_PROGRESS")
 
 
 class Stack:
-    """A stack by name, through one client."""
+    """A stack by its name, accessed through one client."""
 
     def __init__(self, client: CloudFormationClient, name: str, *, patience: float = 2.0) -> None:
         self._client, self.name = client, name
-        self._patience = patience  # seconds between two looks, at most
-        self._options = ""  # what leads a command to where the stack is
-        self._under_way = ""  # the change set that CloudFormation carries out, or may have begun to
+        self._patience = patience  # the longest time between two requests, in seconds
+        self._options = ""  # --profile and --region, for commands that a message shows
+        self._under_way = ""  # the change set that CloudFormation executes, or may have begun to
+        self._ended = False  # whether that has ended
+
+    @property
+    def is_under_way(self) -> bool:
+        """Whether CloudFormation executes a change set of ours, or may have begun to."""
+        return bool(self._under_way) and not self._ended
 
     def describe(self) -> Mapping[str, Any] | None:
-        """The stack's description, or None when there is none."""
+        """The stack's description; None if the stack does not exist."""
         try:
             return self._client.describe_stacks(StackName=self.name)["Stacks"][0]
         except ClientError as error:
@@ -117,13 +103,13 @@ class Stack:
             raise
 
     def template(self, change_set: str | None = None) -> Any:
-        """The template that the stack was launched with, or that of a change set, as data."""
-        of: dict[str, Any] = {"ChangeSetName": change_set} if change_set else {}
-        found = self._client.get_template(StackName=self.name, TemplateStage="Original", **of)
-        return templates.comparable(found.get("TemplateBody") or {})  # botocore gives JSON as a dictionary
+        """The template of the stack, or of one of its change sets, as data."""
+        scope: dict[str, Any] = {"ChangeSetName": change_set} if change_set else {}
+        found = self._client.get_template(StackName=self.name, TemplateStage="Original", **scope)
+        return templates.comparable(found.get("TemplateBody") or {})  # botocore returns JSON as a dictionary
 
     def physical_ids(self) -> dict[str, str]:
-        """Logical id → physical id of the stack's resources."""
+        """The physical ids of the stack's resources, by logical id."""
         pages = self._client.get_paginator("list_stack_resources").paginate(StackName=self.name)
         return {
             one["LogicalResourceId"]: one.get("PhysicalResourceId", "")
@@ -132,7 +118,7 @@ class Stack:
         }
 
     def change_sets(self, stack_id: str) -> list[ChangeSet]:
-        """The change sets that wait in the stack of that id."""
+        """The change sets of the stack with that id that are not executed yet."""
         pages = self._client.get_paginator("list_change_sets").paginate(StackName=self.name)
         return [
             ChangeSet(one["ChangeSetName"], one.get("Description") == DESCRIPTION)
@@ -142,10 +128,10 @@ class Stack:
         ]
 
     def check_state(self, found: Mapping[str, Any] | None, options: str) -> Mapping[str, Any] | None:
-        """Of a stack as described: its description when it is to be updated, None when it is to be created.
+        """The given description if the stack can be updated, None if it has to be created.
 
-        `options` are those of every command that a message names. Raises CommandError with the way out when
-        the stack can be neither updated nor created.
+        `options` (--profile and --region) are added to every command that a message shows. Raises
+        CommandError with the next step if the stack can be neither updated nor created.
         """
         self._options = options
         status = found["StackStatus"] if found else ""
@@ -154,7 +140,7 @@ class Stack:
         if status in UPDATABLE:
             return found
         raise CommandError(
-            f"stack {self.name} is in {status}: {found.get('StackStatusReason') or 'no reason was given'}",
+            f"stack {self.name} is in {status}: {found.get('StackStatusReason') or 'no reason given'}",
             self._way_out(status),
             stack=self.name,
             status=status,
@@ -164,36 +150,37 @@ class Stack:
         aws = f"aws cloudformation {{}} --stack-name {self.name}{self._options}"
         if status in ("ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED"):
             return (
-                "It failed when it was first made and can only be deleted: "
+                "Its first launch failed, so it can only be deleted: "
                 f"`python -m scripts.remove {self.name}{self._options}`, then deploy again."
             )
         if status == "DELETE_FAILED":
             try:
                 failures = delete_failures.failures_of(self._client, self.name)
-            except ClientError:  # it may be described, and its resources not listed
+            except ClientError:  # the profile may describe the stack but not list its resources
                 failures = []
             return f"{delete_failures.way_out(self.name, failures, self._options)} Then deploy again."
         if status == "UPDATE_ROLLBACK_FAILED":
             return (
-                "The way back failed as well: correct what it names, then "
-                f"`{aws.format('continue-update-rollback')}`, and deploy again."
+                "The rollback failed too. Correct the cause that it names, run "
+                f"`{aws.format('continue-update-rollback')}`, then deploy again."
             )
         if status == "UPDATE_FAILED":
-            return f"Roll it back with `{aws.format('rollback-stack')}`, and deploy again."
-        return f"Wait until it has ended (`{aws.format('describe-stacks')}`), then deploy again."
+            return f"Roll it back with `{aws.format('rollback-stack')}`, then deploy again."
+        return f"Wait until it ends (`{aws.format('describe-stacks')}` shows its status), then deploy again."
 
     @contextmanager
     def proposal(self, request: Mapping[str, Any], *, update: bool) -> Iterator[Proposal]:
-        """A change set, waited for, with its changes; it is taken back unless `execute` carries it out.
+        """Create a change set, wait for it and yield its changes. Delete it unless `execute` executes it.
 
-        However the block ends, and however the wait for the change set does, no change set of ours is left
-        behind, nor the empty stack that a first one makes.
+        However the block or the wait ends, neither our change set nor the empty stack that a first change
+        set creates is left behind.
         """
         name = f"deploy-{uuid.uuid4().hex[:12]}"
         try:
             yield self._proposed(request, name, update=update)
         except BaseException as error:
-            # What AWS refused to make is not there. In every other case the first error is the one to tell.
+            # If CreateChangeSet was refused, there is nothing to delete. Otherwise report this error, not an
+            # error of the deletion.
             if not (isinstance(error, ClientError) and error.operation_name == "CreateChangeSet"):
                 with suppress(ClientError, BotoCoreError):
                     self._withdraw(name, update=update)
@@ -201,7 +188,7 @@ class Stack:
         self._withdraw(name, update=update)
 
     def _proposed(self, request: Mapping[str, Any], name: str, *, update: bool) -> Proposal:
-        made = self._client.create_change_set(
+        created = self._client.create_change_set(
             **request,
             StackName=self.name,
             ChangeSetName=name,
@@ -209,37 +196,30 @@ class Stack:
             Description=DESCRIPTION,
         )
         for _ in self._looks():
-            found = self._client.describe_change_set(ChangeSetName=made["Id"], StackName=self.name)
+            found = self._client.describe_change_set(ChangeSetName=created["Id"], StackName=self.name)
             if found["Status"] == "FAILED":
-                reason = self._in_full(found.get("StatusReason", ""), ChangeSetName=made["Id"])
+                reason = self._in_full(found.get("StatusReason", ""), ChangeSetName=created["Id"])
                 if "didn't contain changes" in reason or "No updates are to be performed" in reason:
                     return Proposal("", [])
                 raise CommandError(
-                    f"the change set failed: {reason}", "Correct what it names and deploy again."
+                    f"the change set failed: {reason}", "Correct the cause that it names, then deploy again."
                 )
             if found["Status"] == "CREATE_COMPLETE":
                 break
-        return Proposal(name, list(self._changes(made["Id"])))
+        return Proposal(name, list(self._changes(created["Id"])))
 
     def _changes(self, change_set: str) -> Iterator[Change]:
         request: dict[str, Any] = {"ChangeSetName": change_set, "StackName": self.name}
         while True:
             page = self._client.describe_change_set(**request)
             for entry in page.get("Changes", []):
-                change = entry.get("ResourceChange", {})
-                yield Change(
-                    change.get("Action", ""),
-                    change.get("LogicalResourceId", ""),
-                    change.get("ResourceType", ""),
-                    change.get("Replacement", ""),
-                    ", ".join(change.get("Scope", [])),
-                )
+                yield Change.of(entry.get("ResourceChange", {}))
             if "NextToken" not in page:
                 return
             request["NextToken"] = page["NextToken"]
 
     def _withdraw(self, change_set: str, *, update: bool) -> None:
-        """Take a change set back that is not carried out, and a stack that holds nothing, not even others."""
+        """Delete a change set that is not executed; also its stack if that has nothing else."""
         if self._under_way == change_set:
             return
         self._client.delete_change_set(ChangeSetName=change_set, StackName=self.name)
@@ -248,53 +228,57 @@ class Stack:
         found = self.describe()
         if found and found["StackStatus"] == "REVIEW_IN_PROGRESS":
             others = self.change_sets(str(found.get("StackId", "")))
-            if all(one.name == change_set for one in others):  # the list may still have it
+            if all(one.name == change_set for one in others):  # the list may still contain it
                 self._client.delete_stack(StackName=self.name)
 
-    def execute(self, change_set: str, show: Callable[[Event], None]) -> Mapping[str, Any]:
-        """Carry a change set out, show each event as it comes, and give the stack's last description.
+    def execute(
+        self, change_set: str, show: Callable[[Event], None], look: Callable[[], None] = lambda: None
+    ) -> Mapping[str, Any]:
+        """Execute a change set, show each event when it arrives, and return the stack's last description.
 
-        Raises CommandError with the first failing resource's reason.
+        `look` is called after every request for events. Raises CommandError with the reason of the first
+        resource that failed.
         """
         seen = self.event_ids()
-        self._under_way = change_set  # from here on a call that was cut off may have reached AWS
+        self._under_way = change_set  # from here on, an interrupted call may have reached AWS
         try:
-            # What a failed first launch made goes with it, what it retains too: it holds nothing yet.
+            # After a failed first launch, delete everything, retained resources too: they are empty.
             self._client.execute_change_set(
                 ChangeSetName=change_set, StackName=self.name, RetainExceptOnCreate=True
             )
         except ClientError:
             self._under_way = ""
             raise
-        status, first_failure = self.follow(seen, show)
+        status, first_failure = self.follow(seen, show, look)
+        self._ended = True
         found = self.describe() or {}
         if status in ("CREATE_COMPLETE", "UPDATE_COMPLETE"):
             return found
         if first_failure:
             reason = self._in_full(first_failure.reason, StackName=self.name)
-            what = f"{first_failure.logical_id} ({first_failure.type}): {reason}"
+            cause = f"{first_failure.logical_id} ({first_failure.type}): {reason}"
         else:
-            what = found.get("StackStatusReason") or "no resource's failure is among its events"
+            cause = found.get("StackStatusReason") or "its events contain no failure of a resource"
         raise CommandError(
-            f"stack {self.name} ended in {status}: {what}", self._after_failure(what, status), status=status
+            f"stack {self.name} ended in {status}: {cause}", self._after_failure(cause, status), status=status
         )
 
     def _after_failure(self, reason: str, status: str) -> str:
-        """What to do about a failure, by what CloudFormation says of it and by what became of the stack."""
+        """The next step after a failure, by its reason and the stack's status."""
         if "Invalid principal in policy" in reason:
             hint = "An account id in the parameters does not exist: correct it"
         elif "already exists" in reason:
-            hint = "Remove or adopt what has that name, or choose another name by parameter"
+            hint = "Remove or adopt the resource of that name, or choose another name by parameter"
         elif "not authorized" in reason or "AccessDenied" in reason:
-            hint = "Have the named action granted to the profile (or to --role-arn's role)"
+            hint = "Have the named action granted to the profile (or to the role of --role-arn)"
         else:
-            hint = "Correct what it names"
+            hint = "Correct the cause that it names"
         if status == "UPDATE_ROLLBACK_COMPLETE":
-            return f"{hint}, and deploy again: the stack stands as it was before."
+            return f"{hint}, then deploy again. The stack is as it was before."
         return f"{hint}. {self._way_out(status)}"
 
     def _in_full(self, reason: str, **scope: Any) -> str:
-        """A reason; where it only points at DescribeEvents (pre-deployment validation), what that says."""
+        """The reason; if it only refers to DescribeEvents (pre-deployment validation), those from there."""
         if "DescribeEvents" not in reason and "Validation" not in reason:
             return reason
         pages = self._client.get_paginator("describe_events").paginate(
@@ -312,14 +296,16 @@ class Stack:
         return "; ".join(dict.fromkeys(found)) or reason
 
     def event_ids(self) -> set[str]:
-        """The events so far."""
+        """The ids of the events so far."""
         return {event.id for event in self._events_since(frozenset())}
 
-    def follow(self, seen: set[str], show: Callable[[Event], None]) -> tuple[str, Event | None]:
-        """Show each event that is not among the seen until the stack's own says that it has ended.
+    def follow(
+        self, seen: set[str], show: Callable[[Event], None], look: Callable[[], None] = lambda: None
+    ) -> tuple[str, Event | None]:
+        """Show each event that is not in `seen`, until an event of the stack itself ends the operation.
 
-        Gives that status and the first failure. The stack's description alone would not do: right after a
-        change set is executed it may still tell of the time before.
+        Returns the stack's status and the first failure. The stack's description is not enough: right after
+        a change set is executed, it may still have the old status.
         """
         first_failure, ended = None, ""
         for _ in self._looks():
@@ -330,24 +316,25 @@ class Stack:
                     first_failure = event
                 if event.is_whole_stack and not event.is_under_way:
                     ended = event.status
-            # A stack may fail first and roll back then: it has ended when its description says so too.
+            look()
+            # A stack may fail and then roll back: it has ended when its description has that status too.
             if ended and (self.describe() or {}).get("StackStatus", ended) == ended:
                 return ended, first_failure
-        raise AssertionError("looks never end")
+        raise AssertionError("_looks never ends")
 
     def wait_until_gone(self) -> None:
-        """Wait until a stack that held nothing is deleted; it may leave no event."""
+        """Wait until a stack without resources is deleted; it may leave no event."""
         for _ in self._looks():
             if (self.describe() or {}).get("StackStatus", "DELETE_COMPLETE") == "DELETE_COMPLETE":
                 return
 
     def _events_since(self, seen: frozenset[str]) -> list[Event]:
-        """The events that are not among the seen, oldest first."""
+        """The events that are not in `seen`, oldest first."""
         found = []
         pages = self._client.get_paginator("describe_stack_events").paginate(StackName=self.name)
         for entry in (entry for page in pages for entry in page["StackEvents"]):
             if entry["EventId"] in seen:
-                break  # events come newest first: the rest is older
+                break  # the API returns the newest first: the rest is older
             found.append(
                 Event(
                     entry["EventId"],
@@ -363,7 +350,7 @@ class Stack:
         return found[::-1]
 
     def _looks(self) -> Iterator[None]:
-        """One turn a look, the first at once, then ever slower up to the patience."""
+        """Yield once per request: at once, then after growing pauses up to `patience`."""
         wait = 0.1
         while True:
             yield
@@ -371,24 +358,12 @@ class Stack:
             wait = min(wait * 1.5, self._patience)
 
 
-def show_event(event: Event, out: Output) -> None:
-    """One line of live progress."""
-    if event.is_failure:
-        style = "red"
-    elif event.status.endswith("_COMPLETE"):
-        style = "green"
-    else:
-        style = "dim"
-    reason = f"  {event.reason}" if event.reason and event.status.endswith("_FAILED") else ""
-    out.say(f"{event.time:%H:%M:%S} {event.status:<28} {event.logical_id} {event.type}{reason}", style)
-
-
 def outputs_of(description: Mapping[str, Any]) -> dict[str, str]:
-    """Output values by key of a stack's description."""
+    """The output values in a stack's description, by key."""
     return {output["OutputKey"]: output["OutputValue"] for output in description.get("Outputs", [])}
 
 
 def parameters(values: Mapping[str, str], kept: Sequence[str]) -> list[dict[str, Any]]:
-    """Parameters as the API takes them: new values, and those the stack keeps."""
+    """Parameters in the API's form: new values, and those that the stack keeps."""
     new = [{"ParameterKey": name, "ParameterValue": value} for name, value in values.items()]
     return new + [{"ParameterKey": name, "UsePreviousValue": True} for name in kept if name not in values]

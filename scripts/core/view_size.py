@@ -1,4 +1,4 @@
-"""How large a view may be: Athena takes a statement, and Glue a definition, of so many bytes."""
+"""The size limits of a view: Athena limits the statement, Glue limits the stored definition."""
 
 from __future__ import annotations
 
@@ -12,32 +12,32 @@ from scripts.core.athena import MAX_STATEMENT_BYTES
 from scripts.core.console import CommandError
 from scripts.core.views import View
 
-# AWS Glue API, ViewTextString. Athena keeps a view there in base64, its columns beside its SQL.
+# AWS Glue API, ViewTextString. Athena stores a view there in base64, with its SQL and its columns.
 MAX_DEFINITION_BYTES = 409_600
-MOST_LEFT_OUT = 10  # maps that a message names
+MOST_LEFT_OUT = 10  # maps in a message
 _AROUND = "/* Presto View:  */"
 
 
 def readable(view: View) -> str:
-    """The statement that shows whether a view can be read."""
+    """The statement that tests whether a view can be read."""
     return f"SELECT * FROM ({view.select}) LIMIT 0"  # noqa: S608  the view's own
 
 
 def check_size(
     views: Sequence[View], columns: Sequence[str], again: Callable[[Sequence[str]], Sequence[View]]
 ) -> None:
-    """Refuse views that Athena or Glue would not take.
+    """Refuse views that are too large for Athena or Glue.
 
-    :param columns: the columns of the items that the views show
-    :param again: the same views with other columns
-    :raises CommandError: with the columns to leave out so that they fit
+    :param columns: the item columns of the views
+    :param again: returns the same views with other columns
+    :raises CommandError: with the columns to leave out so that the views fit
     """
     for view in views:
         for size, most, who in _sizes(view):
             if size > most:
                 raise CommandError(
                     f"{view.name} with {len(columns):,} columns of items is too large: {size:,} bytes, "
-                    f"{who} takes {most:,}",
+                    f"{who} allows {most:,}",
                     _way_out(columns, again),
                 )
 
@@ -51,7 +51,7 @@ def _sizes(view: View) -> list[tuple[int, int, str]]:
 
 
 def _definition_bytes(view: View) -> int:
-    """About the size of what Athena keeps in Glue: the SQL with its columns' names and types as JSON."""
+    """The approximate size of the definition in Glue: the SQL, and the columns' names and types, as JSON."""
     every = (*((name, "varchar") for name in METADATA_COLUMNS), *view.columns)
     columns = [{"name": name, "type": kind} for name, kind in every]
     definition = {"originalSql": view.select, "catalog": "awsdatacatalog", "schema": "", "columns": columns}
@@ -64,15 +64,15 @@ def _fit(views: Sequence[View]) -> bool:
 
 
 def _way_out(columns: Sequence[str], again: Callable[[Sequence[str]], Sequence[View]]) -> str:
-    """What to leave out: the maps with the most columns, until the rest fits."""
+    """The columns to leave out: the maps with the most columns, until the rest fits."""
     kept: list[str] = list(columns)
     left_out: list[str] = []
     while not _fit(again(kept)):
         maps = Counter(column.partition("__")[0] for column in kept if column.find("__") > 0)
         if not maps or len(left_out) == MOST_LEFT_OUT:
             return (
-                "Choose columns with --columns 'pk,total,customer__*' or leave some out with --except, "
-                "or give fewer of them a type."
+                "Choose columns with --columns 'pk,total,customer__*', leave some out with --except, or give "
+                "fewer columns a type."
             )
         largest, _ = maps.most_common(1)[0]
         left_out.append(f"{largest}__*")
@@ -80,5 +80,5 @@ def _way_out(columns: Sequence[str], again: Callable[[Sequence[str]], Sequence[V
     number = len(columns) - len(kept)
     return (
         f"Leave out {number:,} of them with --except '{','.join(left_out)}', or choose with --columns; "
-        "a map that is keyed by data can stay one column (the producer's KeepWhole)."
+        "a map whose keys are data can stay one column (the producer's parameter KeepWhole)."
     )

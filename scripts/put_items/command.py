@@ -170,10 +170,13 @@ def put_file(client: Any, table: Table, source: Source, workers: int, *, dry_run
         writer.put(good_items(source), progress)
     except BaseException as error:
         progress.close()
-        say(
+        state = (
             f"{writer.written:,} of {count:,} items were written; putting the file again is harmless: "
             "an item that is there already is overwritten with itself"
         )
+        if isinstance(error, KeyboardInterrupt):
+            raise KeyboardInterrupt(state) from None
+        say(state)
         raise error
     progress.close()
     seconds = progress.seconds()
@@ -212,8 +215,8 @@ def run(arguments: Sequence[str], program: str = PROGRAM) -> int:
     as_json = any(a == "--output=json" or (a == "--output" and b == "json") for a, b in pairs)
     try:
         document = main(arguments, program)
-    except KeyboardInterrupt:
-        say("interrupted")
+    except KeyboardInterrupt as interruption:
+        say(f"interrupted: {interruption or 'the command did not finish. Run it again.'}")
         return EXIT_INTERRUPTED
     except Exception as error:
         known = explained(error)

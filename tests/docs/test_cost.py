@@ -100,7 +100,7 @@ def test_compaction_adds_the_minutes_of_its_job_and_an_alarm() -> None:
 
 def test_costs_that_overflow_a_number_are_rejected() -> None:
     """JSON has no infinity."""
-    with pytest.raises(CommandError, match="more than a number can say"):
+    with pytest.raises(CommandError, match="too large for a number"):
         main(["--changes-per-second", "1e308"], Output("json"))
 
 
@@ -108,3 +108,12 @@ def test_an_unknown_partitioning_is_rejected() -> None:
     """Only `delivery` and `event` exist."""
     with pytest.raises(CommandError, match="--partition-by is week"):
         Workload(partition_by="week")
+
+
+def test_the_total_is_printed_once(capsys: pytest.CaptureFixture[str]) -> None:
+    """The table on stdout ends with it, and nothing follows."""
+    assert main([], Output()) == 0
+    said = capsys.readouterr()
+    total = f"{sum(monthly(Workload()).values()):,.2f}"
+    assert (said.out.count(total), said.err) == (1, "")
+    assert said.out.rstrip().splitlines()[-1].split() == ["total", total]

@@ -67,7 +67,7 @@ def test_every_link_of_a_page_leads_to_a_file_and_a_heading(page: Path) -> None:
 
 def test_a_link_to_a_missing_file_or_heading_is_found(tmp_path: Path) -> None:
     """The check itself: code blocks, comments and other sites do not count, repeated headings do."""
-    other = "# A `b`, c: d\n\n## <a id=\"own\"></a>Twice\n\n## Twice\n\n```bash\n# Not a heading\n```\n"
+    other = '# A `b`, c: d\n\n## <a id="own"></a>Twice\n\n## Twice\n\n```bash\n# Not a heading\n```\n'
     (tmp_path / "other.md").write_text(other)
     page = tmp_path / "page.md"
     page.write_text(

@@ -14,8 +14,11 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib.image
+import matplotlib.pyplot as plt
 import orjson
+import pandas as pd
 import pytest
+from matplotlib import dates
 
 from sandbox.launches import plan_launches
 from sandbox.lifecycle import Sandbox
@@ -157,6 +160,8 @@ def test_the_page_runs_and_its_plot_shows_the_changes(
     }
     assert {place: height for place, height in bars.items() if height} == made
     assert len(bars) == 12 * 3
+    first, last = namespace["axes"].get_xlim()
+    assert (last - first) * 24 * 60 >= 12
 
     undelivered = {"pk": {"S": "order-99"}}
     lake.session("producer").client("dynamodb").put_item(TableName=TABLE, Item=undelivered)
@@ -170,3 +175,21 @@ def test_the_page_runs_and_its_plot_shows_the_changes(
         wanted = [int(color[place : place + 2], 16) / 255 for place in (1, 3, 5)]
         painted = (abs(picture[:, :, :3] - wanted).max(axis=2) < 0.01).sum()
         assert (painted > 500) == any(one == kind for _, one in made), kind
+
+
+@pytest.mark.parametrize("minutes", [1, 3, 600])
+def test_the_plot_of_few_minutes_has_an_axis_of_ten(
+    minutes: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The README's own item makes all its changes in one minute: a bar in the middle, not a block."""
+    monkeypatch.setenv("MPLBACKEND", "Agg")
+    monkeypatch.chdir(tmp_path)
+    [code] = [block[2] for block in BLOCK.finditer(PAGE.read_text(encoding="utf-8")) if "COLORS" in block[2]]
+    index = pd.date_range("2026-11-20T10:00", periods=minutes, freq="min")
+    namespace: dict[str, Any] = {"pd": pd, "plt": plt, "dates": dates}
+    namespace["changes"] = pd.DataFrame({"INSERT": [2] * minutes}, index=index)
+    exec(code, namespace)  # noqa: S102  the page's own code
+    first, last = (number * 24 * 60 for number in namespace["axes"].get_xlim())
+    assert last - first == pytest.approx(max(10, minutes + 1), abs=0.01)
+    assert first < index[0].timestamp() / 60 - 0.4
+    assert len(namespace["axes"].get_xticks()) >= 5

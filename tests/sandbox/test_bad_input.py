@@ -132,7 +132,7 @@ def test_a_query_of_an_empty_lake_says_that_nothing_was_read(run: Run) -> None:
     [
         ("empty", (TABLE,), "the lake is empty", "wait for one buffer interval"),
         ("empty", (TABLE, "--propose-types"), "the lake is empty", "Write an item"),
-        ("uncrawled", (TABLE,), "uncrawled.changes has no column of an attribute yet", "Start the crawler"),
+        ("uncrawled", (TABLE,), "uncrawled.changes has no column for an attribute yet", "Start the crawler"),
         ("uncrawled", ("order",), "the lake has no change of a table order", "Name one of: orders"),
         ("filled", ("order",), "the lake has no change of a table order", "Name one of: orders"),
         ("nobody", (TABLE,), "there is no table nobody.changes", "Correct --database"),
@@ -143,12 +143,12 @@ def test_a_query_of_an_empty_lake_says_that_nothing_was_read(run: Run) -> None:
             "there is no type file nowhere.yaml",
             "--propose-types",
         ),
-        ("filled", (TABLE, "--name", "a" * 248), "a longer name than Glue takes", "--name"),
+        ("filled", (TABLE, "--name", "a" * 248), "is too long: Glue allows 255", "--name"),
         ("filled", (TABLE, "totl: bigint"), "changes has no column totl", "total"),
-        ("filled", (TABLE, "total: money"), "is no type for a view: money", "decimal(38, 2)"),
-        ("filled", (TABLE, "total: ["), "is not YAML", "`column: type` a line"),
-        ("filled", (TABLE, "total"), "is no list of columns", "`column: type` a line"),
-        ("filled", (TABLE, "--columns", "totl"), "no attribute's column totl", "total"),
+        ("filled", (TABLE, "total: money"), "a view cannot have the type money", "decimal(38, 2)"),
+        ("filled", (TABLE, "total: ["), "is not YAML", "`column: type` per line"),
+        ("filled", (TABLE, "total"), "is not a list of columns", "`column: type` per line"),
+        ("filled", (TABLE, "--columns", "totl"), "has no column totl for an attribute", "total"),
         ("filled", (TABLE, "--except", "*"), "no column is left to show", "--columns"),
         ("filled", (TABLE, "--switched-at", "2026-11-28"), "is not a whole second", "2026-11-28T12:00:00Z"),
         ("wide", (TABLE,), "columns of items is too large", "Leave out 700 of them with --except 'map__*'"),
@@ -207,7 +207,7 @@ def test_proposed_types_say_where_they_go(run: Run) -> None:
     code, out, err = run("views", "filled", TABLE, "--propose-types")
     assert (code, out) == (0, "total: decimal(38, 10)\nat: timestamp\n")
     assert err.startswith("next: ")
-    assert "keep it as athena/views/types/orders.yaml" in err
+    assert "save them as athena/views/types/orders.yaml" in err
 
 
 def test_columns_that_are_nearly_of_one_type_are_named(lake: Lake, run: Run) -> None:
@@ -241,7 +241,7 @@ def test_a_cut_stays_until_another_is_given(lake: Lake, run: Run) -> None:
         code, out, err = run("views", "filled", TABLE, "--name", "cut", "--output", "json", *arguments)
         assert code == 0, err
         kept: str | None = json.loads(out)["switched_at"]
-        return kept, "kept the cut" in err
+        return kept, "the views keep the switch" in err
 
     assert cuts() == (None, False)
     assert cuts("--switched-at", cut) == (f"{cut[:-1]}.000000Z", False)

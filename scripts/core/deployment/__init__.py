@@ -1,5 +1,6 @@
-"""A deployment in four steps, each readable alone: prepare, plan, apply, report.
+"""A deployment in five steps, one module each: prepare, plan, apply, verify, report.
 
-`prepare` finds where the stack goes and what is there, `planning` settles every parameter, `apply` shows the
-change set, asks and carries it out, `report` says what came of it. Each takes the result of the one before.
+`prepare` finds the account and the existing stack, `planning` sets every parameter, `apply` shows the change
+set, asks, and executes it, `verify` checks the deployed code, `report` prints the result. Each step takes the
+result of the one before.
 """

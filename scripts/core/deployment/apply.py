@@ -1,6 +1,6 @@
-"""Step 3: upload what was built, make the change set, show it, ask, carry it out.
+"""Step 3: upload the artifacts, create the change set, show it, ask, and execute it.
 
-The uploads come first, because the change set names their versions. A dry run uploads no artifact.
+The uploads come first, because the change set contains their versions. A dry run uploads no artifact.
 """
 
 from __future__ import annotations
@@ -11,7 +11,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from scripts.core.changes import named_by_cause
 from scripts.core.console import CommandError, Output, prompt
+from scripts.core.deployment.plan_table import show_changes, summary
 from scripts.core.deployment.planning import Plan
 from scripts.core.deployment.prepare import Request
 from scripts.core.template import BODY_LIMIT, Template, comparable
@@ -19,16 +21,17 @@ from scripts.stacks import version_parameter
 
 if TYPE_CHECKING:
     from scripts.core.artifacts import ArtifactBucket
-    from scripts.core.stack import Change, Event, Stack
+    from scripts.core.changes import Change
+    from scripts.core.stack import Event, Proposal, Stack
 
-DECLARED = "ChangesTable"  # the resource whose columns the catalog function adds, after the template
-CRAWL = "CrawlNowCommand"  # and the output that has it look for them now
-REPLACED = {"True": "yes", "Conditional": "perhaps", "False": "no"}  # CloudFormation's Replacement, in words
+COLUMNS_OF = "ChangesTable"  # the resource to which the catalog function adds columns that no template has
+CRAWL = "CrawlNowCommand"  # the output with the command that starts the crawler, and so that function
+DRY_RUN = "dry run: nothing was changed. To apply this, run it without --dry-run"
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """The stack's description afterwards ({} where nothing was made) and what was changed or would be."""
+    """The stack's description afterwards ({} if there is no stack) and its changes, applied or planned."""
 
     found: Mapping[str, Any]
     changes: Sequence[Change] = ()
@@ -36,12 +39,12 @@ class Outcome:
 
 
 def apply(request: Request, plan: Plan, out: Output) -> Outcome:
-    """Show what the plan changes, ask, and carry it out. A dry run leaves nothing behind."""
+    """Show the changes, ask, and apply them. A dry run leaves nothing behind."""
     target, stack = plan.target, plan.target.stack
     large = target.template.size > BODY_LIMIT
     if request.dry_run and large and not target.bucket.exists():
         _show_template(target.template, out)
-        out.say(f"dry run: nothing was changed; bucket {target.bucket.name} would be made")
+        out.say(f"{DRY_RUN}; that creates bucket {target.bucket.name} too")
         return Outcome({})
     versions = _versions(request, plan, out)
     with (
@@ -50,27 +53,27 @@ def apply(request: Request, plan: Plan, out: Output) -> Outcome:
     ):
         changes, change_set = proposal.changes, proposal.change_set
         if not change_set:
-            out.say(f"stack {stack.name} is as the template and the parameters say: nothing to do", "green")
+            out.say(f"stack {stack.name} is already up to date: nothing to do", "green")
             return Outcome(stack.describe() or {})
         if large and stack.template(change_set) != comparable(target.template.body):
             raise CommandError(
-                f"CloudFormation has read another template than {target.template.path}: somebody replaced "
-                f"what was uploaded to bucket {target.bucket.name}",
-                "Nothing was changed. See who may put objects into that bucket, then deploy again.",
+                f"CloudFormation read a template that differs from {target.template.path}: somebody replaced "
+                f"the uploaded copy in bucket {target.bucket.name}",
+                "Nothing was changed. Check who may put objects into that bucket, then deploy again.",
             )
-        _show_changes(changes, out)
+        show_changes(changes, out, every=request.dry_run or request.verbose)
         if not request.dry_run:
             _confirm(request, plan, changes)
-            found = _execute(stack, change_set, request, target.update, out)
+            found = _execute(stack, proposal, request, update=target.update, out=out)
             return Outcome(found, changes, applied=True)
-    out.say("dry run: nothing was changed")
+    out.say(DRY_RUN)
     return Outcome(stack.describe() or {}, changes)
 
 
 def _versions(request: Request, plan: Plan, out: Output) -> dict[str, str]:
-    """Upload what was built: for each version parameter of the template the version that is to run.
+    """Upload the artifacts; return, for each version parameter of the template, the version to run.
 
-    A dry run only looks for what is there; what would be uploaded has no version yet.
+    A dry run only looks for existing objects; an artifact that it would upload has no version yet.
     """
     target, bucket = plan.target, plan.target.bucket
     versions: dict[str, str] = {}
@@ -82,8 +85,8 @@ def _versions(request: Request, plan: Plan, out: Output) -> dict[str, str]:
             version = bucket.put(built.key, built.content, version=runs).version
             if not version:
                 out.say(
-                    f"bucket {bucket.name} keeps no versions: that what AWS reads of it is what was "
-                    "uploaded is seen only afterwards",
+                    f"bucket {bucket.name} keeps no versions, so the command can check only after the "
+                    "deployment that AWS read the uploaded objects",
                     "yellow",
                 )
         else:
@@ -98,7 +101,7 @@ def _versions(request: Request, plan: Plan, out: Output) -> dict[str, str]:
 def _template(
     request: Request, template: Template, bucket: ArtifactBucket, *, large: bool
 ) -> Iterator[dict[str, str]]:
-    """The template as a change set takes it: a large one by the address of its version in the bucket."""
+    """The template as CreateChangeSet takes it: a large one by the URL of its version in the bucket."""
     if not large:
         yield {"TemplateBody": template.body}
         return
@@ -116,7 +119,7 @@ def _template(
 def _change_set(
     request: Request, plan: Plan, versions: Mapping[str, str], template: Mapping[str, str]
 ) -> dict[str, Any]:
-    """The change set that is asked for."""
+    """The request for the change set."""
     from scripts.core.stack import parameters  # noqa: PLC0415  boto3 is behind it
 
     capabilities = ["CAPABILITY_NAMED_IAM"]
@@ -134,83 +137,107 @@ def _change_set(
     return wanted
 
 
-def _show_changes(changes: Sequence[Change], out: Output) -> None:
-    """The change set as a table; account and Region stand above it."""
-    rows = [
-        (
-            change.action,
-            change.logical_id,
-            change.type,
-            REPLACED.get(change.replacement, "") if change.action == "Modify" else "",
-            change.scope,
-        )
-        for change in changes
-    ]
-    title = f"{len(changes)} change{'' if len(changes) == 1 else 's'}"
-    out.table(title, ("action", "resource", "type", "replaced", "what"), rows)
-
-
 def _show_template(template: Template, out: Output) -> None:
-    """The resources of a template, where no change set can be made."""
+    """The resources of a template, where no change set can be created."""
     rows = [(name, str(resource.get("Type"))) for name, resource in template.resources.items()]
-    out.table("resources of the template (those whose condition holds are made)", ("resource", "type"), rows)
+    out.table("resources of the template (created if their condition is true)", ("resource", "type"), rows)
 
 
 def _confirm(request: Request, plan: Plan, changes: Sequence[Change]) -> None:
-    """Go on by --yes, by answer, or because nobody is there to ask and nothing goes away."""
+    """Return if the plan is confirmed: by --yes, by an answer, or without a terminal if it loses nothing."""
     if request.yes:
         return
-    lost = [change.logical_id for change in changes if change.loses]
-    perhaps = [change.logical_id for change in changes if change.may_lose]
-    parts = [f"{len(lost)} removed or replaced: {', '.join(lost)}"] if lost else []
-    parts += [f"{len(perhaps)} perhaps replaced: {', '.join(perhaps)}"] if perhaps else []
-    loss = "; ".join(parts)
     if sys.stdin.isatty():
         connection = plan.target.connection
+        loss = _loss(changes, causes=False)
         prompt(
             f"{plan.target.stack.name} in account {connection.account}, {connection.region}"
-            f"{f' ({loss})' if loss else ''}: go on? [y/N] "
+            f"{f' ({loss})' if loss else ''}: apply? [y/N] "
         )
         if sys.stdin.readline().strip().lower() in ("y", "yes"):
             return
         raise CommandError(
             "not confirmed: the stack was not changed", "Run it again and answer y, or give --yes."
         )
-    if loss:
+    if loss := _loss(changes, causes=True):
         raise CommandError(
-            f"not confirmed, for there is no terminal to ask at: {loss}. The stack was not changed",
-            "Look through the plan above; if that is meant, run it again with --yes.",
+            f"not confirmed, because there is no terminal to ask on: {loss}. The stack was not changed",
+            "Check the plan above. If it is right, run the command again with --yes.",
         )
 
 
-def _execute(stack: Stack, change_set: str, request: Request, update: bool, out: Output) -> Mapping[str, Any]:
-    """Carry the change set out, a line an event; the stack's description afterwards."""
-    from scripts.core.stack import outputs_of, show_event  # noqa: PLC0415  boto3 is behind it
+def _loss(changes: Sequence[Change], *, causes: bool) -> str:
+    """The resources that the plan removes or replaces, or may replace; "" if there are none.
+
+    `causes` adds the properties and the parameters, for a message that stands alone.
+    """
+    removed = [change for change in changes if change.action == "Remove"]
+    groups = (
+        ("removed", [one for one in removed if not one.stays_in_account]),
+        ("removed from the stack but kept in the account", [c for c in removed if c.stays_in_account]),
+        ("replaced", [change for change in changes if change.loses and change not in removed]),
+        ("perhaps replaced", [change for change in changes if change.may_lose]),
+    )
+    return "; ".join(
+        f"{len(some)} {word}: "
+        f"{named_by_cause(some, changes) if causes else ', '.join(one.logical_id for one in some)}"
+        for word, some in groups
+        if some
+    )
+
+
+def _execute(
+    stack: Stack, proposal: Proposal, request: Request, *, update: bool, out: Output
+) -> Mapping[str, Any]:
+    """Execute the change set and show its progress; return the stack's description afterwards."""
+    from scripts.core.stack import outputs_of  # noqa: PLC0415  boto3 is behind it
+    from scripts.core.stack_progress import StackProgress  # noqa: PLC0415
 
     touched = set[str]()
+    progress = StackProgress(
+        out,
+        stack.name,
+        "update" if update else "create",
+        [(change.logical_id, change.type) for change in proposal.changes],
+        every_event=request.verbose,
+    )
 
     def show(event: Event) -> None:
         touched.add(event.logical_id)
-        show_event(event, out)
+        progress.show(event)
 
     try:
-        found = stack.execute(change_set, show)
+        with progress:
+            found = stack.execute(proposal.change_set, show, progress.look)
     except CommandError as error:
-        if update and DECLARED in touched:
-            _columns_too(error, outputs_of(stack.describe() or {}), request.profile)
+        if update and COLUMNS_OF in touched:
+            _add_crawl(error, outputs_of(stack.describe() or {}), request.profile)
         raise
     except (KeyboardInterrupt, SystemExit):
-        out.say("CloudFormation goes on without this command; see the stack's events in the console")
+        if stack.is_under_way:
+            out.interruption = (
+                f"CloudFormation continues to {'update' if update else 'create'} stack {stack.name}. When it "
+                "has ended, run the command again; see how far it is with "
+                f"`aws cloudformation describe-stack-events --stack-name {stack.name}"
+                f"{request.location_options}`."
+            )
         raise
-    out.say(f"stack {stack.name} is {found['StackStatus']}", "green")
+    out.interruption = (
+        f"stack {stack.name} is deployed, but its code was not checked. Run the command again to check it."
+    )
+    out.say(
+        f"stack {stack.name} is {found['StackStatus']}: {summary(proposal.changes)} in {progress.elapsed}",
+        "green",
+    )
     return found
 
 
-def _columns_too(error: CommandError, outputs: Mapping[str, str], profile: str | None) -> None:
-    """Say how columns come back: a rollback of the table's definition takes them away.
+def _add_crawl(error: CommandError, outputs: Mapping[str, str], profile: str | None) -> None:
+    """Add the command that restores columns: the rollback of the table's definition removes them.
 
-    The template names no attribute. The catalog function declares all that the table ever had, after a crawl.
+    The template contains no attribute. After a crawl, the catalog function declares all columns that the
+    table ever had.
     """
     if crawl := outputs.get(CRAWL):
         option = f" --profile {profile}" if profile else ""
-        error.next_step += f" Start the crawler too, for columns that went with the rollback: {crawl}{option}"
+        error.next_step += f" Start the crawler too, for columns that the rollback removed: {crawl}{option}"

@@ -1,7 +1,7 @@
-"""Step 2: a value for every parameter, and the reason to refuse before anything is created.
+"""Step 2: find a value for every parameter; find mistakes before anything is created.
 
-A parameter's value comes from, first match first: --parameter; an output that the other stack hands over
-(`takes` of scripts/stacks.py); a file that is built now; the stack as it is; the template's default.
+The first of these that has a value sets a parameter: --parameter; an output of the other stack (`takes` in
+scripts/stacks.py); a file that is built now; the existing stack; the template's default.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ if TYPE_CHECKING:
     from scripts.core.stack import Stack
 
 ARCHITECTURE = "FunctionArchitecture"
-ADOPTED = "ExistingTableName"  # a table of the account that a stack is to stream, made by someone else
+ADOPTED = "ExistingTableName"  # an existing table that the stack streams
 
 
 @dataclass(frozen=True)
 class Built:
-    """A file that was built: where it is, its content, and its key in the artifact bucket."""
+    """A built file: its path, its content, and its key in the artifact bucket."""
 
     path: Path
     content: bytes
@@ -40,17 +40,17 @@ class Built:
 
 @dataclass(frozen=True)
 class Plan:
-    """What a deployment will do: `values` are set, `kept` stay as the stack has them."""
+    """The parameters of a deployment: `values` are set, `kept` keep the stack's current value."""
 
     target: Target
     values: Mapping[str, str]
     kept: tuple[str, ...]
-    left_behind: str | None = None  # the delivery stream that goes on beside its successor
+    left_behind: str | None = None  # the old delivery stream, which keeps running
     built: Mapping[str, Built] = field(default_factory=dict)  # by the parameter that names its key
 
 
 def plan(request: Request, target: Target, out: Output) -> Plan:
-    """Settle every parameter and build what is asked for. Raises CommandError for what would go wrong."""
+    """Set every parameter and build the artifacts. Raises CommandError for values that would fail later."""
     template, current = target.template, target.current
     values = {**_outputs(request, target, out), **request.parameters}
     _check_versions(target, values)
@@ -70,7 +70,7 @@ def plan(request: Request, target: Target, out: Output) -> Plan:
 
 
 def _check_versions(target: Target, values: dict[str, str]) -> None:
-    """See that a version is given with the key it belongs to; a key that is given alone means the newest."""
+    """Check that a version is given only with its key. A key without a version means the newest version."""
     for name in ARTIFACTS:
         version = version_parameter(name)
         if version not in target.template.parameters:
@@ -79,16 +79,16 @@ def _check_versions(target: Target, values: dict[str, str]) -> None:
             values.setdefault(version, "")
         elif version in values:
             raise CommandError(
-                f"{version} is given without {name}, the key of the object it is a version of",
-                f"Give both, or neither: then {name} is built, uploaded and filled in.",
+                f"{version} is given without {name}, the key of that object",
+                "Give both or neither. With neither, the command builds and uploads the object itself.",
                 exit_code=EXIT_USAGE,
             )
         else:
-            values[version] = ""  # until the upload tells
+            values[version] = ""  # until the upload
 
 
 def _outputs(request: Request, target: Target, out: Output) -> dict[str, str]:
-    """The outputs that the other stack hands over, of those that are parameters of this template."""
+    """The outputs of the other stack that set parameters of this template."""
     if not request.outputs_of:
         return {}
     from scripts.core.stack import Stack, outputs_of  # noqa: PLC0415  boto3 is behind it
@@ -101,9 +101,9 @@ def _outputs(request: Request, target: Target, out: Output) -> dict[str, str]:
     )
     if other.region != region:
         raise CommandError(
-            f"stack {request.outputs_of} would be read in Region {other.region}, and this one deployed in "
-            f"{region}: keys and policies of both stacks name one Region",
-            "Give both the same Region: --region and --outputs-region.",
+            f"stack {request.outputs_of} is in Region {other.region}, but this stack would be deployed to "
+            f"{region}; the keys and policies of both stacks need the same Region",
+            "Use the same Region for both: --region and --outputs-region.",
         )
     stack = Stack(other.client("cloudformation"), request.outputs_of)
     found = stack.describe()
@@ -117,23 +117,23 @@ def _outputs(request: Request, target: Target, out: Output) -> dict[str, str]:
     values = {name: outputs[name] for name in request.kind.takes if name in outputs and name in parameters}
     if not values:
         raise CommandError(
-            f"stack {request.outputs_of} ({found['StackStatus']}) has no output that is a parameter here",
-            "Name the stack whose outputs these are, once it is complete.",
+            f"stack {request.outputs_of} ({found['StackStatus']}) has no output that sets a parameter here",
+            "Wait until that stack is complete, or name another stack with --outputs-of.",
         )
     _check_source(request, stack, f"account {other.account}, Region {region}", out)
     _check_rule(request, target, outputs)
     foreign = sorted(name for name in outputs if name in parameters and name not in request.kind.takes)
     if foreign:
         out.say(
-            f"not taken from stack {request.outputs_of}: {', '.join(foreign)}. Stacks do not hand that over; "
-            "what is meant is given with --parameter",
+            f"not taken from stack {request.outputs_of}: {', '.join(foreign)}. Stacks do not pass these on; "
+            "set them with --parameter if you need them",
             "yellow",
         )
     return values
 
 
 def _check_source(request: Request, stack: Stack, where: str, out: Output) -> None:
-    """Refuse outputs of a stack that is not ddb-lake's, or of a kind that hands nothing to this one."""
+    """Refuse the outputs of a stack that is not ddb-lake's, or of a kind that does not fit this one."""
     from botocore.exceptions import ClientError  # noqa: PLC0415
 
     try:
@@ -141,8 +141,8 @@ def _check_source(request: Request, stack: Stack, where: str, out: Output) -> No
     except ClientError as error:
         if error.response.get("Error", {}).get("Code") not in ("AccessDenied", "AccessDeniedException"):
             raise
-        # Whoever reads outputs in another account need not be let near its templates.
-        out.say(f"whether {stack.name} is a ddb-lake stack was not checked: GetTemplate is not granted there")
+        # A profile that reads outputs in another account may lack the permission for templates.
+        out.say(f"the kind of stack {stack.name} was not checked: GetTemplate is not granted there")
         return
     if kind not in request.kind.outputs_of:
         is_one = f"is a ddb-lake {kind} stack" if kind else "is not a ddb-lake stack"
@@ -155,7 +155,7 @@ def _check_source(request: Request, stack: Stack, where: str, out: Output) -> No
 
 
 def _check_rule(request: Request, target: Target, outputs: Mapping[str, str]) -> None:
-    """Refuse an account that the other stack does not name."""
+    """Refuse an account that the other stack does not admit."""
     rule, account = request.kind.account_rule, target.connection.account
     expected = outputs.get(rule.output, account)
     if expected != account:
@@ -164,26 +164,26 @@ def _check_rule(request: Request, target: Target, outputs: Mapping[str, str]) ->
 
 
 def _check_accounts(request: Request, target: Target, values: Mapping[str, str]) -> None:
-    """Refuse an account id that cannot be the other account's."""
+    """Refuse an id that cannot be the other account's."""
     name = request.kind.other_account
     if name is None or name not in values or name not in target.template.parameters:
         return
     other = values[name]
     if not re.fullmatch(r"\d{12}", other):
         raise CommandError(
-            f"{name}={other} is no account id",
-            "An account id has 12 digits: `aws sts get-caller-identity` shows it.",
+            f"{name}={other} is not an account id",
+            "An account id has 12 digits; `aws sts get-caller-identity` shows it.",
         )
     if other == target.connection.account:
         raise CommandError(
-            f"{name}={other} is the account that this would deploy to",
-            "Name the other account, or deploy with the other account's --profile; "
-            "for a lake in the table's own account deploy single-account.",
+            f"{name}={other} is the account that this command deploys to",
+            "Give the id of the other account, or use the other account's --profile. "
+            "For a lake in the table's own account, deploy single-account.",
         )
 
 
 def _check_table(target: Target, values: Mapping[str, str], out: Output) -> None:
-    """Refuse to adopt a table that is not there: the stack would be made, and nothing would ever arrive."""
+    """Refuse to adopt a table that does not exist: the stack would launch, but no change would arrive."""
     name = values.get(ADOPTED)
     if not name or ADOPTED not in target.template.parameters:
         return
@@ -193,20 +193,20 @@ def _check_table(target: Target, values: Mapping[str, str], out: Output) -> None
         target.connection.client("dynamodb").describe_table(TableName=name)
     except ClientError as error:
         code = error.response.get("Error", {}).get("Code", "")
-        if code == "AccessDeniedException":  # a launch needs no such permission
-            out.say(f"whether there is a table {name} was not checked: dynamodb:DescribeTable is not granted")
+        if code == "AccessDeniedException":  # a launch does not need this permission
+            out.say(f"that table {name} exists was not checked: dynamodb:DescribeTable is not granted")
             return
         if code != "ResourceNotFoundException":
             raise
         raise CommandError(
             f"there is no table {name} in account {target.connection.account}, "
             f"Region {target.connection.region}",
-            f"Correct {ADOPTED}, --profile or --region: `aws dynamodb list-tables` shows what is there.",
+            f"Correct {ADOPTED}, --profile or --region; `aws dynamodb list-tables` lists the tables.",
         ) from None
 
 
 def _check_routes(target: Target, values: Mapping[str, str], out: Output) -> None:
-    """Refuse gateway endpoints in the way of others."""
+    """Refuse gateway endpoints that would cut off others."""
     from scripts.core.deployment import routes  # noqa: PLC0415  boto3 is behind it
 
     if routes.TABLES in target.template.parameters:
@@ -216,7 +216,7 @@ def _check_routes(target: Target, values: Mapping[str, str], out: Output) -> Non
 def _build(
     target: Target, values: Mapping[str, str], wanted: list[str], out: Output
 ) -> tuple[dict[str, str], dict[str, Built]]:
-    """Build the wanted artifacts: the parameters that say where they will be, and what is to be uploaded."""
+    """Build the artifacts; return the parameters with their future place, and the files to upload."""
     from scripts.core.artifacts import key_of  # noqa: PLC0415  boto3 is behind it
 
     parameters = target.template.parameters

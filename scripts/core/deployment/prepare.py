@@ -1,4 +1,4 @@
-"""Step 1: what is asked for, where it goes, and what is there already. Nothing is changed."""
+"""Step 1: read the request, find the account and the existing stack. Nothing is changed."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ if TYPE_CHECKING:
     from scripts.core.artifacts import ArtifactBucket
     from scripts.core.stack import Stack
 
-ARCHITECTURES = ("arm64", "x86_64", "host")  # host: this machine's, where an emulator runs functions on it
+ARCHITECTURES = ("arm64", "x86_64", "host")  # host: this machine's, for an emulator that runs functions on it
 BUCKET = "ArtifactBucketName"  # the parameter that names the bucket of the functions' zips
 
 
 @dataclass(frozen=True)
 class Request:
-    """A deployment as it is asked for; what is None or empty was not given."""
+    """A deployment as the options describe it; None or empty: not given."""
 
     kind: StackKind
     stack_name: str | None = None
@@ -39,14 +39,15 @@ class Request:
     second_delivery_stream: bool = False
     dry_run: bool = False
     yes: bool = False
+    verbose: bool = False
     profile: str | None = None
     region: str | None = None
-    location_options: str = ""  # --profile and --region, for commands that a message names
+    location_options: str = ""  # --profile and --region, for commands that a message shows
 
 
 @dataclass(frozen=True)
 class Target:
-    """Where a stack goes, its template, and the stack as it is (None: it is to be created)."""
+    """The account and Region of a stack, its template, and its description (None: it has to be created)."""
 
     connection: Connection
     template: templates.Template
@@ -57,38 +58,40 @@ class Target:
 
     @property
     def update(self) -> bool:
-        """Whether the stack is there already."""
+        """Whether the stack exists already."""
         return self.found is not None
 
     @property
     def current(self) -> dict[str, str]:
-        """The values that the parameters of the stack have now."""
+        """The current values of the stack's parameters."""
         return {
             one["ParameterKey"]: one["ParameterValue"] for one in (self.found or {}).get("Parameters", [])
         }
 
 
 def prepare(request: Request, endpoint: str | None, out: Output) -> Target:
-    """Find where the stack goes and what is there.
+    """Find the account, the Region and the existing stack.
 
-    Raises CommandError for what no AWS call is needed to refuse first, then for a stack that is not
-    ddb-lake's or of another kind, and for one in a state that can be neither created nor updated.
+    Raises CommandError, first for mistakes that can be found without an AWS call, then for a stack that does
+    not belong to ddb-lake or is of another kind, and for a stack that can be neither created nor updated.
     """
     name = request.stack_name or request.kind.stack_name
     if not re.fullmatch(r"[A-Za-z][-A-Za-z0-9]{0,127}", name):
         raise CommandError(
-            f"{name} is no stack name",
-            "Use letters, digits and hyphens, a letter first, 128 at most.",
+            f"{name} is not a valid stack name",
+            "Use letters, digits and hyphens. Begin with a letter; use 128 characters at most.",
             exit_code=EXIT_USAGE,
         )
     if not request.outputs_of and (request.outputs_profile or request.outputs_region):
         raise CommandError(
-            "no stack to read outputs of", "Name it with --outputs-of STACK.", exit_code=EXIT_USAGE
+            "--outputs-profile and --outputs-region need a stack",
+            "Name it with --outputs-of STACK.",
+            exit_code=EXIT_USAGE,
         )
     if request.outputs_of and not request.kind.takes:
         raise CommandError(
-            f"a {request.kind.name} stack takes no output of another stack",
-            "Leave --outputs-of out.",
+            f"a {request.kind.name} stack takes no outputs of another stack",
+            "Run the command without --outputs-of.",
             exit_code=EXIT_USAGE,
         )
     template = templates.read(request.template or request.kind.template)
@@ -110,7 +113,7 @@ def prepare(request: Request, endpoint: str | None, out: Output) -> Target:
         check_stack(stack, found, where, request.kind.name)
     found = stack.check_state(found, request.location_options)
     out.say(f"{where}: {'create' if found is None else 'update'} stack {name}", "bold")
-    # A bucket of the user's own was named now, or at an earlier deployment.
+    # The user may have named a bucket now, or in an earlier deployment.
     earlier = {one["ParameterKey"]: one["ParameterValue"] for one in (found or {}).get("Parameters", [])}
     named = request.parameters.get(BUCKET) or earlier.get(BUCKET)
     bucket = ArtifactBucket(
@@ -125,7 +128,7 @@ def prepare(request: Request, endpoint: str | None, out: Output) -> Target:
 
 
 def _architecture(request: Request, connection: Connection, formation_url: str) -> str | None:
-    """What the functions are built for, if that was said: by option, or by the profile's ddb_lake_arch."""
+    """The architecture of the functions from the option or the profile's ddb_lake_arch; None if not given."""
     architecture = request.architecture or connection.profile_setting("ddb_lake_arch")
     if architecture not in (None, *ARCHITECTURES):
         raise CommandError(
@@ -135,8 +138,8 @@ def _architecture(request: Request, connection: Connection, formation_url: str) 
         )
     if architecture == "host" and "amazonaws.com" in formation_url:
         raise CommandError(
-            "--arch host builds for this machine's Python, which Lambda does not run",
-            "Give --arch arm64 or --arch x86_64; host is for the sandbox.",
+            "--arch host builds for this machine's Python, which does not run in Lambda",
+            "Use --arch arm64 or --arch x86_64; host is for the sandbox.",
             exit_code=EXIT_USAGE,
         )
     return architecture

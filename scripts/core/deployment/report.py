@@ -1,4 +1,4 @@
-"""Step 5: what came of it, for people and for machines, and what to do next."""
+"""Step 5: print the result for people and for machines, and the next step."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from scripts.core.console import Output
 from scripts.core.deployment import partitioning
 from scripts.core.deployment.apply import Outcome
-from scripts.core.deployment.planning import Plan
+from scripts.core.deployment.planning import ADOPTED, Plan
 from scripts.core.deployment.prepare import Request
 
 
 def report(request: Request, plan: Plan, outcome: Outcome, out: Output) -> None:
-    """Show the outputs and the next step to people; the one JSON document is for machines."""
+    """Print the outputs and the next step for people, and the one JSON document for machines."""
     from scripts.core.stack import outputs_of  # noqa: PLC0415  boto3 is behind it
 
     outputs = outputs_of(outcome.found)
@@ -42,11 +42,11 @@ def report(request: Request, plan: Plan, outcome: Outcome, out: Output) -> None:
 
 
 def next_step(request: Request, plan: Plan, outputs: Mapping[str, str]) -> str | None:
-    """What most people run next: after a first launch, or beside a delivery stream that was left behind."""
+    """What to run next: after a first launch, an adopted table, or a delivery stream that was left behind."""
     profile = f" --profile {request.profile}" if request.profile else ""
     if plan.left_behind:
         return partitioning.next_step(plan.left_behind, plan.target.connection.region, profile)
-    if plan.target.update:
+    if plan.target.update and not adopts(plan):
         return None
     words = {
         **outputs,
@@ -60,3 +60,8 @@ def next_step(request: Request, plan: Plan, outputs: Mapping[str, str]) -> str |
         if all(name in outputs for name in step.outputs):
             return f"next: {step.text.format(**words)}"
     return None
+
+
+def adopts(plan: Plan) -> bool:
+    """Whether an update makes the stack stream an existing table that it did not stream before."""
+    return plan.values.get(ADOPTED, "") not in ("", plan.target.current.get(ADOPTED, ""))

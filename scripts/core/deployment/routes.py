@@ -1,9 +1,9 @@
-"""What `deploy` knows of RouteTableIds: a gateway endpoint serves every subnet of a route table it is in.
+"""The rule for RouteTableIds: a gateway endpoint serves every subnet of its route tables.
 
 "Each subnet that's associated with one of these route tables has access to the endpoint, and traffic from
 instances in these subnets to the service is then routed through the endpoint" (VPC user guide, "Gateway VPC
-endpoints"). The stack's endpoints admit the function's role alone, so S3 and DynamoDB would refuse everybody
-else there. CloudFormation's Rules cannot look into a route table.
+endpoints"). The stack's endpoints admit only the function's role, so S3 and DynamoDB would refuse all other
+callers there. CloudFormation's Rules cannot look into a route table.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ VPC, SUBNETS, TABLES = "VpcId", "SubnetIds", "RouteTableIds"  # parameters
 
 
 def check(values: Mapping[str, str], current: Mapping[str, str], connection: Connection, out: Output) -> None:
-    """Raise CommandError when a named route table serves other subnets than the function's.
+    """Raise CommandError if a given route table serves other subnets than the function's.
 
-    `values` are the parameters that are given, `current` those of the stack as it is. What stays as it is was
-    decided before.
+    `values` are the given parameters, `current` those of the existing stack. Values that do not change are
+    not checked again.
     """
     vpc, subnets, tables = (values.get(name, current.get(name, "")) for name in (VPC, SUBNETS, TABLES))
     if not tables or (subnets, tables) == (current.get(SUBNETS), current.get(TABLES)):
@@ -33,26 +33,26 @@ def check(values: Mapping[str, str], current: Mapping[str, str], connection: Con
     except ClientError as error:
         if error.response.get("Error", {}).get("Code") != "UnauthorizedOperation":
             raise
-        out.say(f"whom {tables} serve was not checked: {error.operation_name} is not granted")
+        out.say(f"which subnets {tables} serve was not checked: {error.operation_name} is not granted")
         return
     own = set(subnets.split(","))
     for table in tables.split(","):
         if table not in served:
             raise CommandError(
                 f"there is no route table {table} in VPC {vpc}, Region {connection.region}",
-                f"Correct {TABLES} or {VPC}: `aws ec2 describe-route-tables` shows what is there.",
+                f"Correct {TABLES} or {VPC}; `aws ec2 describe-route-tables` lists the route tables.",
             )
         if others := sorted(served[table] - own):
             raise CommandError(
                 f"route table {table} also serves {', '.join(others)}: the stack's gateway endpoints would "
-                "refuse what is called from there in S3 and DynamoDB",
-                f"Name route tables in {TABLES} that serve {SUBNETS} alone, or none: the shipped function "
-                "needs no endpoint.",
+                "refuse calls from there to S3 and DynamoDB",
+                f"Give route tables in {TABLES} that serve only {SUBNETS}, or leave it empty: the shipped "
+                "function needs no endpoint.",
             )
 
 
 def _served(ec2: Any, vpc: str) -> dict[str, set[str]]:
-    """The route tables of a VPC, each with its subnets: the main one's are those without one of their own."""
+    """The route tables of a VPC with their subnets. The main one serves subnets that have no own table."""
     of_vpc = {"Filters": [{"Name": "vpc-id", "Values": [vpc]}]}
     tables = list(_pages(ec2, "describe_route_tables", "RouteTables", of_vpc))
     subnets = {one["SubnetId"] for one in _pages(ec2, "describe_subnets", "Subnets", of_vpc)}

@@ -1,8 +1,8 @@
-"""Step 4: see that what runs is what was built.
+"""Step 4: check that the deployed code is the built code.
 
 A function's `CodeSha256` is the digest of its deployment package (Lambda API reference,
-FunctionConfiguration). A Glue job reads its script and its library from the bucket at every run, and no
-setting of it names a version: of those only the bucket can be asked.
+FunctionConfiguration). A Glue job reads its script and its library from the bucket at every run and takes no
+version, so for these only the objects in the bucket can be checked.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from scripts.core.deployment.prepare import Request
 from scripts.core.template import Template
 
 FUNCTION = "AWS::Lambda::Function"
-WHO = "See in CloudTrail who called {call}"
+WHO = "CloudTrail shows who called {call}"
 
 
 def verify(request: Request, plan: Plan, outcome: Outcome, out: Output) -> None:
-    """Compare every function and every object of this deployment with what was built.
+    """Compare every function and every object of this deployment with the built files.
 
-    Raises CommandError with the way back when one differs. A dry run has deployed nothing.
+    Raises CommandError with the command that restores it if one differs. A dry run deploys nothing.
     """
     if request.dry_run or not plan.built or not outcome.found:
         return
@@ -46,7 +46,7 @@ def verify(request: Request, plan: Plan, outcome: Outcome, out: Output) -> None:
 
 
 def _functions(template: Template, parameter: str) -> Iterator[str]:
-    """The functions whose code is the object of that parameter."""
+    """The functions whose code is the object that the parameter names."""
     for logical_id, resource in template.resources.items():
         if resource.get("Type") == FUNCTION:
             code = (resource.get("Properties") or {}).get("Code") or {}
@@ -61,16 +61,16 @@ def _check_function(lambda_: Any, name: str, built: Built, options: str, out: Ou
         if error.response.get("Error", {}).get("Code") != "AccessDeniedException":
             raise
         out.say(
-            f"what function {name} runs was not checked: lambda:GetFunctionConfiguration is not granted",
+            f"the code of function {name} was not checked: lambda:GetFunctionConfiguration is not granted",
             "yellow",
         )
         return
     ours = base64.b64encode(hashlib.sha256(built.content).digest()).decode()
     if runs != ours:
         raise CommandError(
-            f"function {name} does not run what was built: its CodeSha256 is {runs}, "
+            f"function {name} does not run the code that was built: its CodeSha256 is {runs}, "
             f"that of {built.path.name} is {ours}",
-            f"{WHO.format(call='UpdateFunctionCode or PutObject')}, then put the code back: "
+            f"{WHO.format(call='UpdateFunctionCode or PutObject')}. Restore the code: "
             f"`aws lambda update-function-code --function-name {name} --zip-file fileb://{built.path}{options}`.",
             function=name,
         )
@@ -80,7 +80,7 @@ def _check_object(plan: Plan, built: Built) -> None:
     bucket = plan.target.bucket
     if bucket.stored(built.key, built.content) is None:
         raise CommandError(
-            f"s3://{bucket.name}/{built.key} is no longer what was uploaded, and the stack's job reads it at "
+            f"s3://{bucket.name}/{built.key} differs from the uploaded file, and the stack's job reads it at "
             "every run",
-            f"{WHO.format(call='PutObject')}, then deploy again: it is uploaded anew.",
+            f"{WHO.format(call='PutObject')}. Deploy again, which uploads the object again.",
         )

@@ -38,7 +38,7 @@ def module(*arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_the_verbs_are_listed_with_what_they_do() -> None:
+def test_python_m_scripts_lists_the_verbs_with_their_descriptions() -> None:
     """`python -m scripts` names every verb; one that does not exist is exit code 2."""
     assert {"cost", "deploy", "put_items", "query", "remove", "views"} <= set(verbs())
     assert all(verbs().values())
@@ -61,7 +61,7 @@ def test_every_verb_has_help_and_the_common_options(verb: str) -> None:
 
 
 @pytest.mark.parametrize("verb", LAKE_VERBS)
-def test_help_and_wrong_options_answer_at_once(verb: str) -> None:
+def test_help_and_wrong_options_load_no_slow_package(verb: str) -> None:
     """The slow packages are imported by the work that needs them, not by the command line."""
     code = (
         "import runpy, sys\n"
@@ -77,7 +77,7 @@ def test_help_and_wrong_options_answer_at_once(verb: str) -> None:
 
 
 @pytest.mark.parametrize("verb", ["deploy", "put_items.command", "remove"])
-def test_only_query_waits_for_pandas(verb: str) -> None:
+def test_deploy_put_items_and_remove_do_not_load_pandas(verb: str) -> None:
     """Import time is every deployment's and every put's: awswrangler and pandas stay out of it."""
     code = f"import sys, scripts.{verb}; sys.exit(bool({{'awswrangler', 'pandas'}} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
@@ -106,7 +106,7 @@ NO_FILE = FileNotFoundError(2, "No such file or directory", "items.json")
         ),
         (refused("ExpiredToken"), "ExpiredToken", "sign in again"),
         (refused("InvalidClientTokenId"), "InvalidClientTokenId", "get-caller-identity"),
-        (refused("Novelty", "odd"), "Novelty: odd", "Correct what the message names"),
+        (refused("Novelty", "odd"), "Novelty: odd", "Correct the cause that the message names"),
         (aws.ProfileNotFound(profile="nobody"), "nobody", "list-profiles"),
         (aws.NoCredentialsError(), "Unable to locate credentials", "--profile"),
         (aws.EndpointConnectionError(endpoint_url="https://x"), "https://x", "--endpoint-url"),
@@ -115,7 +115,7 @@ NO_FILE = FileNotFoundError(2, "No such file or directory", "items.json")
             "self-signed",
             "AWS_CA_BUNDLE",
         ),
-        (aws.NoRegionError(), "region", "Correct what the message names"),
+        (aws.NoRegionError(), "region", "Correct the cause that the message names"),
         (NO_FILE, "items.json: No such file", "Check the path"),
         (
             PermissionError(13, "Permission denied", "items.json"),
@@ -125,7 +125,7 @@ NO_FILE = FileNotFoundError(2, "No such file or directory", "items.json")
     ],
 )
 @pytest.mark.parametrize("form", ["text", "json"])
-def test_what_goes_wrong_is_told_with_the_next_step(
+def test_an_error_has_a_message_and_a_next_step(
     *, error: Exception, message: str, next_step: str, form: str, run_verb: Callable[..., Ran]
 ) -> None:
     """On stderr always; with --output json as the one document on stdout, too."""
@@ -142,14 +142,16 @@ def test_what_goes_wrong_is_told_with_the_next_step(
 
 @pytest.mark.parametrize("url", ["localhost", "http://", "http://[::1"])
 @pytest.mark.parametrize("explain", [explained, explain.explained])
-def test_what_is_no_url_is_told_without_a_traceback(explain: Callable[[Exception], Any], url: str) -> None:
+def test_a_malformed_url_is_reported_without_a_traceback(
+    explain: Callable[[Exception], Any], url: str
+) -> None:
     """botocore raises a plain ValueError for it, in the option and in the profile alike."""
     with pytest.raises(ValueError, match="Invalid") as raised:
         boto3.Session(region_name="us-east-1").client("sts", endpoint_url=url)
     assert "--endpoint-url" in explain(raised.value).next_step
 
 
-def test_a_defect_of_ours_is_not_dressed_up() -> None:
+def test_a_defect_keeps_its_traceback() -> None:
     """What nobody foresaw keeps its traceback."""
     assert explained(ZeroDivisionError()) is None
     assert explained(ValueError("odd")) is None
@@ -164,12 +166,12 @@ def test_an_interrupt_is_exit_code_130(run_verb: Callable[..., Ran]) -> None:
     assert run_verb(raising(KeyboardInterrupt())).code == 130
 
 
-def test_a_command_without_arguments_runs(run_verb: Callable[..., Ran]) -> None:
+def test_a_verb_runs_without_arguments(run_verb: Callable[..., Ran]) -> None:
     """No option at all is no mistake of its own."""
     assert run_verb(lambda given, _: len(given)).code == 0
 
 
-def test_the_asked_form_is_known_before_the_options_are_right(run_verb: Callable[..., Ran]) -> None:
+def test_an_error_in_the_options_has_the_requested_form(run_verb: Callable[..., Ran]) -> None:
     """A wrong option is answered in JSON when JSON was asked for, in either spelling."""
     for spelling in (["--output", "json"], ["--output=json"]):
         done = run_verb(lambda given, _: console.parser("x", "y").parse_args(given) and 0, *spelling, "--odd")
@@ -209,7 +211,7 @@ def test_tables_and_progress_never_reach_stdout(capsys: pytest.CaptureFixture[st
     assert "[bold]x" in said.err
 
 
-def test_a_reader_that_goes_away_ends_it_quietly() -> None:
+def test_a_closed_pipe_ends_a_verb_without_a_traceback() -> None:
     """`… | head` closes the pipe; no traceback follows."""
     code = (
         "from scripts.core import console\n"

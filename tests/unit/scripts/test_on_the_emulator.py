@@ -137,7 +137,8 @@ def test_a_stack_is_launched_changed_left_alone_and_removed(
     """Create, no change, dry run, update, remove: events, outputs, and the zip where the template says."""
     first = launch(TEMPLATE, "--yes")
     assert first.code == 0, first.err
-    assert "CREATE_COMPLETE              Table AWS::DynamoDB::Table" in first.err
+    assert "stack lake: 3 resources to create\n" in first.err
+    assert "stack lake is CREATE_COMPLETE: 3 created in " in first.err
     made = json.loads(first.out)
     bucket, _, key = made["outputs"]["Zip"].partition("/")
     account = made["account"]
@@ -159,6 +160,7 @@ def test_a_stack_is_launched_changed_left_alone_and_removed(
 
     large = launch(TEMPLATE + LARGE, "--parameter", "Shards=2", "--yes")
     assert large.code == 0, large.err
+    assert "stack lake is UPDATE_COMPLETE: 1 updated in " in large.err
     assert json.loads(large.out)["status"] == "UPDATE_COMPLETE"
     stack = (
         boto3.Session(profile_name=profile)
@@ -243,7 +245,7 @@ def test_what_somebody_puts_under_our_keys_is_neither_launched_nor_run(
     replaced = launch(body, "--yes")
     assert replaced.code == 1
     error = json.loads(replaced.out)["error"]
-    assert f"function {name} does not run what was built" in error["message"]
+    assert f"function {name} does not run the code that was built" in error["message"]
     assert "aws lambda update-function-code" in error["next"]
 
 
@@ -277,7 +279,7 @@ def test_a_plan_that_removes_or_replaces_is_not_applied_unasked(
     refused = launch(smaller)
     assert refused.code == 1, rest
     error = json.loads(refused.out)["error"]
-    assert "1 removed or replaced: Table. The stack was not changed" in error["message"]
+    assert "1 removed: Table. The stack was not changed" in error["message"]
     assert "--yes" in error["next"]
     assert launch(TEMPLATE).code == 0
     assert launch(smaller, "--yes").code == 0
@@ -302,7 +304,7 @@ def test_a_first_launch_that_is_killed_at_its_question_is_not_in_the_way(
         with subprocess.Popen(command, cwd=ROOT, stdin=theirs, stderr=subprocess.PIPE, text=True) as running:
             assert running.stderr
             said = ""
-            while "go on? [y/N]" not in said:
+            while "apply? [y/N]" not in said:
                 said += running.stderr.read(1) or pytest.fail(said)
             running.send_signal(number)
             running.wait(timeout=30)

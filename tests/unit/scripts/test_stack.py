@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from scripts.core.changes import Change
 from scripts.core.console import CommandError
-from scripts.core.stack import Change, Event, Stack, parameters
+from scripts.core.stack import Event, Stack, parameters
 from tests.unit.scripts.edge import Pages, refused
 
 ID = "arn:aws:cloudformation:us-east-1:111111111111:stack/lake/1"
@@ -144,7 +145,7 @@ def stack(client: FakeCloudFormation) -> Stack:
         ("IMPORT_ROLLBACK_COMPLETE", True),
     ],
 )
-def test_a_stack_at_rest_is_updated_and_a_missing_one_created(status: str | None, updates: bool) -> None:
+def test_a_complete_stack_is_updated_and_a_missing_one_is_created(status: str | None, updates: bool) -> None:
     """A stack of which only a change set exists has not been created yet."""
     ours = stack(FakeCloudFormation(status))
     assert (ours.check_state(ours.describe(), "") is not None) == updates
@@ -166,12 +167,12 @@ def test_a_stack_at_rest_is_updated_and_a_missing_one_created(status: str | None
             "aws cloudformation continue-update-rollback --stack-name lake --profile p",
         ),
         ("UPDATE_FAILED", "aws cloudformation rollback-stack --stack-name lake --profile p"),
-        ("UPDATE_IN_PROGRESS", "Wait until it has ended"),
-        ("DELETE_IN_PROGRESS", "Wait until it has ended"),
-        ("ROLLBACK_IN_PROGRESS", "Wait until it has ended"),
+        ("UPDATE_IN_PROGRESS", "Wait until it ends"),
+        ("DELETE_IN_PROGRESS", "Wait until it ends"),
+        ("ROLLBACK_IN_PROGRESS", "Wait until it ends"),
     ],
 )
-def test_a_stack_that_cannot_be_taken_on_has_a_way_out(status: str, way_out: str) -> None:
+def test_a_stack_that_cannot_be_updated_is_refused_with_the_next_step(status: str, way_out: str) -> None:
     """State, reason and the command that leads on; nothing is changed."""
     client = FakeCloudFormation(status, reason="The following resource(s) failed to create: [Bucket].")
     with pytest.raises(CommandError) as refusal:
@@ -188,7 +189,7 @@ def test_a_stack_that_cannot_be_taken_on_has_a_way_out(status: str, way_out: str
         "No updates are to be performed.",
     ],
 )
-def test_a_change_set_without_changes_is_no_error(reason: str) -> None:
+def test_a_change_set_without_changes_is_not_an_error(reason: str) -> None:
     """It is taken back, and nothing is left to do."""
     client = FakeCloudFormation("CREATE_COMPLETE", change_set=("FAILED", reason))
     with stack(client).proposal({}, update=True) as proposal:
@@ -214,7 +215,7 @@ def test_a_failed_change_set_of_a_new_stack_leaves_nothing() -> None:
     assert [name for name, _ in client.calls] == ["create_change_set", "delete_change_set", "delete_stack"]
 
 
-def test_a_stack_that_others_prepare_is_not_deleted_with_our_change_set() -> None:
+def test_a_stack_with_change_sets_of_others_is_not_deleted() -> None:
     """REVIEW_IN_PROGRESS before us means somebody's change sets are in it."""
     client = FakeCloudFormation("REVIEW_IN_PROGRESS", others=("theirs",))
     with stack(client).proposal({}, update=False):
@@ -223,7 +224,7 @@ def test_a_stack_that_others_prepare_is_not_deleted_with_our_change_set() -> Non
 
 
 @pytest.mark.parametrize("update", [True, False])
-def test_a_change_set_that_is_not_carried_out_is_taken_back(*, update: bool) -> None:
+def test_a_change_set_that_is_not_executed_is_deleted(*, update: bool) -> None:
     """By a Ctrl-C while it is looked at as by the end of a dry run; the empty stack goes with it."""
     expected = ["create_change_set", "delete_change_set", *([] if update else ["delete_stack"])]
     for error in (None, KeyboardInterrupt, SystemExit):
@@ -234,7 +235,7 @@ def test_a_change_set_that_is_not_carried_out_is_taken_back(*, update: bool) -> 
         assert [name for name, _ in client.calls] == expected
 
 
-def test_a_wait_that_is_interrupted_leaves_no_change_set(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interrupted_wait_leaves_no_change_set(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nor does a Ctrl-C while AWS is still making it: it is known by the name that we gave it."""
     for where in ("describe_change_set", "create_change_set"):
         client = FakeCloudFormation()
@@ -255,7 +256,7 @@ def test_a_wait_that_is_interrupted_leaves_no_change_set(monkeypatch: pytest.Mon
         ]
 
 
-def test_a_change_set_that_is_carried_out_is_left_to_cloudformation(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_change_set_that_is_executed_is_not_deleted(monkeypatch: pytest.MonkeyPatch) -> None:
     """Ctrl-C then stops the watching alone; a stack that is being made must not be deleted with it."""
     client = FakeCloudFormation(events=(event(1, "lake", "CREATE_IN_PROGRESS"),))
     ours = stack(client)
@@ -279,7 +280,7 @@ def test_a_change_set_that_is_carried_out_is_left_to_cloudformation(monkeypatch:
     assert [name for name, _ in client.calls] == ["create_change_set", "delete_change_set", "delete_stack"]
 
 
-def test_changes_of_every_page_are_told() -> None:
+def test_the_changes_of_all_pages_are_returned() -> None:
     """With what is lost: what is removed or replaced."""
     changes = (
         {"Action": "Add", "LogicalResourceId": "A", "ResourceType": "T"},
@@ -331,7 +332,7 @@ def test_a_failed_launch_leaves_nothing_that_is_retained() -> None:
         ),
         ("lake-x already exists in stack other", "choose another name"),
         ("User is not authorized to perform: s3:CreateBucket", "action granted"),
-        ("Something else", "Correct what it names"),
+        ("Something else", "Correct the cause that it names"),
     ],
 )
 def test_the_first_failing_resource_is_named_with_its_reason(reason: str, next_step: str) -> None:
@@ -356,7 +357,7 @@ def test_the_first_failing_resource_is_named_with_its_reason(reason: str, next_s
     assert "python -m scripts.remove" in failure.value.next_step
 
 
-def test_a_rolled_back_update_stands_as_before() -> None:
+def test_after_a_rolled_back_update_the_stack_is_as_before() -> None:
     """The next step says that nothing has to be deleted."""
     client = FakeCloudFormation(
         "CREATE_COMPLETE",
@@ -364,7 +365,7 @@ def test_a_rolled_back_update_stands_as_before() -> None:
     )
     with pytest.raises(CommandError) as failure:
         stack(client).execute("cs", lambda _: None)
-    assert "stands as it was before" in failure.value.next_step
+    assert "is as it was before" in failure.value.next_step
 
 
 @pytest.mark.parametrize(
@@ -375,7 +376,7 @@ def test_a_rolled_back_update_stands_as_before() -> None:
         ("UPDATE_ROLLBACK_FAILED", "continue-update-rollback --stack-name lake --profile p --region r`"),
     ],
 )
-def test_a_stack_that_does_not_stand_as_before_is_told_its_way_out(status: str, way_out: str) -> None:
+def test_after_a_failed_rollback_the_message_has_the_next_command(status: str, way_out: str) -> None:
     """A way back that failed as well leaves a stack that can be deployed only after another command."""
     client = FakeCloudFormation(
         "UPDATE_COMPLETE", events=(event(1, "Bucket", "UPDATE_FAILED", "no"), event(2, "lake", status))
@@ -385,7 +386,7 @@ def test_a_stack_that_does_not_stand_as_before_is_told_its_way_out(status: str, 
     with pytest.raises(CommandError) as failure:
         ours.execute("cs", lambda _: None)
     assert way_out in failure.value.next_step
-    assert "stands as it was before" not in failure.value.next_step
+    assert "is as it was before" not in failure.value.next_step
 
 
 def test_a_stack_that_fails_before_it_rolls_back_is_followed_to_its_end() -> None:
@@ -415,10 +416,10 @@ def test_parameters_that_are_not_given_keep_their_value() -> None:
     ]
 
 
-def test_a_change_that_perhaps_replaces_is_told_apart() -> None:
+def test_a_change_that_may_replace_is_distinguished() -> None:
     """CloudFormation says Conditional of many harmless changes, and cannot say of which."""
-    perhaps = Change("Modify", "A", "T", "Conditional", "Properties")
+    perhaps = Change("Modify", "A", "T", "Conditional")
     assert (perhaps.loses, perhaps.may_lose) == (False, True)
-    surely = Change("Modify", "A", "T", "True", "Properties")
+    surely = Change("Modify", "A", "T", "True")
     assert (surely.loses, surely.may_lose) == (True, False)
-    assert not Change("Modify", "A", "T", "False", "Properties").may_lose
+    assert not Change("Modify", "A", "T", "False").may_lose

@@ -58,14 +58,14 @@ def test_a_views_name_needs_no_quotes() -> None:
 @pytest.mark.parametrize(
     "kind", ["money", "decimal(39, 2)", "decimal(2, 3)", "timestamp with time zone", "BIGINT"]
 )
-def test_a_type_that_no_view_can_have_is_refused_with_those_there_are(kind: str) -> None:
+def test_a_type_that_a_view_cannot_have_is_refused_with_the_valid_types(kind: str) -> None:
     """Athena would refuse the view, or Trino the cast, after half of the work."""
-    with pytest.raises(CommandError, match="no type for a view") as refused:
+    with pytest.raises(CommandError, match="a view cannot have the type") as refused:
         cast(kind, "x", "here")
     assert "decimal(38, 2)" in refused.value.next_step
 
 
-def test_a_type_file_is_held_to_the_table(tmp_path: Path) -> None:
+def test_a_type_file_may_only_name_columns_of_the_table(tmp_path: Path) -> None:
     """`column: type` a line, every name as it stands; an unknown column names those near it."""
     path = tmp_path / "orders.yaml"
     path.write_text("total: decimal(38, 2)\npaid: boolean\n")
@@ -80,8 +80,8 @@ def test_a_type_file_is_held_to_the_table(tmp_path: Path) -> None:
     assert "total" in refused.value.next_step
 
 
-@pytest.mark.parametrize(("text", "why"), [("- a", "no list of columns"), ("a: [", "is not YAML")])
-def test_what_is_no_type_file_is_refused(tmp_path: Path, text: str, why: str) -> None:
+@pytest.mark.parametrize(("text", "why"), [("- a", "is not a list of columns"), ("a: [", "is not YAML")])
+def test_a_file_that_is_not_a_type_file_is_refused(tmp_path: Path, text: str, why: str) -> None:
     """It says what one looks like."""
     path = tmp_path / "orders.yaml"
     path.write_text(text)
@@ -157,8 +157,8 @@ def test_columns_are_chosen_by_name_and_by_pattern() -> None:
 @pytest.mark.parametrize(
     ("only", "without", "message"),
     [
-        (["totl"], [], "--columns: changes has no attribute's column totl"),
-        ([], ["score__*"], "--except: changes has no attribute's column score__*"),
+        (["totl"], [], "--columns: changes has no column totl for an attribute"),
+        ([], ["score__*"], "--except: changes has no column score__* for an attribute"),
         (["total"], ["t*"], "no column is left"),
     ],
 )
@@ -215,7 +215,7 @@ def test_views_that_are_too_large_say_what_to_leave_out(kind: str, number: int, 
     check_size(again(rest), rest, again)
 
 
-def test_views_of_many_long_names_without_a_map_say_how_to_choose() -> None:
+def test_too_large_views_without_a_map_name_the_options() -> None:
     """Nothing stands out, so the options are named."""
     columns = [f"c{number:0254}" for number in range(3_600)]
     with pytest.raises(CommandError) as error:
@@ -224,7 +224,7 @@ def test_views_of_many_long_names_without_a_map_say_how_to_choose() -> None:
     assert "--except" in error.value.next_step
 
 
-def test_a_way_out_is_found_in_few_steps_however_many_maps_there_are() -> None:
+def test_the_columns_to_leave_out_are_found_in_few_steps() -> None:
     """Each of thousands of maps has one column: rendering the views for each of them would take minutes."""
     asked = []
 
@@ -324,7 +324,7 @@ def test_types_of_the_widest_table_are_proposed_in_statements_that_athena_takes(
         ("none", None),
     ],
 )
-def test_a_cut_is_a_whole_second_in_utc(text: str, time: str | None) -> None:
+def test_a_switch_is_a_whole_second_in_utc(text: str, time: str | None) -> None:
     """As change_time has it."""
     assert read_switch(text) == time
 
@@ -342,7 +342,7 @@ def test_a_cut_is_a_whole_second_in_utc(text: str, time: str | None) -> None:
         "2026-11-28T12:00:00Z' OR TRUE --",
     ],
 )
-def test_a_cut_that_is_not_a_whole_second_is_refused(text: str) -> None:
+def test_a_switch_that_is_not_a_whole_second_is_refused(text: str) -> None:
     """Within a second the views would mix both roads, and without an offset nobody knows which one it is."""
     with pytest.raises(CommandError, match="is not a whole second"):
         read_switch(text)
@@ -371,31 +371,31 @@ NAMES_OF_VIEWS = ["current_orders", "gaps_orders", "history_orders"]
 
 @pytest.mark.parametrize("laid_out", [False, True])
 @pytest.mark.parametrize("cut", [None, CUT])
-def test_making_views_again_keeps_their_cut(cut: str | None, laid_out: bool) -> None:
+def test_refreshed_views_keep_their_switch(cut: str | None, laid_out: bool) -> None:
     """It is read from the views, so it is there on any machine, and however Athena laid the statement out."""
     views = definitions("orders", "orders", ["pk"], {}, cut)
     kept = kept_switch(existing(*views, laid_out=laid_out), "ddb_lake", NAMES_OF_VIEWS, "orders")
     assert kept == cut
 
 
-def test_views_of_another_table_have_no_cut_for_this_one() -> None:
+def test_views_of_another_table_have_no_switch_for_this_one() -> None:
     """The name of the views was given to another table before; or nothing of that name is there."""
     views = definitions("orders", "other", ["pk"], {}, CUT)
     assert kept_switch(existing(*views), "ddb_lake", NAMES_OF_VIEWS, "orders") is None
     assert kept_switch(existing(), "ddb_lake", NAMES_OF_VIEWS, "orders") is None
 
 
-def test_views_whose_making_stopped_half_way_ask_which_cut_is_right() -> None:
+def test_views_with_different_switches_are_refused() -> None:
     """One was made again with a cut, the others were not."""
     current, gaps, history = definitions("orders", "orders", ["pk"], {})
     made = definitions("orders", "orders", ["pk"], {}, CUT)[0]
     assert made.name == current.name
-    with pytest.raises(CommandError, match="different cuts") as error:
+    with pytest.raises(CommandError, match="different switch times") as error:
         kept_switch(existing(made, gaps, history), "ddb_lake", NAMES_OF_VIEWS, "orders")
     assert "--switched-at" in error.value.next_step
 
 
-def test_without_a_cut_nothing_is_asked_of_the_road() -> None:
+def test_views_without_a_switch_have_no_condition_on_the_stream() -> None:
     """And with one every view asks the same."""
     whole = definitions("orders", "orders", ["pk"], {})
     cut = definitions("orders", "orders", ["pk"], {}, CUT)

@@ -1,4 +1,4 @@
-"""deploy: templates and functions are the ones that were built, whatever lies in the bucket."""
+"""deploy: the stack runs the built code, even if somebody replaces objects in the bucket."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from tests.unit.scripts.edge import refused
 def test_a_large_template_goes_through_the_bucket(
     consumer: Callable[..., Ran], aws: dict[str, Account], tmp_path: Path
 ) -> None:
-    """Over 51,200 bytes a request may not carry it; a dry run without a bucket shows what it has instead."""
+    """A request takes 51,200 bytes at most. Without a bucket, a dry run lists the template's resources."""
     (tmp_path / "consumer.yaml").write_text(TEMPLATE + "#" * 51_200)
     dry = consumer("--dry-run")
     assert dry.code == 0, dry.err
-    assert "bucket ddb-lake-artifacts-222222222222-eu-west-1 would be made" in dry.err
+    assert "that creates bucket ddb-lake-artifacts-222222222222-eu-west-1 too" in dry.err
     assert aws["consumer"].calls == []
     assert consumer().code == 0
     assert "TemplateBody" not in aws["consumer"].request
@@ -35,10 +35,10 @@ def test_a_large_template_goes_through_the_bucket(
     assert kept == {version: (tmp_path / "consumer.yaml").read_bytes()}
 
 
-def test_a_template_that_is_swapped_under_our_key_is_not_launched(
+def test_a_template_that_is_replaced_under_our_key_is_not_launched(
     consumer: Callable[..., Ran], aws: dict[str, Account], tmp_path: Path
 ) -> None:
-    """Who may put objects there would otherwise have the deployer's rights: one role more in the template."""
+    """Otherwise whoever may put objects there could have the deployer create any role."""
     body = TEMPLATE + "#" * 51_200
     (tmp_path / "consumer.yaml").write_text(body)
     s3 = aws["consumer"].s3
@@ -51,15 +51,15 @@ def test_a_template_that_is_swapped_under_our_key_is_not_launched(
     assert "is not what this tree makes: uploading it again" in done.err
 
 
-def test_a_template_that_is_swapped_before_cloudformation_reads_it_is_not_launched(
+def test_a_template_that_is_replaced_before_cloudformation_reads_it_is_not_launched(
     consumer: Callable[..., Ran], aws: dict[str, Account], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """In a bucket without versions no address can tell the two apart; what the change set has read can."""
+    """Without versions both have the same URL, so the command compares the change set's template."""
     (tmp_path / "consumer.yaml").write_text(TEMPLATE + "#" * 51_200)
     evil = TEMPLATE.replace("Bucket: {Type: AWS::S3::Bucket}", "Backdoor: {Type: AWS::IAM::Role}")
     monkeypatch.setattr(aws["consumer"], "_template_at", lambda _: evil)
     done = consumer()
-    assert (done.code, "CloudFormation has read another template than" in done.err) == (1, True)
+    assert (done.code, "CloudFormation read a template that differs from" in done.err) == (1, True)
     assert aws["consumer"].calls == ["create_change_set", "delete_change_set", "delete_stack"]
 
 
@@ -72,10 +72,10 @@ def sha256(content: bytes) -> str:
     ("runs", "code"), [(b"zip", 0), (b"evil", 1)], ids=["what was built", "something else"]
 )
 @pytest.mark.parametrize("changes", [True, False])
-def test_what_a_function_runs_is_compared_with_what_was_built(
+def test_the_code_of_a_function_is_compared_with_the_built_zip(
     *, consumer: Callable[..., Ran], aws: dict[str, Account], runs: bytes, code: int, changes: bool
 ) -> None:
-    """After every deployment, one that had nothing to do included: the code may have been replaced since."""
+    """After every deployment, also one without changes: somebody may have replaced the code."""
     account = aws["consumer"]
     account.resources = {"CatalogFunction": "lake-Catalog", "Bucket": "b"}
     account.code = {"lake-Catalog": sha256(b"zip")}
@@ -94,10 +94,10 @@ def test_what_a_function_runs_is_compared_with_what_was_built(
     assert account.calls[-1] == ("execute_change_set" if changes else "delete_change_set")
 
 
-def test_a_deployer_who_may_not_look_at_functions_is_told(
+def test_a_deployer_without_the_permission_to_read_functions_gets_a_warning(
     consumer: Callable[..., Ran], aws: dict[str, Account], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The launch is done; what was not checked is said."""
+    """The launch succeeds; the warning names the check that was left out."""
     aws["consumer"].resources = {"CatalogFunction": "lake-Catalog"}
 
     def denied(**_: Any) -> None:
@@ -108,10 +108,10 @@ def test_a_deployer_who_may_not_look_at_functions_is_told(
     assert (done.code, "lambda:GetFunctionConfiguration is not granted" in done.err) == (0, True)
 
 
-def test_an_artifact_that_is_swapped_under_our_key_does_not_run(
+def test_an_artifact_that_is_replaced_under_our_key_does_not_run(
     consumer: Callable[..., Ran], aws: dict[str, Account]
 ) -> None:
-    """The function gets the version that was uploaded, whatever is newest under the key by then."""
+    """The function gets the uploaded version, even if the key has a newer one."""
     s3 = aws["consumer"].s3
     s3.owner = "222222222222"
     key = key_of("functions", "catalog.zip", b"zip")
@@ -121,4 +121,4 @@ def test_an_artifact_that_is_swapped_under_our_key_does_not_run(
     assert consumer().code == 0
     given = aws["consumer"].parameters()
     assert s3.versions[key][str(given["CatalogArtifactVersion"])] == b"zip"
-    assert given["CatalogArtifactVersion"] == "v2", "what runs already is ours: nothing to change"
+    assert given["CatalogArtifactVersion"] == "v2", "the deployed version is ours already"

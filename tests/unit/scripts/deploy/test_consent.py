@@ -1,4 +1,4 @@
-"""deploy: when it asks, when it refuses, and what it leaves behind."""
+"""deploy: when it asks, when it refuses, and that it leaves nothing behind."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from tests.unit.scripts.edge import Terminal, refused
 
 
 def test_a_dry_run_changes_nothing(consumer: Callable[..., Ran], aws: dict[str, Account]) -> None:
-    """The change set is made, shown and taken back with the empty stack; no bucket, no upload."""
+    """The change set is created, shown and deleted with the empty stack; no bucket, no upload."""
     done = consumer("--dry-run", "--output", "json", yes=False)
     assert done.code == 0, done.err
     assert aws["consumer"].calls == ["create_change_set", "delete_change_set", "delete_stack"]
@@ -37,7 +37,7 @@ def test_a_dry_run_changes_nothing(consumer: Callable[..., Ran], aws: dict[str, 
 @pytest.mark.parametrize("size", [0, 51_200], ids=["small", "large"])
 @pytest.mark.parametrize("deployed", ["not", "the same", "another"])
 @pytest.mark.parametrize("interrupted", [False, True])
-def test_a_dry_run_leaves_everything_as_it_was(
+def test_a_dry_run_leaves_stacks_change_sets_and_objects_unchanged(
     *,
     consumer: Callable[..., Ran],
     aws: dict[str, Account],
@@ -47,7 +47,7 @@ def test_a_dry_run_leaves_everything_as_it_was(
     deployed: str,
     interrupted: bool,
 ) -> None:
-    """Stacks, change sets and every object version, wherever it starts from and however it ends."""
+    """For a new, an unchanged and a changed stack, with a small and a large template, also after Ctrl-C."""
     account = aws["consumer"]
     account.s3.owner = "222222222222"
     if deployed != "not":
@@ -68,10 +68,10 @@ def test_a_dry_run_leaves_everything_as_it_was(
     before = state()
     if interrupted:
 
-        def interrupt(*_: Any) -> None:
+        def interrupt(*_: Any, **__: Any) -> None:
             raise KeyboardInterrupt
 
-        monkeypatch.setattr(steps, "_show_changes", interrupt)
+        monkeypatch.setattr(steps, "show_changes", interrupt)
     assert consumer("--dry-run").code == (130 if interrupted else 0)
     assert state() == before
     assert account.calls.count("create_change_set") == (1 if deployed == "not" else 2)
@@ -94,7 +94,7 @@ def test_a_dry_run_leaves_everything_as_it_was(
     ],
     ids=["yes", "no", "enter", "closed", "nobody", "loss", "replaced", "perhaps", "changed", "yes-loss"],
 )
-def test_what_is_not_confirmed_is_not_done(
+def test_a_plan_is_applied_only_if_it_is_confirmed(
     *,
     consumer: Callable[..., Ran],
     aws: dict[str, Account],
@@ -103,7 +103,7 @@ def test_what_is_not_confirmed_is_not_done(
     changed: str,
     goes_on: bool,
 ) -> None:
-    """A person is asked; where nobody sits, only what takes nothing away goes on without --yes."""
+    """At a terminal the command asks. Without one, it applies only a plan that loses nothing."""
     monkeypatch.setattr("sys.stdin", stdin)
     change = aws["consumer"].changes[0]
     change |= (
@@ -117,17 +117,17 @@ def test_what_is_not_confirmed_is_not_done(
         assert "the stack was not changed" in done.err.lower()
         assert (done.code, "--yes" in done.err.partition("\nnext: ")[2]) == (1, True)
         assert aws["consumer"].calls == ["create_change_set", "delete_change_set", "delete_stack"]
-        assert consumer().code == 0, "with --yes it is carried out"
+        assert consumer().code == 0, "with --yes it is applied"
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, refused("AccessDenied", operation="PutObject")])
-def test_what_ends_before_it_is_carried_out_leaves_no_change_set(
+def test_a_deployment_that_ends_early_leaves_no_change_set(
     consumer: Callable[..., Ran],
     aws: dict[str, Account],
     monkeypatch: pytest.MonkeyPatch,
     error: BaseException | type[BaseException],
 ) -> None:
-    """Ctrl-C at the question: change set and empty stack go; a refused upload ends before there is one."""
+    """Ctrl-C at the question deletes change set and stack; a refused upload ends before there is one."""
 
     def interrupted(*_: Any, **__: Any) -> bool:
         raise error
@@ -140,13 +140,13 @@ def test_what_ends_before_it_is_carried_out_leaves_no_change_set(
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
-def test_a_command_that_is_told_to_end_takes_its_change_set_back(
+def test_a_terminated_command_deletes_its_change_set(
     consumer: Callable[..., Ran],
     aws: dict[str, Account],
     monkeypatch: pytest.MonkeyPatch,
     number: signal.Signals,
 ) -> None:
-    """`kill`, or the terminal window that is closed at the question."""
+    """After `kill`, or when the terminal window is closed at the question."""
     monkeypatch.setattr(steps, "_confirm", lambda *_: os.kill(os.getpid(), number))
     with pytest.raises(SystemExit) as ended:
         consumer()
@@ -164,14 +164,14 @@ def test_a_command_that_is_told_to_end_takes_its_change_set_back(
     ],
 )
 @pytest.mark.parametrize("status", ["CREATE_COMPLETE", "ROLLBACK_COMPLETE"])
-def test_a_stack_of_that_name_that_is_not_ours_is_not_touched(
+def test_a_stack_of_somebody_else_is_not_touched(
     consumer: Callable[..., Ran],
     aws: dict[str, Account],
     template: str | dict[str, Any],
     said: str,
     status: str,
 ) -> None:
-    """An update would delete all that it has; and no message leads on to removing it."""
+    """An update would delete all its resources. No message suggests to remove it."""
     aws["consumer"].stacks["ddb-lake-consumer"] = {"StackStatus": status, "StackId": "x"}
     aws["consumer"].templates["ddb-lake-consumer"] = template
     done = consumer()
@@ -191,14 +191,14 @@ def test_a_stack_of_that_name_that_is_not_ours_is_not_touched(
     ],
     ids=["a run that was killed", "by hand, from our template", "somebody else's", "empty"],
 )
-def test_a_stack_that_is_only_being_prepared_is_ours_by_its_change_sets(
+def test_a_stack_in_review_is_ours_if_its_change_sets_are(
     consumer: Callable[..., Ran],
     aws: dict[str, Account],
     description: str | None,
     template: str,
     goes_on: bool,
 ) -> None:
-    """A stack in REVIEW_IN_PROGRESS has no template; what a killed run has left is in nobody's way."""
+    """A stack in REVIEW_IN_PROGRESS has no template. A killed run's change set blocks no deployment."""
     account = aws["consumer"]
     account.stacks["ddb-lake-consumer"] = {"StackStatus": "REVIEW_IN_PROGRESS", "StackId": "id"}
     if description is not None:
@@ -218,10 +218,10 @@ def test_a_stack_that_is_only_being_prepared_is_ours_by_its_change_sets(
         ("Metadata: {DdbLake: {Kind: producer}}", "is the template of a producer stack"),
     ],
 )
-def test_a_template_whose_stack_nobody_would_know_is_refused(
+def test_a_template_without_the_marker_of_its_kind_is_refused(
     consumer: Callable[..., Ran], aws: dict[str, Account], tmp_path: Path, metadata: str, said: str
 ) -> None:
-    """The copy that somebody changed must keep the marker."""
+    """A changed copy of a template must keep the marker."""
     (tmp_path / "consumer.yaml").write_text(
         TEMPLATE.replace("Metadata: {DdbLake: {Kind: consumer}}", metadata)
     )
@@ -229,7 +229,7 @@ def test_a_template_whose_stack_nobody_would_know_is_refused(
     assert (done.code, said in done.err, aws["consumer"].calls) == (1, True, [])
 
 
-def test_the_readme_and_the_help_say_alike_when_a_command_asks() -> None:
+def test_the_readme_and_the_help_have_the_same_text_about_confirmation() -> None:
     """Word for word, whatever the line breaks."""
     readme = " ".join((TEMPLATES.parent / "README.md").read_text(encoding="utf-8").replace("`", "").split())
     for verb in (deploy, remove):

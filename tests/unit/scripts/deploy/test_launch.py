@@ -49,21 +49,21 @@ def test_a_first_deployment_uploads_proposes_and_executes(
     ("arguments", "code", "why"),
     [
         (["--parameter", "ProducerAccountID=1"], 1, "has no parameter ProducerAccountID"),
-        (["--parameter", "ProducerAccountId=12345"], 1, "ProducerAccountId=12345 is no account id"),
-        (["--parameter", "ProducerAccountId=222222222222"], 1, "is the account that this would deploy to"),
+        (["--parameter", "ProducerAccountId=12345"], 1, "ProducerAccountId=12345 is not an account id"),
+        (["--parameter", "ProducerAccountId=222222222222"], 1, "is the account that this command deploys to"),
         (["--parameter", "Days=31"], 1, "Days=31: must be at most 30"),
         (["--parameter", "Days"], 2, "--parameter Days is not NAME=VALUE"),
         (["--parameter", "Days=1", "--parameter", "Days=2"], 2, "--parameter Days is given twice"),
-        (["--stack-name", "1lake"], 2, "1lake is no stack name"),
-        (["--outputs-profile", "producer"], 2, "no stack to read outputs of"),
-        (["--outputs-of", "other"], 2, "a consumer stack takes no output of another stack"),
+        (["--stack-name", "1lake"], 2, "1lake is not a valid stack name"),
+        (["--outputs-profile", "producer"], 2, "--outputs-profile and --outputs-region need a stack"),
+        (["--outputs-of", "other"], 2, "a consumer stack takes no outputs of another stack"),
         (["--parameter", "CatalogArtifactVersion=v1"], 2, "is given without CatalogArtifactKey"),
         (["--template", "nowhere.yaml"], 1, "nowhere.yaml: No such file or directory"),
         (["--tag", "a"], 2, "--tag a is not NAME=VALUE"),
         (["--arch", "arm65"], 2, "invalid choice: 'arm65'"),
     ],
 )
-def test_wrong_input_is_refused_before_anything_is_made(
+def test_wrong_input_is_refused_before_anything_is_created(
     consumer: Callable[..., Ran], aws: dict[str, Account], arguments: list[str], code: int, why: str
 ) -> None:
     """An exit code, a message, a next step; no bucket, no change set, no stack."""
@@ -75,7 +75,7 @@ def test_wrong_input_is_refused_before_anything_is_made(
     assert aws["consumer"].s3.names() == []
 
 
-def test_a_stack_in_rollback_complete_is_answered_with_the_way_out(
+def test_a_stack_in_rollback_complete_is_refused_with_the_next_command(
     consumer: Callable[..., Ran], aws: dict[str, Account]
 ) -> None:
     """Before packaging, before any call that changes something."""
@@ -88,7 +88,9 @@ def test_a_stack_in_rollback_complete_is_answered_with_the_way_out(
     assert aws["consumer"].calls == []
 
 
-def test_an_update_keeps_what_is_not_given(consumer: Callable[..., Ran], aws: dict[str, Account]) -> None:
+def test_an_update_keeps_the_parameters_that_are_not_given(
+    consumer: Callable[..., Ran], aws: dict[str, Account]
+) -> None:
     """Parameters stay as they are, the architecture too; the zip's key is always the tree's."""
     assert consumer("--arch", "x86_64", "--parameter", "Days=3").code == 0
     assert consumer("--parameter", "LakeBucketName=b").code == 0
@@ -104,7 +106,7 @@ def test_an_update_keeps_what_is_not_given(consumer: Callable[..., Ran], aws: di
     assert isinstance(aws["consumer"].parameters()["CatalogArtifactKey"], str)
 
 
-def test_macros_need_their_capability_and_others_do_not(
+def test_only_a_template_with_macros_gets_the_capability_for_them(
     consumer: Callable[..., Ran], aws: dict[str, Account], tmp_path: Path
 ) -> None:
     """CAPABILITY_AUTO_EXPAND only for a template with a Transform."""
@@ -113,14 +115,14 @@ def test_macros_need_their_capability_and_others_do_not(
     assert aws["consumer"].request["Capabilities"] == ["CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"]
 
 
-def test_role_and_tags_are_passed_on(consumer: Callable[..., Ran], aws: dict[str, Account]) -> None:
+def test_role_and_tags_are_in_the_request(consumer: Callable[..., Ran], aws: dict[str, Account]) -> None:
     """As given."""
     assert consumer("--role-arn", "arn:aws:iam::222222222222:role/d", "--tag", "team=a=b").code == 0
     assert aws["consumer"].request["RoleARN"] == "arn:aws:iam::222222222222:role/d"
     assert aws["consumer"].request["Tags"] == [{"Key": "team", "Value": "a=b"}]
 
 
-def test_host_is_refused_where_lambda_is_the_real_one(
+def test_the_host_architecture_is_refused_on_aws(
     consumer: Callable[..., Ran], aws: dict[str, Account]
 ) -> None:
     """A zip for this machine's Python would not import there."""
@@ -132,9 +134,7 @@ def test_host_is_refused_where_lambda_is_the_real_one(
     assert aws["consumer"].parameters()["FunctionArchitecture"] == host_architecture()
 
 
-def test_a_profile_may_say_what_its_functions_run_on(
-    consumer: Callable[..., Ran], aws: dict[str, Account]
-) -> None:
+def test_a_profile_may_set_the_architecture(consumer: Callable[..., Ran], aws: dict[str, Account]) -> None:
     """The sandbox's profiles do, so that a command is the same there as on AWS; --arch comes first."""
     aws["consumer"].settings["ddb_lake_arch"] = "host"
     assert consumer("--dry-run").code == 0
@@ -146,10 +146,10 @@ def test_a_profile_may_say_what_its_functions_run_on(
     assert (done.code, "Set it to one of arm64, x86_64, host" in done.err) == (2, True)
 
 
-def test_an_update_stays_with_the_users_own_artifact_bucket(
+def test_an_update_keeps_the_users_own_artifact_bucket(
     consumer: Callable[..., Ran], aws: dict[str, Account]
 ) -> None:
-    """It was named once, at the launch; no bucket of ours is made beside it."""
+    """The launch named it; the command creates no bucket of its own."""
     aws["consumer"].s3.owner = "222222222222"  # who owns the bucket that is there
     assert consumer("--parameter", "ArtifactBucketName=mine").code == 0
     assert consumer("--parameter", "Days=3").code == 0
@@ -157,10 +157,10 @@ def test_an_update_stays_with_the_users_own_artifact_bucket(
     assert {request.get("Bucket") for _, request in aws["consumer"].s3.calls} == {"mine"}
 
 
-def test_each_parameter_gets_the_code_it_is_named_for(
+def test_each_parameter_gets_its_own_code(
     aws: dict[str, Account], tmp_path: Path, run_verb: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A function with another one's code would start, and lose its first batch."""
+    """A function with the code of another one would start and lose its first batch."""
 
     def build(artifact: Artifact) -> Package:
         path = tmp_path / f"{artifact.name}.zip"
@@ -214,7 +214,7 @@ def test_a_template_without_functions_packages_nothing(
         ("AccessDeniedException", 0, "was not checked: dynamodb:DescribeTable is not granted"),
     ],
 )
-def test_a_table_to_adopt_is_looked_for_before_anything_is_made(
+def test_a_table_to_adopt_must_exist(
     *,
     aws: dict[str, Account],
     tmp_path: Path,
@@ -223,7 +223,7 @@ def test_a_table_to_adopt_is_looked_for_before_anything_is_made(
     code: int,
     said: str,
 ) -> None:
-    """A stack around a misspelt name would launch, and nothing would ever arrive."""
+    """A stack with a misspelt name would launch, but no change would ever arrive."""
 
     def describe_table(TableName: str) -> None:
         assert TableName == "ordres"
@@ -255,14 +255,14 @@ def test_a_table_to_adopt_is_looked_for_before_anything_is_made(
         ),
     ],
 )
-def test_a_launch_leads_on_to_what_comes_next(
+def test_a_launch_ends_with_the_next_command(
     aws: dict[str, Account],
     tmp_path: Path,
     run_verb: Callable[..., Ran],
     outputs: dict[str, str],
     said: str,
 ) -> None:
-    """An item; but what is written into an adopted table reaches nothing until its stream is turned on."""
+    """An item; for an adopted table first the command that turns its stream on."""
     aws["producer"].outputs = outputs
     path = tmp_path / "producer.yaml"
     path.write_text("Metadata: {DdbLake: {Kind: producer}}\nResources: {}")
@@ -272,12 +272,12 @@ def test_a_launch_leads_on_to_what_comes_next(
 
 
 def test_a_named_zip_needs_its_bucket(consumer: Callable[..., Ran]) -> None:
-    """Our bucket does not hold the user's zip."""
+    """Our bucket does not contain the user's zip."""
     done = consumer("--parameter", "CatalogArtifactKey=mine.zip")
     assert (done.code, "ArtifactBucketName has no value" in done.err) == (1, True)
 
 
-def test_an_artifact_that_is_named_is_not_built(
+def test_an_artifact_with_a_given_key_is_not_built(
     consumer: Callable[..., Ran], aws: dict[str, Account], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The user's own zip in the user's own bucket."""
@@ -291,3 +291,24 @@ def test_an_artifact_that_is_named_is_not_built(
     version = ("--parameter", "CatalogArtifactVersion=v7")
     assert consumer("--parameter", "CatalogArtifactKey=mine.zip", *version).code == 0
     assert aws["consumer"].parameters()["CatalogArtifactVersion"] == "v7"
+
+
+def test_an_update_that_adopts_a_table_ends_with_the_command_that_starts_its_stream(
+    aws: dict[str, Account], tmp_path: Path, run_verb: Callable[..., Ran]
+) -> None:
+    """Until then no change of the table arrives; a further update repeats nothing."""
+    account = aws["producer"]
+    account.describe_table = lambda **_: None  # type: ignore[attr-defined]
+    account.outputs = {
+        "SourceTableName": "mine",
+        "EnableStreamingCommand": "aws dynamodb enable-it --on mine",
+    }
+    path = tmp_path / "producer.yaml"
+    parameters = "Parameters: {ExistingTableName: {Type: String, Default: ''}}"
+    path.write_text(f"Metadata: {{DdbLake: {{Kind: producer}}}}\n{parameters}\nResources: {{}}")
+    given = ["producer", "--profile", "producer", "--template", str(path), "--yes"]
+    adopting = [*given, "--parameter", "ExistingTableName=mine"]
+    assert run_verb(deploy.main, *given, "--parameter", "ExistingTableName=").code == 0
+    said = "\nnext: aws dynamodb enable-it --on mine --profile producer\n"
+    assert said in run_verb(deploy.main, *adopting).err
+    assert "next:" not in run_verb(deploy.main, *adopting).err

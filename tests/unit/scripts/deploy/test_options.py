@@ -46,10 +46,10 @@ def columnar(aws: dict[str, Account], tmp_path: Path, run_verb: Callable[..., Ra
     return run
 
 
-def test_an_option_takes_its_lakes_outputs_and_uploads_its_job(
+def test_an_option_stack_takes_the_outputs_of_the_lake_and_uploads_its_job(
     columnar: Callable[..., Ran], aws: dict[str, Account]
 ) -> None:
-    """Script and library each under a key of their own content; whom the lake admits is no matter here."""
+    """Script and library get keys with a digest of their content; the admitted account is not checked."""
     done = columnar("consumer")
     assert done.code == 0, done.err
     given, objects = aws["consumer"].parameters(), aws["consumer"].s3.objects
@@ -61,20 +61,20 @@ def test_an_option_takes_its_lakes_outputs_and_uploads_its_job(
     assert "create stack ddb-lake-columnar" in done.err
 
 
-def test_an_option_for_another_accounts_lake_is_refused(
+def test_an_option_stack_in_another_account_than_the_lake_is_refused(
     columnar: Callable[..., Ran], aws: dict[str, Account]
 ) -> None:
-    """Its job could read nothing there."""
+    """Its job could not read the lake."""
     done = columnar("producer")
     assert done.code == 1
     assert "holds its lake in account 222222222222, and this would deploy to 111111111111" in done.err
     assert aws["producer"].calls == []
 
 
-def test_a_jobs_script_that_is_replaced_meanwhile_is_noticed(
+def test_deploy_notices_a_job_script_that_is_replaced_during_the_deployment(
     columnar: Callable[..., Ran], aws: dict[str, Account], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Glue takes no version and reads the script at every run, so the bucket is asked once more."""
+    """Glue takes no version and reads the script at every run, so the command checks the bucket again."""
     account = aws["consumer"]
     execute = account.execute_change_set
 
@@ -84,5 +84,5 @@ def test_a_jobs_script_that_is_replaced_meanwhile_is_noticed(
 
     monkeypatch.setattr(account, "execute_change_set", swap)
     done = columnar("consumer")
-    assert (done.code, "is no longer what was uploaded" in done.err) == (1, True)
+    assert (done.code, "differs from the uploaded file" in done.err) == (1, True)
     monkeypatch.undo()

@@ -15,17 +15,17 @@ from tests.unit.scripts.edge import refused
 def test_outputs_of_another_stack_fill_parameters_of_the_same_name(
     producer: Callable[..., Ran], aws: dict[str, Account]
 ) -> None:
-    """Read with the other profile; a value given by hand comes first; other outputs are left alone."""
+    """They are read with the other profile. --parameter takes precedence. Other outputs are ignored."""
     done = producer("--outputs-profile", "consumer", "--parameter", "DeliveryRoleName=mine")
     assert done.code == 0, done.err
     assert aws["producer"].parameters() == {"LakeBucketName": "lake-of-consumer", "DeliveryRoleName": "mine"}
     assert "not taken" not in done.err
 
 
-def test_an_output_beyond_the_contract_is_not_taken_and_said(
+def test_an_output_that_is_not_in_the_contract_is_reported_and_not_taken(
     producer: Callable[..., Ran], aws: dict[str, Account]
 ) -> None:
-    """It may have any meaning over there, and nobody here has asked for it."""
+    """It may have any meaning in the other stack."""
     feed(aws["consumer"], Days="9", Unasked="x")
     done = producer("--outputs-profile", "consumer")
     assert done.code == 0, done.err
@@ -37,13 +37,13 @@ def test_an_output_beyond_the_contract_is_not_taken_and_said(
     ("arguments", "why"),
     [
         ([], "there is no stack other in account 111111111111, Region eu-west-1"),
-        (["--outputs-profile", "consumer", "--outputs-region", "us-west-1"], "name one Region"),
+        (["--outputs-profile", "consumer", "--outputs-region", "us-west-1"], "need the same Region"),
     ],
 )
 def test_outputs_that_cannot_be_read_are_refused(
     producer: Callable[..., Ran], aws: dict[str, Account], arguments: list[str], why: str
 ) -> None:
-    """Before anything is made."""
+    """Before anything is created."""
     done = producer(*arguments)
     assert (done.code, why in done.err, aws["producer"].calls) == (1, True, [])
 
@@ -55,19 +55,19 @@ def test_outputs_that_cannot_be_read_are_refused(
         (PRODUCER, "is a ddb-lake producer stack: a producer stack takes the outputs of consumer"),
     ],
 )
-def test_outputs_of_a_stack_that_hands_nothing_over_are_refused(
+def test_outputs_of_a_stack_of_another_kind_are_refused(
     producer: Callable[..., Ran], aws: dict[str, Account], template: str, said: str
 ) -> None:
-    """A stack of somebody else with an output LakeBucketName would have the changes sent to it."""
+    """Otherwise the changes could go to a foreign stack with an output LakeBucketName."""
     aws["consumer"].templates["other"] = template
     done = producer("--outputs-profile", "consumer")
     assert (done.code, said in done.err, aws["producer"].calls) == (1, True, [])
 
 
-def test_a_profile_that_may_only_describe_the_other_stack_is_enough(
+def test_a_profile_that_may_only_describe_the_other_stack_is_sufficient(
     producer: Callable[..., Ran], aws: dict[str, Account], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its template is not for everybody; that it was not looked at is said."""
+    """The command reports that it did not check the template."""
 
     def denied(**_: Any) -> None:
         raise refused("AccessDenied", operation="GetTemplate")
@@ -80,7 +80,7 @@ def test_a_profile_that_may_only_describe_the_other_stack_is_enough(
 def test_an_account_that_the_other_stack_does_not_admit_is_refused(
     producer: Callable[..., Ran], aws: dict[str, Account]
 ) -> None:
-    """Its pipeline would launch and never deliver: the lake's policies name another account."""
+    """Its pipeline would launch but never deliver: the lake's policies name another account."""
     feed(aws["consumer"], AdmittedAccountId="333333333333")
     done = producer("--outputs-profile", "consumer")
     assert done.code == 1
@@ -89,10 +89,10 @@ def test_an_account_that_the_other_stack_does_not_admit_is_refused(
     assert aws["producer"].calls == []
 
 
-def test_outputs_that_no_parameter_asks_for_are_a_mistake(
+def test_a_stack_without_a_matching_output_is_refused(
     producer: Callable[..., Ran], aws: dict[str, Account]
 ) -> None:
-    """A stack still being made has none: silence would launch with defaults."""
+    """A stack that is still being created has no outputs; the launch would use defaults."""
     aws["consumer"].stacks["other"] = {"StackStatus": "CREATE_IN_PROGRESS", "Outputs": []}
     done = producer("--outputs-profile", "consumer")
-    assert (done.code, "has no output that is a parameter here" in done.err) == (1, True)
+    assert (done.code, "has no output that sets a parameter here" in done.err) == (1, True)

@@ -1,4 +1,4 @@
-"""PartitionBy of a stack that is there: refused before anything is touched, unless it is meant."""
+"""PartitionBy of an existing stack: a change is refused unless the option allows it."""
 
 from __future__ import annotations
 
@@ -55,22 +55,22 @@ def left(found: dict[str, Any] | None, kind: str = "producer", *, allowed: bool 
     ],
 )
 @pytest.mark.parametrize("allowed", [False, True])
-def test_what_changes_no_delivery_stream_leaves_none_behind(
+def test_an_update_that_keeps_partition_by_leaves_no_delivery_stream_behind(
     found: dict[str, Any] | None, given: dict[str, str], allowed: bool
 ) -> None:
-    """A launch, an update that keeps it, and the default where the stack has no such parameter yet."""
+    """A launch, an update with the same value, and the default where the stack has no such parameter yet."""
     assert left(found, allowed=allowed, **given) is None
     assert left(found, "single-account", allowed=allowed, **given) is None
 
 
-def test_templates_without_the_parameter_are_not_concerned() -> None:
+def test_a_template_without_the_parameter_is_not_checked() -> None:
     """The consumer stack delivers nothing."""
     assert left(stack(), "consumer") is None
 
 
 @pytest.mark.parametrize(("was", "wanted"), [("delivery", "event"), ("event", "delivery")])
-def test_a_change_is_refused_unless_a_second_delivery_stream_is_meant(was: str, wanted: str) -> None:
-    """Firehose knows no way there or back, for a delivery stream that is there."""
+def test_a_change_is_refused_unless_the_option_allows_a_second_delivery_stream(was: str, wanted: str) -> None:
+    """Firehose cannot turn dynamic partitioning on or off for an existing stream."""
     with pytest.raises(CommandError, match=f"is {was}, .* {wanted} takes a second") as refusal:
         left(stack(partition_by=was), PartitionBy=wanted)
     assert partitioning.OPTION in str(refusal.value.next_step)
@@ -78,9 +78,9 @@ def test_a_change_is_refused_unless_a_second_delivery_stream_is_meant(was: str, 
 
 
 @pytest.mark.parametrize("allowed", [False, True])
-def test_a_stack_from_before_the_parameter_is_updated_first(allowed: bool) -> None:
-    """Its delivery stream would be deleted with what it has not written."""
-    with pytest.raises(CommandError, match=r"without PartitionBy: .* would not outlive") as refusal:
+def test_a_stack_without_the_parameter_must_be_updated_first(allowed: bool) -> None:
+    """Otherwise its delivery stream would be deleted with the changes that it has not written."""
+    with pytest.raises(CommandError, match="without PartitionBy: the change would delete") as refusal:
         left(stack(partition_by=None), PartitionBy="event", allowed=allowed)
     assert "Deploy once without PartitionBy" in str(refusal.value.next_step)
 
@@ -91,12 +91,12 @@ def test_the_page_that_the_message_names_exists() -> None:
     assert text.startswith("# Change PartitionBy\n")
 
 
-def test_deploy_refuses_before_anything_is_touched(
+def test_deploy_refuses_the_change_before_it_does_anything(
     aws: dict[str, Account],
     tmp_path: Path,
     run_verb: Callable[..., Ran],
 ) -> None:
-    """No bucket, no upload, no change set, whatever --yes says; with the option it goes on, with advice."""
+    """No bucket, no upload, no change set, even with --yes. With the option it deploys and gives advice."""
     path = tmp_path / "producer.yaml"
     path.write_text(TEMPLATE)
     account = aws["producer"]

@@ -57,7 +57,7 @@ def check(ec2: Ec2, values: dict[str, str], current: dict[str, str] | None = Non
 
 
 @pytest.mark.parametrize("tables", ["rtb-own", "rtb-own,rtb-edge"])
-def test_a_table_of_the_functions_subnets_alone_is_taken(tables: str) -> None:
+def test_a_route_table_that_serves_only_the_function_is_accepted(tables: str) -> None:
     """Or of no subnet at all."""
     check(Ec2(), {**OWN, "RouteTableIds": tables})
 
@@ -69,20 +69,20 @@ def test_a_table_of_the_functions_subnets_alone_is_taken(tables: str) -> None:
         ("rtb-own,rtb-main", "rtb-main also serves subnet-d:"),
     ],
 )
-def test_a_table_that_serves_others_is_refused(tables: str, others: str) -> None:
+def test_a_route_table_that_serves_other_subnets_is_refused(tables: str, others: str) -> None:
     """Explicitly, or as the main table of the subnets without one of their own."""
     with pytest.raises(CommandError, match=others) as refusal:
         check(Ec2(), {**OWN, "RouteTableIds": tables})
     assert "the shipped function needs no endpoint" in refusal.value.next_step
 
 
-def test_a_table_of_another_vpc_is_named() -> None:
+def test_a_route_table_of_another_vpc_is_refused() -> None:
     """CloudFormation would find out half-way."""
     with pytest.raises(CommandError, match="no route table rtb-x in VPC vpc-1"):
         check(Ec2(), {**OWN, "RouteTableIds": "rtb-x"})
 
 
-def test_what_a_stack_keeps_is_not_asked_about() -> None:
+def test_unchanged_route_tables_are_not_checked() -> None:
     """No tables, or those it has: nothing is looked up. Other subnets beside the same tables are."""
     ec2, kept = Ec2(), {**OWN, "RouteTableIds": "rtb-main"}
     check(ec2, OWN)
@@ -94,13 +94,17 @@ def test_what_a_stack_keeps_is_not_asked_about() -> None:
 
 
 @pytest.mark.parametrize("denied", ["describe_route_tables", "describe_subnets"])
-def test_who_may_not_look_may_deploy(denied: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_missing_permission_to_check_does_not_stop_the_deployment(
+    denied: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     """CloudFormation needs neither permission of the caller; that nobody looked is said."""
     check(Ec2(denied), {**OWN, "RouteTableIds": "rtb-shared"})
-    assert f"whom rtb-shared serve was not checked: {denied} is not granted" in capsys.readouterr().err
+    assert (
+        f"which subnets rtb-shared serve was not checked: {denied} is not granted" in capsys.readouterr().err
+    )
 
 
-def test_deploy_looks_before_anything_is_made(
+def test_deploy_checks_route_tables_before_anything_is_created(
     aws: dict[str, Account], tmp_path: Path, run_verb: Callable[..., Ran]
 ) -> None:
     """No change set, no bucket, no zip."""
