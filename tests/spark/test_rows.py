@@ -1,4 +1,4 @@
-"""`changes_columnar` holds the rows of `changes`, text for text, on both engines."""
+"""`changes_columnar` has the same rows as `changes`, text for text, on both engines."""
 
 import gzip
 import json
@@ -145,8 +145,8 @@ def value(chance: random.Random, depth: int = 3) -> dict[str, Any]:
 def test_any_rows_read_the_same(
     lake: CompactedLake, job: DeployedJob, both: Both, days: Days, seed: int
 ) -> None:
-    """Random items among hostile lines, in objects of every kind: nothing lost, doubled or changed."""
-    chance = random.Random(seed)  # noqa: S311  the same rows for a seed
+    """Random items between hostile lines, in objects of every kind: no row is lost, doubled or changed."""
+    chance = random.Random(seed)  # noqa: S311  a seed always gives the same rows
     own = days(3)
     lake.declare_columns(["pk", "n", "list", "nested__a0", "text"])
     for day in own:
@@ -179,10 +179,10 @@ def test_any_rows_read_the_same(
     assert all(int(lake.recorded(day, "unreadable_lines")) >= len(FOREIGN) - 2 for day in own)
 
 
-def test_the_digest_sees_every_difference_but_order(
+def test_the_digest_shows_every_difference_except_order(
     lake: CompactedLake, job: DeployedJob, days: Days
 ) -> None:
-    """Rows in another order and in other objects are the same; a value elsewhere, or a row twice, is not."""
+    """Order and objects do not matter. A value in another column or a doubled row changes the digest."""
     lake.declare_columns(["pk", "text"])
     rows = item_lines({"pk": {"S": "a"}, "text": {"S": "x"}}, {"pk": {"S": "b"}}, {"pk": {"S": "c"}})
     plain, turned, elsewhere, twice = days(4)
@@ -199,10 +199,10 @@ def test_the_digest_sees_every_difference_but_order(
     assert [lake.recorded(day, "rows") for day in (plain, twice)] == ["3", "4"]
 
 
-def test_an_attribute_that_becomes_a_column_is_read_back(
+def test_an_attribute_that_becomes_a_column_can_be_read(
     lake: CompactedLake, job: DeployedJob, both: Both, days: Days
 ) -> None:
-    """Days that hold it are compacted again, days that do not are left alone and read NULL."""
+    """Days with the attribute are compacted again. Other days are not changed and return NULL."""
     with_it, without = days(2)
     lake.put(item_lines({"pk": {"S": "a"}, "shoe_size": {"N": "43.50"}}), with_it)
     lake.put(item_lines({"pk": {"S": "b"}}), without)
@@ -217,10 +217,10 @@ def test_an_attribute_that_becomes_a_column_is_read_back(
     assert set(lake.columns()) == set(lake.columns(COMPACTED))
 
 
-def test_the_last_compacted_day_is_told_by_the_partitions(
+def test_the_partitions_show_the_last_compacted_day(
     lake: CompactedLake, job: DeployedJob, both: Both, days: Days
 ) -> None:
-    """The statement of docs/columnar.md; both engines look at the catalog alone."""
+    """The statement in docs/columnar.md. Both engines read only the catalog."""
     (day,) = days(1)
     lake.put(item_lines({"pk": {"S": "a"}}), day)
     job.run()
@@ -232,8 +232,8 @@ def test_the_last_compacted_day_is_told_by_the_partitions(
     assert lake.scanned_bytes == 0
 
 
-def test_a_json_array_is_no_row(lake: CompactedLake, job: DeployedJob, both: Both, days: Days) -> None:
-    """In `changes` it fills the columns a statement names, by position, so it may pass for a change."""
+def test_a_json_array_is_not_a_row(lake: CompactedLake, job: DeployedJob, both: Both, days: Days) -> None:
+    """In `changes` it fills the columns of a statement by position, so it can look like a change."""
     (day,) = days(1)
     lake.put([b'["INSERT","INSERT"]', *item_lines({"pk": {"S": "a"}})], day)
     job.run()
@@ -246,12 +246,12 @@ def test_a_json_array_is_no_row(lake: CompactedLake, job: DeployedJob, both: Bot
 def test_both_engines_scan_only_the_named_columns(
     lake: CompactedLake, job: DeployedJob, both: Both, days: Days
 ) -> None:
-    """Each counts the chunks of the columns and the footer, and they agree; of JSON each reads all of it."""
+    """Both count the column chunks and the footer, and agree. Of JSON, both read everything."""
     (day,) = days(1)
-    chance = random.Random(7)  # noqa: S311  text that does not shrink
+    chance = random.Random(7)  # noqa: S311  text that does not compress
     items = [{"pk": {"S": str(n)}, "text": {"S": chance.randbytes(3_000).hex()}} for n in range(1_500)]
     lake.declare_columns(["pk", "text"])
-    for start in range(0, len(items), 300):  # what one call of the function may answer
+    for start in range(0, len(items), 300):  # as many as fit into one answer of the function
         lake.put(item_lines(*items[start : start + 300]), day, f"ddb-lake-{start}.gz")
     job.run()
     scanned = {}

@@ -49,7 +49,7 @@ def change_record(
     change: Json | None = None,
     **members: Any,
 ) -> Json:
-    """A change record in AWS's form. `change` replaces members of `dynamodb`, `members` those of the record."""
+    """A change record in AWS's form. `change` replaces members of `dynamodb`, `members` of the record."""
     dynamodb: Json = {
         "ApproximateCreationDateTime": 1_649_930_048_474_123,
         "ApproximateCreationDateTimePrecision": "MICROSECOND",
