@@ -1,8 +1,8 @@
 """The Spark of AWS Glue 5.1, installed once in a cache outside the repository.
 
 `python -m tests.spark` calls `prepare()`; the tests call `require()` and install nothing. pip installs
-requirements/spark.lock into a virtual environment of Python 3.11 and checks every file's hash. Maven downloads
-the S3 connector, and every file is checked against `jars.sha256`.
+requirements/spark.lock into a virtual environment of Python 3.11 and checks every file's hash. Maven
+downloads the S3 connector, and every file is checked against `jars.sha256`.
 """
 
 import hashlib

@@ -48,13 +48,13 @@ LENIENT = [
 
 
 def different(rows: list[list[str | None]], others: list[list[str | None]]) -> list[str]:
-    """The rows that only one of both has, as often as it has them more."""
+    """The rows that only one of the two results has, with repetitions."""
     ours, theirs = Counter(map(tuple, rows)), Counter(map(tuple, others))
     return [*(f"compacted {row}" for row in ours - theirs), *(f"raw {row}" for row in theirs - ours)]
 
 
 def attributes(objects: list[bytes]) -> set[str]:
-    """The names in objects' lines that are no metadata, as columns."""
+    """The names in the objects' lines that are not metadata, as columns."""
     names: set[str] = set()
     for body in objects:
         for line in body.splitlines():
@@ -67,7 +67,7 @@ def attributes(objects: list[bytes]) -> set[str]:
 
 
 def unpacked(key: str, body: bytes) -> bytes:
-    """An object's lines, nothing of one that is cut off."""
+    """An object's lines, or nothing if the object is cut off."""
     try:
         return gzip.decompress(body) if key.endswith(".gz") else body
     except (OSError, EOFError):
@@ -77,12 +77,12 @@ def unpacked(key: str, body: bytes) -> bytes:
 def test_every_golden_lake_reads_the_same(
     lake: CompactedLake, job: DeployedJob, both: Both, days: Days
 ) -> None:
-    """All objects of the golden cases, in one run; a day with an object no engine can read stays raw.
+    """All objects of the golden cases, in one run. A day with an object that no engine can read stays raw.
 
     Cases of a thousand columns are left to their own test: a column slows every run of these down.
     """
     cases: list[Case] = [case for folder in folders() if len((case := load(folder)).columns) <= 100]
-    moved: dict[str, str] = {}  # the objects of a case's day → a day of its own
+    moved: dict[str, str] = {}  # the objects of a case's day → a new day
     for case in cases:
         found = [(key, body) for key, body, _ in case.objects if key.startswith("data/dt=")]
         for day in sorted({key.split("/")[1] for key, _ in found}):
@@ -94,7 +94,7 @@ def test_every_golden_lake_reads_the_same(
                     lake.put_bytes(f"data/dt={moved[content]}/{key.split('/', 2)[2]}", body)
     bodies = [unpacked(key, body) for case in cases for key, body, _ in case.objects]
     lake.declare_columns(sorted({*attributes(bodies), "pk", "n", "list"}))
-    answer = job.run(may_fail=True)  # some golden lakes hold what no reader can read
+    answer = job.run(may_fail=True)  # some golden lakes have objects that no reader can read
     readable = []
     for day in moved.values():
         try:
@@ -113,7 +113,7 @@ def test_every_golden_lake_reads_the_same(
 
 
 def scalar(chance: random.Random) -> dict[str, Any]:
-    """An attribute value of any type, with digits and letters that readers like to change."""
+    """An attribute value of any type, with digits and letters that readers often change."""
     digits = chance.choice(["0", "-1", "1.5", "1E-130", "9" * 38, "0.000001", "1E+20", "12345678901234567"])
     text = "".join(
         chance.choice(['"', "\\", "/", "<", "é", "😀", "\u2028", "\t", "\n", " ", "a"]) for _ in "12345"
@@ -132,7 +132,7 @@ def scalar(chance: random.Random) -> dict[str, Any]:
 
 
 def value(chance: random.Random, depth: int = 3) -> dict[str, Any]:
-    """The same, nested."""
+    """An attribute value of any type, also nested."""
     if not depth or chance.random() < 0.5:
         return scalar(chance)
     members = [value(chance, depth - 1) for _ in range(chance.randrange(4))]

@@ -94,7 +94,7 @@ def run(ports: Ports, settings: Settings) -> int:
     for day in days:
         try:
             switched += _compact(ports, settings, day, registered.get(day), columns)
-        except Exception as error:  # noqa: BLE001  other days must go on; all errors are raised below
+        except Exception as error:  # noqa: BLE001  raised below, after the other days
             own = _OWN_REASON.search(f"{type(error).__name__}: {error}")  # Spark wraps a worker's error
             failures.append(f"{day}: {own[1] if own else _shortened(error)}")
             ports.log(f"{failures[-1]}; the day was not changed")
