@@ -1,4 +1,4 @@
-"""The commands `python -m tests.trino` and `python -m tests.spark`: install the engines, then run the tests."""
+"""The commands `python -m tests.trino` and `python -m tests.spark`: install engines, then run the tests."""
 
 import subprocess
 import sys

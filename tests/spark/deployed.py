@@ -82,7 +82,7 @@ class DeployedJob:
             "spark.driver.extraClassPath": f"{self._spark.jars}/*",
             "spark.driver.extraJavaOptions": " ".join(
                 [
-                    # The simple compiler starts faster. With it, Java would reserve only 48 MB for code, not 240.
+                    # The simple compiler starts faster, but with it Java reserves only 48 MB for code, not 240.
                     "" if self._long else "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=240M",
                     *trust,
                     "-Duser.timezone=UTC",
@@ -114,7 +114,7 @@ class DeployedJob:
     def run(
         self, fault: Mapping[str, Any] | None = None, *, may_fail: bool = False, **changed: str
     ) -> dict[str, Any]:
-        """Run the job once with its default arguments, except those in `changed`. Returns the driver's answer.
+        """Run the job once with its default arguments, changed by `changed`. Returns the driver's answer.
 
         Raises RunFailedError if the run failed, unless `may_fail`.
         """

@@ -184,9 +184,9 @@ def measure(total: int, day_count: int, objects: int, rounds: int) -> dict[str, 
 def table(figures: dict[str, Any]) -> str:
     """The figures as a Markdown table."""
     lines = [
-        f"{figures['rows']:,} rows, {figures['days']} days: {figures['raw_bytes'] / 1e6:.1f} MB of raw JSON in "
-        f"{figures['raw_objects']:,} objects, {figures['columnar_bytes'] / 1e6:.1f} MB of Parquet; compacted in "
-        f"{figures['compaction_seconds']:.0f} s; load average {figures['load_average']:.1f}",
+        f"{figures['rows']:,} rows, {figures['days']} days: {figures['raw_bytes'] / 1e6:.1f} MB of raw JSON "
+        f"in {figures['raw_objects']:,} objects, {figures['columnar_bytes'] / 1e6:.1f} MB of Parquet; "
+        f"compacted in {figures['compaction_seconds']:.0f} s; load average {figures['load_average']:.1f}",
         "",
         "| query | MB scanned, raw | columnar | ratio | Trino s, raw | columnar "
         "| sandbox MB, raw | columnar |",

@@ -161,7 +161,7 @@ def _compact(
         return False
     if ports.now() - started > dt.timedelta(hours=settings.keep_hours) / 2:
         raise JobError(
-            f"it took longer than half of the {settings.keep_hours:g} hours after which a version may be deleted. "
+            f"it took longer than half of the {settings.keep_hours:g} hours that an old version is kept. "
             "Next: give the job more workers (NumberOfWorkers)"
         )
     ports.catalog.switch(day, location, _record(ports, settings, task, raw))
