@@ -2,15 +2,15 @@
 
 A change can be in the lake twice. The copies can differ:
 - the same record twice, equal byte for byte (Firehose and Kinesis consumers deliver at least once);
-- a record written twice to the stream, with another sequence number ("Handle duplicate records", Kinesis Data
-  Streams Developer Guide);
+- a record written twice to the stream, with another sequence number ("Handle duplicate records", Kinesis
+  Data Streams Developer Guide);
 - a change repeated with another eventID: whether DynamoDB keeps the eventID is not documented.
 The sequence numbers here follow the changes only roughly, and some rows have none.
 
-DynamoDB Streams gives every change one eventID and one sequence number, in the order of the item's changes, so
-copies are equal byte for byte (from a retried batch, or one with other limits). When a table is switched, both
-roads are open for a while, so changes of about that time also arrive by the other road. They have a sequence
-number, because the views keep a row without one on both sides of the cut.
+DynamoDB Streams gives every change one eventID and one sequence number, in the order of the item's changes.
+So copies are equal byte for byte (from a retried batch, or one with other limits). When a table is switched,
+both roads are open for a while, so changes of about that time also arrive by the other road. They have a
+sequence number, because the views keep a row without one on both sides of the cut.
 """
 
 import random

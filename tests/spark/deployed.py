@@ -82,7 +82,7 @@ class DeployedJob:
             "spark.driver.extraClassPath": f"{self._spark.jars}/*",
             "spark.driver.extraJavaOptions": " ".join(
                 [
-                    # The simple compiler starts faster, but with it Java reserves only 48 MB for code, not 240.
+                    # The simple compiler starts faster, but Java then reserves only 48 MB for code, not 240.
                     "" if self._long else "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=240M",
                     *trust,
                     "-Duser.timezone=UTC",

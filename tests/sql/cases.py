@@ -7,13 +7,13 @@
     cases/<query>/<case>/expected.csv        the result object as Athena writes it: NULL is empty
     cases/<query>/<case>/answers.yaml        the results of every named query and of the views, by name
 
-A lake can also be in the case's own folder. An object's name contains the time when it was written. The cases
-are valid on every engine that reads the declared tables: a statement has a fixed day instead of `current_date`,
-and `{bucket}` replaces the bucket's name. Days are in 2026, so the results do not depend on the clock.
+A lake can also be in the case's own folder. An object's name contains the time when it was written. The
+cases are valid on every engine that reads the declared tables: a statement has a fixed day instead of
+`current_date`, and `{bucket}` replaces the bucket's name. Days are in 2026, so a later clock reads them too.
 
-In a case with `answers.yaml`, case.yaml has the settings of those statements: `item`, the key for item-history;
-`types`, the columns of the views that are not text; `switched_at`, their cut between two roads, if any. An
-answer can be `fails: NAME`, with the error's name.
+In a case with `answers.yaml`, case.yaml has the settings of those statements: `item`, the key for
+item-history; `types`, the columns of the views that are not text; `switched_at`, their cut between two roads,
+if any. An answer can be `fails: NAME`, with the error's name.
 `python -m tests.sql.answers` writes the answers of the sandbox's engine; Trino verifies them.
 """
 

@@ -73,7 +73,7 @@ def test_only_a_broken_gzip_fails_a_query() -> None:
 
 @pytest.mark.parametrize("path", QUERIES, ids=lambda path: path.stem)
 def test_named_query_distinguishes_our_rows_from_foreign_lines(path: Path) -> None:
-    """A foreign line is not a change. A query lists the change types, or one of them, or counts the other lines."""
+    """A foreign line is not a change. A query lists all change types or one, or counts the other lines."""
     text = path.read_text(encoding="utf-8")
     guard = "IN ('INSERT', 'MODIFY', 'REMOVE', 'SNAPSHOT')"
     assert guard in text or "change_type = 'REMOVE'" in text or "FROM errors" in text

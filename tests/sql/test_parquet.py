@@ -50,7 +50,7 @@ def test_a_partition_is_read_at_its_registered_location(lake: Lake) -> None:
 
 
 def test_only_the_named_columns_count_as_scanned(lake: Lake) -> None:
-    """The column chunks in all row groups and the footer count. A column that the file lacks costs nothing."""
+    """The column chunks in all row groups and the footer count. A column missing in the file is free."""
     scanned = {
         sql: scanned_bytes(lake, sql)
         for sql in ("count(*)", "max(pk)", "max(later)", "max(wide)", "max(pk || wide)")
