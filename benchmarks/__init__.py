@@ -1,4 +1,4 @@
-"""Throughput of the transform function beside its peers: `python -m benchmarks`."""
+"""Throughput of the transform function compared with its peers: `python -m benchmarks`."""
 
 from requirements.preflight import require
 

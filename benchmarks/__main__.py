@@ -1,7 +1,7 @@
-"""Time the function beside its peers, in one run: `python -m benchmarks`.
+"""Time the function and its peers in one run: `python -m benchmarks`.
 
-Every round gives every contender the same fresh event, in turn; a ratio is the median over the rounds of
-the ratios within a round, so that what else the machine does cancels out. CPU time is counted.
+In every round each contender in turn gets the same new event. A ratio is the median over the rounds of the
+ratios within a round, so other work on the machine cancels out. CPU time is counted.
 """
 
 import argparse
@@ -20,7 +20,7 @@ from benchmarks.records import change_records, firehose_event
 from benchmarks.startup import import_milliseconds, zip_bytes
 from transform_lambda.handler import COLLECTOR_THRESHOLD
 
-# Ratios of throughput the function aims at: contender, ratio.
+# Ratios of throughput that the function aims at: contender, ratio.
 AIMS = {
     "boto3 TypeDeserializer + json": 2.0,
     "dynamodb-json": 6.0,
@@ -28,13 +28,13 @@ AIMS = {
     "floor: base64 + orjson": 0.6,
 }
 
-# Each contender runs with the collector as it would have it alone: importing the function sets it for all.
+# Each contender runs with its own collector settings: importing the function sets them for all contenders.
 COLLECTOR = (COLLECTOR_THRESHOLD, 10, 10)
 PYTHONS_OWN = (700, 10, 10)  # gc.get_threshold() of CPython 3.11 and 3.12; 3.13 has 2,000 first
 
 
 def measure(records: int, rounds: int, compact: bool) -> dict[str, list[float]]:
-    """Seconds a record of each contender, one figure a round."""
+    """Seconds per record of each contender, one figure per round."""
     seconds: dict[str, list[float]] = {name: [] for name in CONTENDERS}
     names = list(CONTENDERS)
     for number in range(rounds):
@@ -52,7 +52,7 @@ def measure(records: int, rounds: int, compact: bool) -> dict[str, list[float]]:
 
 
 def ratios(seconds: dict[str, list[float]], to: str = "the function") -> dict[str, float]:
-    """How many times the throughput of each contender the function reaches."""
+    """The function's throughput divided by each contender's throughput."""
     return {
         name: statistics.median(other / own for other, own in zip(values, seconds[to], strict=True))
         for name, values in seconds.items()
@@ -60,37 +60,35 @@ def ratios(seconds: dict[str, list[float]], to: str = "the function") -> dict[st
 
 
 def main() -> int:
-    """Run, print a table or JSON."""
+    """Run the benchmark and print a table or JSON."""
     options = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__.split("\n", 1)[0])
     options.add_argument(
-        "--records", type=int, default=500, metavar="N", help="records an event (default: 500)"
+        "--records", type=int, default=500, metavar="N", help="records per event (default: 500)"
     )
     options.add_argument("--rounds", type=int, default=21, metavar="N", help="rounds (default: 21)")
-    options.add_argument(
-        "--spaced", action="store_true", help="records written with blanks, unlike AWS's own"
-    )
-    options.add_argument("--no-startup", action="store_true", help="leave import times and zip sizes out")
-    options.add_argument("--stages", action="store_true", help="where the function's time goes, instead")
+    options.add_argument("--spaced", action="store_true", help="use records with blanks, unlike AWS's")
+    options.add_argument("--no-startup", action="store_true", help="leave out import times and zip sizes")
+    options.add_argument("--stages", action="store_true", help="show only the function's time per stage")
     options.add_argument("--output", choices=("text", "json"), default="text")
-    given = options.parse_args()
-    if given.records < 1 or given.rounds < 1:
-        options.error("--records and --rounds are 1 or more")
+    args = options.parse_args()
+    if args.records < 1 or args.rounds < 1:
+        options.error("--records and --rounds must be 1 or more")
 
-    if given.stages:
+    if args.stages:
         figures = {
-            name: round(value * 1e6, 2) for name, value in stages.measure(given.records, given.rounds).items()
+            name: round(value * 1e6, 2) for name, value in stages.measure(args.records, args.rounds).items()
         }
         lines = [f"{name:42}{value:>8.2f} µs/record" for name, value in figures.items()]
-        print(json.dumps(figures, indent=2) if given.output == "json" else "\n".join(lines))
+        print(json.dumps(figures, indent=2) if args.output == "json" else "\n".join(lines))
         return 0
 
-    seconds = measure(given.records, given.rounds, not given.spaced)
+    seconds = measure(args.records, args.rounds, not args.spaced)
     compared = ratios(seconds)
     report: dict[str, Any] = {
         "python": platform.python_version(),
         "machine": platform.machine(),
-        "records": given.records,
-        "rounds": given.rounds,
+        "records": args.records,
+        "rounds": args.rounds,
         "contenders": {
             name: {
                 "microseconds_a_record": round(statistics.median(values) * 1e6, 2),
@@ -101,7 +99,7 @@ def main() -> int:
             for name, values in seconds.items()
         },
     }
-    if not given.no_startup:
+    if not args.no_startup:
         report["startup"] = {
             "import_milliseconds": {
                 "the function": round(import_milliseconds("import transform_lambda.handler"), 1),
@@ -115,7 +113,7 @@ def main() -> int:
                 for sizes in [zip_bytes(architecture)]
             },
         }
-    print(json.dumps(report, indent=2) if given.output == "json" else _table(report))
+    print(json.dumps(report, indent=2) if args.output == "json" else _table(report))
     return 0
 
 

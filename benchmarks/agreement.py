@@ -1,4 +1,4 @@
-"""Before anything is timed: the function and its peers say the same of every item."""
+"""A check before the timing: the function and its peers give the same values for every item."""
 
 import base64
 import json

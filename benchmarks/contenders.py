@@ -1,7 +1,6 @@
-"""What is timed: the function, its peers, and the floor below which no Python function can get.
+"""The timed contenders: the function, its peers, and the floor, the least time of any Python function.
 
-Each takes a Firehose event and returns the rows it made, one JSON text a record, except the floors, which
-make none.
+Each takes a Firehose event and returns its rows, one JSON text per record. The floors return no rows.
 """
 
 import base64
@@ -30,7 +29,7 @@ def function(event: Json) -> list[str]:
 
 
 def boto3_deserializer(event: Json) -> list[str]:
-    """boto3's TypeDeserializer with json: the way most examples go. No digests, nested output."""
+    """boto3's TypeDeserializer with json, as in most examples. No digests, nested output."""
     deserialize = TypeDeserializer().deserialize
     answers = []
     for record in event["records"]:
@@ -70,7 +69,7 @@ def recursion(event: Json) -> list[str]:
 
 
 def recursion_with_wheels(event: Json) -> list[str]:
-    """The same recursion with orjson and pybase64: what the two wheels in the zip are worth."""
+    """The same recursion with orjson and pybase64. It shows the gain from the two wheels in the zip."""
     answers = []
     for record in event["records"]:
         image = orjson.loads(pybase64.b64decode(record["data"], validate=True))["dynamodb"]["NewImage"]
@@ -93,7 +92,7 @@ def _plain(value: Json) -> Any:
 
 
 def floor(event: Json) -> list[str]:
-    """Decode base64, parse the record, write its NewImage, with the two wheels: nothing is made of it."""
+    """Decode base64, parse the record, write its NewImage, with the two wheels. There is no other work."""
     for record in event["records"]:
         change = orjson.loads(pybase64.b64decode(record["data"], validate=True))
         orjson.dumps(change["dynamodb"]["NewImage"])

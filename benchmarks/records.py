@@ -1,4 +1,4 @@
-"""Change records to measure with: MODIFY, about 1.8 KB, with nesting, lists and sets of every kind."""
+"""Change records for the benchmark: MODIFY, about 1.8 KB, with nesting, lists and sets of every kind."""
 
 import base64
 import json
@@ -67,7 +67,7 @@ def _item(rng: random.Random, number: int) -> Json:
 
 
 def change_records(count: int, seed: int = 20261120) -> list[Json]:
-    """count MODIFY records in which the status, the note and one line changed."""
+    """This many MODIFY records, in which the status, the note and one line changed."""
     rng = random.Random(seed)  # noqa: S311 - test data, not secrets
     records = []
     for number in range(count):
@@ -99,7 +99,7 @@ def change_records(count: int, seed: int = 20261120) -> list[Json]:
 
 
 def firehose_event(records: list[Json], *, compact: bool = True) -> Json:
-    """The records as Firehose hands them to the function; compact as AWS writes JSON, or with spaces."""
+    """The event that Firehose sends with these records: compact, as AWS writes JSON, or with spaces."""
     separators = (",", ":") if compact else None
     return {
         "invocationId": "6f773704-d244-414f-9590-5e9e9045409d",

@@ -1,9 +1,9 @@
-"""Changes a second through the sandbox, from BatchWriteItem to the row that Athena counts.
+"""Changes per second through the sandbox, from BatchWriteItem to the row that Athena counts.
 
 `python -m sandbox exec --speed 20 -- python -m benchmarks.sandbox_throughput` writes 20,000 new items of
-about 400 bytes with two writers, waits until Athena counts them all, and prints the rate, the peak memory of
-the sandbox's processes and what each spent. Exit code 1 below the rate or above the memory that were asked
-for.
+about 400 bytes with two writers and waits until Athena counts them all. It prints the rate, the peak memory
+of the sandbox's processes, and each process's memory and processor time. The exit code is 1 if the rate is
+below `--at-least` or the memory above `--at-most`.
 """
 
 import argparse
@@ -40,7 +40,7 @@ def item(run: str, number: int) -> dict[str, Any]:
 
 
 def write(table: str, run: str, items: int) -> None:
-    """Write all items, the writers taking turns at the batches."""
+    """Write all items; the writers take the batches in turn."""
     session = boto3.Session(profile_name="producer")
 
     def work(writer: int) -> None:
@@ -59,7 +59,7 @@ def write(table: str, run: str, items: int) -> None:
 
 
 def delivered(state: Path) -> int:
-    """Records that delivery has put into objects so far."""
+    """The number of records that delivery has written into objects so far."""
     try:
         streams = json.loads((state / "delivery.json").read_text())["streams"]
     except FileNotFoundError:
@@ -68,7 +68,7 @@ def delivered(state: Path) -> int:
 
 
 def count(run: str) -> int:
-    """The rows of this run, as Athena counts them."""
+    """The number of this run's rows, counted by Athena."""
     athena = boto3.Session(profile_name="consumer").client("athena")
     query = athena.start_query_execution(
         QueryString=f"SELECT count(*) FROM changes WHERE change_key LIKE '%\"{run}-%'",  # noqa: S608  our own
@@ -86,20 +86,20 @@ def count(run: str) -> int:
 
 
 def usage(pids: dict[str, int]) -> dict[str, tuple[int, float]]:
-    """Memory (MiB) and processor time (s) of each part of the sandbox with what it started."""
+    """Memory (MiB) and processor time (s) of each part of the sandbox, including its child processes."""
     listed = subprocess.run(
         ["ps", "-eo", "pid=,sess=,rss=,time="], capture_output=True, text=True, check=True
     ).stdout
-    found = dict.fromkeys(pids, (0, 0.0))
+    used = dict.fromkeys(pids, (0, 0.0))
     for line in listed.splitlines():
         pid, session, memory, clock = line.split()
         for name, parent in pids.items():
             if int(pid) == parent or (int(session) == parent and name != "sandbox"):
                 days, _, rest = clock.rpartition("-")
                 seconds = sum(int(part) * 60**power for power, part in enumerate(reversed(rest.split(":"))))
-                had, spent = found[name]
-                found[name] = (had + int(memory) // 1024, spent + seconds + int(days or 0) * 86_400)
-    return found
+                had, spent = used[name]
+                used[name] = (had + int(memory) // 1024, spent + seconds + int(days or 0) * 86_400)
+    return used
 
 
 def main() -> int:
@@ -113,7 +113,7 @@ def main() -> int:
     options = parser.parse_args()
     state = Path(os.environ.get("SANDBOX_STATE", ""))
     if not (state / "state.json").is_file():
-        sys.exit("error: there is no sandbox here, or it has ended: run this inside `python -m sandbox exec`")
+        sys.exit("error: no sandbox is running here: run this inside `python -m sandbox exec`")
     pids = json.loads((state / "state.json").read_text())["pids"]
     run, peak, before = os.urandom(4).hex(), 0, delivered(state)
 
@@ -125,17 +125,17 @@ def main() -> int:
         peak = max(peak, sum(memory for memory, _ in usage(pids).values()))
         written = written or (0.0 if writing.is_alive() else time.monotonic() - started)
         time.sleep(0.2)
-    found = count(run)
+    rows = count(run)
     seconds = time.monotonic() - started
     peak = max(peak, sum(memory for memory, _ in usage(pids).values()))
 
     print(f"written    {options.items:,} items in {written or seconds:.1f} s")
-    print(f"queryable  {found:,} changes in {seconds:.1f} s: {found / seconds:,.0f} changes/s")
+    print(f"queryable  {rows:,} changes in {seconds:.1f} s: {rows / seconds:,.0f} changes/s")
     print(f"memory     {peak:,} MiB at most, all processes of the sandbox")
     for name, (memory, spent) in usage(pids).items():
         print(f"  {name:<10} {memory:,} MiB, {spent:.0f} s of processor time")
     print(f"load       {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
-    return int(found < options.items or found / seconds < options.at_least or peak >= options.at_most)
+    return int(rows < options.items or rows / seconds < options.at_least or peak >= options.at_most)
 
 
 if __name__ == "__main__":

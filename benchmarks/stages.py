@@ -1,4 +1,4 @@
-"""Where the function's time goes: each stage timed on its own, on the records the whole was timed on."""
+"""The function's time per stage: each stage is timed separately, on the same records as the whole."""
 
 import statistics
 import time
@@ -26,7 +26,7 @@ def _change(record: Json) -> Any:
     return read_change(orjson.loads(_decoded(record)))
 
 
-# Stage → what it is given (made afresh, not timed), what is timed.
+# Stage → a function that prepares its input (not timed), and the timed function.
 STAGES: dict[str, tuple[Callable[[Json], Any], Callable[[Any], Any]]] = {
     "decode base64": (lambda record: record, _decoded),
     "parse the record": (_decoded, orjson.loads),
@@ -58,15 +58,15 @@ STAGES: dict[str, tuple[Callable[[Json], Any], Callable[[Any], Any]]] = {
 
 
 def measure(records: int, rounds: int) -> dict[str, float]:
-    """Seconds a record of every stage and of the whole handler: the medians over all records and rounds."""
+    """Seconds per record of every stage and of the whole handler: the medians over all records and rounds."""
     seconds: dict[str, list[float]] = {name: [] for name in (*STAGES, "the whole handler")}
     for number in range(rounds):
         event = firehose_event(change_records(records, seed=number))
         for name, (prepare, run) in STAGES.items():
             for record in event["records"]:
-                given = prepare(record)
+                value = prepare(record)
                 start = time.perf_counter()
-                run(given)
+                run(value)
                 seconds[name].append(time.perf_counter() - start)
         start = time.process_time()
         function(event)

@@ -1,4 +1,4 @@
-"""What a cold start pays: the import, and the zip to fetch."""
+"""The cost of a cold start: the import time and the size of the zip."""
 
 import json
 import statistics
@@ -10,7 +10,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 def import_milliseconds(statement: str, times: int = 7) -> float:
-    """Milliseconds of an import in a fresh interpreter, the median of several."""
+    """Milliseconds of an import in a new interpreter, the median of several."""
     program = f"import time; start = time.perf_counter(); {statement}; print(time.perf_counter() - start)"
     seconds = []
     for _ in range(times):
@@ -21,7 +21,7 @@ def import_milliseconds(statement: str, times: int = 7) -> float:
 
 
 def zip_bytes(architecture: str) -> tuple[int, int] | None:
-    """Bytes of the function's zip and of what it holds; None when it cannot be built here."""
+    """Bytes of the function's zip and of its unpacked content; None if it cannot be built here."""
     command = [sys.executable, "-m", "scripts.build.package", "--arch", architecture, "--output", "json"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     if done.returncode:

@@ -1,4 +1,4 @@
-"""Declares new columns on the table `changes`: run when the crawler has succeeded, and by the consumer stack.
+"""Declares new columns on the table `changes`. It runs after each crawl and when the consumer stack changes.
 
-`handler` translates envelopes, `columns` decides (pure), `catalog` talks to Glue.
+`handler` translates events, `columns` decides (pure), `catalog` calls Glue.
 """

@@ -15,8 +15,8 @@ from catalog_lambda import forgotten as record
 from catalog_lambda.columns import Names, Plan, appended, plan
 from catalog_lambda.forgotten import Forgotten, RecordError
 
-# UpdateTable replaces the whole definition by these members (Glue API reference, "TableInput").
-# Left out: FederatedTable and ViewDefinition, which a plain external table has not.
+# UpdateTable replaces the whole definition with these members (Glue API reference, "TableInput").
+# Left out: FederatedTable and ViewDefinition, which a plain external table does not have.
 SETTABLE = (
     "Name",
     "Description",
@@ -35,12 +35,12 @@ SETTABLE = (
 
 ATTEMPTS = 8
 _FIRST_PAUSE_SECONDS = 0.2
-# Versions of wide tables are large, so few at a time; a thousand are more than a table sees in years.
+# Versions of wide tables are large, so each page has few. 1,000 versions are more than a table gets in years.
 _VERSION_PAGES = 40
-# How the Data Catalog refuses a caller: by IAM or Lake Formation, or for want of the key it is encrypted with
-# (Glue API reference, "GetTable", "UpdateTable").
+# The errors of a denied call: by IAM or Lake Formation, or because the caller may not use the catalog's
+# encryption key (Glue API reference, "GetTable", "UpdateTable").
 DENIALS = frozenset({"AccessDeniedException", "GlueEncryptionException"})
-# What a crawler writes on the tables it owns.
+# The parameter that a crawler sets on the tables it owns.
 OWNER_PARAMETER = "UPDATED_BY_CRAWLER"
 
 Table = dict[str, Any]
@@ -48,12 +48,12 @@ Changed = TypeVar("Changed")
 
 
 class CatalogError(Exception):
-    """The table cannot be read or changed; the message says what to do."""
+    """The table cannot be read or changed. The message states the next step."""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """`added` were declared, `left_out` did not fit into the table's definition, `plan` was decided."""
+    """The result: `added` were declared, `left_out` did not fit into the table's definition."""
 
     plan: Plan
     added: tuple[str, ...] = ()
@@ -61,14 +61,14 @@ class Outcome:
 
     @property
     def undeclared(self) -> int:
-        """How many names are no columns now though nobody forgot them: what the alarm counts."""
+        """How many names are not columns although nobody forgot them. The alarm watches this number."""
         return self.plan.waiting + len(self.plan.refused) + len(self.left_out)
 
 
 def table_input(table: Table) -> Table:
-    """GetTable's answer → what UpdateTable takes, with every settable field kept.
+    """GetTable's result → UpdateTable's input, with every settable field kept.
 
-    An empty text is left out: UpdateTable refuses an Owner without a character.
+    Empty texts are left out: UpdateTable rejects an empty Owner.
     """
     return {name: table[name] for name in SETTABLE if table.get(name) not in (None, "")}
 
@@ -90,30 +90,30 @@ class Catalog:
         return self.glue if self.glue is not None else boto3.client("glue")
 
     def table(self, name: str) -> Table:
-        """The table's definition. Raises CatalogError when there is none."""
+        """The table's definition. Raises CatalogError if the table does not exist."""
         try:
-            found: Table = self._glue().get_table(DatabaseName=self.database, Name=name)["Table"]
+            table: Table = self._glue().get_table(DatabaseName=self.database, Name=name)["Table"]
         except ClientError as error:
             if code_of(error) == "EntityNotFoundException":
                 raise CatalogError(
                     f"there is no table {self.database}.{name}: launch the consumer stack again"
                 ) from error
             raise
-        return found
+        return table
 
     def tables(self, name: str | None = None) -> Iterator[Table]:
-        """The definitions of the database's tables; with a name that one alone, or nothing.
+        """The definitions of the database's tables. With a name: only that table, or nothing.
 
-        Listed, not fetched: where Lake Formation decides, it refuses to fetch a table that is not there.
+        It lists the tables and does not call GetTable: Lake Formation denies GetTable for a missing table.
         """
         only = {"Expression": name} if name else {}
         for page in self._glue().get_paginator("get_tables").paginate(DatabaseName=self.database, **only):
-            yield from (one for one in page["TableList"] if name in (None, one["Name"]))
+            yield from (table for table in page["TableList"] if name in (None, table["Name"]))
 
     def crawled(self, prefix: str, crawler: str | None) -> Iterator[str]:
-        """Column names of the tables a crawler owns: by their prefix and by the mark it leaves on them.
+        """Column names of the tables that a crawler owns: those with this prefix and the crawler's mark.
 
-        None is any crawler.
+        None means any crawler.
         """
         for table in self.tables():
             owner = (table.get("Parameters") or {}).get(OWNER_PARAMETER)
@@ -121,38 +121,38 @@ class Catalog:
                 yield from names(table)
 
     def forgotten(self) -> Forgotten:
-        """What somebody decided shall be no column. Raises CatalogError when the record cannot be read."""
+        """The names that somebody decided to forget. Raises CatalogError if the record cannot be read."""
         for table in self.tables(record.TABLE):
             return self.forgotten_in(table)
         return Forgotten()
 
     def forgotten_in(self, table: Table) -> Forgotten:
-        """What the table of the record says. Raises CatalogError when that cannot be read."""
+        """The record in this table. Raises CatalogError if it cannot be read."""
         try:
             return Forgotten.parse((table.get("Parameters") or {}).get(record.PARAMETER) or "[]")
         except RecordError as error:
             raise CatalogError(
                 f"the record of forgotten columns in {self.database}.{record.TABLE} cannot be read: {error}. "
-                "Bring back the table's version before (docs/operations.md)"
+                "Restore the table's previous version (docs/operations.md)"
             ) from error
 
     def earlier(self, name: str) -> Iterator[str]:
-        """Column names of the table's earlier versions: what a stack update may have taken away."""
+        """Column names of the table's earlier versions, including those that a stack update removed."""
         arguments: dict[str, Any] = {"DatabaseName": self.database, "TableName": name, "MaxResults": 25}
         for _ in range(_VERSION_PAGES):
-            answer = self._glue().get_table_versions(**arguments)
-            for version in answer.get("TableVersions") or []:
+            page = self._glue().get_table_versions(**arguments)
+            for version in page.get("TableVersions") or []:
                 yield from names(version.get("Table") or {})
-            if not answer.get("NextToken"):
+            if not page.get("NextToken"):
                 return
-            arguments["NextToken"] = answer["NextToken"]
+            arguments["NextToken"] = page["NextToken"]
 
     def declare(self, name: str, wanted: Names, most: int) -> Outcome:
-        """Append the wanted columns that the table lacks and nobody forgot, at most `most` that are new.
+        """Append the wanted columns that the table lacks and nobody forgot, at most `most` new ones.
 
-        UpdateTable carries the version that was read; when someone else was faster
-        (ConcurrentModificationException) the table is read again and decided anew. The record is read after
-        the table: whoever forgets writes the record first, so one of the two sees the other.
+        UpdateTable sends the version that was read. If someone else changed the table first
+        (ConcurrentModificationException), the function reads the table and decides again. It reads the record
+        after the table, and forgetting writes the record first, so one of the two always sees the other.
         """
 
         def append(table: Table) -> Outcome:
@@ -163,7 +163,7 @@ class Catalog:
         return self.change(name, append)
 
     def change(self, name: str, step: Callable[[Table], Changed]) -> Changed:
-        """Read a table and let a step update it, again from the start whenever someone else was faster."""
+        """Read a table and let a step update it. Start again if someone else changed the table first."""
         for attempt in range(ATTEMPTS):
             try:
                 return step(self.table(name))
@@ -172,14 +172,14 @@ class Catalog:
                     raise
                 self.pause(_FIRST_PAUSE_SECONDS * 2**attempt * random.uniform(0.5, 1))  # noqa: S311
         raise CatalogError(
-            f"{self.database}.{name} was changed by others {ATTEMPTS} times in a row: "
-            "start the crawler, or run the command, again"
+            f"other callers changed {self.database}.{name} {ATTEMPTS} times in a row: "
+            "start the crawler again, or run the command again"
         )
 
     def _append(self, table: Table, decided: Plan) -> Outcome:
-        """Append as many columns as Glue takes: a definition that is too large is refused as a whole.
+        """Append as many columns as Glue accepts. Glue rejects a definition that is too large completely.
 
-        No AWS page gives the limit; "Payload size of request exceeded limit" has been seen at 3,600 columns.
+        No AWS page states the limit; "Payload size of request exceeded limit" was seen at 3,600 columns.
         """
         fitting = len(decided.added)
         columns = (table.get("StorageDescriptor") or {}).get("Columns") or []
@@ -196,18 +196,18 @@ class Catalog:
             return Outcome(decided, decided.added[:fitting], decided.added[fitting:])
 
     def set_columns(self, table: Table, columns: Sequence[dict[str, object]]) -> None:
-        """Give a table, as it was read, these columns and leave the rest of its definition as it is."""
+        """Set a table's columns and keep the rest of its definition, unless it changed since it was read."""
         storage = {**(table.get("StorageDescriptor") or {}), "Columns": [*columns]}
         self.update(table, {**table, "StorageDescriptor": storage})
 
     def update(self, table: Table, definition: Table) -> None:
-        """Give a table, as it was read, another definition, unless it has changed since."""
+        """Set a table's definition, unless the table has changed since it was read."""
         version = {"VersionId": table["VersionId"]} if table.get("VersionId") else {}
         self._glue().update_table(DatabaseName=self.database, TableInput=table_input(definition), **version)
 
 
 def is_denial(error: BaseException) -> bool:
-    """Whether Glue refused the caller: what IAM, Lake Formation or the catalog's key has to grant."""
+    """Whether access was denied: IAM, Lake Formation or the catalog's key must grant it."""
     return isinstance(error, ClientError) and code_of(error) in DENIALS
 
 

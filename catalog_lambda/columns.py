@@ -1,7 +1,7 @@
-"""THE rule for the columns of `changes`: names are only ever appended, always as `string`.
+"""THE rule for the columns of `changes`: names are only appended, always as `string`.
 
-Nothing is retyped, renamed, reordered or dropped, so no query that worked can stop working. A flood of names,
-as from a map that is keyed by data, comes in parts, so many new ones per crawl.
+Columns are never retyped, renamed, reordered or dropped, so a query that works keeps working. A flood of
+names, for example from a map that is keyed by data, is declared in parts: a limited number per crawl.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ COLUMN_TYPE = "string"
 # (Athena user guide, "Name databases, tables, and columns").
 LONGEST_NAME = 255
 _NAME = re.compile(r"[a-z0-9_]+")
-# Columns that Iceberg adds to its tables by itself, so none of a table's own may be called so (Apache Iceberg
-# spec, "Reserved Field IDs"; `_change_…` and `_commit_…` are those of its changelog). The row code gives an
-# attribute of such a name the column `attribute_…`; rows of older versions hold it as it was. A zip of this
-# function holds no other package, so the names stand here too, and a test holds both equal.
+# Columns that Iceberg itself adds to its tables. No other column may have such a name (Apache Iceberg spec,
+# "Reserved Field IDs"; `_change_…` and `_commit_…` belong to its changelog). The row code stores an attribute
+# with such a name in the column `attribute_…`; rows from older versions have it under its own name. This
+# function's zip does not contain the row code, so the names are repeated here. A test compares both lists.
 ICEBERG_NAMES = frozenset(
     {
         "_file",
@@ -45,9 +45,9 @@ ICEBERGS_OWN = "a name that Apache Iceberg keeps for itself"
 
 @dataclass(frozen=True)
 class Names:
-    """The names that could be columns, by where they come from; each kind in the order it is to be declared.
+    """The names that could become columns, by source, each in the order in which to declare them.
 
-    `earlier` were columns before, `named` are the stack's ItemColumns, `found` are the crawler's.
+    `earlier` were columns before, `named` are the stack's ItemColumns, `found` come from the crawler.
     """
 
     earlier: Sequence[str] = ()
@@ -57,10 +57,11 @@ class Names:
 
 @dataclass(frozen=True)
 class Plan:
-    """What to do with the names.
+    """The decision about the names.
 
-    `added` in the order they were given, `known` counts those already there, `forgotten` those that somebody
-    took away on purpose, `waiting` those that the next crawls declare; `refused` maps a name to why.
+    `added` are the names to append, in the given order. `known` counts existing columns, `forgotten` names
+    that somebody removed on purpose, `waiting` names that later crawls declare. `refused` maps each name that
+    cannot be a column to the reason.
     """
 
     added: tuple[str, ...] = ()
@@ -71,7 +72,7 @@ class Plan:
 
 
 def objection(name: str) -> str | None:
-    """Why a name cannot be a column of `changes`, or None when it can."""
+    """The reason why a name cannot be a column of `changes`, or None if it can."""
     if not _NAME.fullmatch(name):
         return NOT_A_COLUMN
     if len(name) > LONGEST_NAME:
@@ -89,12 +90,12 @@ def plan(
     most: int,
     forgotten: Container[str] = (),
 ) -> Plan:
-    """The table's columns, its partition keys and the names there are → what is to be appended.
+    """The table's columns, its partition keys and the possible names → the names to append.
 
-    At most `most` of the names that only the crawler gave, and no limit to the others: what was a column
-    comes back as a whole, and what the stack names was asked for. A forgotten name is neither appended nor
-    refused, wherever it comes from. A name that was a column and cannot be one any more is passed over.
-    Names are compared without case, as Hive and Athena compare them. Blank names stand for an empty list.
+    Of the names that only the crawler found, at most `most` are added. The others have no limit: all earlier
+    columns come back, and the stack requested its own names. A forgotten name is neither added nor refused,
+    whatever its source. An earlier column that can no longer be a column is skipped. Names are compared
+    without case, as in Hive and Athena. Blank names are skipped: CloudFormation sends an empty list as "".
     """
     taken = {name.lower() for name in (*declared, *partitions)}
     new: set[str] = set()
@@ -102,10 +103,10 @@ def plan(
     lost: set[str] = set()
     refused: dict[str, str] = {}
 
-    def fresh(given: Iterable[str]) -> list[str]:
+    def fresh(candidates: Iterable[str]) -> list[str]:
         """The names that may be appended, each once."""
         result = []
-        for name in given:
+        for name in candidates:
             if not name or name in refused or name in new:
                 continue
             if name in forgotten:
@@ -120,23 +121,23 @@ def plan(
         return result
 
     returning = fresh(name for name in names.earlier if objection(name) is None)
-    asked_for = fresh(names.named)
+    requested = fresh(names.named)
     found = fresh(names.found)
     chosen = set(in_turn(found)[:most]) if len(found) > most else set(found)
-    added = (*returning, *asked_for, *(name for name in found if name in chosen))
+    added = (*returning, *requested, *(name for name in found if name in chosen))
     return Plan(added, len(known), refused, len(found) - len(chosen), len(lost))
 
 
 def family(name: str) -> str:
-    """What names made of data have in common: `prices__sku1` is one of `prices`, `junk_17` one of `junk_`."""
+    """The common start of names that come from data: `prices` for `prices__sku1`, `junk_` for `junk_17`."""
     return _FAMILY_ENDS.split(name, maxsplit=1)[0]
 
 
 def in_turn(names: Collection[str]) -> list[str]:
-    """One name of each family, then another of each, small families first.
+    """One name of each family, then a second one of each, and so on; small families first.
 
-    So an attribute of its own does not wait behind the thousands of a map that is keyed by data. The order
-    follows from the names alone: whoever takes the first of them and comes again goes on where it stopped.
+    So a single attribute does not wait behind the thousands of names from a map that is keyed by data. The
+    order depends only on the names, so the next crawl continues where this one stopped.
     """
     families: dict[str, list[str]] = defaultdict(list)
     for name in sorted(names):
@@ -146,6 +147,6 @@ def in_turn(names: Collection[str]) -> list[str]:
 
 
 def appended(columns: Sequence[dict[str, object]], names: Iterable[str]) -> list[dict[str, object]]:
-    """The table's columns, untouched, with the names after them."""
+    """The table's columns, unchanged, followed by the new names."""
     new: list[dict[str, object]] = [{"Name": name, "Type": COLUMN_TYPE} for name in names]
     return [*columns, *new]

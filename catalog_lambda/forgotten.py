@@ -1,7 +1,7 @@
-"""Names that shall not be columns of `changes`, and the record of who decided that, and when.
+"""Names that must not be columns of `changes`, with a record of who decided it, and when.
 
-The record is a parameter of a Glue table of its own, `forgotten_columns`, which no template declares and no
-crawler touches (docs/adr/0010-forgotten-columns-have-a-table-of-their-own.md). Pure: texts in, texts out.
+The record is a parameter of a separate Glue table, `forgotten_columns`. No template declares this table, and
+no crawler changes it (docs/adr/0010-forgotten-columns-have-a-table-of-their-own.md). Pure: text in, text out.
 """
 
 from __future__ import annotations
@@ -13,19 +13,19 @@ from functools import cached_property
 
 TABLE = "forgotten_columns"
 PARAMETER = "forgotten"
-# A parameter's value (AWS Glue API reference, "TableInput", Parameters).
+# The limit of a parameter's value (AWS Glue API reference, "TableInput", Parameters).
 LONGEST_RECORD_BYTES = 512_000
 # `prices__*` stands for every name that begins with `prices__`.
 ANY_ENDING = "*"
 
 
 class RecordError(ValueError):
-    """The record is not what this module writes, or would be longer than Glue takes."""
+    """The record does not have this module's format, or it would be longer than Glue accepts."""
 
 
 @dataclass(frozen=True)
 class Act:
-    """Names forgotten at once: each a column's name, or its beginning and `*`; when (UTC) and by whom."""
+    """Names forgotten together (column names, or a prefix and `*`), with the time (UTC) and the caller."""
 
     names: tuple[str, ...]
     at: str
@@ -34,16 +34,16 @@ class Act:
 
 @dataclass(frozen=True)
 class Forgotten:
-    """Everything that is forgotten now. `name in forgotten` asks whether a column's name is."""
+    """All names that are forgotten now. `name in forgotten` checks a column's name."""
 
     acts: tuple[Act, ...] = ()
 
     @classmethod
     def parse(cls, text: str) -> Forgotten:
-        """The record's text → what it says. Raises RecordError, so that nothing comes back unnoticed."""
+        """Parse the record's text. An invalid text raises RecordError, so that no column silently returns."""
         try:
             return cls(
-                tuple(Act(tuple(map(str, one["names"])), one["at"], one["by"]) for one in json.loads(text))
+                tuple(Act(tuple(map(str, act["names"])), act["at"], act["by"]) for act in json.loads(text))
             )
         except (ValueError, TypeError, KeyError) as error:
             raise RecordError(
@@ -51,16 +51,16 @@ class Forgotten:
             ) from error
 
     def text(self) -> str:
-        """The record's text. Raises RecordError where it is longer than a parameter may be."""
+        """The record's text. Raises RecordError if it is longer than a parameter may be."""
         acts = [{"at": act.at, "by": act.by, "names": [*act.names]} for act in self.acts]
         text = json.dumps(acts, separators=(",", ":"))
         if len(text) > LONGEST_RECORD_BYTES:  # ASCII, so characters are bytes
-            raise RecordError(f"it would have {len(text):,} bytes, and Glue keeps {LONGEST_RECORD_BYTES:,}")
+            raise RecordError(f"it would have {len(text):,} bytes; Glue accepts {LONGEST_RECORD_BYTES:,}")
         return text
 
     @cached_property
     def names(self) -> frozenset[str]:
-        """The names and beginnings as they were given."""
+        """The names and prefixes as the user gave them."""
         return frozenset(name for act in self.acts for name in act.names)
 
     @cached_property
@@ -72,12 +72,12 @@ class Forgotten:
         return lowered in self.names or lowered.startswith(self._beginnings)
 
     def with_act(self, names: Iterable[str], at: str, by: str) -> Forgotten:
-        """The same and these names besides, those alone that were not forgotten yet."""
+        """The record with these names added; names that are already forgotten are not added again."""
         fresh = tuple(sorted(set(names) - self.names))
         return Forgotten((*self.acts, Act(fresh, at, by))) if fresh else self
 
     def without(self, names: Iterable[str]) -> Forgotten:
-        """The same without these names."""
+        """The record without these names."""
         gone = set(names)
         kept = (
             Act(tuple(name for name in act.names if name not in gone), act.at, act.by) for act in self.acts
@@ -86,12 +86,12 @@ class Forgotten:
 
 
 def beginning(name: str) -> str:
-    """What the names begin with that `prices__*` stands for."""
+    """The prefix of a pattern: `prices__` for `prices__*`."""
     return name.removesuffix(ANY_ENDING)
 
 
-def stands_for(given: str, name: str) -> bool:
-    """Whether a name, or a beginning and `*`, stands for a column's name."""
-    if given.endswith(ANY_ENDING):
-        return name.lower().startswith(beginning(given))
-    return name.lower() == given
+def stands_for(pattern: str, name: str) -> bool:
+    """Whether a pattern (a name, or a prefix and `*`) matches a column's name."""
+    if pattern.endswith(ANY_ENDING):
+        return name.lower().startswith(beginning(pattern))
+    return name.lower() == pattern

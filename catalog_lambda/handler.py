@@ -1,4 +1,4 @@
-"""The two triggers: the crawler has ended (EventBridge), the stack declares columns (custom resource)."""
+"""The two triggers: a crawl ended (EventBridge), or the stack declares columns (custom resource)."""
 
 from __future__ import annotations
 
@@ -15,32 +15,32 @@ from catalog_lambda.catalog import Catalog, CatalogError, Outcome, code_of, is_d
 from catalog_lambda.columns import Names
 from catalog_lambda.response import Responder
 
-# Time kept back to tell CloudFormation that the function ran out of it.
+# Time reserved for answering CloudFormation when the function is about to time out.
 _RESERVE_MILLISECONDS = 5_000
 
-# The template's default, so that no settings of an older template leave a crawl without a bound.
+# The template's default. It limits crawls even if an older template does not set this value.
 _MOST = "200"
 
-# A schedule that could not start the crawler: `errorMessage`, and no `state`.
+# The event when a schedule could not start the crawler. It has `errorMessage` and no `state`.
 # Glue guide, "Automating AWS Glue with EventBridge".
 _NOT_STARTED = "Glue Scheduled Crawler Invocation Failure"
 
 
 class CrawlFailedError(Exception):
-    """The crawler failed or could not start; raised so that the function's error alarm tells of it too."""
+    """The crawler failed or could not start. It is raised to set off the function's error alarm."""
 
 
 class DeclarationPostponedError(Exception):
-    """The catalog is shut to the function; raised after the stack has its answer, so that the alarm rings."""
+    """Access to the Data Catalog was denied. It is raised after the answer, to set off the alarm."""
 
 
 class ConfigurationError(Exception):
-    """The function or its custom resource lacks a setting; the message names it."""
+    """A setting of the function or of its custom resource is missing or invalid. The message names it."""
 
 
 @dataclass(frozen=True)
 class Settings:
-    """Where to declare, whose tables to read, and how many columns that nobody named to add at most."""
+    """The table to extend, the crawler whose tables to read, and the limit of new columns per crawl."""
 
     database: str
     table: str
@@ -50,7 +50,7 @@ class Settings:
 
     @classmethod
     def read(cls, environment: Mapping[str, str], properties: Mapping[str, Any]) -> Settings:
-        """The environment's settings; the custom resource's properties come first."""
+        """The settings. The custom resource's properties override the environment variables."""
 
         def setting(name: str, variable: str, default: str = "") -> str:
             value = properties.get(name) or environment.get(variable) or default
@@ -69,7 +69,7 @@ class Settings:
 
 def _whole_number(text: str) -> int:
     if not (text.isascii() and text.isdigit()):
-        raise ConfigurationError(f"MaxNewColumnsPerCrawl is no whole number: {text}")
+        raise ConfigurationError(f"MaxNewColumnsPerCrawl is not a whole number: {text}")
     return int(text)
 
 
@@ -91,11 +91,11 @@ def _declare(settings: Settings, item_columns: Sequence[str]) -> Outcome:
 
 
 def _crawler(event: Mapping[str, Any]) -> dict[str, Any]:
-    """The crawler's end. A foreign event is left alone; an error is raised: Lambda retries, an alarm rings.
+    """Handle the end of a crawl and ignore other events. Errors are raised: Lambda retries, an alarm rings.
 
-    The rule adds `itemColumns`, the stack's ItemColumns as text with commas: what a shut catalog postponed.
-    Raises CrawlFailedError for a crawl that failed or could not start: until one succeeds, new attributes are
-    no columns.
+    The rule adds `itemColumns`, the stack's ItemColumns separated by commas, in case denied access postponed
+    them. Raises CrawlFailedError if the crawl failed or could not start: new attributes do not become columns
+    until a crawl succeeds.
     """
     settings = Settings.read(os.environ, {})
     detail = event.get("detail") or {}
@@ -104,7 +104,7 @@ def _crawler(event: Mapping[str, Any]) -> dict[str, Any]:
     if ours and event.get("detail-type") == _NOT_STARTED:
         _report("the crawl did not start", "ERROR", trigger="crawler", crawler=settings.crawler)
         raise CrawlFailedError(
-            f"the schedule of the crawler {settings.crawler} could not start it, so no column was declared: "
+            f"the schedule could not start the crawler {settings.crawler}, so no columns were declared: "
             f"{detail.get('errorMessage')}"
         )
     if not ours or state not in {"Succeeded", "Failed"}:
@@ -113,8 +113,8 @@ def _crawler(event: Mapping[str, Any]) -> dict[str, Any]:
     if state == "Failed":
         _report("the crawl failed", "ERROR", trigger="crawler", crawler=settings.crawler)
         raise CrawlFailedError(
-            f"the crawler {settings.crawler} failed, so no column was declared: "
-            "aws glue get-crawler says why, under LastCrawl"
+            f"the crawler {settings.crawler} failed, so no columns were declared: "
+            "aws glue get-crawler shows the reason under LastCrawl"
         )
     item_columns = str(event.get("itemColumns") or "").split(",")
     try:
@@ -122,17 +122,17 @@ def _crawler(event: Mapping[str, Any]) -> dict[str, Any]:
     except ClientError as error:
         if is_denial(error):
             raise
-        # Lambda logs what is raised, and Glue's message may quote column names, which are users' data.
-        raise CatalogError(f"{error.operation_name} was refused: {code_of(error)}") from None
+        # Lambda logs the raised error, and Glue's message may quote column names, which are users' data.
+        raise CatalogError(f"{error.operation_name} failed: {code_of(error)}") from None
     return _summary(outcome, trigger="crawler")
 
 
 def _stack(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """The custom resource. Whatever happens, CloudFormation gets an answer.
+    """Handle the custom resource. CloudFormation always gets an answer.
 
-    A catalog that is shut to the function fails no stack, at its creation or later: the answer is SUCCESS
-    (decision 0009). Raises DeclarationPostponedError after it: the alarm rings, and Lambda tries twice more,
-    for CloudFormation calls it asynchronously (Lambda developer guide, "Using Lambda with CloudFormation").
+    Denied access to the Data Catalog does not fail the stack, at its creation or later: the answer is SUCCESS
+    (decision 0009). Then DeclarationPostponedError is raised: the alarm rings, and Lambda retries twice,
+    because the call is asynchronous (Lambda developer guide, "Using Lambda with CloudFormation").
     """
     properties = event.get("ResourceProperties") or {}
     fallback = f"{properties.get('DatabaseName', '')}.{properties.get('TableName', '')}"
@@ -155,11 +155,12 @@ def _stack(event: dict[str, Any], context: Any) -> dict[str, Any]:
         problem = _problem(outcome, item_columns)
     except Exception as error:  # an unanswered stack hangs until its timeout
         if is_denial(error):
-            _report("the catalog is shut", "ERROR", trigger="stack", error=type(error).__name__)
-            reason = f"the columns are not declared yet, the Data Catalog is shut to the function: {error}"
+            _report("access to the catalog was denied", "ERROR", trigger="stack", error=type(error).__name__)
+            reason = f"the columns are not declared yet: access to the Data Catalog was denied: {error}"
             responder.answer("SUCCESS", reason, {"Added": "0"})
             raise DeclarationPostponedError(
-                f"{reason}. Open it (docs/operations.md), then start the crawler: its end declares them"
+                f"{reason}. Grant the access (docs/operations.md), then start the crawler: "
+                "the columns are declared when it ends"
             ) from error
         known = isinstance(error, (CatalogError, ConfigurationError))
         _report("failed", "ERROR", trigger="stack", error=type(error).__name__)
@@ -175,28 +176,28 @@ def _stack(event: dict[str, Any], context: Any) -> dict[str, Any]:
 
 
 def _item_columns(properties: Mapping[str, Any]) -> list[str]:
-    """`ItemColumns` as CloudFormation hands it over: a list of texts, one of them empty for an empty list."""
+    """`ItemColumns` without blanks: CloudFormation sends an empty list as a list with one empty text."""
     return [name.strip() for name in properties.get("ItemColumns") or [] if name.strip()]
 
 
 def _problem(outcome: Outcome, item_columns: Sequence[str]) -> str | None:
-    """What of the names the user asked for could not be declared, or None."""
+    """The message about names in ItemColumns that could not be declared, or None."""
     refused = [f"{name} ({why})" for name, why in outcome.plan.refused.items() if name in item_columns]
     if refused:
-        return f"ItemColumns names what cannot be a column: {', '.join(refused)}. Correct the parameter."
+        return f"ItemColumns has names that cannot be columns: {', '.join(refused)}. Correct the parameter."
     left_out = [name for name in outcome.left_out if name in item_columns]
     if left_out:
         return (
-            f"the table's definition is full, {len(left_out)} of ItemColumns do not fit. "
-            "Name fewer columns, or set FlattenMaxDepth of the producer stack lower."
+            f"the table's definition is full: {len(left_out)} of ItemColumns do not fit. "
+            "Name fewer columns, or lower FlattenMaxDepth of the producer stack."
         )
     return None
 
 
 def _summary(outcome: Outcome, trigger: str) -> dict[str, Any]:
-    """One line for the log: counts only, since names come from users' data.
+    """Write one log line, with counts only: names come from users' data.
 
-    The stack's metric filter reads `undeclared`, and an alarm rings when it is not zero.
+    The stack's metric filter reads `undeclared`, and an alarm rings if it is not zero.
     """
     summary = {
         "added": len(outcome.added),
@@ -212,5 +213,5 @@ def _summary(outcome: Outcome, trigger: str) -> dict[str, Any]:
 
 
 def _report(message: str, level: str = "INFO", **fields: Any) -> None:
-    """One line that is JSON from its first character on, which a metric filter needs; a logger's is not."""
+    """Write one line of pure JSON: a metric filter needs it, and a logger would add a prefix."""
     print(json.dumps({"message": message, "level": level, **fields}), flush=True)

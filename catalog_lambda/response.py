@@ -1,4 +1,4 @@
-"""CloudFormation's answer: a custom resource waits until its ResponseURL has heard SUCCESS or FAILED.
+"""The answer to CloudFormation: a custom resource waits until its ResponseURL receives SUCCESS or FAILED.
 
 Source: CloudFormation user guide, "Custom resource response objects".
 """
@@ -16,9 +16,10 @@ _LONGEST_REASON = 1024
 
 
 class Responder:
-    """Answers a request once, whoever comes first: the work or the clock.
+    """Answers a request once: either the work or the timer answers first.
 
-    Who comes second waits until the first answer is out: Lambda stops whatever runs on when the work returns.
+    The second one waits until the first answer is sent, because Lambda freezes all threads when the handler
+    returns.
     """
 
     def __init__(self, event: dict[str, Any], physical_id: str) -> None:
@@ -28,7 +29,7 @@ class Responder:
         self._lock = threading.Lock()
 
     def answer(self, status: str, reason: str = "", data: dict[str, Any] | None = None) -> None:
-        """PUT the answer to the ResponseURL; a second answer is not sent, unless the first was not heard."""
+        """PUT the answer to the ResponseURL. A second answer is sent only if sending the first one failed."""
         body = {
             "Status": status,
             "Reason": reason[:_LONGEST_REASON] or "see the function's log",
@@ -45,7 +46,7 @@ class Responder:
 
 
 def _put(url: str, body: bytes) -> None:
-    # The signed URL was made for an empty content type, so urllib must not add one of its own.
+    # The URL was signed for an empty content type, so urllib must not add its own.
     request = urllib.request.Request(url, data=body, method="PUT", headers={"Content-Type": ""})  # noqa: S310
     for attempt in range(ATTEMPTS):
         try:

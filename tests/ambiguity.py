@@ -1,15 +1,15 @@
 """Whether a regular expression can take more than linear time, decided on its parsed form.
 
 A backtracking matcher tries every way in which a pattern can read a text before it gives up. On a text that
-fails, its time grows faster than the text exactly where the number of ways does. On the automaton whose
-states are the pattern's characters, that is where two states p and q have a word that leads from p to p, from
+does not match, its time grows faster than the text exactly if the number of ways does. In the automaton whose
+states are the pattern's characters, this is true if for two states p and q one word leads from p to p, from
 p to q and from q to q (Weber and Seidl, "On the degree of ambiguity of finite automata", 1991). Two edges
 between the same two states of a loop, as in `(a*)*`, are worse: the number of ways doubles with each round.
 
-A search is a pattern behind "any characters", since it begins anew at each of them. A way that has reached a
-point where the pattern may end is not counted, unless the whole text has to match: the matcher stops there.
-A repeat with an upper limit counts as at most three, since it does not grow with the text. A lookahead is
-checked as a pattern of its own; an atomic group counts as an ordinary one.
+A search is a pattern after "any characters", because it starts again at each of them. A way that reaches a
+point where the pattern can end is not counted, because the matcher stops there, unless the whole text must
+match. A repeat with an upper limit counts as at most three: it does not grow with the text. A lookahead is
+checked as a separate pattern; an atomic group counts as a normal group.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from functools import cache
 from importlib import import_module
 from typing import Any
 
-_parser: Any = import_module("re._parser")  # as typeshed does not know it
+_parser: Any = import_module("re._parser")  # typeshed does not have it
 _op: Any = import_module("re._constants")
 
-# How a pattern is used. All of these but `fullmatch` are content with a part of the text.
+# How a pattern is used. All except `fullmatch` can match a part of the text.
 FULLMATCH, MATCH, SEARCH = "fullmatch", "match", "search"
-# Latin-1, and of the other planes a letter, a digit and a space, and what is lower case of an ASCII letter.
+# Latin-1; from other blocks a letter, a digit and a space; and characters with an ASCII lower case.
 _TEXT = [chr(code) for code in range(256)] + list("\u0131\u017f\u212aあ٣\u2028\u3000😀")
 _BYTES = [chr(code) for code in range(256)]
 
@@ -43,10 +43,10 @@ class _Part:
 
 @dataclass
 class _Automaton:
-    """Positions of a pattern; `masks` says by bit which characters each takes, `edges` what follows it.
+    """Positions of a pattern. `masks` has the characters of each as bits, `edges` the positions after it.
 
-    With `solid` an assertion (`$`, `\\b`, a lookahead) is a position that nothing can pass. With `elsewhere`
-    the match begins behind the start of the text, so that `\\A` and `^` cannot be passed.
+    With `solid`, an assertion (`$`, `\\b`, a lookahead) is a position that nothing can pass. With
+    `elsewhere`, the match begins after the start of the text, so `\\A` and `^` cannot be passed.
     """
 
     alphabet: Sequence[str]
@@ -64,7 +64,7 @@ class _Automaton:
         return _Part([number], [number], empty=False)
 
     def join(self, before: _Part, after: _Part) -> _Part:
-        """One part behind another."""
+        """One part after another."""
         self.link(before, after)
         return _Part(
             before.first + (after.first if before.empty else []),
@@ -108,7 +108,7 @@ class _Automaton:
         if code is _op.ATOMIC_GROUP:
             return self.sequence(argument, flags)
         if code is _op.GROUPREF:
-            return self.position(self.groups[argument])  # as often as the group is long, of its characters
+            return self.position(self.groups[argument])  # counts as one of the group's characters
         if code in (_op.AT, _op.ASSERT, _op.ASSERT_NOT):
             if code is not _op.AT:
                 self.inner.append((argument[1], flags))
@@ -117,7 +117,7 @@ class _Automaton:
                 argument is _op.AT_BEGINNING and not flags & re.MULTILINE
             )
             return wall if self.solid or (at_start and self.elsewhere) else _Part()
-        raise NotImplementedError(f"{code} is not understood here")
+        raise NotImplementedError(f"{code} is not supported here")
 
     def repeat(self, least: int, most: int, body: Any, flags: int) -> _Part:
         """`least` to `most` times the body."""
@@ -144,7 +144,7 @@ def _union(masks: Sequence[int]) -> int:
 
 
 def _mask(alphabet: Sequence[str], code: Any, argument: Any, flags: int) -> int:
-    """The characters that a node for one character takes, by bit."""
+    """The characters that a one-character node accepts, as bits."""
     result = 0
     for bit, char in enumerate(alphabet):
         alike = {char, char.lower(), char.upper()} if flags & re.IGNORECASE else {char}
@@ -160,7 +160,7 @@ def _mask(alphabet: Sequence[str], code: Any, argument: Any, flags: int) -> int:
 
 
 def _in_set(items: Any, alike: Collection[str], flags: int) -> bool:
-    """Whether a set, `[…]`, takes one of the characters that are alike."""
+    """Whether a set, `[…]`, accepts one of the equivalent characters."""
     found = negated = False
     for code, argument in items:
         if code is _op.NEGATE:
@@ -180,7 +180,7 @@ def _in_category(category: str, char: str, flags: int) -> bool:
 
 
 def witness(pattern: str | bytes, flags: int = 0, use: str = SEARCH) -> str | None:
-    """A word that, often repeated, makes a pattern take more than linear time; None when there is none."""
+    """A word that makes a pattern take more than linear time if it is repeated; None if there is none."""
     tree = _parser.parse(pattern, flags)
     alphabet = _BYTES if isinstance(pattern, bytes) else _TEXT
     return _witness(tree, tree.state.flags, use, alphabet)
@@ -218,7 +218,7 @@ def _starts_a_line(tree: Any, flags: int) -> bool:
 
 
 def _all_accepting(automaton: _Automaton, accepting: set[int], everything: int) -> set[int]:
-    """The positions behind which no text fails, as behind `.*` at the end of a pattern."""
+    """The positions after which every text matches, such as after `.*` at the end of a pattern."""
     result = set(accepting)
     while True:
         following: dict[int, int] = dict.fromkeys(result, 0)
@@ -232,7 +232,7 @@ def _all_accepting(automaton: _Automaton, accepting: set[int], everything: int) 
 
 
 def _ambiguous_word(automaton: _Automaton, first: Sequence[int], left_out: set[int]) -> str | None:
-    """The word of two states as the module's docstring has it, among the states that are not left out."""
+    """The word for two states as defined in the module's docstring, without the left-out states."""
     masks = [0 if number in left_out else mask for number, mask in enumerate(automaton.masks)]
     following: dict[int, list[int]] = {number: [] for number, mask in enumerate(masks) if mask}
     for start, end in automaton.edges:
@@ -262,7 +262,7 @@ def _lowest(mask: int) -> int:
 
 
 def _shown_bit(mask: int) -> int:
-    """A character of a mask for people to read: a letter or sign where there is one."""
+    """A readable character of a mask: a letter or sign if it has one."""
     printable = mask & ~((1 << 33) - 1) & ((1 << 127) - 1)
     return _lowest(printable or mask)
 
@@ -288,7 +288,7 @@ def _path(
     goal: _Triple,
     loops: tuple[Collection[int], Collection[int]],
 ) -> list[int] | None:
-    """The shortest word that takes three states to three others at once, the outer two on their loops."""
+    """The shortest word that moves three states to three others at once, the outer two on their loops."""
     around_p, around_q = loops
     came: dict[_Triple, tuple[_Triple, int] | None] = {start: None}
     waiting = [start]

@@ -1,7 +1,7 @@
-"""What every test has: one terminal without colours, nobody's AWS settings, and how far Hypothesis searches.
+"""Settings for every test: a terminal without colours, no AWS settings, and Hypothesis's number of examples.
 
-Examples are enough to find what matters and few enough for `make test`; HYPOTHESIS_PROFILE=long searches
-fifty times as far.
+The default number finds most bugs and is small enough for `make test`. HYPOTHESIS_PROFILE=long tries fifty
+times as many examples.
 """
 
 import os
@@ -17,4 +17,4 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 _SHAPING = {"CLICOLOR_FORCE", "FORCE_COLOR", "NO_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE"}
 for name in [name for name in os.environ if name in _SHAPING or name.startswith("AWS_")]:
     del os.environ[name]
-os.environ["COLUMNS"] = "80"  # also where the tests run in a terminal of their own
+os.environ["COLUMNS"] = "80"  # also for tests that run in their own terminal

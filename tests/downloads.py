@@ -1,4 +1,4 @@
-"""Downloads of the tools that prove things: a connection that breaks once leaves no proof out."""
+"""Downloads of test tools: they are retried, so that one broken connection does not leave tests out."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ PAUSES = (5.0, 20.0)  # seconds before the second and the third attempt
 
 
 def in_ci() -> bool:
-    """Whether a proof whose tool cannot be had is a failure instead of a line that says what is left out."""
+    """Whether this is CI, where a missing tool is a failure and not only a line about left-out tests."""
     return os.environ.get("CI", "").lower() in {"1", "true", "yes"}
 
 
 @contextmanager
 def one_at_a_time(lock: Path) -> Iterator[None]:
-    """Hold a lock file, made where needed: two processes never download the same at once."""
-    import fcntl  # noqa: PLC0415 - not on Windows, where only the lock would be missed
+    """Lock a file, which is created if needed, so that two processes never download the same files."""
+    import fcntl  # noqa: PLC0415 - missing on Windows, which only lacks the lock
 
     lock.parent.mkdir(parents=True, exist_ok=True)
-    with lock.open("w") as held:
-        fcntl.flock(held, fcntl.LOCK_EX)
+    with lock.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
         yield
 
 
 def insist(
     command: Sequence[str], *, timeout: float, folder: Path | None = None
 ) -> subprocess.CompletedProcess[str]:
-    """Run a command that downloads, three times at most; how the last one ended, both outputs in `stdout`.
+    """Run a download command, up to three times. Returns the last result, with both outputs in `stdout`.
 
     `timeout` is in seconds, for each attempt. Raises subprocess.TimeoutExpired.
     """

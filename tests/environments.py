@@ -1,4 +1,4 @@
-"""Environments other than the one the tests run in, made as a user makes them."""
+"""Other environments than that of the tests, created as a user creates them."""
 
 from __future__ import annotations
 
@@ -12,30 +12,30 @@ ROOT = Path(__file__).parents[1]
 
 
 def deploy_environment() -> Path:
-    """The Python of `make deploy-venv`; two processes never make it at once."""
+    """The Python of `make deploy-venv`. Two processes never create it at the same time."""
     with (ROOT / "Makefile").open("rb") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        made = subprocess.run(
+        done = subprocess.run(
             ["make", "deploy-venv", f"PYTHON={sys.executable}"],
             cwd=ROOT,
             capture_output=True,
             text=True,
             check=False,
         )
-    assert made.returncode == 0, made.stdout + made.stderr
+    assert done.returncode == 0, done.stdout + done.stderr
     return ROOT / ".venv-deploy" / "bin" / "python"
 
 
 def bare_environment(folder: Path) -> Path:
-    """The Python of a virtual environment without any package."""
+    """The Python of a virtual environment without packages."""
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder)], check=True)
     return folder / "bin" / "python"
 
 
 def older_pythons(*versions: str) -> list[str]:
-    """The Pythons of these versions that start on this machine: on PATH, or installed by pyenv."""
+    """The working Pythons of these versions on this machine: on PATH, or installed by pyenv."""
     pyenv = Path.home() / ".pyenv" / "versions"
-    found = [
+    installed = [
         python
         for version in versions
         for python in (
@@ -45,5 +45,7 @@ def older_pythons(*versions: str) -> list[str]:
         if python
     ]
     return [
-        p for p in found if subprocess.run([p, "-c", ""], capture_output=True, check=False).returncode == 0
+        p
+        for p in installed
+        if subprocess.run([p, "-c", ""], capture_output=True, check=False).returncode == 0
     ]

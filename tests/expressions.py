@@ -1,4 +1,4 @@
-"""Every regular expression of the project's packages, with how it is used, read from the syntax trees."""
+"""Every regular expression in the project's packages and its uses, read from the syntax trees."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ USES = {
 
 @dataclass(frozen=True)
 class Expression:
-    """One regular expression: where it is, its text (None where it is made of values), flags, uses."""
+    """One regular expression: its location, text (None if it is built from values), flags and uses."""
 
     where: str
     text: str | bytes | None
@@ -35,7 +35,7 @@ class Expression:
 
 
 def modules() -> dict[str, ast.Module]:
-    """The project's modules by their paths, the tests left out: theirs read the project's own files."""
+    """The project's modules by path, without tests, whose expressions only read the project's files."""
     command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "*.py"]
     listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
     paths = [
@@ -45,7 +45,7 @@ def modules() -> dict[str, ast.Module]:
 
 
 def expressions(path: str, tree: ast.Module) -> Iterator[Expression]:
-    """What a module gives to `re`. A compiled pattern with a name is used as the module uses that name."""
+    """The expressions that a module passes to `re`. A named pattern has the uses of its name."""
     known = _texts(tree)
     owners = _owners(tree)
     for call in ast.walk(tree):
@@ -67,7 +67,7 @@ def _is_re(node: ast.expr) -> bool:
 
 
 def _assigned(tree: ast.Module) -> Iterator[tuple[str, ast.expr]]:
-    """Names that are assigned once, with the values."""
+    """Names that are assigned once, with their values."""
     found: dict[str, list[ast.expr]] = {}
     for node in ast.walk(tree):
         if isinstance(node, ast.Assign) and len(node.targets) == 1 and isinstance(node.targets[0], ast.Name):
@@ -78,7 +78,7 @@ def _assigned(tree: ast.Module) -> Iterator[tuple[str, ast.expr]]:
 
 
 def _texts(tree: ast.Module) -> dict[str, str | bytes]:
-    """The names that stand for a text, in the order they are assigned."""
+    """The names of text constants, in the order of assignment."""
     known: dict[str, str | bytes] = {}
     for name, value in _assigned(tree):
         if (text := _text(value, known)) is not None:
@@ -87,7 +87,7 @@ def _texts(tree: ast.Module) -> dict[str, str | bytes]:
 
 
 def _text(node: ast.expr, known: dict[str, str | bytes]) -> str | bytes | None:
-    """The text of an expression, as far as the module alone says it; an escaped value stands as one `x`."""
+    """The text of an expression, as far as the module defines it. An escaped value becomes one `x`."""
     if isinstance(node, ast.Constant) and isinstance(node.value, str | bytes):
         return node.value
     if isinstance(node, ast.Name):
@@ -106,7 +106,7 @@ def _text(node: ast.expr, known: dict[str, str | bytes]) -> str | bytes | None:
 
 
 def _owners(tree: ast.Module) -> dict[ast.AST, str]:
-    """The name that each compiled pattern gets, also one whose method is taken: `re.compile(…).fullmatch`."""
+    """The name of each compiled pattern, also if only its method is assigned: `re.compile(…).fullmatch`."""
     owners: dict[ast.AST, str] = {}
     for name, value in _assigned(tree):
         inner = value.value if isinstance(value, ast.Attribute) else value

@@ -1,9 +1,9 @@
-"""The response budget: what a Lambda response holds, counted as the runtime will serialize it.
+"""The response budget: the size of the Lambda response, counted as the runtime will serialize it.
 
 "6 MB each for request and response (synchronous)" (Lambda Developer Guide, "Lambda quotas"). Firehose
 loses the whole batch to a larger response (Firehose Developer Guide, "Transform source data").
-The Python runtimes serialize with json's default separators, up to 3.11 with ASCII escapes and from 3.12
-without (awslambdaric, lambda_runtime_marshaller.py). The longer form is counted.
+The Python runtimes serialize with json's default separators: with ASCII escapes up to 3.11, without them from
+3.12 (awslambdaric, lambda_runtime_marshaller.py). This module counts the longer form.
 """
 
 import json
@@ -15,28 +15,28 @@ RESPONSE_LIMIT_BYTES: Final = 6_291_456
 _FRAME: Final = len('{"records": []}')
 _OK: Final = len('{"recordId": , "result": "Ok", "data": ""}')
 _FAILED: Final = len('{"recordId": , "result": "ProcessingFailed"}')
-# What partition keys add to an Ok answer; to be counted with its data.
+# The bytes that partition keys add to an Ok answer. Count them with the answer's data.
 PARTITION_KEYS_LENGTH: Final = len(', "metadata": {"partitionKeys": {"dt": "2026-11-20"}}')
 
 
 def _serialized(record_ids: list[Any]) -> int:
-    """Bytes of the ids in JSON, and of what separates them: answers are separated alike."""
+    """Bytes of the ids in JSON, separators included: the answers have the same separators."""
     return len(json.dumps(record_ids)) - len("[]")
 
 
 def fits_alone(record_id: Any, data_length: int) -> bool:
-    """Whether an Ok answer with this much data fits in a response of its own."""
+    """Whether a response with only this Ok answer is within the limit."""
     return _FRAME + _OK + _serialized([record_id]) + data_length <= RESPONSE_LIMIT_BYTES
 
 
 def left_out(record_ids: list[Any], data_lengths: Sequence[int | None]) -> set[int]:
-    """Positions of the rows for which the response has no room: the longest, and as few as possible.
+    """Positions of the rows that do not fit into the response: the longest rows, and as few as possible.
 
-    A row that is many times as long as its neighbours costs none of them. Every record is at least answered
-    as failed, which fits: each such answer is shorter than its record in the event, which obeys the same
-    limit (a record carries its id and, at the least, its arrival time and the name `data`).
+    A very long row never pushes out its shorter neighbours. A left-out record is answered as failed. These
+    answers always fit: each is shorter than its record in the event, and the event has the same limit. (A
+    record has its id and, at least, its arrival time and the name `data`.)
 
-    :param data_lengths: of the data of an Ok answer, for each record; None where the record failed
+    :param data_lengths: for each record the length of its Ok answer's data, None if the record failed
     """
     least = _FRAME + _serialized(record_ids) + _FAILED * len(record_ids)
     more_than_failed = [length + _OK - _FAILED for length in data_lengths if length is not None]

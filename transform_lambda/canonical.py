@@ -1,4 +1,4 @@
-"""The one text of an item, whatever order its names and set members came in, and its digest."""
+"""An item's canonical text and its digest. The order of names and of set members does not change them."""
 
 import hashlib
 from typing import Final
@@ -14,11 +14,11 @@ _DIGEST_BYTES: Final = 8
 def canonical_json(image: Image) -> bytes:
     """The canonical text of an image: compact DynamoDB JSON in UTF-8, names sorted, sets sorted.
 
-    Numbers and base64 stay the text DynamoDB sent.
+    Numbers and base64 keep the text that DynamoDB sent.
 
     :param image: DynamoDB JSON; binary as base64 text or, as boto3's clients return it, as bytes
     :raises AttributeValueError: image is not a map of AttributeValues
-    :raises DepthError: nested deeper than any DynamoDB item
+    :raises DepthError: image is nested deeper than any DynamoDB item
     """
     image = as_sent(image)
     if type(image) is not dict:
@@ -28,9 +28,9 @@ def canonical_json(image: Image) -> bytes:
 
 
 def image_digest(image: Image | None) -> str | None:
-    """The digest that stands in `change_before` and `change_after`; None for no image.
+    """The digest in `change_before` and `change_after`; None without an image.
 
-    Equal items have equal digests: an item read from the table can be compared with the last row of its key.
+    Equal items have equal digests. So an item from the table can be compared with the last row of its key.
     """
     return None if image is None else digest(canonical_json(image))
 
@@ -41,5 +41,5 @@ def digest(canonical: bytes) -> str:
 
 
 def sorted_json(image: Image) -> bytes:
-    """The canonical text of an image whose sets are in order already."""
+    """The canonical text of an image whose sets are already sorted."""
     return orjson.dumps(image, option=orjson.OPT_SORT_KEYS)

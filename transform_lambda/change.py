@@ -1,7 +1,7 @@
 """DynamoDB change records: the typed change, its normalised time, its row.
 
 Source of the record's shape: DynamoDB Developer Guide, "Using Kinesis Data Streams to capture changes to
-DynamoDB"; records as AWS was seen to write them are in tests/unit/transform/.
+DynamoDB". Records that AWS wrote are in tests/unit/transform/.
 """
 
 import json
@@ -27,15 +27,15 @@ from transform_lambda.values import Image, as_sent, order_sets
 # "Pattern: 0|([1-9]\d{0,128})" (Kinesis Data Streams API Reference, SequenceNumberRange): up to 129 digits.
 SEQUENCE_DIGITS: Final = 129
 # SequenceNumber: "Minimum length of 21. Maximum length of 40." (DynamoDB Streams API Reference,
-# StreamRecord). The two widths tell the roads apart.
+# StreamRecord). The width shows which of the two streams delivered the change.
 STREAMS_SEQUENCE_DIGITS: Final = 40
 
 _STREAM_CHANGE_TYPES: Final = frozenset({"INSERT", "MODIFY", "REMOVE"})
 # "The partition key and the sort key must be of type string, number or binary" (DynamoDB Developer Guide).
 _KEY_TYPES: Final = frozenset({"S", "N", "B"})
 
-# Units by magnitude, for records without ApproximateCreationDateTimePrecision: each bound is 1973 in the
-# finer unit and 5138 in the coarser one, so no time DynamoDB ever wrote is ambiguous.
+# Records without ApproximateCreationDateTimePrecision: the magnitude decides the unit. Each bound is the year
+# 1973 in the finer unit and 5138 in the coarser one, so every time that DynamoDB has written is unambiguous.
 _FIRST_MILLISECOND: Final = 10**11
 _FIRST_MICROSECOND: Final = 10**14
 _MICROSECONDS_IN: Final = {"SECOND": 1_000_000, "MILLISECOND": 1_000, "MICROSECOND": 1}
@@ -43,12 +43,12 @@ _MICROSECONDS_IN: Final = {"SECOND": 1_000_000, "MILLISECOND": 1_000, "MICROSECO
 
 @dataclass(slots=True)
 class Change:
-    """One change of one item, as DynamoDB recorded it; keys and images in DynamoDB JSON."""
+    """One change of one item, as DynamoDB recorded it. Keys and images are in DynamoDB JSON."""
 
     change_id: str
-    change_type: str  # INSERT, MODIFY, REMOVE, or SNAPSHOT for what a backfill read
+    change_type: str  # INSERT, MODIFY, REMOVE, or SNAPSHOT for an item that a backfill read
     change_time: str  # ISO 8601, UTC, six decimals and Z: see change_time
-    change_sequence: str | None  # 129 digits or, of DynamoDB Streams, 40: see change_sequence
+    change_sequence: str | None  # 129 digits, or 40 from DynamoDB Streams: see change_sequence
     change_actor: str  # "user" or "ttl"
     change_table: str
     keys: Image
@@ -57,10 +57,10 @@ class Change:
 
 
 def change_time(value: Any, precision: Any = None) -> str:
-    """ApproximateCreationDateTime as ISO 8601 in UTC, six decimals and Z: text order is time order.
+    """ApproximateCreationDateTime as ISO 8601 in UTC, with six decimals and Z: text order is time order.
 
-    :param precision: ApproximateCreationDateTimePrecision; without a known one the magnitude decides
-    :raises ChangeShapeError: not a time in the years 1970 to 9999
+    :param precision: ApproximateCreationDateTimePrecision; if it is unknown, the magnitude decides the unit
+    :raises ChangeShapeError: value is not a time in the years 1970 to 9999
     """
     if type(value) is not int and type(value) is not float:
         raise ChangeShapeError("ApproximateCreationDateTime is not a number")
@@ -83,9 +83,9 @@ def _second(seconds: int) -> str:
 
 
 def change_sequence(sequence: Any, digits: int = SEQUENCE_DIGITS) -> str | None:
-    """A sequence number padded so that text order is stream order; None where there is none.
+    """A sequence number with leading zeros, so that text order is stream order; None without a number.
 
-    :param digits: the width, by the stream the change came by
+    :param digits: the width, which depends on the stream that delivered the change
     """
     if type(sequence) is str and sequence.isascii() and sequence.isdigit() and len(sequence) <= digits:
         return sequence.zfill(digits)
@@ -93,9 +93,9 @@ def change_sequence(sequence: Any, digits: int = SEQUENCE_DIGITS) -> str | None:
 
 
 def _sequence_of(kinesis: Any, change: dict[str, Any]) -> str | None:
-    """The sequence of a change: Kinesis' where it came by Kinesis, else its own in DynamoDB Streams.
+    """The sequence of a change: the number from Kinesis, or else the record's own from DynamoDB Streams.
 
-    Source: DynamoDB Streams API Reference, StreamRecord; records that come by Kinesis have no SequenceNumber
+    Source: DynamoDB Streams API Reference, StreamRecord. Records from Kinesis have no SequenceNumber
     (DynamoDB Developer Guide, "Using Kinesis Data Streams to capture changes to DynamoDB").
     """
     if kinesis is not None:
@@ -107,7 +107,7 @@ def change_actor(identity: Any) -> str:
     """`ttl` for a deletion by Time to Live, else `user`.
 
     Source: DynamoDB Developer Guide, "DynamoDB Streams and Time to Live": `type` Service, `principalId`
-    dynamodb.amazonaws.com. Some SDK shapes spell the names with a capital.
+    dynamodb.amazonaws.com. Some SDKs spell the names with a capital letter.
     """
     if type(identity) is dict:
         kind = identity.get("type", identity.get("Type"))
@@ -120,8 +120,8 @@ def change_actor(identity: Any) -> str:
 def read_change(record: Any, sequence: Any = None) -> Change:
     """The typed change of a parsed change record.
 
-    :param sequence: the Kinesis sequence number, None when the record did not come by Kinesis
-    :raises ChangeShapeError: not a DynamoDB change record
+    :param sequence: the Kinesis sequence number, None if the record did not come from Kinesis
+    :raises ChangeShapeError: record is not a DynamoDB change record
     """
     if type(record) is not dict:
         raise ChangeShapeError("the payload is not an object")
@@ -156,7 +156,7 @@ def read_change(record: Any, sequence: Any = None) -> Change:
 
 
 def _table_in_arn(record: dict[str, Any]) -> str:
-    """The table of a record of DynamoDB Streams, which names it in an ARN only.
+    """The table of a DynamoDB Streams record, which has the table's name only in an ARN.
 
     The ARN is arn:aws:dynamodb:<region>:<account>:table/<name>/stream/<label>.
     """
@@ -176,7 +176,7 @@ def row_of(change: Change, settings: RowSettings = DEFAULT_SETTINGS) -> Columns:
 
 
 def change_day(time: str) -> str:
-    """The UTC day of a change_time, yyyy-MM-dd: the change's own `dt`, whoever writes its row."""
+    """The UTC day of a change_time, yyyy-MM-dd: the change's own `dt`, the same for every writer of rows."""
     return time[:10]
 
 
@@ -185,7 +185,7 @@ def transform(
 ) -> tuple[bytes, str]:
     """A payload of the change stream as one line of the lake, and its change_time.
 
-    :param sequence: the Kinesis sequence number, None when Firehose sent none
+    :param sequence: the Kinesis sequence number, None if Firehose sent none
     :raises RecordError: the payload is not a DynamoDB change record
     """
     try:
@@ -197,7 +197,7 @@ def transform(
         _, line, texts = _row(change, settings)
     except RecursionError:
         raise DepthError("nested deeper than DynamoDB allows") from None
-    _refuse_duplicate_names(payload, record, texts)
+    _reject_duplicate_names(payload, record, texts)
     return line, change.change_time
 
 
@@ -206,12 +206,12 @@ _Texts = tuple[bytes, bytes | None, bytes | None]
 
 
 def _row(change: Change, settings: RowSettings) -> tuple[Columns, bytes, _Texts]:
-    """The row, its line, and the canonical texts of what the change record holds."""
+    """The row, its line, and the canonical texts of the keys and images."""
     old, new = change.old_image, change.new_image
     for image in (old, new):
         if image is not None and type(image) is not dict:
             raise AttributeValueError("an image is not an object")
-    # What the row shows: the item's new state, for a deletion its last one, else its keys.
+    # The row shows the item's new state, or for a deletion its last state, or without images its keys.
     if change.change_type == "REMOVE":
         item, other = old, new
     else:
@@ -219,7 +219,7 @@ def _row(change: Change, settings: RowSettings) -> tuple[Columns, bytes, _Texts]
     has_image = item is not None
     if item is None:
         item = change.keys
-    # Flattening puts the sets of the item in order; what only the other image has is still to be ordered.
+    # Flattening sorts the sets of the item. The values that only the other image has are sorted below.
     unordered = None if other is None else _share(other, item)
     keys_text = _key_text(change.keys)
     row: Columns = {
@@ -239,7 +239,7 @@ def _row(change: Change, settings: RowSettings) -> tuple[Columns, bytes, _Texts]
     }
     shown = item
     if settings.exclude:
-        order_sets(item.values())  # what is excluded has its part in the digests
+        order_sets(item.values())  # the digests include excluded attributes too
         shown = without(item, settings.exclude)
     row, paths = with_columns(row, shown, settings.max_depth, settings.keep_whole)
     if unordered:
@@ -260,7 +260,7 @@ def _row(change: Change, settings: RowSettings) -> tuple[Columns, bytes, _Texts]
 
 
 def _share(other: Image, item: Image) -> list[Any]:
-    """Let other have the values of item where they are equal (most are); returns the rest of its values."""
+    """Replace equal values of other (most are equal) by those of item; returns its remaining values."""
     rest = []
     of_item = item.get
     for name, value in other.items():
@@ -273,7 +273,7 @@ def _share(other: Image, item: Image) -> list[Any]:
 
 
 def _key_text(keys: Image) -> bytes:
-    """The canonical text of keys, which are scalars."""
+    """The canonical text of the keys, which are scalars."""
     for value in keys.values():
         single = type(value) is dict and len(value) == 1
         tag, content = next(iter(value.items())) if single else (None, None)
@@ -282,15 +282,15 @@ def _key_text(keys: Image) -> bytes:
     return sorted_json(keys)
 
 
-def _refuse_duplicate_names(payload: bytes, record: dict[str, Any], texts: _Texts) -> None:
-    """Refuse a payload of which the parser dropped something; consumes record, but not its images.
+def _reject_duplicate_names(payload: bytes, record: dict[str, Any], texts: _Texts) -> None:
+    """Reject a payload if the parser dropped a part of it. Changes record, but not its images.
 
-    Of a name that occurs twice in one object the parser keeps the last value, so what is left, written
-    back, is shorter than a compact payload. The canonical texts are at hand, only the rest is written.
-    Nothing grows on the way but a float (1e9 comes back longer): with a dot in the rest, with blanks or
-    other escapes in the payload, the quotes are counted instead, two for every name and every text.
+    If a name occurs twice in one object, the parser keeps the last value. Writing the record back then gives
+    fewer bytes than a compact payload has. The canonical texts exist already, so only the rest is written.
+    Only a float can become longer (1e9 does). So if the rest has a dot, or the payload has blanks or other
+    escapes, the quotes are counted instead: two for every name and every text.
 
-    :raises DuplicateNameError: something was dropped
+    :raises DuplicateNameError: the parser dropped a value
     """
     change = record["dynamodb"]
     keys, old, new = texts
@@ -308,7 +308,7 @@ def _refuse_duplicate_names(payload: bytes, record: dict[str, Any], texts: _Text
         raise DepthError("the record is nested deeper than any change record") from None
     if written + len(rest) == len(payload) and b"." not in rest:
         return
-    if b"\\u0022" in payload:  # a quote that is not written as one
+    if b"\\u0022" in payload:  # a quote that is written as an escape
         json.loads(payload, object_pairs_hook=_unique)
     elif payload.count(b'"') != sum(text.count(b'"') for text in (rest, *texts) if text is not None):
         raise DuplicateNameError("a name occurs twice in one object")

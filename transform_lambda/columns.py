@@ -1,4 +1,4 @@
-"""An item becomes columns: one for each attribute, or `change_rescued` where several claim one."""
+"""An item becomes columns: one per attribute, or `change_rescued` if several attributes claim one column."""
 
 from typing import Any
 
@@ -18,18 +18,18 @@ from transform_lambda.values import (
 
 # A row's columns: plain JSON values, numbers as orjson.Fragment of the text DynamoDB sent.
 Columns = dict[str, Any]
-# Column → the names of the attribute's path, for those columns that `change_names` lists.
+# Column → the names of the attribute's path, for the columns that `change_names` lists.
 Paths = dict[str, tuple[str, ...]]
 
 
 def with_columns(row: Columns, item: Image, levels: int, keep_whole: frozenset[str]) -> tuple[Columns, Paths]:
-    """The row with the columns of item, however long it becomes.
+    """The row with the columns of item, without a limit on its length.
 
-    :param row: all METADATA_COLUMNS and nothing else, null where the item decides; it is not to be used again
-    :param levels: most names a column may be made of; with 0 the whole item stands in `change_rescued`
+    :param row: all METADATA_COLUMNS and nothing else, null if the item decides the value; do not use it again
+    :param levels: most names that a column may consist of; with 0 the whole item is in `change_rescued`
     :param keep_whole: columns of maps that stay one JSON value
     :raises AttributeValueError: item is not a map of AttributeValues
-    :raises DepthError: nested more than MAX_LEVELS deep
+    :raises DepthError: item is nested more than MAX_LEVELS deep
     """
     if type(item) is not dict:
         raise AttributeValueError("an image is not an object")
@@ -53,7 +53,7 @@ def names_text(paths: Paths) -> str | None:
 
 
 def without(item: Image, exclude: frozenset[str]) -> Image:
-    """The item without attributes whose columns are in exclude; it shares with item what is not changed."""
+    """The item without the attributes whose columns are in exclude. Unchanged values are not copied."""
     return _without(item, exclude, top_names(frozenset()))
 
 
@@ -75,7 +75,7 @@ def _fill(  # noqa: PLR0912, PLR0917 - a branch per type; keywords cost time
 ) -> int:
     """Write the columns of a map into row; returns how many were written, overwritten ones included.
 
-    It runs for every value of every record, as the loops in `values` do, and is written like them.
+    Like the loops in `values`, it runs for every value of every record, and it is written like them.
     """
     attributes = len(image)
     for name, value in image.items():
@@ -107,15 +107,15 @@ def _fill(  # noqa: PLR0912, PLR0917 - a branch per type; keywords cost time
     return attributes
 
 
-# An attribute that wants a column: its path of names, and its plain value.
+# An attribute that claims a column: its path of names, and its plain value.
 _Claim = tuple[tuple[str, ...], Any]
 
 
 def _resolve(item: Image, levels: int, keep_whole: frozenset[str]) -> tuple[Columns, Paths, str | None]:
-    """Columns, paths and `change_rescued` of an item in which attributes compete for a column.
+    """Columns, paths and `change_rescued` of an item in which several attributes claim one column.
 
-    The owner of a column is the attribute at the top whose name it is; without one, the only path that
-    spells it exactly. Every other claimant is rescued under its own path, as nested objects.
+    The top-level attribute with exactly the column's name owns it. Without one, the owner is the only path
+    that spells the column exactly. Every other claimant is rescued under its own path, as nested objects.
     """
     claims: dict[str, list[_Claim]] = {}
     _collect(claims, item, (), "" if levels else None, levels, keep_whole)
@@ -138,7 +138,7 @@ def _resolve(item: Image, levels: int, keep_whole: frozenset[str]) -> tuple[Colu
     return columns, paths, text
 
 
-def _collect(  # noqa: PLR0917 - of this module alone
+def _collect(  # noqa: PLR0917 - used in this module only
     claims: dict[str, list[_Claim]],
     image: Image,
     above: tuple[str, ...],
@@ -146,7 +146,7 @@ def _collect(  # noqa: PLR0917 - of this module alone
     levels: int,
     keep_whole: frozenset[str],
 ) -> None:
-    """Who claims which column; the empty one stands for none, and a prefix of None for none below."""
+    """Collect the claims on each column. "" means no column; a prefix of None means none below either."""
     for name, value in image.items():
         path = (*above, name)
         column = "" if prefix is None else joined(prefix, name)

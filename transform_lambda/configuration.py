@@ -8,20 +8,20 @@ from typing import Final, Self
 from transform_lambda.flatten import DEFAULT_MAX_DEPTH, DEFAULT_SETTINGS, RowSettings, settings_columns
 
 LOG_LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR")
-_STREAM_NAME: Final = r"[A-Za-z0-9_.-]{0,64}"  # Firehose API Reference, DeliveryStreamName; empty is none
+_STREAM_NAME: Final = r"[A-Za-z0-9_.-]{0,64}"  # Firehose API Reference, DeliveryStreamName; empty for none
 
 
 class ConfigurationError(ValueError):
-    """An environment variable has a value the function cannot work with; the message names it."""
+    """An environment variable has an invalid value. The message names the variable."""
 
 
 def row_settings(environment: Mapping[str, str]) -> RowSettings:
-    """The settings that shape rows, by the names the function has them under in its environment.
+    """The settings that shape rows, read from the function's environment variables.
 
     `FLATTEN_MAX_DEPTH` (1 to 32), `KEEP_WHOLE` and `EXCLUDE_ATTRIBUTES` (attributes, separated by commas) and
     `KEEP_IMAGES` (true or false). Absent or empty means the default.
 
-    :raises ConfigurationError: naming the variable and what it may be
+    :raises ConfigurationError: a value is invalid; the message names the variable and the valid values
     """
     depth = environment.get("FLATTEN_MAX_DEPTH") or str(DEFAULT_MAX_DEPTH)
     if depth not in map(str, range(1, DEFAULT_MAX_DEPTH + 1)):
@@ -48,7 +48,7 @@ def _columns(environment: Mapping[str, str], variable: str) -> frozenset[str]:
 
 @dataclass(frozen=True, slots=True)
 class Configuration:
-    """What an operator sets, with the defaults of the template."""
+    """The operator's settings, with the defaults of the template."""
 
     rows: RowSettings = DEFAULT_SETTINGS
     log_level: str = "INFO"
@@ -56,11 +56,11 @@ class Configuration:
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Self:
-        """Read `LOG_LEVEL`, `EVENT_STREAM_NAME` and what `row_settings` reads.
+        """Read `LOG_LEVEL`, `EVENT_STREAM_NAME` and the settings that `row_settings` reads.
 
         Absent or empty means the default.
 
-        :raises ConfigurationError: naming the variable and what it may be
+        :raises ConfigurationError: a value is invalid; the message names the variable and the valid values
         """
         level = environment.get("LOG_LEVEL") or "INFO"
         if level not in LOG_LEVELS:
@@ -71,5 +71,5 @@ class Configuration:
         return cls(row_settings(environment), level, stream)
 
     def logs(self, level: str) -> bool:
-        """Whether a line of this level is written."""
+        """Whether the function writes log lines of this level."""
         return LOG_LEVELS.index(level) >= LOG_LEVELS.index(self.log_level)

@@ -1,12 +1,12 @@
-"""Why a record cannot become a row.
+"""The reasons why a record cannot become a row.
 
-Each class is one verdict. Its name is what the function's summary log counts, so no message ever
-carries a payload, an attribute name or a key.
+Each class is one reason. The function's summary log counts the class names. No message ever contains a
+payload, an attribute name or a key.
 """
 
 
 class RecordError(ValueError):
-    """One record cannot become a row; its neighbours are not concerned."""
+    """One record cannot become a row. The other records of the batch are not affected."""
 
 
 class EnvelopeError(RecordError):
@@ -14,11 +14,11 @@ class EnvelopeError(RecordError):
 
 
 class JsonError(RecordError):
-    """The payload is not one JSON document in UTF-8 (this includes NaN, lone surrogates and depth)."""
+    """The payload is not one JSON document in UTF-8. Also: NaN, a lone surrogate, or nested too deep."""
 
 
 class DuplicateNameError(RecordError):
-    """An object of the payload names one member twice, so readers would disagree about it."""
+    """An object of the payload has the same name twice. Readers would not agree which value counts."""
 
 
 class ChangeShapeError(RecordError):
@@ -34,8 +34,8 @@ class DepthError(RecordError):
 
 
 class RowTooLargeError(RecordError):
-    """The row alone is larger than a Lambda response: no retry and no replay can deliver it."""
+    """The row alone is larger than a Lambda response. No retry and no replay can deliver it."""
 
 
 class ResponseFullError(RecordError):
-    """The row did not fit beside its neighbours in this response: a replay delivers it."""
+    """The response had no room for this row beside the other rows. A replay delivers it."""

@@ -1,13 +1,13 @@
 """Firehose's envelope around the transformation: event in, answers out, one summary line in the log.
 
 Contract: Firehose Developer Guide, "Required parameters for data transformation". Every recordId is
-answered once and in order, with `Ok` or `ProcessingFailed`. `Dropped` counts as success there, so it would
-be silent loss and is never used. A failed answer carries no data, so that its bytes are left to the rows:
-AWS's CloudWatch Logs blueprint answers that way, and the records it failed were seen whole, as rawData, under
-the error prefix (CloudSnorkel/CloudWatch2S3#9). That page asks data of transformed records; of failed ones
-it says nothing [unverified].
+answered once and in order, with `Ok` or `ProcessingFailed`. Firehose counts `Dropped` as success, so a
+dropped record would be lost silently; the function never uses it. A failed answer has no data, which leaves
+more room for rows. AWS's CloudWatch Logs blueprint does the same, and its failed records were seen complete,
+as rawData, under the error prefix (CloudSnorkel/CloudWatch2S3#9). The guide requires data for transformed
+records and does not mention failed ones [unverified].
 
-For the delivery stream named in the settings, each row carries its change's own day as the partition key
+For the delivery stream named in the settings, each row has its change's own day as the partition key
 `dt` (same guide, "Understand partitioning keys": `metadata.partitionKeys`, text by name).
 """
 
@@ -28,21 +28,21 @@ from transform_lambda.errors import EnvelopeError, ResponseFullError, RowTooLarg
 
 CONFIGURATION = Configuration.from_environment(os.environ)
 
-# A batch makes hundreds of thousands of dicts and lists, none of them in a circle: counting references frees
-# them, and the collector would only walk through them (tests/unit/transform/test_runtime.py). By default it
-# does so for every 700 (Python library, gc.set_threshold). Seldom instead costs 1 % less CPU time on batches
-# of records of 1.75 KB and 8 to 20 % less on items with thousands of values (benchmarks/README.md).
+# A batch creates hundreds of thousands of dicts and lists, without reference cycles. Reference counting frees
+# them, so the collector would only walk through them (tests/unit/transform/test_runtime.py). By default it
+# runs for every 700 (Python library, gc.set_threshold). Running it rarely saves 1 % of CPU time on batches of
+# records of 1.75 KB, and 8 to 20 % on items with thousands of values (benchmarks/README.md).
 COLLECTOR_THRESHOLD = 1_000_000
-gc.freeze()  # the modules stay as long as the process
+gc.freeze()  # the modules live as long as the process
 gc.set_threshold(COLLECTOR_THRESHOLD)
 
-# Records that no retry and no replay can deliver are named in the log, by sequence number: this many.
+# The log names the records that no retry and no replay can deliver, by sequence number: at most this many.
 _NAMED_IN_LOG = 10
 
 
 @dataclass(slots=True)
 class _Summary:
-    """What the log says of one invocation: counts and reasons, never a payload, a name or a key."""
+    """The log line of one invocation: counts and reasons, never a payload, a name or a key."""
 
     records: int = 0
     ok: int = 0
@@ -56,10 +56,10 @@ class _Summary:
 def handler(event: Any, context: Any) -> dict[str, list[dict[str, Any]]]:
     """Answer a Firehose transformation event; never raises.
 
-    The daily call of the stack's rule, which keeps the function Active, is answered at once and not counted.
-    Firehose always sends `records`, a list of objects with a `recordId`. What has no id cannot be answered
-    (Firehose would call it Lambda.MissingRecordId) and is only counted in the log; an event without
-    `records`, a console test event say, is answered with an empty list.
+    The stack's rule calls it once a day to keep it Active; this call is answered at once and not counted.
+    Firehose always sends `records`, a list of objects with a `recordId`. A record without an id cannot be
+    answered (Firehose would report Lambda.MissingRecordId), so the log only counts it. An event without
+    `records`, such as a console test event, is answered with an empty list.
     """
     if _is_scheduled(event):
         return {"records": []}
@@ -73,15 +73,15 @@ def handler(event: Any, context: Any) -> dict[str, list[dict[str, Any]]]:
     summary.records, summary.unanswerable = len(records), len(records) - len(answerable)
     answers = _answers(answerable, summary, partitions=_partitions(event))
     summary.milliseconds = round((time.perf_counter() - started) * 1000, 1)
-    with contextlib.suppress(Exception):  # a log line that cannot be written must not cost a batch
+    with contextlib.suppress(Exception):  # a failed log line must not fail the batch
         _log(summary, context)
     return {"records": answers}
 
 
 def _is_scheduled(event: Any) -> bool:
-    """Whether a schedule of EventBridge asks, and no delivery stream.
+    """Whether the caller is an EventBridge schedule and not a delivery stream.
 
-    The shape is that of a scheduled event (EventBridge user guide, "Creating a scheduled rule").
+    Scheduled events have this shape (EventBridge user guide, "Creating a scheduled rule").
     Firehose always sends `records`.
     """
     return (
@@ -93,20 +93,21 @@ def _is_scheduled(event: Any) -> bool:
 
 
 def _has_id(record: Any) -> bool:
-    """Whether record can be answered: it has an id, and the runtime can serialize it."""
+    """Whether record can be answered: it has an id that the runtime can serialize."""
     record_id = record.get("recordId") if isinstance(record, dict) else None
-    # Only text is ever sent; another scalar is given back as it came.
+    # Firehose only sends text. A number is returned unchanged.
     return isinstance(record_id, str) or (isinstance(record_id, int | float) and abs(record_id) < 2**63)
 
 
 def _partitions(event: Any) -> bool:
-    """Whether the asking delivery stream takes partition keys.
+    """Whether the calling delivery stream takes partition keys.
 
-    The name decides, not a switch: while one delivery stream succeeds another, both ask this function.
+    The stream's name decides, not a switch: when one delivery stream replaces another, both call this
+    function for a while.
     """
-    asking = event.get("deliveryStreamArn") if isinstance(event, dict) else None
+    caller = event.get("deliveryStreamArn") if isinstance(event, dict) else None
     name = CONFIGURATION.event_stream_name
-    return bool(name) and isinstance(asking, str) and asking.endswith(f":deliverystream/{name}")
+    return bool(name) and isinstance(caller, str) and caller.endswith(f":deliverystream/{name}")
 
 
 def _answers(records: list[dict[str, Any]], summary: _Summary, *, partitions: bool) -> list[dict[str, Any]]:
@@ -114,7 +115,7 @@ def _answers(records: list[dict[str, Any]], summary: _Summary, *, partitions: bo
     for record in records:
         try:
             rows.append(_row_data(record))
-        except Exception as error:  # noqa: BLE001 - whatever one record does, its neighbours are answered
+        except Exception as error:  # noqa: BLE001 - one bad record must not fail the other records
             _count(error, record, summary)
             rows.append(None)
     record_ids = [record["recordId"] for record in records]
@@ -167,7 +168,7 @@ def _count(error: Exception, record: dict[str, Any], summary: _Summary) -> None:
     reason = type(error).__name__
     summary.reasons[reason] = summary.reasons.get(reason, 0) + 1
     if isinstance(error, RowTooLargeError) and len(summary.too_large) < _NAMED_IN_LOG:
-        sequence = change_sequence(_sequence(record))  # digits only, so nothing of the payload
+        sequence = change_sequence(_sequence(record))  # digits only: the log must not contain payload
         summary.too_large.append(sequence.lstrip("0") if sequence else "unknown")
 
 

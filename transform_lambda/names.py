@@ -1,7 +1,7 @@
-"""The column rule: which column an attribute has, and when the column alone does not say which one it is.
+"""The column rule: which column an attribute has, and when `change_names` must list the attribute's path.
 
-docs/architecture.md, "The row", is the contract. The rule looks at names only, so it is the same for every
-item and in every Python.
+docs/architecture.md, "The row", is the contract. The rule uses names only, so its result is the same for
+every item and in every Python version.
 """
 
 import re
@@ -27,10 +27,11 @@ METADATA_COLUMNS: Final = (
     "change_image",
     "change_rescued",
 )
-# The table's partition column comes from the object's name: Athena would never show an attribute's value, and
-# a crawled table with both would be "Table descriptor contains duplicate columns".
+# The table's partition column, whose value comes from the object's name. Athena would never show the value of
+# an attribute with this name, and a crawled table with both fails: "Table descriptor contains duplicate
+# columns".
 PARTITION_COLUMN: Final = "dt"
-# Names of Iceberg's own columns, which no column of an Iceberg table may have (Iceberg specification,
+# Iceberg's own columns. No other column of an Iceberg table may have such a name (Iceberg specification,
 # "Reserved Field IDs").
 ICEBERG_COLUMNS: Final = (
     "_file",
@@ -44,13 +45,13 @@ ICEBERG_COLUMNS: Final = (
     "_change_ordinal",
     "_commit_snapshot_id",
 )
-# What an attribute at the top of an item cannot have as its column; it has `attribute_<name>` instead.
-# A nested attribute never claims one: its column has a double underscore, none of these has.
+# Names that a top-level attribute cannot have as its column; its column is `attribute_<name>` instead.
+# A nested attribute never claims one of these: its column has a double underscore, and none of these has.
 RESERVED_NAMES: Final = frozenset({*METADATA_COLUMNS, PARTITION_COLUMN, *ICEBERG_COLUMNS})
 RESERVED_PREFIX: Final = "attribute_"
-# "NameString: 1 to 255" (AWS Glue API, "Common data types"): no table could declare a longer one.
+# "NameString: 1 to 255" (AWS Glue API, "Common data types"): no table can declare a longer name.
 MAX_COLUMN_CHARACTERS: Final = 255
-# Stands between the names of a path.
+# Separates the names of a path.
 SEPARATOR: Final = "__"
 
 _ASCII_COLUMN: Final = {
@@ -65,7 +66,7 @@ _FIRST_MARK, _LAST_MARK = "\u0300", "\u036f"
 
 
 def _latin_letters() -> dict[str, str]:
-    """Latin letters with marks → their ASCII letters. All were assigned long before Unicode 14."""
+    """Latin letters with marks → their ASCII letters. Unicode assigned all of them long before version 14."""
     letters = dict(_LETTERS_OF_THEIR_OWN)
     for code in (code for codes in _LATIN_WITH_MARKS for code in codes):
         parts = unicodedata.normalize("NFKD", chr(code))
@@ -79,15 +80,16 @@ _LATIN: Final = _latin_letters()
 
 
 def column_name(name: str) -> str:
-    """One name of a path as it stands in a column, `[a-z0-9_]` only.
+    """One name of a path as it is written in a column, `[a-z0-9_]` only.
 
-    After Unicode NFC, ASCII letters are lower case and other ASCII is `_`. A Latin letter with marks is its
-    letters; every other character is `_xHHHH_`, its code point, as SQL/XML escapes names (ISO/IEC 9075-14).
+    After Unicode NFC, ASCII letters become lower case and other ASCII becomes `_`. A Latin letter with marks
+    becomes its ASCII letters. Every other character becomes `_xHHHH_`, its code point, as SQL/XML escapes
+    names (ISO/IEC 9075-14).
     """
     if name.isascii():
         return name.translate(_ASCII_COLUMN)
     parts = []
-    after_letter = False  # whether a mark would belong to a letter that is ASCII now
+    after_letter = False  # whether a mark would belong to a letter that has become ASCII
     for character in _composed(name):
         if character.isascii():
             parts.append(_ASCII_COLUMN[ord(character)])
@@ -102,7 +104,7 @@ def column_name(name: str) -> str:
 
 
 def _composed(name: str) -> str:
-    """NFC, of characters that Unicode 14 knew: what came later would differ from one Python to another."""
+    """NFC of the characters in Unicode 14: the NFC of newer ones differs between Python versions."""
     parts = _unassigned().split(name)
     if len(parts) == 1:
         return unicodedata.normalize("NFC", name)
@@ -114,17 +116,17 @@ def _composed(name: str) -> str:
 
 @lru_cache(maxsize=1)
 def _unassigned() -> re.Pattern[str]:
-    """Runs of characters that Unicode 14 had not assigned."""
+    """Runs of characters that are unassigned in Unicode 14."""
     ranges = (part.partition("-") for part in UNASSIGNED.split())
     characters = (rf"\U{int(first, 16):08x}-\U{int(last or first, 16):08x}" for first, _, last in ranges)
     return re.compile(f"([{''.join(characters)}]+)")
 
 
 def joined(prefix: str, name: str) -> str:
-    """The column of an attribute under prefix; empty when it is too long for any table, or has no name.
+    """The column of an attribute under prefix; empty if it is too long for any table, or if it has no name.
 
-    So no prefix is longer than a column: under a map name of 64 KB, a legal item of 400 KB would otherwise
-    name gigabytes of columns.
+    So no prefix is longer than a column. Otherwise a legal item of 400 KB, with a map name of 64 KB, could
+    need gigabytes of column names.
     """
     column = prefix + column_name(name)
     if column in RESERVED_NAMES:
@@ -133,19 +135,19 @@ def joined(prefix: str, name: str) -> str:
 
 
 def is_listed(path: tuple[str, ...], column: str) -> bool:
-    """Whether `change_names` lists a column, because its parts are not the path's names in lower case."""
+    """Whether `change_names` lists a column: its parts are not just the path's names in lower case."""
     if not all(map(str.isascii, path)):
         return True
     return column.split(SEPARATOR) != [name.lower() for name in path]
 
 
-# Names of a table come back in every record: they are worked out once. What is remembered is bounded, since
-# names may be data: between two items it is forgotten when it is more than this.
+# The names of a table repeat in every record, so they are computed once and remembered. Names can be data, so
+# the memory is bounded: with more names than this, it is cleared between two items.
 _REMEMBERED_NAMES: Final = 10_000
 
 
 class Names(dict[str, str]):
-    """Attribute name → column, for the attributes of the map that lies at `path`."""
+    """Attribute name → column, for the attributes of the map at `path`."""
 
     __slots__ = ("inner", "keep_whole", "listed", "path", "prefix", "whole")
     remembered = 0
@@ -157,7 +159,7 @@ class Names(dict[str, str]):
         self.keep_whole = keep_whole
         self.whole = column in keep_whole  # whether the map at path stays one value
         self.inner: dict[str, Names] = {}
-        self.listed: dict[str, str] = {}  # of self, those that `change_names` lists
+        self.listed: dict[str, str] = {}  # the entries of self that `change_names` lists
 
     def __missing__(self, name: str) -> str:
         column = joined(self.prefix, name)
@@ -178,7 +180,7 @@ class Names(dict[str, str]):
         return names
 
 
-# Its attributes have no column: any column of theirs would be too long.
+# The names of a map whose attributes have no column: every such column would be too long.
 _TOO_LONG: Final = Names(("",), "_" * MAX_COLUMN_CHARACTERS, frozenset())
 
 
@@ -188,7 +190,7 @@ def _top(keep_whole: frozenset[str]) -> Names:
 
 
 def top_names(keep_whole: frozenset[str]) -> Names:
-    """The names at the top of an item; to be asked for once an item, so that a row is of one memory."""
+    """The names at the top of an item. Call it once per item: it may clear the remembered names."""
     if Names.remembered > _REMEMBERED_NAMES:
         Names.remembered = 0
         _top.cache_clear()

@@ -1,7 +1,7 @@
-"""The characters that Unicode 14 had not assigned, as ranges of code points.
+"""The characters that are unassigned in Unicode 14, as ranges of code points.
 
-Taken from `unicodedata` of Python 3.11, which is of Unicode 14.0.0; tests/unit/transform/test_names.py
-compares.
+Source: `unicodedata` of Python 3.11, which has Unicode 14.0.0. tests/unit/transform/test_names.py compares
+both.
 """
 
 from typing import Final

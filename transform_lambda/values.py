@@ -1,6 +1,6 @@
-"""One AttributeValue becomes a plain JSON value; an item's sets are put in order.
+"""Converts an AttributeValue to a plain JSON value, and sorts an item's sets.
 
-It knows nothing of columns. An item is DynamoDB JSON: {"name": {"S": "text"}, …}; binary is base64 text.
+It does not deal with columns. An item is DynamoDB JSON: {"name": {"S": "text"}, …}; binary is base64 text.
 """
 
 import binascii
@@ -17,22 +17,22 @@ from transform_lambda.errors import AttributeValueError, DepthError, RecordError
 Image = dict[str, Any]
 
 # "Nested attribute depth: DynamoDB supports nested attributes up to 32 levels deep" (DynamoDB Developer
-# Guide, "Constraints in Amazon DynamoDB"). Twice that is refused: no item DynamoDB holds reaches it.
+# Guide, "Constraints in Amazon DynamoDB"). More than twice that is rejected: no item in DynamoDB reaches it.
 MAX_LEVELS: Final = 64
 
-# Digits that a double holds and any reader gives back: at most 15 significant ones (DBL_DIG), none beyond
-# the 15th place before the point (RFC 7493, section 2.2: integers up to 2^53 - 1) and none beyond the 22nd
-# after it (10^22 is the largest power of ten a double holds).
+# Digits that a double stores exactly and every reader returns: at most 15 significant ones (DBL_DIG), none
+# beyond the 15th place before the point (RFC 7493, section 2.2: integers up to 2^53 - 1) and none beyond the
+# 22nd after it (10^22 is the largest power of ten that a double stores exactly).
 _MAX_DIGITS: Final = 15
 _MAX_PLACES: Final = 22
 _JSON_NUMBER: Final = re.compile(r"-?(0|[1-9][0-9]*)(?:\.([0-9]+))?(?:[eE]([+-]?[0-9]{1,4}))?").fullmatch
 _ANY_NUMBER: Final = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?").fullmatch
-# What most numbers look like; short enough, they need no counting.
+# The form of most numbers. If such a number is short, its digits need not be counted.
 _PLAIN_NUMBER: Final = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?").fullmatch
 
 
 def number(text: Any) -> Any:
-    """A number's JSON value: its own text as a JSON number where a double carries it exactly, else a string.
+    """A number's JSON value: a JSON number with the same text if a double stores it exactly, else a string.
 
     :raises AttributeValueError: text is not a finite decimal number
     """
@@ -54,13 +54,13 @@ def number(text: Any) -> Any:
 # Exceptions raised when a value is not a valid AttributeValue.
 SHAPE_ERRORS: Final = (TypeError, AttributeError, ValueError)
 
-# Many numbers of a table come back in every record: their values are worked out once. What is remembered is
-# bounded in entries and in length, since numbers may be data.
+# Many numbers of a table repeat in every record, so their values are computed once and remembered. Numbers
+# can be data, so the memory is bounded in entries and in length.
 _MEMO_ENTRIES: Final = 10_000
 
 
 class _Numbers(dict[str, Any]):
-    """Number as DynamoDB sent it → JSON value; remembers the short and plain ones, which is most."""
+    """Number as DynamoDB sent it → JSON value. Remembers short, plain numbers, which most are."""
 
     def __missing__(self, text: Any) -> Any:
         if type(text) is not str or len(text) > _MAX_DIGITS or not _PLAIN_NUMBER(text):
@@ -75,17 +75,17 @@ NUMBERS: Final = _Numbers()
 
 
 def as_sent(image: Any) -> Any:
-    """A copy of an item as DynamoDB sends it: what boto3's clients decoded to bytes is base64 text again.
+    """A copy of an item as DynamoDB sends it: bytes that boto3's clients decoded become base64 text again.
 
-    :raises AttributeValueError: image holds what JSON cannot
-    :raises DepthError: nested deeper than any DynamoDB item
+    :raises AttributeValueError: image has a value that JSON cannot express
+    :raises DepthError: image is nested deeper than any DynamoDB item
     """
     try:
         return orjson.loads(orjson.dumps(image, default=_base64))
     except orjson.JSONEncodeError as error:
         if "Recursion limit" in str(error):
             raise DepthError("nested deeper than DynamoDB allows") from None
-        raise AttributeValueError("an image holds what JSON cannot") from None
+        raise AttributeValueError("an image has a value that JSON cannot express") from None
 
 
 def _base64(value: Any) -> str:
@@ -94,15 +94,15 @@ def _base64(value: Any) -> str:
     raise TypeError
 
 
-# From here on images belong to the functions, which put the members of sets in order in place.
+# The functions below change the image they are given: they sort the members of its sets in place.
 
 
 def order_sets(values: Iterable[Any]) -> None:
-    """Put the members of every set in code-point order, in place, and check types on the way.
+    """Sort the members of every set in code-point order, in place, and check the types.
 
     :param values: AttributeValues
-    :raises AttributeValueError: something else is among them
-    :raises DepthError: nested more than MAX_LEVELS deep
+    :raises AttributeValueError: a value is not a valid AttributeValue
+    :raises DepthError: a value is nested more than MAX_LEVELS deep
     """
     try:
         _order(values, 1)
@@ -113,7 +113,7 @@ def order_sets(values: Iterable[Any]) -> None:
 
 
 def _order(values: Iterable[Any], level: int) -> None:
-    """Order the sets in AttributeValues and check their types."""
+    """Sort the sets in AttributeValues and check their types."""
     if level > MAX_LEVELS:
         raise DepthError("nested deeper than DynamoDB allows")
     for value in values:
@@ -130,9 +130,9 @@ def _order(values: Iterable[Any], level: int) -> None:
             plain_value(tag, content, level)
 
 
-# The loops below run for every value of every record, so they call nothing for texts and numbers, and
-# repeat themselves instead. What is no AttributeValue of one member fails in its first line, by an
-# AttributeError or ValueError that the callers translate.
+# The loops below run for every value of every record. So they repeat the code for texts and numbers instead
+# of calling a function. A value that is not an object with one member fails in the first two lines of a loop,
+# with a TypeError, AttributeError or ValueError that the callers translate.
 
 
 def plain_list(values: Any, level: int) -> list[Any]:
@@ -159,7 +159,7 @@ def plain_list(values: Any, level: int) -> list[Any]:
 
 
 def plain_map(members: Any, level: int) -> dict[str, Any]:
-    """A map that has no columns of its own as a plain JSON object, under its own names."""
+    """A map without columns of its own as a plain JSON object, with its own names."""
     if type(members) is not dict:
         raise AttributeValueError("M is not an object")
     if level > MAX_LEVELS:
@@ -179,7 +179,7 @@ def plain_map(members: Any, level: int) -> dict[str, Any]:
     return result
 
 
-def plain_value(tag: str, content: Any, level: int) -> Any:  # noqa: PLR0911, PLR0912 - a branch a type
+def plain_value(tag: str, content: Any, level: int) -> Any:  # noqa: PLR0911, PLR0912 - a branch per type
     """The content of one AttributeValue as a plain JSON value."""
     if tag == "BOOL":
         if type(content) is bool:
@@ -208,7 +208,7 @@ def plain_value(tag: str, content: Any, level: int) -> Any:  # noqa: PLR0911, PL
 
 
 def _ordered(members: Any) -> list[str]:
-    """The members of a set, put in code-point order in place."""
+    """The members of a set, sorted in code-point order in place."""
     if type(members) is not list:
         raise AttributeValueError("a set is not an array")
     "".join(members)  # the cheapest proof that every member is text: TypeError otherwise

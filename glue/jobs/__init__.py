@@ -1,1 +1,1 @@
-"""Spark jobs of AWS Glue: an entry script each, and the package it is made of."""
+"""Spark jobs for AWS Glue: an entry script per job, and the job's package."""

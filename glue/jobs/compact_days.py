@@ -1,7 +1,7 @@
 """The Glue job's script: compact the closed days of one lake (`python compact_days.py --help`).
 
-Glue finds the package beside it through the job's `--extra-py-files`. No exit code is set here: a job whose
-script returns has succeeded, one whose script raises has failed.
+Glue finds the package through the job's `--extra-py-files`. The script sets no exit code: if it returns, the
+job has succeeded; if it raises, the job has failed.
 """
 
 import sys

@@ -1,1 +1,1 @@
-"""What the suites on real engines (`tests/trino`, `tests/spark`) share: getting an engine and running it."""
+"""Shared code of the suites on real engines (`tests/trino`, `tests/spark`): install and run an engine."""

@@ -1,4 +1,4 @@
-"""Where an assembled engine is kept: outside the tree, filled once."""
+"""The cache folder of an installed engine: outside the repository, filled once."""
 
 import os
 from contextlib import AbstractContextManager
@@ -14,5 +14,5 @@ def cache_folder(name: str) -> Path:
 
 
 def filling(home: Path) -> AbstractContextManager[None]:
-    """Hold an engine's folder while it is filled: two runs at once download once."""
+    """Lock an engine's folder while it is filled, so that two concurrent runs download once."""
     return one_at_a_time(home.with_name(f".{home.name}.lock"))

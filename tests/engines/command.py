@@ -1,4 +1,4 @@
-"""What `python -m tests.trino` and `python -m tests.spark` do: get the engines, then run the tests."""
+"""The commands `python -m tests.trino` and `python -m tests.spark`: install engines, then run the tests."""
 
 import subprocess
 import sys
@@ -12,9 +12,9 @@ from tests.engines.errors import AssemblyError, LeftOutError
 def run_suite(
     what: str, prepare: Sequence[Callable[[], object]], folder: Path, arguments: Sequence[str]
 ) -> int:
-    """The exit code of pytest over the folder, or of the reason why it was not started.
+    """Run pytest on the folder and return its exit code.
 
-    Where an engine cannot be had, one line says that `what` is left out and the code is 0; in CI it is 1.
+    If an engine cannot be installed, one line states that `what` is left out. The code is 0, or 1 in CI.
     """
     try:
         for step in prepare:

@@ -1,9 +1,9 @@
-"""Why an engine is not there."""
+"""The reasons why an engine is missing."""
 
 
 class LeftOutError(Exception):
-    """This machine cannot have the engine: the message is one line with the reason and the next step."""
+    """The engine cannot run on this machine. The message is one line with the reason and the next step."""
 
 
 class AssemblyError(Exception):
-    """What was downloaded is not the engine these tests were written against."""
+    """The downloaded files are not the pinned engine."""

@@ -1,4 +1,4 @@
-"""A Java on this machine that an engine runs on."""
+"""Finds a Java on this machine for an engine."""
 
 import os
 import re
@@ -18,15 +18,15 @@ def find_java(accepts: Callable[[int], bool], next_step: str) -> str:
     java = shutil.which("java", path=f"{home}/bin" if home else None)
     if not java:
         raise LeftOutError(f"there is no Java {'in JAVA_HOME' if home else 'on the PATH'}. {next_step}")
-    asked = subprocess.run([java, "-version"], capture_output=True, text=True, check=False)
-    version = re.search(r'version "(\d+)', asked.stderr)
-    if asked.returncode or not version or not accepts(int(version.group(1))):
+    done = subprocess.run([java, "-version"], capture_output=True, text=True, check=False)
+    version = re.search(r'version "(\d+)', done.stderr)
+    if done.returncode or not version or not accepts(int(version.group(1))):
         raise LeftOutError(f"{java} is Java {version.group(1) if version else 'unknown'}. {next_step}")
     return java
 
 
 def require_compiler(java: str, next_step: str) -> None:
-    """Raises `LeftOutError` for a Java that is a runtime alone; its message ends with `next_step`."""
+    """Raises `LeftOutError` if this Java has no compiler; the message ends with `next_step`."""
     modules = subprocess.run([java, "--list-modules"], capture_output=True, text=True, check=False).stdout
     if "jdk.compiler" not in modules:
         raise LeftOutError(f"{java} is a runtime without a compiler. {next_step}")

@@ -1,6 +1,6 @@
-"""Jars from Maven Central, as a POM names them.
+"""Downloads the jars of a POM from Maven Central.
 
-Maven checks every download against the repository's checksum (`--strict-checksums`); the caller then checks
+Maven checks every download against the repository's checksum (`--strict-checksums`). The caller then checks
 every file against a pinned list (`checksums.py`).
 """
 
@@ -15,15 +15,15 @@ _SECONDS = 1_800
 
 
 def require_maven(what: str) -> None:
-    """Raises `LeftOutError` where there is no Maven to download `what` with."""
+    """Raises `LeftOutError` if Maven is not installed, which is needed to download `what`."""
     if not shutil.which("mvn"):
-        raise LeftOutError(f"{what} is not downloaded and there is no Maven. Next: install maven")
+        raise LeftOutError(f"{what} is not downloaded, and Maven is not installed. Next: install maven")
 
 
 def download(what: str, pom: Path, folder: Path, repository: Path) -> None:
-    """Let Maven put into `folder` what the POM's phase `package` puts into `${assembly.directory}`.
+    """Run the POM's phase `package`, which writes into `${assembly.directory}`, here `folder`.
 
-    `repository` holds the downloads until all are there: a broken download goes on where it stopped.
+    `repository` stores the downloads until all are complete: a broken download continues where it stopped.
     Raises `LeftOutError`.
     """
     require_maven(what)
@@ -34,11 +34,13 @@ def download(what: str, pom: Path, folder: Path, repository: Path) -> None:
         done = insist(command, timeout=_SECONDS)
     except subprocess.TimeoutExpired:
         raise LeftOutError(
-            f"downloading {what} took more than {_SECONDS} s. Next: run it again, it goes on"
+            f"downloading {what} took more than {_SECONDS} s. Next: run it again; it continues"
         ) from None
     if done.returncode:
-        said = [line.split("[ERROR]")[-1].strip() for line in done.stdout.splitlines() if "[ERROR]" in line]
-        reason = next((line for line in said if "Could not" in line), said[0] if said else "no reason given")
+        errors = [line.split("[ERROR]")[-1].strip() for line in done.stdout.splitlines() if "[ERROR]" in line]
+        reason = next(
+            (line for line in errors if "Could not" in line), errors[0] if errors else "no reason given"
+        )
         raise LeftOutError(f"Maven could not download {what}: {reason[:300]}. Next: check the network")
     shutil.rmtree(folder / "build", ignore_errors=True)
     shutil.rmtree(repository)

@@ -1,4 +1,4 @@
-"""An engine's process: it ends with the tests, however they end, and its output is in a log."""
+"""An engine's process. It always ends with the tests, and its output is in a log."""
 
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -8,7 +8,7 @@ _STOP_SECONDS = 20.0
 
 
 class EngineProcess:
-    """A child process that ends by itself when its stdin does, which is also when this process is gone."""
+    """A child process that ends when its stdin is closed, so also when this process ends."""
 
     def __init__(
         self,
@@ -19,7 +19,7 @@ class EngineProcess:
         *,
         answers: bool = False,
     ) -> None:
-        """Start it in `folder`. With `answers` its stdout is a pipe for `ask`, else it goes to the log."""
+        """Start it in `folder`. With `answers`, its stdout is a pipe for `ask`; else it goes to the log."""
         self._log = log
         with log.open("wb") as output:
             self.child = subprocess.Popen(
@@ -34,7 +34,7 @@ class EngineProcess:
             )
 
     def exit_code(self) -> int | None:
-        """None while it runs."""
+        """The exit code; None while it runs."""
         return self.child.poll()
 
     def tail(self, lines: int) -> str:
@@ -46,7 +46,7 @@ class EngineProcess:
         return self._log.read_text(errors="replace")
 
     def ask(self, line: str) -> str:
-        """Write a line to its stdin and read the next one of its stdout; empty when the process is gone."""
+        """Write a line to its stdin and read one line of its stdout; empty if the process has ended."""
         assert self.child.stdin
         assert self.child.stdout
         self.child.stdin.write(line + "\n")
@@ -54,12 +54,12 @@ class EngineProcess:
         return self.child.stdout.readline()
 
     def kill(self) -> None:
-        """End it at once, as a machine that is switched off."""
+        """Kill it, as if the machine were switched off."""
         self.child.kill()
         self.child.wait()
 
     def stop(self) -> None:
-        """Close its stdin and wait for its end; kill it when it takes too long."""
+        """Close its stdin and wait for its end. Kill it if it takes too long."""
         assert self.child.stdin
         self.child.stdin.close()
         try:

@@ -1,4 +1,4 @@
-"""Where an engine cannot be had, one line says which tests are left out and why; in CI that is a failure."""
+"""If an engine cannot be installed, one line states which tests are left out and why. In CI that fails."""
 
 import os
 import subprocess
@@ -29,7 +29,7 @@ def run(suite: str, path: Path, **environment: str) -> subprocess.CompletedProce
 
 
 def install_java(folder: Path, version: str, module: str = "jdk.compiler") -> Path:
-    """A program that answers `-version` and `--list-modules` as such a Java."""
+    """A program that answers `-version` and `--list-modules` like this Java."""
     program = folder / "java"
     program.write_text(f"#!/bin/sh\necho 'openjdk version \"{version}\" 2022-01-18' >&2\necho {module}\n")
     program.chmod(0o755)
@@ -37,45 +37,45 @@ def install_java(folder: Path, version: str, module: str = "jdk.compiler") -> Pa
 
 
 @every_suite
-def test_without_java_one_line_says_what_is_left_out(suite: str, tmp_path: Path) -> None:
-    """A machine without Java runs everything else, and is told what it did not run."""
+def test_without_java_one_line_states_what_is_left_out(suite: str, tmp_path: Path) -> None:
+    """A machine without Java runs all other tests and reports which ones it left out."""
     done = run(suite, tmp_path)
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (0, "", 1)
-    said = f"left out: {SUITES[suite]}: there is no Java on the PATH. Next: install {NEEDED_JAVA[suite]}"
-    assert done.stderr.startswith(said)
+    message = f"left out: {SUITES[suite]}: there is no Java on the PATH. Next: install {NEEDED_JAVA[suite]}"
+    assert done.stderr.startswith(message)
 
 
 @every_suite
-def test_a_java_home_without_java_is_named(suite: str, tmp_path: Path) -> None:
-    """JAVA_HOME goes before the PATH, so it is what has to be put right."""
+def test_a_java_home_without_java_is_reported(suite: str, tmp_path: Path) -> None:
+    """JAVA_HOME comes before the PATH, so the user must correct JAVA_HOME."""
     install_java(tmp_path, "11.0.2")
     done = run(suite, tmp_path, JAVA_HOME=str(tmp_path / "moved"))
     assert "there is no Java in JAVA_HOME. Next: install" in done.stderr
 
 
 @every_suite
-def test_in_ci_what_is_left_out_is_a_failure(suite: str, tmp_path: Path) -> None:
-    """CI has to have Java: a green run there means that the engine agreed."""
+def test_left_out_tests_are_a_failure_in_ci(suite: str, tmp_path: Path) -> None:
+    """CI must have Java: a green run there means that the real engine agreed."""
     assert run(suite, tmp_path, CI="true").returncode == 1
 
 
 @every_suite
-def test_an_old_java_is_named(suite: str, tmp_path: Path) -> None:
-    """Java 11 is not enough, and the message says what it found."""
+def test_an_old_java_is_reported(suite: str, tmp_path: Path) -> None:
+    """Java 11 is not enough, and the message contains its version."""
     java = install_java(tmp_path, "11.0.2")
     assert f"{java} is Java 11. Next: install {NEEDED_JAVA[suite]}" in run(suite, tmp_path).stderr
 
 
 def test_a_java_without_a_compiler_cannot_start_trino(tmp_path: Path) -> None:
-    """`java Launcher.java` compiles, which a runtime alone cannot."""
+    """`java Launcher.java` compiles the file, so a runtime is not enough."""
     java = install_java(tmp_path, "17.0.2", module="java.base")
     assert f"{java} is a runtime without a compiler. Next: install" in run("tests.trino", tmp_path).stderr
 
 
 @every_suite
-def test_without_maven_one_line_says_what_is_not_downloaded(suite: str, tmp_path: Path) -> None:
-    """Java alone is not enough where nothing is downloaded yet."""
+def test_without_maven_one_line_states_what_is_not_downloaded(suite: str, tmp_path: Path) -> None:
+    """Java is not enough before the first download."""
     install_java(tmp_path, "17.0.2")
-    reason = f"{NEEDED_JARS[suite]} is not downloaded and there is no Maven. Next: install maven"
+    reason = f"{NEEDED_JARS[suite]} is not downloaded, and Maven is not installed. Next: install maven"
     done = run(suite, tmp_path)
     assert (done.returncode, done.stderr) == (0, f"left out: {SUITES[suite]}: {reason}\n")

@@ -1,15 +1,15 @@
-"""The sandbox's certificate authority as Java trusts it."""
+"""A Java trust store with the sandbox's certificate authority."""
 
 from pathlib import Path
 
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, pkcs12
 from cryptography.x509 import load_pem_x509_certificate
 
-_PASSWORD = "not-a-secret"  # a trust store holds no secret, but must have a password
+_PASSWORD = "not-a-secret"  # a trust store contains no secret but must have a password
 
 
 def write_trust_store(authority: Path, store: Path) -> list[str]:
-    """Write the trust store of a PEM certificate; the options with which a Java uses it."""
+    """Write a trust store with a PEM certificate. Returns the Java options to use it."""
     certificate = load_pem_x509_certificate(authority.read_bytes())
     store.write_bytes(
         pkcs12.serialize_java_truststore(

@@ -1,4 +1,4 @@
-"""Any item DynamoDB can hold, and the same item written differently."""
+"""Any item that DynamoDB can store, and the same item written differently."""
 
 import base64
 from decimal import Decimal
@@ -11,7 +11,7 @@ from tests.unit.transform.records import Json
 # DynamoDB texts are UTF-8: no lone surrogates.
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
 names = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=8)
-# Names that compete for columns more often than not.
+# Names that usually compete for columns.
 rival_names = st.sampled_from(
     ["a", "A", "b", "dt", "Dt", "a__b", "A__b", "a.b", "a__", "_", "#", "change_id", "Change_Id"]
 )
@@ -19,7 +19,7 @@ rival_names = st.sampled_from(
 
 @st.composite
 def number_texts(draw: st.DrawFn) -> str:
-    """A number as DynamoDB writes one: up to 38 digits, 1E-130 to 9.99E+125."""
+    """A number as DynamoDB writes it: up to 38 digits, 1E-130 to 9.99E+125."""
     digits = draw(st.integers(0, 10 ** draw(st.sampled_from([1, 3, 8, 15, 16, 17, 38])) - 1))
     exponent = draw(st.integers(-30, 20) | st.integers(-130, 125 - len(str(digits))))
     sign = draw(st.sampled_from(["", "-"])) if digits else ""

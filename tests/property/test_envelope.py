@@ -1,4 +1,4 @@
-"""What holds for the answer to any event whatsoever."""
+"""Properties of the answer to every event."""
 
 import base64
 import json
@@ -37,7 +37,7 @@ garbage = st.binary(max_size=60) | json_values.map(lambda value: json.dumps(valu
 
 @st.composite
 def damaged(draw: st.DrawFn) -> bytes:
-    """A good payload with some of its bytes replaced, dropped or doubled."""
+    """A good payload with some bytes replaced, dropped or doubled."""
     payload = bytearray(draw(good))
     for _ in range(draw(st.integers(1, 3))):
         at = draw(st.integers(0, len(payload) - 1))
@@ -49,7 +49,7 @@ def damaged(draw: st.DrawFn) -> bytes:
 
 @st.composite
 def odd_members(draw: st.DrawFn) -> bytes:
-    """A change record with one of its members replaced by any JSON, or gone."""
+    """A change record with one member removed or replaced by any JSON."""
     record = change_record("MODIFY", draw(items), draw(items))
     part = draw(st.sampled_from([record, record["dynamodb"]]))
     name = draw(st.sampled_from(sorted(part)))
@@ -61,20 +61,20 @@ def odd_members(draw: st.DrawFn) -> bytes:
 
 
 def size(response: Json) -> int:
-    """Bytes as the runtime serializes them."""
+    """The bytes of a response as the runtime serializes it."""
     return len(json.dumps(response))
 
 
 @contextmanager
-def asked_for_partitions() -> Iterator[None]:
-    """The function while the delivery stream that asks takes partition keys."""
+def with_partition_keys() -> Iterator[None]:
+    """The function with a delivery stream that takes partition keys."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "CONFIGURATION", Configuration(event_stream_name="ddb-lake"))
         yield
 
 
 def check(event: Json, response: Json, *, dated: bool = False) -> None:
-    """What Firehose asks of an answer."""
+    """Firehose's requirements for an answer."""
     assert list(response) == ["records"]
     assert [answer["recordId"] for answer in response["records"]] == [
         record["recordId"] for record in event["records"]
@@ -96,18 +96,18 @@ one_of = st.one_of(good, garbage, damaged(), odd_members())
 
 
 @given(st.lists(one_of, max_size=8))
-def test_every_record_is_answered_in_order_whatever_it_holds(payloads: list[bytes]) -> None:
-    """Good, damaged, foreign and random payloads in any mix."""
+def test_every_record_is_answered_in_order(payloads: list[bytes]) -> None:
+    """For good, damaged, foreign and random payloads in any mix."""
     event = firehose_event(*payloads)
     check(event, handler(event, None))
 
 
 @given(st.lists(one_of, max_size=8))
-def test_every_row_carries_its_own_day_and_is_the_same_row(payloads: list[bytes]) -> None:
-    """With partition keys nothing else changes: the same verdicts, the same bytes."""
+def test_partition_keys_add_each_rows_own_day_and_change_nothing_else(payloads: list[bytes]) -> None:
+    """The results and the bytes of the rows are the same as without them."""
     event = firehose_event(*payloads)
     bare = handler(event, None)
-    with asked_for_partitions():
+    with with_partition_keys():
         dated = handler(event, None)
     check(event, dated, dated=True)
     for answer in dated["records"]:
@@ -120,8 +120,8 @@ def test_every_row_carries_its_own_day_and_is_the_same_row(payloads: list[bytes]
     st.lists(garbage | damaged() | odd_members(), max_size=4),
     st.randoms(),
 )
-def test_bad_neighbours_are_harmless(goods: list[bytes], bads: list[bytes], random: Random) -> None:
-    """A good record becomes the same row in any company."""
+def test_bad_neighbours_do_not_change_a_row(goods: list[bytes], bads: list[bytes], random: Random) -> None:
+    """A good record becomes the same row with any neighbours."""
     alone = {payload: handler(firehose_event(payload), None)["records"][0]["data"] for payload in goods}
     payloads = goods + bads
     random.shuffle(payloads)
@@ -133,7 +133,7 @@ def test_bad_neighbours_are_harmless(goods: list[bytes], bads: list[bytes], rand
 
 @given(json_values)
 def test_no_event_raises(event: Any) -> None:
-    """Any JSON at all is answered with records."""
+    """Every JSON value is answered with records."""
     assert isinstance(handler(event, None)["records"], list)
 
 
@@ -144,7 +144,7 @@ def test_no_event_raises(event: Any) -> None:
     )
 )
 def test_no_records_raise(records: list[Any]) -> None:
-    """Every record with a text for an id is answered, in order, whatever else it is."""
+    """Every record with a text as its id is answered, in order, with any other content."""
     answers = handler({"records": records}, None)["records"]
     ids = [record["recordId"] for record in records if isinstance(record, dict) and "recordId" in record]
     texts = [record_id for record_id in ids if isinstance(record_id, str)]
@@ -160,8 +160,10 @@ def test_no_records_raise(records: list[Any]) -> None:
     st.sampled_from(["x", "é", '"', "\x01"]),
     st.booleans(),
 )
-def test_response_never_outgrows_lambda(records: list[tuple[int, str]], character: str, dated: bool) -> None:
-    """Rows of any size, growing or shrinking on the way, under ids of any characters."""
+def test_response_never_exceeds_lambdas_limit(
+    records: list[tuple[int, str]], character: str, dated: bool
+) -> None:
+    """For rows of any size, longer or shorter than their records, and ids of any characters."""
     event = event_of(
         [
             firehose_record(item_record({"pk": {"S": character * (length // len(character.encode()))}}))
@@ -169,5 +171,5 @@ def test_response_never_outgrows_lambda(records: list[tuple[int, str]], characte
             for length, record_id in records
         ]
     )
-    with asked_for_partitions() if dated else nullcontext():
+    with with_partition_keys() if dated else nullcontext():
         check(event, handler(event, None), dated=dated)

@@ -1,4 +1,4 @@
-"""Items made to grow: the bound of `longest` holds for their rows, and a batch of 1 MiB for their answers."""
+"""Items built to grow: their rows are within `longest`, and a batch of 1 MiB is answered in full."""
 
 import json
 from typing import NamedTuple
@@ -40,7 +40,7 @@ VALUES: tuple[Json, ...] = (
 
 
 class Name(NamedTuple):
-    """A name of one alphabet, short or as long as names are."""
+    """A name from one alphabet, short or of maximum length."""
 
     alphabet: int
     start: int
@@ -52,7 +52,7 @@ class Name(NamedTuple):
 
 
 class Grown(NamedTuple):
-    """An item in a few words, so that hypothesis can print one that fails."""
+    """A short description of an item, so that Hypothesis can print a failing one."""
 
     above: tuple[Name, ...]  # names of maps within each other
     alphabet: int  # of the members of the last map
@@ -93,23 +93,23 @@ row_settings = st.builds(
 
 @settings(deadline=None)
 @given(grown, row_settings)
-def test_the_items_part_of_a_row_is_within_the_bound(shape: Grown, given_settings: RowSettings) -> None:
-    """Whatever grows, and however: columns, change_names, change_image and change_rescued together."""
+def test_the_items_part_of_a_row_is_within_the_bound(shape: Grown, row_config: RowSettings) -> None:
+    """For columns, change_names, change_image and change_rescued together."""
     item = shape.item()
-    flat = flatten(item, given_settings)
+    flat = flatten(item, row_config)
     of_item = {name: value for name, value in flat._asdict().items() if name != "columns"}
     length = len(orjson.dumps(flat.columns | of_item)) - len(orjson.dumps(dict.fromkeys(of_item)))
     assert length <= longest(len(canonical_json(item)))
-    assert flat.levels is None or flat.levels < given_settings.max_depth
+    assert flat.levels is None or flat.levels < row_config.max_depth
     if flat.levels is not None:
-        more = RowSettings(flat.levels + 1, keep_images=given_settings.keep_images)
+        more = RowSettings(flat.levels + 1, keep_images=row_config.keep_images)
         assert flatten(item, more).levels == flat.levels
 
 
 @settings(max_examples=60, deadline=None)
 @given(st.lists(grown, min_size=1, max_size=2), row_settings)
-def test_a_batch_of_a_mebibyte_is_answered_in_full(shapes: list[Grown], given_settings: RowSettings) -> None:
-    """Any mixture of such items, up to the last byte that fits; longer answers are sought after."""
+def test_a_batch_of_a_mebibyte_is_answered_in_full(shapes: list[Grown], row_config: RowSettings) -> None:
+    """For any mixture of such items, filled to the last byte. Hypothesis searches for long answers."""
     payloads = [compact(item_record(shape.item())) for shape in shapes]
     records: list[Json] = []
     left = MIB
@@ -117,7 +117,7 @@ def test_a_batch_of_a_mebibyte_is_answered_in_full(shapes: list[Grown], given_se
         records.append(firehose_record(payload, len(records)))
         left -= len(payload)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(module, "CONFIGURATION", Configuration(given_settings, "ERROR", "ddb-lake"))
+        patch.setattr(module, "CONFIGURATION", Configuration(row_config, "ERROR", "ddb-lake"))
         answers = handler(event_of(records), None)["records"]
     response = len(json.dumps({"records": answers}))
     target(response)

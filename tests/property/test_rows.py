@@ -1,4 +1,4 @@
-"""What holds for the row of any item whatsoever."""
+"""Properties of the row of every item."""
 
 import base64
 import json
@@ -29,17 +29,17 @@ Reader = Callable[[str | bytes], Any]
 
 
 def as_double(text: str | bytes) -> Any:
-    """As most readers see a row: numbers are doubles."""
+    """The row as most readers parse it: numbers are doubles."""
     return json.loads(text, parse_int=float)
 
 
 def exactly(text: str | bytes) -> Any:
-    """As an exact reader sees it."""
+    """The row as an exact reader parses it."""
     return json.loads(text, parse_float=Decimal, parse_int=Decimal)
 
 
 def leaves(image: Json, depth: int, path: Names = ()) -> Iterator[tuple[Names, Json]]:
-    """Every (path, AttributeValue) that wants a column: the reference for the rule of nesting."""
+    """Every (path, AttributeValue) that claims a column: the reference for the nesting rule."""
     for name, value in image.items():
         [(tag, content)] = value.items()
         if tag == "M" and content and len(path) + 1 < depth:
@@ -48,8 +48,8 @@ def leaves(image: Json, depth: int, path: Names = ()) -> Iterator[tuple[Names, J
             yield (*path, name), value
 
 
-def agrees(value: Any, attribute: Json) -> bool:  # noqa: PLR0911 - a branch a type
-    """Whether a value read from a row is what the AttributeValue says, to the last digit."""
+def agrees(value: Any, attribute: Json) -> bool:  # noqa: PLR0911 - a branch per type
+    """Whether a value from a row equals the AttributeValue, to the last digit."""
     [(tag, content)] = attribute.items()
     if tag == "N":
         number = Decimal(
@@ -80,7 +80,7 @@ def column_of(path: Names) -> str:
 
 
 def found(row: Json, path: Names) -> Any:
-    """Whether and where the row holds a path: its column, or its place in change_rescued."""
+    """Whether and where the row contains a path: its column, or its position in change_rescued."""
     rescued = row["rescued"]
     for name in path:
         if not isinstance(rescued, dict) or name not in rescued:
@@ -90,7 +90,7 @@ def found(row: Json, path: Names) -> Any:
 
 
 def line_of(payload: bytes, *settings: Any) -> bytes:
-    """The line one payload becomes."""
+    """The line for one payload."""
     return transform(payload, *settings)[0]
 
 
@@ -105,7 +105,7 @@ def read(line: bytes, reader: Reader) -> Json:
 def test_every_value_is_in_its_column_or_rescued_to_the_last_digit(
     image: Json, depth: int, change_type: str
 ) -> None:
-    """Nothing is lost, read as doubles or exactly: each leaf is found under its path and agrees."""
+    """Nothing is lost for readers with doubles or exact numbers: each leaf is under its path and equal."""
     line = line_of(compact(item_record(image, change_type)), None, RowSettings(depth))
     for reader in (as_double, exactly):
         row = read(line, reader)
@@ -119,7 +119,7 @@ def test_every_value_is_in_its_column_or_rescued_to_the_last_digit(
 
 @given(items | rival_items, depths)
 def test_column_names_are_athena_column_names(image: Json, depth: int) -> None:
-    """One line, one level, [a-z0-9_] only, all metadata there."""
+    """One line, one level, [a-z0-9_] only, with all metadata."""
     line = line_of(compact(item_record(image)), None, RowSettings(depth))
     assert line.endswith(b"}\n")
     assert line.count(b"\n") == 1
@@ -130,8 +130,10 @@ def test_column_names_are_athena_column_names(image: Json, depth: int) -> None:
 
 
 @given(st.data(), items | rival_items, depths, change_types)
-def test_same_item_is_the_same_bytes(data: st.DataObject, image: Json, depth: int, change_type: str) -> None:
-    """Whatever the order of names and set members, in all images and keys; collisions included."""
+def test_the_same_item_gives_the_same_bytes(
+    data: st.DataObject, image: Json, depth: int, change_type: str
+) -> None:
+    """For any order of names and set members, in all images and keys, even with collisions."""
     keys = {"pk": {"S": "a"}, "sk": {"N": "1"}}
     record = change_record(change_type, image, image, keys=keys)
     other = data.draw(rewritten(record))
@@ -141,7 +143,7 @@ def test_same_item_is_the_same_bytes(data: st.DataObject, image: Json, depth: in
 
 @given(st.data(), rival_items)
 def test_owner_of_a_column_does_not_depend_on_its_rivals_values(data: st.DataObject, image: Json) -> None:
-    """Who keeps a column is decided by names alone."""
+    """Only names decide who owns a column."""
     owners: dict[str, set[str]] = {}
     for candidate in (image, {name: data.draw(values()) for name in image}):
         flat = {name: value if "M" not in value else {"NULL": True} for name, value in candidate.items()}
@@ -152,7 +154,7 @@ def test_owner_of_a_column_does_not_depend_on_its_rivals_values(data: st.DataObj
 
 
 @given(st.data(), items)
-def test_digest_knows_an_item_however_it_is_written(data: st.DataObject, image: Json) -> None:
+def test_digest_does_not_depend_on_how_an_item_is_written(data: st.DataObject, image: Json) -> None:
     """Equal items have one canonical text and one digest."""
     other = data.draw(rewritten(image))
     assert canonical_json(image) == canonical_json(other)
@@ -161,15 +163,15 @@ def test_digest_knows_an_item_however_it_is_written(data: st.DataObject, image: 
 
 
 @given(items, items)
-def test_digest_tells_items_apart(one: Json, other: Json) -> None:
-    """Different items have different digests."""
+def test_different_items_have_different_digests(one: Json, other: Json) -> None:
+    """The digest distinguishes any two items."""
     assume(canonical_json(one) != canonical_json(other))
     assert image_digest(one) != image_digest(other)
 
 
 @given(st.lists(items, min_size=1, max_size=6))
 def test_digests_of_a_history_form_a_chain(states: list[Json]) -> None:
-    """Each change's before is the after of the one before it: from null to null."""
+    """change_before equals change_after of the previous change, from null to null."""
     images = [None, *states, None]
     rows = []
     for old, new in pairwise(images):
@@ -182,8 +184,8 @@ def test_digests_of_a_history_form_a_chain(states: list[Json]) -> None:
 
 
 @given(number_texts())
-def test_number_is_its_own_text(text: str) -> None:
-    """As a JSON number or as a JSON string, the characters are DynamoDB's."""
+def test_number_keeps_its_text(text: str) -> None:
+    """As a JSON number or a JSON string, it has DynamoDB's characters."""
     line = line_of(compact(item_record({"n": {"N": text}})))
     assert (
         f'"n":{text},'.encode() in line
@@ -193,8 +195,8 @@ def test_number_is_its_own_text(text: str) -> None:
 
 
 @given(st.dictionaries(names, st.binary(max_size=6), max_size=4))
-def test_boto3s_binary_has_the_digest_of_the_streams(binary: dict[str, bytes]) -> None:
-    """Bytes, as boto3's clients return B, and base64 text, as the stream carries it, are one item."""
+def test_binary_from_boto3_has_the_same_digest_as_from_the_stream(binary: dict[str, bytes]) -> None:
+    """Bytes from boto3's clients and base64 text from the stream are the same item."""
     sent = {name: {"B": base64.b64encode(value).decode()} for name, value in binary.items()}
     assert image_digest({name: {"B": value} for name, value in binary.items()}) == image_digest(sent)
 
@@ -203,16 +205,16 @@ MOMENTS = st.integers(10**14, 253_402_300_799_999_999)
 
 
 @given(MOMENTS, MOMENTS)
-def test_time_is_exact_and_orders_as_text(one: int, other: int) -> None:
-    """Microseconds survive, and comparing texts compares times."""
+def test_time_is_exact_and_sorts_as_text(one: int, other: int) -> None:
+    """Microseconds are kept, and text order is time order."""
     assert (change_time(one) < change_time(other)) is (one < other)
     moment = datetime.fromisoformat(change_time(one).replace("Z", "+00:00"))
     assert moment == datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=one)
 
 
 @given(st.integers(1_600_000_000, 4_000_000_000))
-def test_every_unit_tells_the_same_time(seconds: int) -> None:
-    """With the precision named or found by magnitude."""
+def test_every_unit_gives_the_same_time(seconds: int) -> None:
+    """With a stated precision, and with the unit found by magnitude."""
     text = change_time(seconds)
     for factor, precision in ((1_000, "MILLISECOND"), (1_000_000, "MICROSECOND")):
         assert change_time(seconds * factor, precision) == change_time(seconds * factor) == text
@@ -220,8 +222,8 @@ def test_every_unit_tells_the_same_time(seconds: int) -> None:
 
 
 @given(st.integers(0, 10**129 - 1), st.integers(0, 10**129 - 1))
-def test_sequence_numbers_order_as_text(one: int, other: int) -> None:
-    """Stream order is text order, for every number Kinesis can give."""
+def test_sequence_numbers_sort_as_text(one: int, other: int) -> None:
+    """Text order is stream order, for every number that Kinesis can assign."""
     first, second = change_sequence(str(one)), change_sequence(str(other))
     assert first is not None
     assert second is not None

@@ -1,1 +1,1 @@
-"""The shipped views held to what they promise, over a million changes: `python -m tests.soak`."""
+"""Checks the shipped views on a million changes: `python -m tests.soak`."""

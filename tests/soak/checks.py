@@ -1,4 +1,4 @@
-"""The views' answers against the table and the changes. Each check names the wrong items, and how."""
+"""Compares the views' rows with the table and the changes. Each check returns the wrong items and reasons."""
 
 import datetime as dt
 import json
@@ -34,37 +34,37 @@ GAPS = "SELECT change_key, broken_state, missing, change_time FROM gaps_soak"
 
 
 class WrongViewError(AssertionError):
-    """A view shows what no item accounts for."""
+    """A view shows rows that belong to no item."""
 
 
 Gap = tuple[str, str, str]  # broken state, before or after, time
 
 
 def time_text(moment: int) -> str:
-    """The moment as change_time has it."""
+    """The moment in the form of change_time."""
     at = dt.datetime(1970, 1, 1, tzinfo=dt.UTC) + dt.timedelta(microseconds=moment)
     return at.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 def current_of(lake: Lake) -> dict[str, tuple[str | None, str | None]]:
-    """Each item's `n` and digest by the current view."""
+    """Each item's `n` and digest in the current view."""
     rows = lake.ask(CURRENT)
-    found = {str(row[0]): (row[1], row[2]) for row in rows}
-    if len(found) != len(rows):
+    items = {str(row[0]): (row[1], row[2]) for row in rows}
+    if len(items) != len(rows):
         raise WrongViewError("the current view shows an item twice")
-    return found
+    return items
 
 
 def gaps_of(lake: Lake) -> dict[str, set[Gap]]:
     """The rows of the gaps view, by item."""
-    found: dict[str, set[Gap]] = {}
+    gaps: dict[str, set[Gap]] = {}
     for key, *row in lake.ask(GAPS):
-        found.setdefault(json.loads(str(key))["pk"]["S"], set()).add((str(row[0]), str(row[1]), str(row[2])))
-    return found
+        gaps.setdefault(json.loads(str(key))["pk"]["S"], set()).add((str(row[0]), str(row[1]), str(row[2])))
+    return gaps
 
 
 def differs(histories: Sequence[History], current: Mapping[str, tuple[str | None, str | None]]) -> Wrong:
-    """Items whose newest state in the lake is not the table's."""
+    """The items whose newest state in the lake differs from the table."""
     wrong = {}
     left = dict(current)
     for number, history in enumerate(histories):
@@ -73,12 +73,12 @@ def differs(histories: Sequence[History], current: Mapping[str, tuple[str | None
         if left.pop(history.key, None) != expected:
             wrong[number] = f"current shows {current.get(history.key)}, the table has {expected}"
     if left:
-        raise WrongViewError(f"the current view shows items that never were: {sorted(left)[:3]}")
+        raise WrongViewError(f"the current view shows items that never existed: {sorted(left)[:3]}")
     return wrong
 
 
 def check_whole(histories: Sequence[History], lake: Lake, road: Road = "kinesis") -> Wrong:
-    """Everything was delivered: current is the table, history has every change once, gaps is empty."""
+    """With all changes, current equals the table, history has every change once, and gaps is empty."""
     wrong = differs(histories, current_of(lake))
     gaps = gaps_of(lake)
     shown = {str(row[0]): row[1:] for row in lake.ask(HISTORY)}
@@ -88,36 +88,36 @@ def check_whole(histories: Sequence[History], lake: Lake, road: Road = "kinesis"
         if problem := _history_problem(history, shown.pop(history.key, None), STREAMS_FROM[road]):
             wrong[number] = problem
     if shown:
-        raise WrongViewError(f"the history view shows items that never were: {sorted(shown)[:3]}")
+        raise WrongViewError(f"the history view shows items that never existed: {sorted(shown)[:3]}")
     return wrong
 
 
 def _history_problem(history: History, row: Sequence[str | None] | None, streams_from: int) -> str | None:
-    """What is wrong with an item's rows in the history view."""
+    """The error in an item's rows of the history view, or None."""
     if row is None:
         return "history has no row of it"
     first, last, count, text = row
     size = len(history.changes)
     if (first, last, count) != ("1", str(size), str(size)):
-        return f"history numbers {count} changes from {first} to {last}, there were {size}"
+        return f"history numbers {count} changes from {first} to {last}, but there were {size}"
     shown = [tuple(part.split(" ")) for part in str(text).split(",")]
-    made = [
+    expected = [
         (time_text(change.moment), _shown(history.key, change.before), _shown(history.key, change.after))
         for change in history.changes
     ]
-    if Counter((one[0], *one[2:]) for one in shown) != Counter(made):
+    if Counter((one[0], *one[2:]) for one in shown) != Counter(expected):
         return "history has not every change once"
     until = [one[0] for one in shown[1:]] + ["-"]
     if [one[1] for one in shown] != until:
         return "history's valid_to is not the next change's time"
     by_kinesis = sum(change.moment < streams_from for change in history.changes)
-    if [(one[0], *one[2:]) for one in shown[by_kinesis:]] != made[by_kinesis:]:
+    if [(one[0], *one[2:]) for one in shown[by_kinesis:]] != expected[by_kinesis:]:
         return "history is not in the order of the sequence"
     return None if _is_chained(shown[:by_kinesis]) else "history is not in the order of the chain"
 
 
 def _is_chained(shown: Sequence[Sequence[str]]) -> bool:
-    """Whether each moment begins where the one before it ended; in one of three at most, each change."""
+    """Whether each moment starts where the previous one ended; within at most three changes, each change."""
     state = "-"
     for _, group in groupby(shown, key=lambda one: one[0]):
         moment = list(group)
@@ -135,10 +135,10 @@ def _shown(key: str, state: State) -> str:
 def check_losses(
     histories: Sequence[History], lost: Mapping[int, set[int]], lake: Lake, road: Road = "kinesis"
 ) -> tuple[Wrong, Counter[str]]:
-    """Changes are missing: gaps and the comparison name each item that lacks some, and no other.
+    """With losses, gaps and the comparison name exactly the items that lack changes.
 
-    Also returns how many lost changes were named, and how many nothing can show: those left are a whole
-    history by themselves that ends in the table's state.
+    Also returns how many lost changes were named, and how many nothing can reveal, because the remaining
+    changes are a complete history that ends in the table's state.
     """
     unequal = differs(histories, current_of(lake))
     gaps = gaps_of(lake)

@@ -1,16 +1,16 @@
-"""How changes come to the lake: any number of times, in any order, in any object of any day.
+"""How changes are delivered to the lake: any number of times, in any order, in any object of any day.
 
-What may stand twice in the lake, and how the copies differ:
-- the same record twice, alike to the last byte (Firehose and Kinesis consumers deliver at least once);
-- a record written twice to the stream: another sequence number ("Handle duplicate records", Kinesis Data
-  Streams Developer Guide);
-- a change told again under another eventID: whether DynamoDB keeps it is not documented.
+A change can be in the lake twice. The copies can differ:
+- the same record twice, equal byte for byte (Firehose and Kinesis consumers deliver at least once);
+- a record written twice to the stream, with another sequence number ("Handle duplicate records", Kinesis
+  Data Streams Developer Guide);
+- a change repeated with another eventID: whether DynamoDB keeps the eventID is not documented.
 The sequence numbers here follow the changes only roughly, and some rows have none.
 
-DynamoDB Streams gives every change one eventID and one sequence number, in the order of the item's changes:
-what stands twice is alike to the last byte (a batch that was tried again, or had other borders). Where the
-road was switched, both were open for a while: changes of about that time came by the other road as well, with
-a sequence number, since the views keep a row without one on both sides of the cut.
+DynamoDB Streams gives every change one eventID and one sequence number, in the order of the item's changes.
+So copies are equal byte for byte (from a retried batch, or one with other limits). When a table is switched,
+both roads are open for a while, so changes of about that time also arrive by the other road. They have a
+sequence number, because the views keep a row without one on both sides of the cut.
 """
 
 import random
@@ -32,14 +32,14 @@ _COPIES: Final = (("byte for byte", 0.05), ("another sequence", 0.05), ("another
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One delivery of one change: which item's, which of its changes, under which names."""
+    """One delivery of one change: the item, the number of the change, and the ids of the record."""
 
     history: int
     change: int
     event_id: str
     sequence: str | None
     by_streams: bool = False
-    beyond_the_cut: bool = False  # by the road that does not count at that time
+    beyond_the_cut: bool = False  # delivered by the road that does not count at that time
 
 
 @dataclass(frozen=True)
@@ -52,8 +52,8 @@ class Delivered:
 
 
 def deliver(histories: Sequence[History], seed: int, road: Road = "kinesis") -> list[Delivered]:
-    """Every change at least once, in objects."""
-    random_ = random.Random(seed)  # noqa: S311  a seed makes it the same again
+    """Objects that contain every change at least once."""
+    random_ = random.Random(seed)  # noqa: S311  the same seed gives the same result
     lines: list[Line] = []
     for number, history in enumerate(histories):
         for place, change in enumerate(history.changes):
@@ -69,7 +69,7 @@ def deliver(histories: Sequence[History], seed: int, road: Road = "kinesis") -> 
 
 
 def _by_either(number: int, place: int, change: Change, random_: random.Random, road: Road) -> Iterator[Line]:
-    """The deliveries of a change by its road, and by the other one when both were open."""
+    """The deliveries of a change by its road, and by the other road while both were open."""
     cut = STREAMS_FROM[road]
     streams = change.moment >= cut
     yield from (_by_streams if streams else _deliveries)(number, place, random_)
@@ -97,7 +97,7 @@ def _deliveries(history: int, change: int, random_: random.Random) -> Iterator[L
 
 
 def row(histories: Sequence[History], line: Line) -> bytes:
-    """The line as the shipped function writes it, with its newline."""
+    """The line that the shipped function writes, with its newline."""
     history = histories[line.history]
     change = history.changes[line.change]
     if line.by_streams:

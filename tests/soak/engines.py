@@ -1,4 +1,4 @@
-"""The two engines the views are asked on, each with lakes of its own to fill."""
+"""The two engines that run the views, each with its own lakes."""
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -39,21 +39,21 @@ class Engine(Protocol):
     name: str
 
     def lake(self, name: str, objects: Iterable[Object], switched_at: str | None = None, /) -> Lake:
-        """A lake of these objects, its views with a cut between two roads or without one."""
+        """A lake of these objects. Its views have a cut between two roads if `switched_at` is set."""
 
 
 class DuckDb:
-    """The sandbox's own Athena, in this process and without accounts."""
+    """The sandbox's Athena, in this process and without accounts."""
 
     name = "sandbox"
 
     def __init__(self, memory_megabytes: int = 0) -> None:
-        """Without a figure the engine keeps the limit the sandbox gives it."""
+        """With 0, the engine keeps the sandbox's memory limit."""
         if memory_megabytes:
             shared_database().cursor().execute(f"SET GLOBAL memory_limit = '{memory_megabytes}MB'")
 
     def lake(self, _: str, objects: Iterable[Object], switched_at: str | None = None) -> Lake:
-        """In memory, so it needs no name."""
+        """A lake in memory, which needs no name."""
         lake = MemoryLake(COLUMNS)
         for day, key, body in objects:
             lake.put_bytes(body, day=day, name=key)
@@ -96,7 +96,7 @@ class _TrinoLake:
 
 @contextmanager
 def real_trino(memory_megabytes: int) -> Iterator[RealTrino]:
-    """A server with this much memory. Raises `LeftOutError` where there can be none."""
+    """A server with this much memory. Raises `LeftOutError` if it cannot run here."""
     server = assembly.prepare()
     with Sandbox(speed=60) as sandbox, TemporaryDirectory(prefix="ddb-lake-soak-") as folder:
         sandbox.launch(plan_launches("consumer"))

@@ -1,4 +1,4 @@
-"""Changes taken away again: first, last, any, tied ones, an item's every one, and whole objects."""
+"""Removes changes: first ones, last ones, any, tied ones, all of an item, and whole objects."""
 
 import random
 from collections import Counter
@@ -13,10 +13,8 @@ Lost = dict[int, set[int]]  # number of an item → numbers of its changes
 def lose(
     histories: Sequence[History], objects: Sequence[Delivered], seed: int
 ) -> tuple[list[Delivered], Lost, Counter[str]]:
-    """What is left of the objects, the changes that are in none of them any more, and how often each kind of
-    loss was made.
-    """
-    random_ = random.Random(seed)  # noqa: S311  a seed makes it the same again
+    """The remaining objects, the changes that are in none of them, and the number of losses of each kind."""
+    random_ = random.Random(seed)  # noqa: S311  the same seed gives the same result
     gone: Lost = {}
     kinds: Counter[str] = Counter()
     for number, history in enumerate(histories):
@@ -65,7 +63,7 @@ def _loss(history: History, random_: random.Random) -> tuple[str, set[int]]:
 
 
 def _missing(histories: Sequence[History], kept: Sequence[Delivered]) -> Lost:
-    """The changes of which no line is left."""
+    """The changes without any remaining line."""
     seen: dict[int, set[int]] = {}
     for one in kept:
         for line in (line for line in one.lines if not line.beyond_the_cut):
@@ -78,5 +76,5 @@ def _missing(histories: Sequence[History], kept: Sequence[Delivered]) -> Lost:
 
 
 def rows_of(objects: Sequence[Delivered], history: int) -> list[Line]:
-    """An item's lines, wherever they are."""
+    """An item's lines in all objects."""
     return [line for one in objects for line in one.lines if line.history == history]

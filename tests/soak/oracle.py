@@ -1,4 +1,4 @@
-"""What the views must say, worked out from the changes alone, the slow and plain way."""
+"""The correct results of the views, computed from the changes in a slow and simple way."""
 
 from collections.abc import Sequence
 from functools import lru_cache
@@ -8,13 +8,13 @@ from tests.soak.histories import DAY_START, Change, History, State
 
 
 def ends_of(moment: Sequence[Change], start: State) -> set[State]:
-    """The states that can be come to from `start` through all changes of one moment, in any order."""
+    """The states reachable from `start` through all changes of one moment, in any order."""
     return set(_ends(tuple(sorted((change.before or 0, change.after or 0) for change in moment)), start or 0))
 
 
 @lru_cache(maxsize=100_000)
 def _ends(steps: tuple[tuple[int, int], ...], start: int) -> frozenset[State]:
-    """The same of steps from state to state; 0 is no item. Alike steps are tried once."""
+    """The same for steps between states, with 0 for no item. Equal steps are tried once."""
     if not steps:
         return frozenset((start or None,))
     ends: frozenset[State] = frozenset()
@@ -25,8 +25,8 @@ def _ends(steps: tuple[tuple[int, int], ...], start: int) -> frozenset[State]:
     return ends
 
 
-def told(changes: Sequence[Change]) -> tuple[bool, State]:
-    """Whether these changes are a whole history by themselves, and the state they end in if so."""
+def complete_history(changes: Sequence[Change]) -> tuple[bool, State]:
+    """Whether these changes are a complete history, and if so its last state."""
     state: State = None
     for _, group in groupby(changes, key=lambda change: change.moment):
         ends = ends_of(list(group), state)
@@ -37,23 +37,23 @@ def told(changes: Sequence[Change]) -> tuple[bool, State]:
 
 
 def loss_shows(history: History, left: Sequence[Change], streams_from: int = DAY_START * 2) -> bool:
-    """Whether anything can show a loss: the changes left are no whole history, or not the table's.
+    """Whether a loss can be seen: the remaining changes are not a complete history, or not the table's.
 
-    Changes from `streams_from` on have an order of their own, so the last of them has the newest state.
+    Changes from `streams_from` on have their own order, so the last one has the newest state.
     """
-    whole, state = told(left)
+    whole, state = complete_history(left)
     if left and left[-1].moment >= streams_from:
         state = left[-1].after
     return not whole or state != history.final
 
 
 def breaks(changes: Sequence[Change]) -> set[tuple[State, str, int]]:
-    """The rows of the gaps view for changes of which no two have one time: state, before or after, moment."""
-    found: set[tuple[State, str, int]] = set()
+    """The rows of the gaps view for changes with distinct times: state, before or after, moment."""
+    rows: set[tuple[State, str, int]] = set()
     state: State = None
     earlier = 0
     for change in changes:
         if change.before != state:
-            found |= {(state, "after", earlier), (change.before, "before", change.moment)}
+            rows |= {(state, "after", earlier), (change.before, "before", change.moment)}
         state, earlier = change.after, change.moment
-    return {one for one in found if one[0] is not None}
+    return {row for row in rows if row[0] is not None}

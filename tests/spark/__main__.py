@@ -1,6 +1,6 @@
-"""`python -m tests.spark [PYTEST ARGUMENT …]`: get the Spark of AWS Glue, then run the tests on it.
+"""`python -m tests.spark [PYTEST ARGUMENT …]`: install the Spark of AWS Glue, then run the tests on it.
 
-Where it cannot be had, one line says so and the exit code is 0; with CI=true it is 1.
+If it cannot be installed, one line states the reason. The exit code is then 0, or 1 with CI=true.
 """
 
 import sys

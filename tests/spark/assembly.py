@@ -1,8 +1,8 @@
-"""The Spark that AWS Glue 5.1 runs, put together once in a cache outside the tree.
+"""The Spark of AWS Glue 5.1, installed once in a cache outside the repository.
 
-`python -m tests.spark` calls `prepare()`; the tests call `require()` and install nothing. A virtual
-environment of Python 3.11 takes requirements/spark.lock, every file checked against its hash; Maven brings
-the S3 connector, every file checked against `jars.sha256`.
+`python -m tests.spark` calls `prepare()`; the tests call `require()` and install nothing. pip installs
+requirements/spark.lock into a virtual environment of Python 3.11 and checks every file's hash. Maven
+downloads the S3 connector, and every file is checked against `jars.sha256`.
 """
 
 import hashlib
@@ -28,14 +28,14 @@ HERE = Path(__file__).parent
 REPOSITORY = HERE.parent.parent
 LOCK = REPOSITORY / "requirements" / "spark.lock"
 CHECKSUMS = HERE / "jars.sha256"
-_BUILDS_FIRST = "setuptools"  # pyspark is built with it, and hashes allow no build environment of pip's own
+_BUILDS_FIRST = "setuptools"  # pyspark needs it to build; with hashes, pip cannot create its own environment
 _CONNECTOR = "the S3 connector"
 _SECONDS = 1_800
 
 
 @dataclass(frozen=True)
 class Spark:
-    """Its folder, the Python that has pyspark, and the folder of a Java 17."""
+    """An installed Spark: its folder, and the folder of a Java 17."""
 
     home: Path
     java_home: Path
@@ -52,7 +52,7 @@ class Spark:
 
 
 def home_folder() -> Path:
-    """Where it is kept: another folder for another lock."""
+    """The folder of the installation. Another lock file has another folder."""
     pinned = hashlib.sha256(LOCK.read_bytes() + CHECKSUMS.read_bytes()).hexdigest()[:12]
     return cache_folder(f"spark-{VERSION}-{pinned}")
 
@@ -65,16 +65,16 @@ def find_java() -> Path:
 
 
 def find_python() -> str:
-    """A Python of the version Glue runs. Raises `LeftOutError`."""
+    """A Python of the version that Glue runs. Raises `LeftOutError`."""
     wanted = f"python{PYTHON[0]}.{PYTHON[1]}"
-    found = sys.executable if sys.version_info[:2] == PYTHON else shutil.which(wanted)
-    if not found:
+    python = sys.executable if sys.version_info[:2] == PYTHON else shutil.which(wanted)
+    if not python:
         raise LeftOutError(f"there is no {wanted}, which AWS Glue 5.1 runs. Next: install it")
-    return found
+    return python
 
 
 def require() -> Spark:
-    """What is already in the cache. Raises `LeftOutError`."""
+    """The installation in the cache. Raises `LeftOutError` if there is none."""
     home = home_folder()
     if not (home / ".ready").exists():
         raise LeftOutError(f"Spark is not in {home}. Next: python -m tests.spark installs it")
@@ -82,7 +82,7 @@ def require() -> Spark:
 
 
 def prepare() -> Spark:
-    """The same, installed first where needed. Raises `LeftOutError`, `AssemblyError`."""
+    """The installation, created if needed. Raises `LeftOutError`, `AssemblyError`."""
     java_home, home = find_java(), home_folder()
     with filling(home):
         if not (home / ".ready").exists():
@@ -98,7 +98,7 @@ def prepare() -> Spark:
 
 
 def _environment(home: Path, python: str) -> None:
-    """The virtual environment; what builds pyspark goes first, both by hash."""
+    """Create the virtual environment: first the build tool of pyspark, then the rest, all checked by hash."""
     _run([python, "-m", "venv", str(home / "env")], "make a virtual environment")
     pip = [str(home / "env" / "bin" / "python"), "-m", "pip", "install", "--quiet"]
     pip += ["--disable-pip-version-check", "--require-hashes", "--no-build-isolation"]
@@ -121,6 +121,6 @@ def _run(command: list[str], what: str) -> None:
     except subprocess.TimeoutExpired:
         raise LeftOutError(f"could not {what} within {_SECONDS} s. Next: run it again") from None
     if done.returncode:
-        said = [line for line in done.stdout.splitlines() if "ERROR" in line or "Could not" in line]
-        reason = (said or done.stdout.splitlines() or ["no reason given"])[0]
+        errors = [line for line in done.stdout.splitlines() if "ERROR" in line or "Could not" in line]
+        reason = (errors or done.stdout.splitlines() or ["no reason given"])[0]
         raise LeftOutError(f"could not {what}: {reason[:300]}. Next: check the network")

@@ -1,4 +1,4 @@
-"""The lake with its compacted table: put raw objects, declare columns, see partitions and versions."""
+"""The lake with its compacted table: put raw objects, declare columns, list partitions and versions."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -15,8 +15,8 @@ class CompactedLake(Lake):
 
     def columns(self, table: str = "changes") -> list[str]:
         """The data columns of a table."""
-        found = self.glue.get_table(DatabaseName=self.database, Name=table)["Table"]
-        return [column["Name"] for column in found["StorageDescriptor"]["Columns"]]
+        definition = self.glue.get_table(DatabaseName=self.database, Name=table)["Table"]
+        return [column["Name"] for column in definition["StorageDescriptor"]["Columns"]]
 
     def declare_columns(self, names: Iterable[str]) -> None:
         """Append text columns to `changes`, as the catalog function does."""
@@ -24,52 +24,52 @@ class CompactedLake(Lake):
         descriptor = table["StorageDescriptor"]
         known = {column["Name"] for column in descriptor["Columns"]}
         more = [{"Name": name, "Type": "string"} for name in names if name not in known]
-        made: Any = {name: table[name] for name in ("Name", "TableType", "Parameters", "PartitionKeys")}
-        made["StorageDescriptor"] = {**descriptor, "Columns": [*descriptor["Columns"], *more]}
-        self.glue.update_table(DatabaseName=self.database, TableInput=made)
+        definition: Any = {name: table[name] for name in ("Name", "TableType", "Parameters", "PartitionKeys")}
+        definition["StorageDescriptor"] = {**descriptor, "Columns": [*descriptor["Columns"], *more]}
+        self.glue.update_table(DatabaseName=self.database, TableInput=definition)
 
     def partition(self, day: str) -> dict[str, Any] | None:
-        """A day's partition, without the date it was made."""
+        """A day's partition, or None."""
         pages: Any = self.glue.get_paginator("get_partitions").paginate(
             DatabaseName=self.database, TableName=COMPACTED
         )
-        found = [one for page in pages for one in page["Partitions"] if one["Values"] == [day]]
-        assert len(found) <= 1
-        return found[0] if found else None
+        of_day = [entry for page in pages for entry in page["Partitions"] if entry["Values"] == [day]]
+        assert len(of_day) <= 1
+        return of_day[0] if of_day else None
 
     def recorded(self, day: str, name: str) -> str:
-        """What the day's partition records."""
+        """A recorded parameter of the day's partition."""
         partition = self.partition(day)
         assert partition
         return str(partition["Parameters"][f"ddb_lake.{name}"])
 
     def versions(self, day: str) -> set[str]:
-        """The folders of a day's versions, whole or not."""
+        """The folders of a day's versions, complete or not."""
         prefix = f"columnar/dt={day}/"
         pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=prefix)
-        keys = [one["Key"] for page in pages for one in page.get("Contents") or []]
+        keys = [entry["Key"] for page in pages for entry in page.get("Contents") or []]
         return {f"s3://{self.bucket}/{prefix}{key[len(prefix) :].split('/')[0]}/" for key in keys}
 
     def rows_sql(self, table: str, days: Sequence[str]) -> str:
-        """Every change of these days, every column of `changes`, without the lines that are no change."""
+        """All changes of these days with all columns of `changes`, without lines that are not changes."""
         columns = ", ".join(f'"{name}"' for name in self.columns())
         wanted = ", ".join(f"'{day}'" for day in days)
         return f"SELECT {columns}, dt FROM {table} WHERE dt IN ({wanted}) AND {GUARD}"
 
     def rows(self, table: str, days: Sequence[str]) -> list[tuple[str | None, ...]]:
-        """Those rows by the sandbox's Athena, sorted."""
-        found: list[TextRow] = self.query(self.rows_sql(table, days))[1]
-        return sorted((tuple(row) for row in found), key=repr)
+        """Those rows from the sandbox's Athena, sorted."""
+        rows: list[TextRow] = self.query(self.rows_sql(table, days))[1]
+        return sorted((tuple(row) for row in rows), key=repr)
 
     def stored_bytes(self, prefix: str) -> int:
         """Bytes of the objects under a prefix."""
         pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=prefix)
-        return sum(one["Size"] for page in pages for one in page.get("Contents") or [])
+        return sum(entry["Size"] for page in pages for entry in page.get("Contents") or [])
 
     def remove_day(self, day: str) -> None:
         """Delete the raw objects of a day."""
-        for one in self._s3.list_objects_v2(Bucket=self.bucket, Prefix=f"data/dt={day}/")["Contents"]:
-            self.remove(one["Key"])
+        for entry in self._s3.list_objects_v2(Bucket=self.bucket, Prefix=f"data/dt={day}/")["Contents"]:
+            self.remove(entry["Key"])
 
     def remove(self, key: str) -> None:
         """Delete a raw object."""

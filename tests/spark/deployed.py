@@ -1,7 +1,7 @@
-"""The job as it stands in a sandbox: its definition from Glue, its code from S3, its role's credentials.
+"""The job as deployed in a sandbox: its definition from Glue, its code from S3, its role's credentials.
 
-What Glue would do with it: the script runs with the job's default arguments, the library on its path, and no
-rights but those of the role. Only where S3, Glue and the certificates are is told from outside.
+It runs like in Glue: the script gets the job's default arguments, the library on its path, and only the
+permissions of its role. Only the endpoints and the certificates come from outside.
 """
 
 import json
@@ -22,11 +22,11 @@ _LOG_LINES = 40
 
 
 class JobEndedError(Exception):
-    """The job's process is gone; the message ends with the end of its log."""
+    """The job's process has ended. The message contains the end of its log."""
 
 
 class RunFailedError(AssertionError):
-    """A run of the job ended with an error; the message is the job's, and the end of its log."""
+    """A run of the job failed. The message contains the job's error and the end of its log."""
 
 
 def fetched(sandbox: Sandbox, location: str, folder: Path) -> Path:
@@ -41,14 +41,14 @@ def fetched(sandbox: Sandbox, location: str, folder: Path) -> Path:
 
 
 def role_credentials(sandbox: Sandbox, role: str) -> dict[str, str]:
-    """The environment of whoever is the role, assumed as Glue assumes it."""
+    """Environment variables with the role's credentials; the role is assumed as Glue assumes it."""
     sts = sandbox.session("consumer").client("sts")
-    made = accounts.as_service(sts, "glue.amazonaws.com").assume_role(RoleArn=role, RoleSessionName="job")
-    return credential_environment(made["Credentials"])
+    response = accounts.as_service(sts, "glue.amazonaws.com").assume_role(RoleArn=role, RoleSessionName="job")
+    return credential_environment(response["Credentials"])
 
 
 class DeployedJob:
-    """A running job process; a context manager. `folder` is empty and private."""
+    """The process that runs the job; a context manager. `folder` is empty and private."""
 
     def __init__(self, sandbox: Sandbox, spark: Spark, folder: Path, *, long: bool = False) -> None:
         """`long` is for runs over many rows: twice the memory, and Java's full compiler."""
@@ -82,7 +82,7 @@ class DeployedJob:
             "spark.driver.extraClassPath": f"{self._spark.jars}/*",
             "spark.driver.extraJavaOptions": " ".join(
                 [
-                    # The simple compiler starts sooner; with it alone Java keeps 48 MB for code, not 240.
+                    # The simple compiler starts faster, but Java then reserves only 48 MB for code, not 240.
                     "" if self._long else "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=240M",
                     *trust,
                     "-Duser.timezone=UTC",
@@ -96,7 +96,7 @@ class DeployedJob:
                 "com.amazonaws.auth.EnvironmentVariableCredentialsProvider"
             ),
         }
-        given = " ".join(f"--conf '{name}={value}'" for name, value in settings.items())
+        options = " ".join(f"--conf '{name}={value}'" for name, value in settings.items())
         return {
             "PATH": f"{self._spark.python.parent}:/usr/bin:/bin",
             "HOME": str(self._folder),
@@ -104,7 +104,7 @@ class DeployedJob:
             "TZ": "UTC",
             "JAVA_HOME": str(self._spark.java_home),
             "PYSPARK_PYTHON": str(self._spark.python),
-            "PYSPARK_SUBMIT_ARGS": f"--py-files {library} {given} pyspark-shell",
+            "PYSPARK_SUBMIT_ARGS": f"--py-files {library} {options} pyspark-shell",
             "AWS_ENDPOINT_URL": self._sandbox.endpoint,
             "AWS_CA_BUNDLE": str(authority),
             "PYTHONPATH": str(library),
@@ -114,13 +114,13 @@ class DeployedJob:
     def run(
         self, fault: Mapping[str, Any] | None = None, *, may_fail: bool = False, **changed: str
     ) -> dict[str, Any]:
-        """One run with the job's default arguments but for those `changed`; the driver's answer.
+        """Run the job once with its default arguments, changed by `changed`. Returns the driver's answer.
 
-        Raises RunFailedError for a run that failed, unless it may: what it did before that proves nothing.
+        Raises RunFailedError if the run failed, unless `may_fail`.
         """
         arguments = self.arguments | {f"--{name.replace('_', '-')}": value for name, value in changed.items()}
-        given = [text for name, value in arguments.items() for text in (name, str(value))]
-        request = {"arguments": [*given, "--JOB_RUN_ID", "jr_0"], "fault": fault}
+        words = [text for name, value in arguments.items() for text in (name, str(value))]
+        request = {"arguments": [*words, "--JOB_RUN_ID", "jr_0"], "fault": fault}
         with self._lock:
             line = self._process.ask(json.dumps(request))
         if not line:
@@ -131,7 +131,7 @@ class DeployedJob:
         return answer
 
     def kill(self) -> None:
-        """End the process at once, as a machine that is switched off."""
+        """Kill the process, as if the machine were switched off."""
         self._process.kill()
 
     def __exit__(self, *_: object) -> None:

@@ -1,9 +1,9 @@
-"""The job's own process, in the Spark environment: a request a line on stdin, an answer a line on stdout.
+"""The job's process in the Spark environment: one request per line on stdin, one answer per line on stdout.
 
 `{"arguments": […], "fault": {"at": "compaction.catalog:Catalog.switch", "when": "before", "call": 1}}` runs
-the deployed script once, in one Spark session for all runs. A fault ends the run as if the process had died
-there: nothing of the job can catch it. The answer has `error` or `died`, if the run ended so, and `said`, the
-lines that the job has logged.
+the deployed script once, with one Spark session for all runs. A fault ends the run as if the process had
+been killed there: the job cannot catch it. The answer has `error` or `died` if the run failed, and `log`,
+the lines that the job logged.
 """
 
 import importlib
@@ -18,12 +18,12 @@ from typing import Any
 
 
 class Death(BaseException):
-    """The process is gone: no `except Exception` sees it."""
+    """The process was killed: `except Exception` does not catch it."""
 
 
 @contextmanager
 def fault(wanted: dict[str, Any] | None) -> Iterator[None]:
-    """Die before or after the named call of a method of the job."""
+    """End the run before or after the named call of one of the job's methods."""
     if not wanted:
         yield
         return
@@ -51,22 +51,22 @@ def fault(wanted: dict[str, Any] | None) -> Iterator[None]:
 
 
 def answer(script: str, request: dict[str, Any]) -> dict[str, Any]:
-    """One run of the script."""
-    said = io.StringIO()
+    """Run the script once."""
+    log = io.StringIO()
     sys.argv = [script, *request["arguments"]]
     result: dict[str, Any] = {}
-    with redirect_stderr(said), fault(request.get("fault")):
+    with redirect_stderr(log), fault(request.get("fault")):
         try:
             runpy.run_path(script, run_name="__main__")
         except Death as death:
             result["died"] = str(death)
-        except Exception as error:  # noqa: BLE001  the test judges it
+        except Exception as error:  # noqa: BLE001  the test checks it
             result["error"] = f"{type(error).__name__}: {error}"
-    return result | {"said": said.getvalue()}
+    return result | {"log": log.getvalue()}
 
 
 def main(script: str) -> None:
-    """Answer until stdin ends; Spark prints where nobody listens."""
+    """Answer requests until stdin ends. Spark's own output goes to stderr."""
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     for line in sys.stdin:

@@ -1,8 +1,8 @@
 """`python -m tests.spark.measure`: five named queries over raw and over compacted rows, in one run.
 
-A lake of closed days is written by the shipped function, compacted by the deployed job, and asked by Trino
-and by the sandbox's Athena. Bytes are each engine's own count (Trino: physical input; Athena:
-DataScannedInBytes), which Athena bills; seconds are medians, and those of a machine that may be shared.
+The shipped function writes a lake of closed days, the deployed job compacts it, and Trino and the sandbox's
+Athena query it. Bytes are each engine's own count (Trino: physical input; Athena: DataScannedInBytes, which
+Athena bills). Seconds are medians; the machine may be shared.
 """
 
 import argparse
@@ -42,7 +42,7 @@ QUERIES = {
 }
 FOLDER = Path(__file__).parents[2] / "athena" / "queries"
 TRINO_MEGABYTES = 4_000
-BATCH = 500  # records of one call of the function
+BATCH = 500  # records per call of the function
 ITEM_COLUMNS = (
     "pk",
     "sk",
@@ -89,20 +89,20 @@ def rows(count: int, number: int, day: dt.date) -> Iterator[bytes]:
 
 
 def fill(lake: CompactedLake, total: int, days: list[dt.date], objects: int) -> int:
-    """Write the lake; the bytes of its objects."""
-    stored, count = 0, -(-total // (len(days) * objects))  # at least so many
+    """Write the lake. Returns the bytes of its objects."""
+    stored, count = 0, -(-total // (len(days) * objects))  # at least this many
     for number in range(len(days) * objects):
         day = days[number // objects]
         body = gzip.compress(b"".join(rows(count, number, day)), 6)
         lake.put_bytes(f"data/dt={day}/ddb-lake-1-{day}-{number:06}.gz", body)
         stored += len(body)
         if number % objects == objects - 1:
-            say(f"{(number + 1) * count:,} rows written")
+            report(f"{(number + 1) * count:,} rows written")
     return stored
 
 
-def say(text: str) -> None:
-    """A line of progress."""
+def report(text: str) -> None:
+    """Print a line of progress."""
     print(text, file=sys.stderr, flush=True)
 
 
@@ -111,14 +111,14 @@ def statement(name: str, table: str) -> str:
     return (FOLDER / f"{name}.sql").read_text(encoding="utf-8").replace("FROM changes\n", f"FROM {table}\n")
 
 
-def asked(  # noqa: PLR0917  what is asked, and whom
+def measure_query(  # noqa: PLR0917  the query and the engines
     lake: CompactedLake, trino: Any, name: str, table: str, parameters: list[str], rounds: int
 ) -> dict[str, Any]:
     """One query over one table on both engines: bytes, median seconds, and a digest of the rows."""
     sql = statement(name, table)
     seconds: dict[str, list[float]] = {"trino": [], "sandbox": []}
     answers: dict[str, Any] = {}
-    for _ in range(rounds + 1):  # the first one warms up
+    for _ in range(rounds + 1):  # the first round warms up
         started = time.monotonic()
         answer = trino.execute(with_parameters(sql, parameters) if parameters else sql, lake.database)
         seconds["trino"].append(time.monotonic() - started)
@@ -126,22 +126,22 @@ def asked(  # noqa: PLR0917  what is asked, and whom
     answers["rows"] = [list(map(str, row)) for row in answer.rows]
     for _ in range(2):
         started = time.monotonic()
-        _, found = lake.query(sql, parameters=parameters)
+        _, rows = lake.query(sql, parameters=parameters)
         seconds["sandbox"].append(time.monotonic() - started)
     answers["sandbox_bytes"] = lake.scanned_bytes
-    assert len(found) == len(answer.rows)
+    assert len(rows) == len(answer.rows)
     answers |= {f"{engine}_seconds": statistics.median(times[1:]) for engine, times in seconds.items()}
     return answers
 
 
 def measure(total: int, day_count: int, objects: int, rounds: int) -> dict[str, Any]:
-    """Everything, as one document."""
+    """All measurements as one document."""
     last = dt.datetime.now(dt.UTC).date() - dt.timedelta(days=2)
     days = [last - dt.timedelta(days=number) for number in range(day_count)][::-1]
     spark, server = assembly.prepare(), trino_assembly.prepare()
     with Sandbox(speed=20) as sandbox, tempfile.TemporaryDirectory() as folder:
-        given = [f"ItemColumns={','.join(ITEM_COLUMNS)}", f"FirstDay={days[0]}"]
-        sandbox.launch(plan_launches("consumer", "columnar", parameters={"consumer": given}))
+        settings = [f"ItemColumns={','.join(ITEM_COLUMNS)}", f"FirstDay={days[0]}"]
+        sandbox.launch(plan_launches("consumer", "columnar", parameters={"consumer": settings}))
         lake = CompactedLake(sandbox)
         raw_bytes = fill(lake, total, days, objects)
         (Path(folder) / "spark").mkdir()
@@ -150,7 +150,7 @@ def measure(total: int, day_count: int, objects: int, rounds: int) -> dict[str, 
             started = time.monotonic()
             job.run()
             compaction = time.monotonic() - started
-        say(f"compacted in {compaction:.0f} s")
+        report(f"compacted in {compaction:.0f} s")
         item = lake.query(f"SELECT max(change_key) FROM {COMPACTED} WHERE dt = '{days[0]}'")[1][0][0]
         trino_folder, day, memory = Path(folder) / "trino", str(days[0]), TRINO_MEGABYTES
         with Trino.over(lake, server, trino_folder, probed_day=day, memory_megabytes=memory) as running:
@@ -163,12 +163,12 @@ def measure(total: int, day_count: int, objects: int, rounds: int) -> dict[str, 
             for name, wanted in QUERIES.items():
                 parameters = [f"'{item}'" for _ in wanted]
                 both = {
-                    t: asked(lake, running.client, name, t, parameters, rounds)
+                    t: measure_query(lake, running.client, name, t, parameters, rounds)
                     for t in ("changes", COMPACTED)
                 }
                 assert both["changes"].pop("rows") == both[COMPACTED].pop("rows"), name
                 queries[name] = both
-                say(f"{name} asked")
+                report(f"{name} measured")
         return {
             "rows": counted[0],
             "days": day_count,
@@ -181,18 +181,18 @@ def measure(total: int, day_count: int, objects: int, rounds: int) -> dict[str, 
         }
 
 
-def table(found: dict[str, Any]) -> str:
+def table(figures: dict[str, Any]) -> str:
     """The figures as a Markdown table."""
     lines = [
-        f"{found['rows']:,} rows, {found['days']} days: {found['raw_bytes'] / 1e6:.1f} MB of raw JSON in "
-        f"{found['raw_objects']:,} objects, {found['columnar_bytes'] / 1e6:.1f} MB of Parquet; compacted in "
-        f"{found['compaction_seconds']:.0f} s; load average {found['load_average']:.1f}",
+        f"{figures['rows']:,} rows, {figures['days']} days: {figures['raw_bytes'] / 1e6:.1f} MB of raw JSON "
+        f"in {figures['raw_objects']:,} objects, {figures['columnar_bytes'] / 1e6:.1f} MB of Parquet; "
+        f"compacted in {figures['compaction_seconds']:.0f} s; load average {figures['load_average']:.1f}",
         "",
         "| query | MB scanned, raw | columnar | ratio | Trino s, raw | columnar "
         "| sandbox MB, raw | columnar |",
         "|---|---:|---:|---:|---:|---:|---:|---:|",
     ]
-    for name, both in found["queries"].items():
+    for name, both in figures["queries"].items():
         raw, columnar = both["changes"], both[COMPACTED]
         lines.append(
             f"| {name} | {raw['trino_bytes'] / 1e6:.1f} | {columnar['trino_bytes'] / 1e6:.2f} "
@@ -209,17 +209,19 @@ def main() -> int:
         prog="python -m tests.spark.measure", description=__doc__.split("\n")[0]
     )
     options.add_argument("--rows", type=int, default=1_000_000, help="changes in the lake")
-    options.add_argument("--days", type=int, default=10, help="days they were delivered on")
-    options.add_argument("--objects", type=int, default=48, help="raw objects a day")
-    options.add_argument("--rounds", type=int, default=3, help="times a query is timed")
-    options.add_argument("--output", choices=("text", "json"), default="text", help="for people or machines")
-    given = options.parse_args()
+    options.add_argument("--days", type=int, default=10, help="delivery days of the changes")
+    options.add_argument("--objects", type=int, default=48, help="raw objects per day")
+    options.add_argument("--rounds", type=int, default=3, help="timed rounds per query")
+    options.add_argument(
+        "--output", choices=("text", "json"), default="text", help="text for people, json for programs"
+    )
+    args = options.parse_args()
     try:
-        found = measure(given.rows, given.days, given.objects, given.rounds)
+        figures = measure(args.rows, args.days, args.objects, args.rounds)
     except (LeftOutError, AssemblyError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    print(json.dumps(found, indent=2) if given.output == "json" else table(found))
+    print(json.dumps(figures, indent=2) if args.output == "json" else table(figures))
     return 0
 
 

@@ -1,4 +1,4 @@
-"""The Spark that these tests run on. How it is left out where it cannot be had: tests/engines."""
+"""The Spark that these tests run on. tests/engines tests the case that it cannot be installed."""
 
 from pathlib import Path
 
@@ -9,12 +9,12 @@ from tests.spark import assembly
 
 
 def test_the_connector_in_the_cache_is_the_pinned_one() -> None:
-    """What the job reads S3 with is, byte for byte, what was pinned."""
+    """The job reads S3 with exactly the pinned files."""
     assert differences(assembly.require().jars, assembly.CHECKSUMS) == []
 
 
-def test_another_lock_is_another_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Nobody runs what an earlier lock has installed."""
+def test_another_lock_has_another_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The installation of an earlier lock is never used."""
     before = assembly.home_folder()
     lock = tmp_path / "spark.lock"
     lock.write_bytes(assembly.LOCK.read_bytes() + b"#")
@@ -23,7 +23,7 @@ def test_another_lock_is_another_environment(monkeypatch: pytest.MonkeyPatch, tm
 
 
 def test_the_lock_has_the_spark_of_the_release() -> None:
-    """The version that is tested is the one the template's release runs."""
+    """The tested version is the version in the template's Glue release."""
     assert f"pyspark=={assembly.VERSION} " in assembly.LOCK.read_text()
     template = (assembly.REPOSITORY / "templates" / "options" / "columnar.yaml").read_text()
     assert (

@@ -1,4 +1,4 @@
-"""`changes_columnar` holds the rows of `changes`, text for text, on both engines."""
+"""`changes_columnar` has the same rows as `changes`, text for text, on both engines."""
 
 import gzip
 import json
@@ -48,13 +48,13 @@ LENIENT = [
 
 
 def different(rows: list[list[str | None]], others: list[list[str | None]]) -> list[str]:
-    """The rows that only one of both has, as often as it has them more."""
+    """The rows that only one of the two results has, with repetitions."""
     ours, theirs = Counter(map(tuple, rows)), Counter(map(tuple, others))
     return [*(f"compacted {row}" for row in ours - theirs), *(f"raw {row}" for row in theirs - ours)]
 
 
 def attributes(objects: list[bytes]) -> set[str]:
-    """The names in objects' lines that are no metadata, as columns."""
+    """The names in the objects' lines that are not metadata, as columns."""
     names: set[str] = set()
     for body in objects:
         for line in body.splitlines():
@@ -67,7 +67,7 @@ def attributes(objects: list[bytes]) -> set[str]:
 
 
 def unpacked(key: str, body: bytes) -> bytes:
-    """An object's lines, nothing of one that is cut off."""
+    """An object's lines, or nothing if the object is cut off."""
     try:
         return gzip.decompress(body) if key.endswith(".gz") else body
     except (OSError, EOFError):
@@ -77,12 +77,12 @@ def unpacked(key: str, body: bytes) -> bytes:
 def test_every_golden_lake_reads_the_same(
     lake: CompactedLake, job: DeployedJob, both: Both, days: Days
 ) -> None:
-    """All objects of the golden cases, in one run; a day with an object no engine can read stays raw.
+    """All objects of the golden cases, in one run. A day with an object that no engine can read stays raw.
 
     Cases of a thousand columns are left to their own test: a column slows every run of these down.
     """
     cases: list[Case] = [case for folder in folders() if len((case := load(folder)).columns) <= 100]
-    moved: dict[str, str] = {}  # the objects of a case's day → a day of its own
+    moved: dict[str, str] = {}  # the objects of a case's day → a new day
     for case in cases:
         found = [(key, body) for key, body, _ in case.objects if key.startswith("data/dt=")]
         for day in sorted({key.split("/")[1] for key, _ in found}):
@@ -94,7 +94,7 @@ def test_every_golden_lake_reads_the_same(
                     lake.put_bytes(f"data/dt={moved[content]}/{key.split('/', 2)[2]}", body)
     bodies = [unpacked(key, body) for case in cases for key, body, _ in case.objects]
     lake.declare_columns(sorted({*attributes(bodies), "pk", "n", "list"}))
-    answer = job.run(may_fail=True)  # some golden lakes hold what no reader can read
+    answer = job.run(may_fail=True)  # some golden lakes have objects that no reader can read
     readable = []
     for day in moved.values():
         try:
@@ -113,7 +113,7 @@ def test_every_golden_lake_reads_the_same(
 
 
 def scalar(chance: random.Random) -> dict[str, Any]:
-    """An attribute value of any type, with digits and letters that readers like to change."""
+    """An attribute value of any type, with digits and letters that readers often change."""
     digits = chance.choice(["0", "-1", "1.5", "1E-130", "9" * 38, "0.000001", "1E+20", "12345678901234567"])
     text = "".join(
         chance.choice(['"', "\\", "/", "<", "é", "😀", "\u2028", "\t", "\n", " ", "a"]) for _ in "12345"
@@ -132,7 +132,7 @@ def scalar(chance: random.Random) -> dict[str, Any]:
 
 
 def value(chance: random.Random, depth: int = 3) -> dict[str, Any]:
-    """The same, nested."""
+    """An attribute value of any type, also nested."""
     if not depth or chance.random() < 0.5:
         return scalar(chance)
     members = [value(chance, depth - 1) for _ in range(chance.randrange(4))]
@@ -145,8 +145,8 @@ def value(chance: random.Random, depth: int = 3) -> dict[str, Any]:
 def test_any_rows_read_the_same(
     lake: CompactedLake, job: DeployedJob, both: Both, days: Days, seed: int
 ) -> None:
-    """Random items among hostile lines, in objects of every kind: nothing lost, doubled or changed."""
-    chance = random.Random(seed)  # noqa: S311  the same rows for a seed
+    """Random items between hostile lines, in objects of every kind: no row is lost, doubled or changed."""
+    chance = random.Random(seed)  # noqa: S311  a seed always gives the same rows
     own = days(3)
     lake.declare_columns(["pk", "n", "list", "nested__a0", "text"])
     for day in own:
@@ -179,10 +179,10 @@ def test_any_rows_read_the_same(
     assert all(int(lake.recorded(day, "unreadable_lines")) >= len(FOREIGN) - 2 for day in own)
 
 
-def test_the_digest_sees_every_difference_but_order(
+def test_the_digest_shows_every_difference_except_order(
     lake: CompactedLake, job: DeployedJob, days: Days
 ) -> None:
-    """Rows in another order and in other objects are the same; a value elsewhere, or a row twice, is not."""
+    """Order and objects do not matter. A value in another column or a doubled row changes the digest."""
     lake.declare_columns(["pk", "text"])
     rows = item_lines({"pk": {"S": "a"}, "text": {"S": "x"}}, {"pk": {"S": "b"}}, {"pk": {"S": "c"}})
     plain, turned, elsewhere, twice = days(4)
@@ -199,10 +199,10 @@ def test_the_digest_sees_every_difference_but_order(
     assert [lake.recorded(day, "rows") for day in (plain, twice)] == ["3", "4"]
 
 
-def test_an_attribute_that_becomes_a_column_is_read_back(
+def test_an_attribute_that_becomes_a_column_can_be_read(
     lake: CompactedLake, job: DeployedJob, both: Both, days: Days
 ) -> None:
-    """Days that hold it are compacted again, days that do not are left alone and read NULL."""
+    """Days with the attribute are compacted again. Other days are not changed and return NULL."""
     with_it, without = days(2)
     lake.put(item_lines({"pk": {"S": "a"}, "shoe_size": {"N": "43.50"}}), with_it)
     lake.put(item_lines({"pk": {"S": "b"}}), without)
@@ -217,10 +217,10 @@ def test_an_attribute_that_becomes_a_column_is_read_back(
     assert set(lake.columns()) == set(lake.columns(COMPACTED))
 
 
-def test_the_last_compacted_day_is_told_by_the_partitions(
+def test_the_partitions_show_the_last_compacted_day(
     lake: CompactedLake, job: DeployedJob, both: Both, days: Days
 ) -> None:
-    """The statement of docs/columnar.md; both engines look at the catalog alone."""
+    """The statement in docs/columnar.md. Both engines read only the catalog."""
     (day,) = days(1)
     lake.put(item_lines({"pk": {"S": "a"}}), day)
     job.run()
@@ -232,8 +232,8 @@ def test_the_last_compacted_day_is_told_by_the_partitions(
     assert lake.scanned_bytes == 0
 
 
-def test_a_json_array_is_no_row(lake: CompactedLake, job: DeployedJob, both: Both, days: Days) -> None:
-    """In `changes` it fills the columns a statement names, by position, so it may pass for a change."""
+def test_a_json_array_is_not_a_row(lake: CompactedLake, job: DeployedJob, both: Both, days: Days) -> None:
+    """In `changes` it fills the columns of a statement by position, so it can look like a change."""
     (day,) = days(1)
     lake.put([b'["INSERT","INSERT"]', *item_lines({"pk": {"S": "a"}})], day)
     job.run()
@@ -246,12 +246,12 @@ def test_a_json_array_is_no_row(lake: CompactedLake, job: DeployedJob, both: Bot
 def test_both_engines_scan_only_the_named_columns(
     lake: CompactedLake, job: DeployedJob, both: Both, days: Days
 ) -> None:
-    """Each counts the chunks of the columns and the footer, and they agree; of JSON each reads all of it."""
+    """Both count the column chunks and the footer, and agree. Of JSON, both read everything."""
     (day,) = days(1)
-    chance = random.Random(7)  # noqa: S311  text that does not shrink
+    chance = random.Random(7)  # noqa: S311  text that does not compress
     items = [{"pk": {"S": str(n)}, "text": {"S": chance.randbytes(3_000).hex()}} for n in range(1_500)]
     lake.declare_columns(["pk", "text"])
-    for start in range(0, len(items), 300):  # what one call of the function may answer
+    for start in range(0, len(items), 300):  # as many as fit into one answer of the function
         lake.put(item_lines(*items[start : start + 300]), day, f"ddb-lake-{start}.gz")
     job.run()
     scanned = {}

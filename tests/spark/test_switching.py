@@ -1,4 +1,4 @@
-"""A day is switched whole or not at all: retries, late objects, deaths at every step, runs at once."""
+"""A day is switched completely or not at all: retries, late objects, kills at every step, concurrent runs."""
 
 import threading
 import time
@@ -17,23 +17,23 @@ _SECONDS = 120.0
 
 
 def items(*names: str) -> list[bytes]:
-    """A row a name."""
+    """One row per name."""
     return item_lines(*({"pk": {"S": name}} for name in names))
 
 
 def test_a_second_run_changes_nothing(lake: CompactedLake, job: DeployedJob, days: Days) -> None:
-    """Unchanged sources: no new version, and the partition as it was."""
+    """With unchanged sources there is no new version, and the partition is the same."""
     (day,) = days(1)
     lake.put(items("a"), day)
     job.run()
     before, versions = lake.partition(day), lake.versions(day)
     answer = job.run()
-    assert "0 days switched" in answer["said"]
+    assert "0 days switched" in answer["log"]
     assert (lake.partition(day), lake.versions(day)) == (before, versions)
 
 
 def test_a_late_object_compacts_its_day_again(lake: CompactedLake, job: DeployedJob, days: Days) -> None:
-    """The old version stays for those who read it, and goes after its time; the other day is left alone."""
+    """The old version stays for its readers and is removed later. The other day is not changed."""
     day, other = days(2)
     lake.put(items("a"), day)
     lake.put(items("b"), other)
@@ -41,7 +41,7 @@ def test_a_late_object_compacts_its_day_again(lake: CompactedLake, job: Deployed
     untouched, old = lake.partition(other), lake.versions(day)
     lake.put(items("late", "late"), day, "ddb-lake-2.gz")
     answer = job.run()
-    assert f"{day}: its objects changed; 3 rows of 2 objects" in answer["said"]
+    assert f"{day}: its objects changed; 3 rows of 2 objects" in answer["log"]
     assert lake.rows(COMPACTED, [day]) == lake.rows("changes", [day])
     assert lake.partition(other) == untouched
     assert old < lake.versions(day)
@@ -51,8 +51,8 @@ def test_a_late_object_compacts_its_day_again(lake: CompactedLake, job: Deployed
     assert lake.versions(day) == {partition["StorageDescriptor"]["Location"]}
 
 
-def test_an_open_day_is_left_alone(lake: CompactedLake, job: DeployedJob, days: Days) -> None:
-    """As long as it may still grow."""
+def test_an_open_day_is_not_compacted(lake: CompactedLake, job: DeployedJob, days: Days) -> None:
+    """It may still grow."""
     (day,) = days(1)
     lake.put(items("a"), day)
     job.run(close_after_hours="1000000")
@@ -61,8 +61,8 @@ def test_an_open_day_is_left_alone(lake: CompactedLake, job: DeployedJob, days: 
     assert lake.partition(day)
 
 
-def test_an_old_day_is_not_looked_at_again(lake: CompactedLake, job: DeployedJob, days: Days) -> None:
-    """Once compacted, a day older than the days to check stays; one never compacted is, however old."""
+def test_an_old_day_is_not_checked_again(lake: CompactedLake, job: DeployedJob, days: Days) -> None:
+    """A compacted day older than `checked_days` stays. A day that was never compacted is compacted."""
     (day,) = days(1)
     lake.put(items("a"), day)
     job.run(checked_days="400")
@@ -75,8 +75,8 @@ def test_an_old_day_is_not_looked_at_again(lake: CompactedLake, job: DeployedJob
     assert lake.recorded(day, "objects") == "2"
 
 
-def test_an_unreadable_object_fails_its_day_alone(lake: CompactedLake, job: DeployedJob, days: Days) -> None:
-    """Half an object is an error, with its name and what to do; its day stays, the next one is done."""
+def test_an_unreadable_object_fails_only_its_day(lake: CompactedLake, job: DeployedJob, days: Days) -> None:
+    """The error has the object's name and the next step. Its day is not changed; the other is compacted."""
     broken, good = days(2)
     lake.put(items("before"), broken)
     job.run()
@@ -84,7 +84,7 @@ def test_an_unreadable_object_fails_its_day_alone(lake: CompactedLake, job: Depl
     lake.put_bytes(f"data/dt={broken}/ddb-lake-2.gz", b"\x1f\x8b\x08 half")
     lake.put(items("good"), good)
     answer = job.run(may_fail=True)
-    assert f"data/dt={broken}/ddb-lake-2.gz is not whole" in answer["error"]
+    assert f"data/dt={broken}/ddb-lake-2.gz is not a complete gzip file" in answer["error"]
     assert "Next:" in answer["error"]
     assert lake.rows(COMPACTED, [broken]) == before
     assert len(lake.rows(COMPACTED, [good])) == 1
@@ -106,7 +106,7 @@ DEATHS = [
 
 @pytest.fixture(scope="module")
 def compacted_days(lake: CompactedLake, job: DeployedJob) -> list[str]:
-    """A day for each death, compacted in one run."""
+    """A day for each kill, compacted in one run."""
     own = [f"2020-12-{number:02}" for number in range(1, 1 + len(DEATHS))]
     for day in own:
         lake.put(items("a", "b"), day)
@@ -115,10 +115,10 @@ def compacted_days(lake: CompactedLake, job: DeployedJob) -> list[str]:
 
 
 @pytest.mark.parametrize("number", range(len(DEATHS)), ids=[f"{when} {place}" for place, when, _ in DEATHS])
-def test_a_death_leaves_the_old_day_or_the_new_one(
+def test_a_killed_run_leaves_the_old_day_or_the_new_one(
     lake: CompactedLake, job: DeployedJob, compacted_days: list[str], number: int
 ) -> None:
-    """Whole in either case; the next run brings the new one, and what was left over goes in time."""
+    """Both are complete. The next run switches to the new one, and leftovers are removed later."""
     day, (place, when, left) = compacted_days[number], DEATHS[number]
     old = lake.rows("changes", [day])
     lake.put(items("late"), day, "ddb-lake-2.gz")
@@ -134,7 +134,7 @@ def test_a_death_leaves_the_old_day_or_the_new_one(
 
 
 def due(lake: CompactedLake, place: str, day: str) -> int:
-    """Which call is the day's own: every day before it is listed too."""
+    """The number of the call for this day: every earlier day is listed too."""
     if not place.endswith("Storage.objects"):
         return 1
     answer = lake.glue.get_partitions(DatabaseName=lake.database, TableName=COMPACTED)
@@ -144,7 +144,7 @@ def due(lake: CompactedLake, place: str, day: str) -> int:
 def test_a_killed_process_leaves_the_old_day(
     lake: CompactedLake, job: DeployedJob, days: Days, tmp_path: Any
 ) -> None:
-    """SIGKILL while objects of the new version are being written; another run beside it does the work."""
+    """SIGKILL while the new version is being written. A later run does the work."""
     (day,) = days(1)
     lake.put(items("a"), day)
     job.run()
@@ -159,7 +159,7 @@ def test_a_killed_process_leaves_the_old_day(
         victim.kill()
         thread.join()
     assert lake.versions(day) > versions
-    if lake.recorded(day, "objects") == "1":  # it was not faster than the kill
+    if lake.recorded(day, "objects") == "1":  # the kill came before the switch
         assert lake.rows(COMPACTED, [day]) == old
     job.run()
     assert lake.rows(COMPACTED, [day]) == lake.rows("changes", [day])
@@ -170,10 +170,10 @@ def _run_until_killed(victim: DeployedJob) -> None:
         victim.run()
 
 
-def test_two_runs_at_once_leave_one_whole_day(
+def test_two_concurrent_runs_leave_one_complete_day(
     lake: CompactedLake, job: DeployedJob, days: Days, tmp_path: Any
 ) -> None:
-    """Both compact the same days from folders of their own; the last switch wins, and nothing is doubled."""
+    """Both compact the same days in separate folders. The last switch wins, and no row is doubled."""
     own = days(3)
     for day in own:
         lake.put(items("a", "b", day), day)
@@ -187,6 +187,6 @@ def test_two_runs_at_once_leave_one_whole_day(
             thread.join()
     assert [answer.get("error") for answer in answers] == [None, None]
     assert lake.rows(COMPACTED, own) == lake.rows("changes", own)
-    assert "0 days switched" in job.run(keep_hours="0")["said"]
+    assert "0 days switched" in job.run(keep_hours="0")["log"]
     assert all(len(lake.versions(day)) == 1 for day in own)
     assert lake.rows(COMPACTED, own) == lake.rows("changes", own)

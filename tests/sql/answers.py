@@ -1,7 +1,7 @@
-"""`python -m tests.sql.answers [CASE ...]`: write golden cases' answers as the sandbox's engine gives them.
+"""`python -m tests.sql.answers [CASE ...]`: write the sandbox engine's answers of golden cases.
 
-CASE is QUERY/NAME below tests/sql/cases; without one, every case. Look at what changed before it is kept,
-and let Trino judge it (`python -m tests.trino -k test_cases`).
+CASE is QUERY/NAME below tests/sql/cases; without one, every case. Review the differences before you commit
+them, and check them with Trino (`python -m tests.trino -k test_cases`).
 """
 
 import sys
@@ -39,7 +39,7 @@ def answer(lake: Lake, statement: cases.Statement) -> str:
 
 
 def write(folder: Path) -> None:
-    """Write expected.csv, and answers.yaml where the case has one."""
+    """Write expected.csv, and answers.yaml if the case has one."""
     case = cases.load(folder)
     lake = lake_of(case)
     own, *more = case.statements
@@ -56,7 +56,7 @@ def write(folder: Path) -> None:
 
 
 def main(names: Sequence[str]) -> int:
-    """Write the named cases, or every one."""
+    """Write the named cases, or all cases."""
     chosen = [cases.HERE / "cases" / name for name in names]
     for folder in chosen or cases.folders():
         write(folder)

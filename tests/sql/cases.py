@@ -1,20 +1,20 @@
-"""The golden cases: what each statement answers over which lines.
+"""The golden cases: statements, the lines they read, and their expected results.
 
     lakes/<lake>/dt=<day>/<object>.jsonl     input lines; stored gzipped as data/dt=<day>/<object>.gz
-    lakes/<lake>/errors/<type>/dt=<day>/…    the same of failed records, below errors/
+    lakes/<lake>/errors/<type>/dt=<day>/…    the same for failed records, below errors/
     cases/<query>/<case>/case.yaml           lake, columns ("*": every attribute in the lines), parameters
-    cases/<query>/<case>/query.sql           the statement, when <query> is not a file of athena/queries/
-    cases/<query>/<case>/expected.csv        the result object as Athena writes it: NULL is nothing
-    cases/<query>/<case>/answers.yaml        the same of every named query and of the views, by name
+    cases/<query>/<case>/query.sql           the statement, if <query> is not a file of athena/queries/
+    cases/<query>/<case>/expected.csv        the result object as Athena writes it: NULL is empty
+    cases/<query>/<case>/answers.yaml        the results of every named query and of the views, by name
 
-A lake may also lie in the case's own folder; the time an object was written is in its name. The cases hold on
-any engine that reads the declared tables: a statement has the day in place of `current_date`, and `{bucket}`
-stands for the bucket's name. Days are from 2026, so a later clock reads them all the same.
+A lake can also be in the case's own folder. An object's name contains the time when it was written. The
+cases are valid on every engine that reads the declared tables: a statement has a fixed day instead of
+`current_date`, and `{bucket}` replaces the bucket's name. Days are in 2026, so a later clock reads them too.
 
-A case with `answers.yaml` has in case.yaml what those statements need: `item`, the key whose history is asked
-for; `types`, the columns of the views that are not text; `switched_at`, their cut between two roads, if there
-is one. An answer may be `fails: NAME`, with the error's name.
-`python -m tests.sql.answers` writes the answers as the sandbox's engine gives them; Trino judges them.
+In a case with `answers.yaml`, case.yaml has the settings of those statements: `item`, the key for
+item-history; `types`, the columns of the views that are not text; `switched_at`, their cut between two roads,
+if any. An answer can be `fails: NAME`, with the error's name.
+`python -m tests.sql.answers` writes the answers of the sandbox's engine; Trino verifies them.
 """
 
 import gzip
@@ -35,11 +35,11 @@ HERE = Path(__file__).parent
 QUERIES = HERE.parents[1] / "athena" / "queries"
 METADATA = list(METADATA_COLUMNS)
 TABLES = ("change_lines", "errors")  # beside `changes`
-SOURCE = "orders"  # the table whose views a case asks
+SOURCE = "orders"  # the table whose views a case queries
 TODAY = "2026-11-21"
-LONGEST_LINE = 2_000  # of an answer, as it is kept
+LONGEST_LINE = 2_000  # of a stored answer
 _WRITTEN = re.compile(r"(\d{4}-\d\d-\d\d)-(\d\d)-(\d\d)-(\d\d)-[^-]+$")
-_CURRENT_DATE = re.compile(r'(?<!")current_date(?!")')  # in quotes it is a column
+_CURRENT_DATE = re.compile(r'(?<!")current_date(?!")')  # with quotes it is a column
 _ORDERS = {
     "current": "change_key",
     "history": "change_key, change_number",
@@ -49,7 +49,7 @@ _ORDERS = {
 
 @dataclass(frozen=True)
 class Statement:
-    """One question to a lake; `parameters` are SQL literals, `expected` a result object or `fails: NAME`."""
+    """One statement. `parameters` are SQL literals, `expected` is a result object or `fails: NAME`."""
 
     name: str
     sql: str
@@ -59,7 +59,7 @@ class Statement:
 
 @dataclass(frozen=True)
 class Case:
-    """A lake and what is asked of it. `objects` are (key, body, time written)."""
+    """A lake and its statements. `objects` are (key, body, time written)."""
 
     name: str
     columns: list[str]
@@ -69,13 +69,13 @@ class Case:
 
 
 def written(name: str) -> str:
-    """The time in an object's name, as Firehose puts it there; noon of 20 November 2026 without one."""
-    found = _WRITTEN.search(name)
-    return "{}T{}:{}:{}.000Z".format(*found.groups()) if found else "2026-11-20T12:00:00.000Z"
+    """The time that Firehose writes into an object's name; noon of 20 November 2026 without one."""
+    match = _WRITTEN.search(name)
+    return "{}T{}:{}:{}.000Z".format(*match.groups()) if match else "2026-11-20T12:00:00.000Z"
 
 
 def objects_of(folder: Path) -> Iterator[tuple[str, bytes, str]]:
-    """Every object of a lake's folder. A `.jsonl` file is gzipped, any other stored as it is."""
+    """Every object of a lake's folder. A `.jsonl` file is gzipped; any other is stored unchanged."""
     for path in sorted((*folder.glob("dt=*/**/*"), *folder.glob("errors/**/*"))):
         if path.is_file():
             body, key = path.read_bytes(), path.relative_to(folder).as_posix()
@@ -97,19 +97,19 @@ def load(folder: Path) -> Case:
     kept = folder / "answers.yaml"
     if kept.exists():
         views = definitions(SOURCE, SOURCE, columns, settings.get("types", {}), settings.get("switched_at"))
-        statements += _asked(settings, yaml.safe_load(kept.read_text(encoding="utf-8")) or {})
+        statements += _answered(settings, yaml.safe_load(kept.read_text(encoding="utf-8")) or {})
     return Case(f"{folder.parent.name}/{folder.name}", columns, objects, statements, views)
 
 
 def _own_statement(folder: Path, settings: Mapping[str, Any]) -> Statement:
     own = folder / "query.sql"
     path = own if own.exists() else QUERIES / f"{folder.parent.name}.sql"
-    kept = folder / "expected.csv"  # a new case has none yet: `make golden` writes it
+    kept = folder / "expected.csv"  # missing in a new case: `make golden` writes it
     expected = kept.read_text(encoding="utf-8") if kept.exists() else ""
     return Statement(folder.parent.name, _dated(path), expected, settings.get("parameters", []))
 
 
-def _asked(settings: Mapping[str, Any], answers: Mapping[str, str]) -> Iterator[Statement]:
+def _answered(settings: Mapping[str, Any], answers: Mapping[str, str]) -> Iterator[Statement]:
     """Every named query over rows, and every view."""
     for path in sorted(QUERIES.glob("*.sql")):
         if path.stem != "errors-by-code":
@@ -125,7 +125,7 @@ def _dated(path: Path) -> str:
 
 
 def _attributes(bodies: Iterator[bytes]) -> list[str]:
-    """The names in the lines that are no metadata, in order of the alphabet."""
+    """The names in the lines that are not metadata, in alphabetical order."""
     names: set[str] = set()
     for body in bodies:
         for line in gzip.decompress(body).splitlines():
@@ -134,7 +134,7 @@ def _attributes(bodies: Iterator[bytes]) -> list[str]:
 
 
 def shortened(result: str) -> str:
-    """A result object as an answer keeps it: of a very long line its beginning, its length and its digest."""
+    """A result object as stored in an answer: a very long line becomes its start, length and digest."""
     return "".join(
         line
         if len(line) <= LONGEST_LINE

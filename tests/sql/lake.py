@@ -1,4 +1,4 @@
-"""A lake in memory with the declared tables on it, and the sandbox's engine asked about it."""
+"""A lake in memory with the declared tables, queried with the sandbox's engine."""
 
 import datetime as dt
 import gzip
@@ -15,7 +15,7 @@ NOW = dt.datetime(2026, 11, 21, 9, 30, tzinfo=dt.UTC)
 
 
 def declared_table(item_columns: Sequence[str] = (), name: str = "changes", file: str = "changes") -> TABLE:
-    """A table as glue/tables/`file`.yaml declares it, with these columns more."""
+    """A table as declared in glue/tables/`file`.yaml, with these additional columns."""
     declared = declared_as_data(file)
     columns = [{"Name": column["name"], "Type": column["type"]} for column in declared["columns"]]
     columns += [{"Name": column, "Type": "string"} for column in item_columns]
@@ -58,12 +58,12 @@ class Lake:
     def put_bytes(
         self, body: bytes, *, day: str = "2026-11-20", name: str = "ddb-lake-1.gz", **more: Any
     ) -> str:
-        """Write one object as it is."""
+        """Write one object unchanged."""
         self.store.add(f"data/dt={day}/{name}", body, **more)
         return f"s3://lake/data/dt={day}/{name}"
 
     def query(self, **settings: Any) -> Query:
-        """A query that has not run yet."""
+        """A query that has not started."""
         return Query(self.catalog, self.store, database="ddb_lake", now=lambda: NOW, **settings)
 
     def run(self, sql: str, **settings: Any) -> Result:
@@ -78,7 +78,7 @@ class Lake:
 
 
 def table_of(columns: dict[str, str], **more: Any) -> TABLE:
-    """A JSON table of these columns and types at `s3://lake/typed/`, unpartitioned unless said."""
+    """A JSON table of these columns and types at `s3://lake/typed/`, by default without partitions."""
     return {
         "Name": "typed",
         "DatabaseName": "ddb_lake",

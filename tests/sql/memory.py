@@ -22,7 +22,9 @@ class MemoryStore:
     ) -> None:
         """Put one object."""
         self.objects[bucket, key] = (body, modified)
-        self._etags[bucket, key] = uuid.uuid4().hex  # no other test's object: the engine keeps what it parsed
+        self._etags[bucket, key] = (
+            uuid.uuid4().hex
+        )  # unique, because the engine caches parsed objects by ETag
 
     def list_objects(self, bucket: str, prefix: str) -> Iterable[StoredObject]:
         """Every object under the prefix, in key order."""
@@ -34,20 +36,20 @@ class MemoryStore:
                 yield StoredObject(bucket, key, len(body), self._etags[held, key], modified)
 
     def read(self, stored: StoredObject) -> bytes:
-        """The object's bytes; the read is remembered."""
+        """The object's bytes. The read is recorded."""
         self.reads.append(stored.key)
         return self.objects[stored.bucket, stored.key][0]
 
     def require_read(self, stored: StoredObject) -> None:
-        """Everybody may read."""
+        """Every caller may read."""
 
-    def write(self, bucket: str, key: str, body: bytes, content_type: str) -> None:  # noqa: ARG002  the port's
+    def write(self, bucket: str, key: str, body: bytes, content_type: str) -> None:  # noqa: ARG002  part of the interface
         """Put one object."""
         self.add(key, body, bucket=bucket)
 
 
 class MemoryCatalog:
-    """One Glue catalog; the database `ddb_lake` is there."""
+    """One Glue catalog with the database `ddb_lake`."""
 
     def __init__(self) -> None:
         self.held: dict[str, dict[str, TABLE]] = {"ddb_lake": {}}
@@ -63,8 +65,8 @@ class MemoryCatalog:
 
     def table(self, database: str, name: str) -> TABLE | None:
         """The table or view, or None."""
-        found = self.held.get(database, {}).get(name)
-        return dict(found) if found else None
+        table = self.held.get(database, {}).get(name)
+        return dict(table) if table else None
 
     def tables(self, database: str) -> list[TABLE]:
         """Every table and view of the database."""
@@ -92,10 +94,10 @@ class MemoryCatalog:
         held = self.registered[database, name]
         held[:] = [partition for partition in held if partition["Values"] != values]
 
-    def create_database(self, name: str, description: str, location: str) -> None:  # noqa: ARG002  the port's
+    def create_database(self, name: str, description: str, location: str) -> None:  # noqa: ARG002  part of the interface
         """Create a database."""
         self.held[name] = {}
 
-    def drop_database(self, name: str, *, cascade: bool) -> None:  # noqa: ARG002  the port's
+    def drop_database(self, name: str, *, cascade: bool) -> None:  # noqa: ARG002  part of the interface
         """Delete a database."""
         del self.held[name]

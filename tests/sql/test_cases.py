@@ -1,4 +1,4 @@
-"""Every golden case, on the sandbox's engine without a sandbox."""
+"""Every golden case on the sandbox's engine, without a sandbox."""
 
 import re
 from pathlib import Path
@@ -17,8 +17,8 @@ QUERIES = sorted(cases.QUERIES.glob("*.sql"))
 
 
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: f"{folder.parent.name}/{folder.name}")
-def test_case_answers_its_expected_rows(folder: Path) -> None:
-    """The result object is the expected one, byte for byte: names, order, NULLs, empty texts."""
+def test_case_returns_its_expected_rows(folder: Path) -> None:
+    """The result object is equal byte for byte: names, order, NULLs, empty texts."""
     case = cases.load(folder)
     lake = lake_of(case)
     own, *more = case.statements
@@ -29,13 +29,13 @@ def test_case_answers_its_expected_rows(folder: Path) -> None:
 
 
 def test_every_named_query_has_a_case() -> None:
-    """A query nobody has seen answer is not shipped."""
+    """A query without a tested result is not shipped."""
     assert {path.stem for path in QUERIES} <= {folder.parent.name for folder in FOLDERS}
 
 
 @pytest.mark.parametrize("path", QUERIES, ids=lambda path: path.stem)
 def test_named_query_is_one_documented_statement(path: Path) -> None:
-    """One SELECT a file; the comment before it says what it answers and which parameters it takes."""
+    """One SELECT per file. The comment before it describes the result and the parameters."""
     text = path.read_text(encoding="utf-8")
     head = re.match(r"(?:-- .+\n)+", text)
     assert head is not None
@@ -47,21 +47,21 @@ def test_named_query_is_one_documented_statement(path: Path) -> None:
     assert ";" not in text[head.end() :]
 
 
-def test_every_kind_of_drift_is_put_to_every_query_and_view() -> None:
-    """Drift never breaks a query: each kind has an answer of every query over rows and of every view."""
+def test_every_kind_of_drift_is_tested_with_every_query_and_view() -> None:
+    """Each kind of drift has the result of every query on rows and of every view."""
     rows = {path.stem for path in QUERIES if "FROM errors" not in path.read_text(encoding="utf-8")}
-    asked = {
+    answers = {
         folder.name: {one.name for one in cases.load(folder).statements if one.expected}
         for folder in FOLDERS
         if (folder / "answers.yaml").exists()
     }
-    assert len(asked) >= 13
-    for name, statements in asked.items():
+    assert len(answers) >= 13
+    for name, statements in answers.items():
         assert rows | {"current", "history", "gaps"} <= statements, name
 
 
 def test_only_a_broken_gzip_fails_a_query() -> None:
-    """What the lake cannot help is named so; nothing else may fail, not even in the sandbox."""
+    """Cases whose queries must fail have it in their names. No other query may fail."""
     failing = {
         folder.name
         for folder in FOLDERS
@@ -72,23 +72,23 @@ def test_only_a_broken_gzip_fails_a_query() -> None:
 
 
 @pytest.mark.parametrize("path", QUERIES, ids=lambda path: path.stem)
-def test_named_query_tells_our_rows_from_foreign_lines(path: Path) -> None:
-    """A foreign line is no change: a query names the types, or the one it asks for, or counts the rest."""
+def test_named_query_distinguishes_our_rows_from_foreign_lines(path: Path) -> None:
+    """A foreign line is not a change. A query lists all change types or one, or counts the other lines."""
     text = path.read_text(encoding="utf-8")
     guard = "IN ('INSERT', 'MODIFY', 'REMOVE', 'SNAPSHOT')"
     assert guard in text or "change_type = 'REMOVE'" in text or "FROM errors" in text
 
 
-def test_new_columns_are_those_that_are_no_metadata() -> None:
-    """The query leaves out exactly the names every row has."""
+def test_new_columns_are_those_that_are_not_metadata() -> None:
+    """The query leaves out exactly the names that every row has."""
     text = (cases.QUERIES / "columns-that-appeared.sql").read_text(encoding="utf-8")
     (listed,) = re.findall(r"NOT lower\(name\) IN \(([^)]+)\)", text)
     assert re.findall(r"'(\w+)'", listed) == list(METADATA_COLUMNS)
 
 
 @pytest.mark.parametrize("path", QUERIES, ids=lambda path: path.stem)
-def test_named_query_answers_an_empty_lake(path: Path) -> None:
-    """No object yet is no row, and no error."""
+def test_named_query_works_on_an_empty_lake(path: Path) -> None:
+    """Without objects there are no rows and no error."""
     text = path.read_text(encoding="utf-8")
     head = re.match(r"(?:-- .+\n)+", text)
     assert head is not None
@@ -101,8 +101,8 @@ def test_named_query_answers_an_empty_lake(path: Path) -> None:
 @pytest.mark.parametrize(
     "name", ["newest-changes", "changes-by-day-and-type", "delivery-latency", "columns-that-appeared"]
 )
-def test_named_query_reads_recent_days_alone(name: str) -> None:
-    """The condition on `dt` is one the engine prunes by, so a long history costs nothing."""
+def test_named_query_reads_only_recent_days(name: str) -> None:
+    """The engine prunes by the condition on `dt`, so a long history costs nothing."""
     lake = Lake(more=cases.TABLES)
     lake.put('{"change_id":"1"}', day="2026-01-01")
     sql = (cases.QUERIES / f"{name}.sql").read_text(encoding="utf-8")

@@ -1,4 +1,4 @@
-"""What the engine reads and what it leaves, what it counts, and how a query ends."""
+"""Which objects the engine reads, what it counts as scanned, and how a query ends."""
 
 import threading
 import time
@@ -17,7 +17,7 @@ DAYS = ("2026-11-18", "2026-11-19", "2026-11-20")
 
 @pytest.fixture
 def week() -> Lake:
-    """One object a day over three days, a row each."""
+    """One object per day on three days, with one row each."""
     lake = Lake()
     for number, day in enumerate(DAYS):
         lake.put(f'{{"change_id":"{number}","n":"{number}"}}', day=day)
@@ -25,13 +25,13 @@ def week() -> Lake:
 
 
 def failure(lake: Lake, sql: str) -> str:
-    """What a query fails with."""
+    """The error of a failing query."""
     with pytest.raises(QueryError) as raised:
         lake.run(sql)
     return str(raised.value)
 
 
-# What is read
+# Reading
 
 
 @pytest.mark.parametrize(
@@ -52,18 +52,18 @@ def failure(lake: Lake, sql: str) -> str:
     ],
 )
 def test_condition_on_a_day_reads_those_days(week: Lake, condition: str, days: int) -> None:
-    """Partition pruning: objects of other days are neither read nor counted, and the rows are the same."""
+    """Partition pruning: objects of other days are not read or counted, and the rows are the same."""
     result = week.run(f"SELECT change_id FROM changes WHERE {condition}")
     assert len(week.store.reads) == days
     assert result.scanned_bytes == sum(len(week.store.objects["lake", key][0]) for key in week.store.reads)
-    derived = condition.replace('"$path"', "p")  # on a derived table, where nothing is pruned
+    derived = condition.replace('"$path"', "p")  # on a derived table, which is not pruned
     kept = week.ask(f'SELECT change_id FROM (SELECT *, "$path" AS p FROM changes) WHERE {derived}')
     assert result.rows is not None
     assert sorted(map(str, column(result.rows))) == sorted(map(str, column(kept)))
 
 
 def test_outer_join_is_not_pruned_on_its_optional_side(week: Lake) -> None:
-    """`WHERE right.dt IS NULL` asks for rows without a partner; dropping partitions would invent some."""
+    """`WHERE right.dt IS NULL` selects rows without a partner; pruning would create wrong ones."""
     rows = week.ask("""
         SELECT l.change_id FROM changes AS l LEFT JOIN changes AS r ON l.change_id = r.change_id
         WHERE r.dt IS NULL
@@ -71,8 +71,8 @@ def test_outer_join_is_not_pruned_on_its_optional_side(week: Lake) -> None:
     assert rows == []
 
 
-def test_each_mention_of_a_table_is_pruned_on_its_own(week: Lake) -> None:
-    """A self-join reads one day here and another there."""
+def test_each_use_of_a_table_is_pruned_separately(week: Lake) -> None:
+    """A self-join reads a different day on each side."""
     result = week.run("""
         SELECT a.n, b.n FROM changes AS a, changes AS b WHERE a.dt = '2026-11-18' AND b.dt = '2026-11-20'
     """)
@@ -80,8 +80,8 @@ def test_each_mention_of_a_table_is_pruned_on_its_own(week: Lake) -> None:
     assert len(week.store.reads) == 2
 
 
-def test_hidden_and_empty_objects_are_left_alone(week: Lake) -> None:
-    """Names that start with `_` or `.`, and objects of no bytes, are not data."""
+def test_hidden_and_empty_objects_are_not_read(week: Lake) -> None:
+    """Names that start with `_` or `.` and empty objects are not data."""
     week.put('{"change_id":"hidden"}', name="_part.gz")
     week.put('{"change_id":"hidden"}', name=".part.gz")
     week.put('{"change_id":"hidden"}', name="_temporary/part.gz")
@@ -90,7 +90,7 @@ def test_hidden_and_empty_objects_are_left_alone(week: Lake) -> None:
 
 
 def test_compression_follows_the_name(week: Lake) -> None:
-    """`.gz` is gunzipped, any other name read as it is; half a gzip object is an error, not half the rows."""
+    """`.gz` is decompressed, other names are read unchanged. A cut-off gzip object is an error."""
     week.put_bytes(b'{"change_id":"plain"}\n', name="plain.json")
     assert week.ask("SELECT count(*) FROM changes WHERE change_id = 'plain'") == [["1"]]
     body = week.store.objects["lake", "data/dt=2026-11-20/ddb-lake-1.gz"][0]
@@ -98,8 +98,8 @@ def test_compression_follows_the_name(week: Lake) -> None:
     assert failure(week, "SELECT change_id FROM changes").startswith("HIVE_CURSOR_ERROR")
 
 
-def test_object_outside_the_range_is_not_there(week: Lake) -> None:
-    """A projected table has the days its range names, whatever lies in the bucket."""
+def test_object_outside_the_range_is_not_read(week: Lake) -> None:
+    """A projected table has only the days of its range, even if the bucket has others."""
     week.put('{"change_id":"old"}', day="2019-12-31")
     week.put('{"change_id":"tomorrow"}', day="2026-11-22")
     week.put('{"change_id":"later"}', day="2026-11-23")
@@ -107,7 +107,7 @@ def test_object_outside_the_range_is_not_there(week: Lake) -> None:
     assert rows == [["tomorrow"]]
 
 
-def test_pseudocolumns_tell_where_a_row_lies(week: Lake) -> None:
+def test_pseudocolumns_show_the_object_of_a_row(week: Lake) -> None:
     """`"$path"`, `"$file_size"` and `"$file_modified_time"`, and none of them in `*`."""
     path = week.put('{"change_id":"x"}', day="2026-11-17", modified="2026-11-17T10:00:00.123Z")
     size = len(week.store.objects["lake", path.removeprefix("s3://lake/")][0])
@@ -119,7 +119,7 @@ def test_pseudocolumns_tell_where_a_row_lies(week: Lake) -> None:
 
 
 def test_the_catalog_is_queryable(week: Lake) -> None:
-    """information_schema lists databases, tables, views and columns, partition columns told apart."""
+    """information_schema lists databases, tables, views and columns, and marks partition columns."""
     week.run("CREATE VIEW v AS SELECT change_id FROM changes")
     assert week.ask("SELECT table_name, table_type FROM information_schema.tables ORDER BY 1") == [
         ["changes", "BASE TABLE"],
@@ -134,7 +134,7 @@ def test_the_catalog_is_queryable(week: Lake) -> None:
 
 
 def test_second_query_reads_no_object_again(week: Lake) -> None:
-    """Parsed columns are kept by ETag; a changed object is read anew; both count as scanned."""
+    """Parsed columns are cached by ETag. A changed object is read again. Both count as scanned."""
     first = week.run("SELECT n FROM changes")
     second = week.run("SELECT n FROM changes")
     assert len(week.store.reads) == len(DAYS)
@@ -143,8 +143,8 @@ def test_second_query_reads_no_object_again(week: Lake) -> None:
     assert ["new"] in week.ask("SELECT n FROM changes")
 
 
-def test_column_declared_later_is_found_in_old_objects(week: Lake) -> None:
-    """What the catalog function adds to the table is read from objects that were there before."""
+def test_column_declared_later_is_read_from_old_objects(week: Lake) -> None:
+    """A column that the catalog function adds has values from objects that existed before."""
     week.put('{"change_id":"1","fresh":"yes"}', day="2026-11-17")
     week.ask("SELECT change_id FROM changes")
     week.catalog.held["ddb_lake"]["changes"]["StorageDescriptor"]["Columns"].append(
@@ -154,7 +154,7 @@ def test_column_declared_later_is_found_in_old_objects(week: Lake) -> None:
 
 
 def test_a_thousand_attributes_and_a_row_of_a_megabyte() -> None:
-    """DynamoDB's widest items are ordinary rows."""
+    """DynamoDB's largest items are normal rows."""
     names = [f"a{number}" for number in range(1_000)]
     lake = Lake(names)
     lake.put("{" + ",".join(f'"{name}":"{name}"' for name in names) + ',"change_id":"1"}')
@@ -166,8 +166,8 @@ def test_a_thousand_attributes_and_a_row_of_a_megabyte() -> None:
     assert len(lake.run("SELECT * FROM changes").columns) == len(METADATA_COLUMNS) + 1_000 + len(["dt"])
 
 
-def test_a_json_array_reads_the_same_whatever_was_read_before(week: Lake) -> None:
-    """Its values stand by position in the columns a statement reads: no earlier statement shifts them."""
+def test_a_json_array_does_not_depend_on_earlier_statements(week: Lake) -> None:
+    """Its values fill the columns of a statement by position; earlier statements do not shift them."""
     week.put('["a", "b", "c"]', day="2026-11-20", name="foreign.gz")
     week.ask("SELECT n FROM changes")
     week.ask("SELECT change_time, change_type FROM changes")
@@ -175,11 +175,11 @@ def test_a_json_array_reads_the_same_whatever_was_read_before(week: Lake) -> Non
     assert week.ask(of_two) == [["a", "b"]]
 
 
-# Typed tables, such as the crawler's own
+# Typed tables, such as the crawler's tables
 
 
 def typed(columns: dict[str, str], *lines: str) -> Lake:
-    """A typed JSON table over these lines."""
+    """A typed JSON table with these lines."""
     lake = Lake()
     lake.catalog.held["ddb_lake"]["typed"] = table_of(columns)
     lake.store.add("typed/part.json", "".join(f"{line}\n" for line in lines).encode())
@@ -187,7 +187,7 @@ def typed(columns: dict[str, str], *lines: str) -> Lake:
 
 
 def test_typed_columns_have_their_types() -> None:
-    """What the crawler infers is queryable: numbers, arrays, structs, nested as they are."""
+    """The types that the crawler infers can be queried: numbers, arrays and structs, also nested."""
     columns = {
         "n": "bigint",
         "d": "double",
@@ -227,7 +227,7 @@ def test_typed_columns_have_their_types() -> None:
         ("bigint", '"x"'),
         ("bigint", "{}"),
         ("int", "3000000000"),
-        ("bigint", "1E999999999"),  # written out, it would be a gigabyte of digits
+        ("bigint", "1E999999999"),  # written out, this has a gigabyte of digits
         ("timestamp", "1E999999999"),
         ("double", '"1,5"'),
         ("struct<a:int>", "5"),
@@ -241,8 +241,8 @@ def test_drift_in_a_typed_column_is_bad_data(kind: str, value: str) -> None:
     assert lake.ask("SELECT id FROM typed") == [["1"]]
 
 
-def test_malformed_line_fails_where_it_is_not_ignored() -> None:
-    """Without `ignore.malformed.json` a line that does not parse is HIVE_CURSOR_ERROR."""
+def test_malformed_line_fails_if_it_is_not_ignored() -> None:
+    """Without `ignore.malformed.json`, a line that does not parse is a HIVE_CURSOR_ERROR."""
     lake = typed({"a": "string"}, '{"a":"1"}', '{"a"')
     assert lake.ask("SELECT a FROM typed ORDER BY a") == [["1"], [None]]
     lake.catalog.held["ddb_lake"]["typed"]["StorageDescriptor"]["SerdeInfo"]["Parameters"] = {}
@@ -250,7 +250,7 @@ def test_malformed_line_fails_where_it_is_not_ignored() -> None:
 
 
 def test_registered_partitions_of_a_table_without_projection() -> None:
-    """Folders count when the catalog has them; their values take the partition column's type."""
+    """Folders are read if the catalog has them. Their values have the partition column's type."""
     lake = Lake()
     table = table_of({"a": "string"}, PartitionKeys=[{"Name": "year", "Type": "int"}])
     lake.catalog.held["ddb_lake"]["typed"] = table
@@ -264,7 +264,7 @@ def test_registered_partitions_of_a_table_without_projection() -> None:
 
 
 def test_partitions_of_a_table_are_a_table() -> None:
-    """`"typed$partitions"` has a row a partition, typed, and asks no object; a flat table has none such."""
+    """`"typed$partitions"` has one typed row per partition and reads no object. A flat table has none."""
     lake = Lake()
     table = table_of({"a": "string"}, PartitionKeys=[{"Name": "year", "Type": "int"}])
     lake.catalog.held["ddb_lake"] |= {"typed": table, "flat": table_of({"a": "string"})}
@@ -282,8 +282,8 @@ def test_partitions_of_a_table_are_a_table() -> None:
         assert f"'awsdatacatalog.ddb_lake.{name}' does not exist" in failure(lake, f'SELECT * FROM "{name}"')
 
 
-def test_serde_the_sandbox_does_not_read_is_refused() -> None:
-    """No guess at another format."""
+def test_unsupported_serde_is_rejected() -> None:
+    """The engine does not guess another format."""
     lake = typed({"a": "string"}, "1,2")
     lake.catalog.held["ddb_lake"]["typed"]["StorageDescriptor"]["SerdeInfo"] = {
         "SerializationLibrary": "org.apache.hadoop.hive.serde2.OpenCSVSerde"
@@ -325,8 +325,8 @@ def test_serde_the_sandbox_does_not_read_is_refused() -> None:
         ),
     ],
 )
-def test_failure_reads_as_athenas(week: Lake, sql: str, reason: str) -> None:
-    """The error's name, the place and the words that an Athena user searches for."""
+def test_failure_message_is_like_athenas(week: Lake, sql: str, reason: str) -> None:
+    """It has the error's name, the position and the words that an Athena user searches for."""
     assert failure(week, sql) == reason
 
 
@@ -343,12 +343,12 @@ def test_failure_reads_as_athenas(week: Lake, sql: str, reason: str) -> None:
         "CREATE TABLE t WITH (table_type = 'ICEBERG') AS SELECT 1 AS a",
     ],
 )
-def test_what_the_sandbox_cannot_do_it_says(week: Lake, sql: str) -> None:
-    """A clear refusal that names the sandbox, never a wrong answer."""
+def test_unsupported_statement_is_rejected_with_the_sandboxs_name(week: Lake, sql: str) -> None:
+    """The message names the sandbox; the engine never returns a wrong result."""
     assert "sandbox" in failure(week, sql)
 
 
-def test_scan_limit_cancels_before_anything_is_read(week: Lake) -> None:
+def test_scan_limit_cancels_before_objects_are_read(week: Lake) -> None:
     """The workgroup's limit counts stored bytes, after pruning."""
     with pytest.raises(CancelledError, match="Bytes scanned limit was exceeded"):
         week.run("SELECT n FROM changes", scan_limit=100)
@@ -369,8 +369,8 @@ def test_running_query_can_be_cancelled() -> None:
     assert time.monotonic() - started < 20
 
 
-def test_queries_do_not_see_each_other(week: Lake) -> None:
-    """Several at once, each with its own tables and clock."""
+def test_concurrent_queries_are_isolated(week: Lake) -> None:
+    """Each has its own tables and clock."""
     results: dict[int, list[list[str | None]]] = {}
 
     def ask(number: int) -> None:
@@ -384,8 +384,8 @@ def test_queries_do_not_see_each_other(week: Lake) -> None:
     assert results == {number: [["9", str(number)]] for number in range(6)}
 
 
-def test_the_engine_reaches_no_file_and_no_network() -> None:
-    """DuckDB's own table functions and paths are no tables here, and DuckDB itself refuses them."""
+def test_the_engine_cannot_access_files_or_the_network() -> None:
+    """DuckDB's table functions and paths are not tables here, and DuckDB itself rejects them."""
     with pytest.raises(duckdb.PermissionException):
         shared_database().cursor().execute("SELECT * FROM read_text('/etc/hostname')")
     for sql in (

@@ -1,4 +1,4 @@
-"""The engine answers as Trino does: types, texts and the names of errors.
+"""The engine's results equal Trino's: types, texts and error names.
 
 Recorded from Trino 435 in tests/trino/expressions.json and, for more lines of the same form, in answers.json
 here. What the sandbox cannot do it refuses in words that name the sandbox; it never answers otherwise.
@@ -31,7 +31,7 @@ SECTIONS = {**sections(), **more_sections()}
 
 
 def answer(lake: Lake, line: str) -> Answer:
-    """The engine's answer in the form of the recorded ones."""
+    """The engine's answer in the form of the recorded answers."""
     try:
         result = lake.run(statement(line))
     except MalformedQueryError:
@@ -42,13 +42,13 @@ def answer(lake: Lake, line: str) -> Answer:
 
 
 def test_every_line_has_an_answer() -> None:
-    """The lists and the recordings name the same lines."""
+    """The lists and the recordings have the same lines."""
     assert [line for lines in SECTIONS.values() for line in lines] == list(ANSWERS)
 
 
 @pytest.mark.parametrize("section", SECTIONS)
-def test_engine_answers_as_trino(section: str) -> None:
-    """Every line of the section is Trino's answer, or a refusal that says whose it is."""
+def test_engine_gives_trinos_answers(section: str) -> None:
+    """Every line of the section has Trino's answer or is rejected by name."""
     lake = Lake()
     answers = {line: answer(lake, line) for line in SECTIONS[section]}
     wrong = {
@@ -60,21 +60,21 @@ def test_engine_answers_as_trino(section: str) -> None:
 
 
 def test_refusals_are_deliberate() -> None:
-    """What is refused is refused by name, before DuckDB stumbles over it; regular expressions excepted."""
+    """Functions are rejected by name before DuckDB fails on them, except for regular expressions."""
     lake = Lake()
     stumbled = [line for line in ANSWERS if "could not run this" in answer(lake, line).get("refused", "")]
     assert [line for line in stumbled if not line.startswith("regexp_")] == []
 
 
 def test_few_lines_are_refused() -> None:
-    """A refusal is honest, but not an answer: at most one line in twenty-five."""
+    """A refusal is correct but not useful, so at most one line in twenty-five may be refused."""
     lake = Lake()
     refused = [line for line in ANSWERS if "refused" in answer(lake, line)]
     assert len(refused) <= len(ANSWERS) // 25, refused
 
 
-def test_a_quote_that_is_left_open_quotes_the_rest() -> None:
-    """As Joda's DateTimeFormat reads a pattern; two quotes are one, inside too."""
+def test_an_unclosed_quote_quotes_the_rest() -> None:
+    """Joda's DateTimeFormat reads patterns in this way. Two quotes are one quote, inside quotes too."""
     assert udfs.format_datetime(0, "yyyy'ab''c", "UTC") == "1970ab'c"
     assert udfs.format_datetime(0, "yyyy'ab''c'''MM''", "UTC") == "1970ab'c'01'"
     assert udfs.format_datetime(0, "yyyy'", "UTC") == "1970"

@@ -1,4 +1,4 @@
-"""Delimited text, line by line. Rules: Trino, `line.simple`, which tests/trino/test_table.py asks."""
+"""Delimited text, line by line. Rules: Trino, `line.simple`, checked in tests/trino/test_table.py."""
 
 import pytest
 
@@ -27,29 +27,29 @@ def fields(lines: list[bytes], properties: dict[str, str], count: int = 2) -> li
         ({"field.delim": "9"}, b"\t"),
     ],
 )
-def test_delimiter_is_the_one_named(properties: dict[str, str], delimiter: bytes) -> None:
-    """`field.delim` before `serialization.format`; a number names a byte; without either it is byte 1."""
+def test_delimiter_is_the_configured_one(properties: dict[str, str], delimiter: bytes) -> None:
+    """`field.delim` comes before `serialization.format`. A number is a byte. The default is byte 1."""
     assert fields([b"a" + delimiter + b"b"], properties) == [("a", "b")]
 
 
-def test_fields_go_by_position() -> None:
-    """What is absent or marked is NULL, what is too much is left out, an empty field is an empty text."""
+def test_fields_are_assigned_by_position() -> None:
+    """Absent or marked fields are NULL, extra fields are ignored, and an empty field is an empty text."""
     lines = [b"a", b"", b"\\N,", b"a,b,c", b"\xff,b"]
     expected = [("a", None), ("", None), (None, ""), ("a", "b"), ("\ufffd", "b")]
     assert fields(lines, {"field.delim": ","}) == expected
 
 
 @pytest.mark.parametrize("property_", ["escape.delim", "serialization.null.format", "skip.header.line.count"])
-def test_what_is_not_read_is_refused(property_: str) -> None:
-    """No wrong answer for a table of another kind."""
+def test_unsupported_property_is_rejected(property_: str) -> None:
+    """A table of another kind does not give a wrong result."""
     with pytest.raises(UnsupportedError, match=property_):
         fields([b"a"], {property_: "1"})
     with pytest.raises(UnsupportedError, match="typed columns"):
         parse_fields([b"1"], {"n": parse_type("int")}, ["n"], {})
 
 
-def test_lines_are_whole_texts() -> None:
-    """`change_lines` shows a line as it was written, also of an object already read as rows."""
+def test_lines_are_complete_texts() -> None:
+    """`change_lines` shows a line as written, also from an object that was already read as rows."""
     lake = Lake(("pk",), ("change_lines",))
     lines = ['{"change_id": "1", "pk": "a"}', "not JSON, with, commas", "[null,2]"]
     lake.put(*lines)

@@ -8,7 +8,7 @@ from sandbox.athena.formats.openx import InvalidJsonError, canonical, read_line,
 
 
 def read(line: str) -> object:
-    """A line's columns as a `string` column shows them."""
+    """A line's values as `string` columns show them."""
     value = read_line(line.encode())
     return {key: text_of(item) for key, item in value.items()} if isinstance(value, dict) else value
 
@@ -33,21 +33,21 @@ def read(line: str) -> object:
     ],
 )
 def test_lenient_line_is_read(line: str, expected: object) -> None:
-    """What the SerDe forgives, and what it makes of it."""
+    """The deviations that the SerDe accepts, and the resulting values."""
     assert read(line) == expected
 
 
 @pytest.mark.parametrize("line", ["hello", '"text"', "12", "", "  ", "true", "null"])
-def test_line_that_is_no_object_is_nothing(line: str) -> None:
-    """Only objects and arrays are rows; everything else is a row of NULLs."""
+def test_line_that_is_not_an_object_has_no_value(line: str) -> None:
+    """Only objects and arrays are rows; any other line is a row of NULLs."""
     assert read_line(line.encode()) is None
 
 
 @pytest.mark.parametrize(
     "line", ['{"a": 1', '{"a"', "{", '{"a": "x', "[1, 2", "{null: 1}", "{[]: 1}", "[" * 100_000]
 )
-def test_malformed_line_is_refused(line: str) -> None:
-    """What even the lenient reader gives up on, however deep."""
+def test_malformed_line_is_rejected(line: str) -> None:
+    """The lenient reader rejects these lines too, at every depth."""
     with pytest.raises(InvalidJsonError):
         read_line(line.encode())
 
@@ -64,13 +64,13 @@ def test_malformed_line_is_refused(line: str) -> None:
     ],
 )
 def test_number_prints_as_bigdecimal(literal: str, expected: str) -> None:
-    """Digits stay; exponents take BigDecimal's form."""
+    """Digits are kept, and exponents have BigDecimal's form."""
     assert canonical(literal) == expected
 
 
 @given(st.binary(max_size=60))
 def test_no_line_breaks_the_reader(line: bytes) -> None:
-    """Any bytes are a value, nothing, or malformed."""
+    """Any bytes are a value, no value, or malformed."""
     try:
         value = read_line(line)
     except InvalidJsonError:
@@ -80,5 +80,5 @@ def test_no_line_breaks_the_reader(line: bytes) -> None:
 
 @given(st.integers(-(10**37), 10**37))
 def test_whole_number_keeps_its_digits(number: int) -> None:
-    """38 digits pass through unchanged, at the top and inside lists."""
+    """38 digits are unchanged, at the top level and inside lists."""
     assert read(f'{{"n":{number},"l":[{number}]}}') == {"n": str(number), "l": f"[{number}]"}

@@ -1,4 +1,4 @@
-"""Parquet tables: columns by name, and only those a statement names are counted as scanned."""
+"""Parquet tables: columns match by name, and only the columns in a statement count as scanned."""
 
 import io
 from collections.abc import Sequence
@@ -43,16 +43,17 @@ def lake() -> Lake:
     return lake
 
 
-def test_a_partition_is_read_where_it_is_registered(lake: Lake) -> None:
-    """Another version beside it is not there for queries."""
+def test_a_partition_is_read_at_its_registered_location(lake: Lake) -> None:
+    """Queries do not see another version beside it."""
     assert lake.ask("SELECT count(*), count(pk), count(later) FROM p") == [["1000", "1000", "0"]]
     assert lake.ask("SELECT pk FROM p WHERE pk = 'old'") == []
 
 
 def test_only_the_named_columns_count_as_scanned(lake: Lake) -> None:
-    """The chunks of the columns in all row groups and the footer; a column the file lacks costs nothing."""
+    """The column chunks in all row groups and the footer count. A column missing in the file is free."""
     scanned = {
-        sql: asked(lake, sql) for sql in ("count(*)", "max(pk)", "max(later)", "max(wide)", "max(pk || wide)")
+        sql: scanned_bytes(lake, sql)
+        for sql in ("count(*)", "max(pk)", "max(later)", "max(wide)", "max(pk || wide)")
     }
     size = len(lake.store.objects["lake", "p/dt=2026-11-20/v2/part-0.parquet"][0])
     assert scanned["count(*)"] == scanned["max(later)"] < scanned["max(pk)"] < scanned["max(wide)"]
@@ -61,13 +62,13 @@ def test_only_the_named_columns_count_as_scanned(lake: Lake) -> None:
     assert size - 8 <= scanned["max(pk || wide)"] <= size
 
 
-def asked(lake: Lake, what: str) -> int:
-    """The bytes a statement over the table scans."""
+def scanned_bytes(lake: Lake, what: str) -> int:
+    """The bytes that a statement on the table scans."""
     return lake.run(f"SELECT {what} FROM p").scanned_bytes
 
 
-def test_what_is_no_parquet_is_refused_by_its_name(lake: Lake) -> None:
-    """With the object's address, as Athena says it."""
+def test_object_that_is_not_parquet_is_rejected_with_its_address(lake: Lake) -> None:
+    """The message contains the object's address, as in Athena."""
     lake.store.add("p/dt=2026-11-20/v2/part-1.parquet", b"PAR1 and no more")
     with pytest.raises(
         QueryError, match=r"Not valid Parquet file: s3://lake/p/dt=2026-11-20/v2/part-1\.parquet"

@@ -1,4 +1,4 @@
-"""What `views --propose-types` takes a text for."""
+"""The types that `views --propose-types` proposes for a text."""
 
 import pytest
 
@@ -28,7 +28,7 @@ from tests.sql.lake import Lake
     ],
 )
 def test_a_type_is_proposed_only_for_text_that_it_keeps(text: str, kind: str | None) -> None:
-    """The narrowest that does: a postal code is no number, and neither is a telephone's."""
+    """It is the narrowest such type. A postal code is not a number, and a telephone number is not either."""
     conditions = ", ".join(condition.format(quoted(text)) for condition in PROPOSED.values())
     [row] = Lake().ask(f"SELECT {conditions}")
     assert next((name for name, fits in zip(PROPOSED, row, strict=True) if fits == "true"), None) == kind

@@ -14,14 +14,14 @@ from tests.sql.lake import Lake, column
 
 @pytest.fixture
 def lake() -> Lake:
-    """Two rows."""
-    made = Lake()
-    made.put('{"change_id":"1","n":"5","pk":"a"}', '{"change_id":"2","n":"x","pk":"b"}')
-    return made
+    """A lake with two rows."""
+    result = Lake()
+    result.put('{"change_id":"1","n":"5","pk":"a"}', '{"change_id":"2","n":"x","pk":"b"}')
+    return result
 
 
 def failure(lake: Lake, sql: str) -> str:
-    """What a statement fails with."""
+    """The error of a failing statement."""
     with pytest.raises(QueryError) as raised:
         lake.run(sql)
     return str(raised.value)
@@ -30,8 +30,8 @@ def failure(lake: Lake, sql: str) -> str:
 # Views
 
 
-def test_view_is_kept_as_athena_keeps_it(lake: Lake) -> None:
-    """VIRTUAL_VIEW, the definition in base64 with its columns, Hive's types in the descriptor."""
+def test_view_is_stored_like_in_athena(lake: Lake) -> None:
+    """VIRTUAL_VIEW, the definition in base64 with its columns, and Hive's types in the descriptor."""
     lake.run("CREATE VIEW v AS SELECT change_id, try_cast(n AS bigint) AS n FROM changes")
     stored = lake.catalog.held["ddb_lake"]["v"]
     text = stored["ViewOriginalText"]
@@ -47,8 +47,8 @@ def test_view_is_kept_as_athena_keeps_it(lake: Lake) -> None:
     assert [c["Type"] for c in stored["StorageDescriptor"]["Columns"]] == ["string", "bigint"]
 
 
-def test_view_answers_and_nests(lake: Lake) -> None:
-    """A view of a view, aliased, joined, and read from another database."""
+def test_view_can_be_queried_and_nested(lake: Lake) -> None:
+    """A view on a view, aliased, joined, and read from another database."""
     lake.catalog.create_database("other", "", "")
     lake.run("CREATE VIEW v AS SELECT change_id, try_cast(n AS bigint) AS n FROM changes")
     lake.run(
@@ -66,8 +66,8 @@ def test_view_prunes_by_its_own_condition(lake: Lake) -> None:
     assert lake.store.reads == ["data/dt=2026-11-20/ddb-lake-1.gz"]
 
 
-def test_stale_view_is_told(lake: Lake) -> None:
-    """Columns are fixed when a view is made: `*` over a table that grew is stale until made again."""
+def test_stale_view_is_reported(lake: Lake) -> None:
+    """A view's columns are fixed when it is created. If the table grows, a view with `*` is stale."""
     lake.run("CREATE VIEW v AS SELECT * FROM changes")
     lake.catalog.held["ddb_lake"]["changes"]["StorageDescriptor"]["Columns"].append(
         {"Name": "new", "Type": "string"}
@@ -95,15 +95,15 @@ def test_stale_view_is_told(lake: Lake) -> None:
         ("DROP VIEW nope", "TABLE_NOT_FOUND"),
     ],
 )
-def test_wrong_view_changes_nothing(lake: Lake, sql: str, reason: str) -> None:
-    """A view that cannot be is not half made, and a table is never taken for one."""
+def test_invalid_view_changes_nothing(lake: Lake, sql: str, reason: str) -> None:
+    """An invalid view is not partly created, and a table is never treated as a view."""
     before = dict(lake.catalog.held["ddb_lake"])
     assert failure(lake, sql).startswith(reason)
     assert lake.catalog.held["ddb_lake"] == before
 
 
-def test_view_of_itself_is_refused(lake: Lake) -> None:
-    """Replacing a view with a query over itself ends in an error, not in a loop."""
+def test_view_of_itself_is_rejected(lake: Lake) -> None:
+    """Replacing a view with a query on itself is an error, not a loop."""
     lake.run("CREATE VIEW v AS SELECT change_id FROM changes")
     lake.run("CREATE OR REPLACE VIEW w AS SELECT change_id FROM v")
     lake.run("CREATE OR REPLACE VIEW v AS SELECT change_id FROM w")
@@ -111,7 +111,7 @@ def test_view_of_itself_is_refused(lake: Lake) -> None:
 
 
 def test_drop_view_if_exists(lake: Lake) -> None:
-    """A missing view is no error when the statement says so."""
+    """With IF EXISTS, a missing view is not an error."""
     lake.run("CREATE VIEW v AS SELECT change_id FROM changes")
     lake.run("DROP VIEW IF EXISTS v")
     lake.run("DROP VIEW IF EXISTS v")
@@ -122,7 +122,7 @@ def test_drop_view_if_exists(lake: Lake) -> None:
 
 
 def test_external_table_is_declared_and_read(lake: Lake) -> None:
-    """CREATE EXTERNAL TABLE with a SerDe, a partition and properties; DROP TABLE leaves the data."""
+    """CREATE EXTERNAL TABLE with a SerDe, a partition and properties. DROP TABLE keeps the data."""
     lake.run("""
         CREATE EXTERNAL TABLE IF NOT EXISTS `errors` (errorcode string, attemptsmade int)
         PARTITIONED BY (dt string)
@@ -140,7 +140,7 @@ def test_external_table_is_declared_and_read(lake: Lake) -> None:
 
 
 def test_partitions_are_added_and_dropped(lake: Lake) -> None:
-    """ALTER TABLE ADD and DROP PARTITION, SHOW PARTITIONS."""
+    """ALTER TABLE ADD and DROP PARTITION, and SHOW PARTITIONS."""
     lake.run("""
         CREATE EXTERNAL TABLE t (a string) PARTITIONED BY (d string)
         ROW FORMAT SERDE 'org.openx.data.jsonserde.JsonSerDe' LOCATION 's3://lake/t/'
@@ -156,7 +156,7 @@ def test_partitions_are_added_and_dropped(lake: Lake) -> None:
 
 
 def test_repair_of_a_projected_table_registers_nothing(lake: Lake) -> None:
-    """Projection needs no partition objects: the statement succeeds and leaves the catalog alone."""
+    """Projection needs no registered partitions: the statement succeeds and does not change the catalog."""
     assert lake.run("MSCK REPAIR TABLE changes").rows == []
     assert lake.catalog.registered == {}
 
@@ -168,7 +168,7 @@ def test_columns_are_added(lake: Lake) -> None:
 
 
 def test_show_and_describe(lake: Lake) -> None:
-    """What the console and awswrangler ask."""
+    """The statements that the console and awswrangler use."""
     lake.run("CREATE VIEW v AS SELECT change_id FROM changes")
     assert lake.ask("SHOW DATABASES") == [["ddb_lake"]]
     assert lake.ask("SHOW TABLES") == [["changes"], ["v"]]
@@ -185,7 +185,7 @@ def test_show_and_describe(lake: Lake) -> None:
 
 
 def test_table_from_a_query(lake: Lake) -> None:
-    """CTAS writes Parquet that reads back with its types, and INSERT adds to it."""
+    """CTAS writes Parquet with its types, and INSERT adds to it."""
     lake.run("""
         CREATE TABLE copy WITH (format = 'PARQUET', external_location = 's3://lake/copy/') AS
         SELECT change_id, try_cast(n AS bigint) AS n, CAST('1.50' AS decimal(10, 2)) AS d, ARRAY['a'] AS l
@@ -202,7 +202,7 @@ def test_table_from_a_query(lake: Lake) -> None:
 
 
 def test_unload_writes_objects(lake: Lake) -> None:
-    """UNLOAD as JSON; a target that is not empty is refused."""
+    """UNLOAD writes JSON. A target that is not empty is rejected."""
     sql = "UNLOAD (SELECT change_id, n FROM changes ORDER BY 1) TO 's3://lake/out/' WITH (format = 'JSON')"
     result = lake.run(sql)
     assert result.update_count == 2
@@ -210,15 +210,15 @@ def test_unload_writes_objects(lake: Lake) -> None:
     assert failure(lake, sql).startswith("HIVE_PATH_ALREADY_EXISTS")
 
 
-def test_result_object_reads_back_as_it_was_written() -> None:
-    """Old results are read from S3 again: NULL, empty text, quotes, commas and line ends survive."""
+def test_result_object_is_read_back_unchanged() -> None:
+    """Old results are read from S3 again. NULL, empty text, quotes, commas and line ends are kept."""
     rows: list[list[str | None]] = [["a", None, ""], ['say "hi"', "x,y", "one\ntwo"], [None, None, None]]
     columns = [column_of(name, "varchar") for name in "xyz"]
     assert from_csv(to_csv(columns, rows)) == rows
     assert from_text(to_text([["one\ttwo"], [""]])) == [["one\ttwo"], [""]]
 
 
-# What a statement is
+# Kinds of statements
 
 
 @pytest.mark.parametrize(
@@ -233,29 +233,29 @@ def test_result_object_reads_back_as_it_was_written() -> None:
 )
 def test_statement_is_classified(sql: str, kind: tuple[str, str, str]) -> None:
     """StatementType, SubstatementType and the result object's ending."""
-    found = kind_of(sql)
-    assert (found.type, found.substatement, found.extension) == kind
+    result = kind_of(sql)
+    assert (result.type, result.substatement, result.extension) == kind
 
 
 @pytest.mark.parametrize(
     "sql", ["SELEC 1", "SELECT 1 FROM", "SELECT (1", "SELECT 1; SELECT 2", "SELECT 'a", ""]
 )
-def test_malformed_statement_is_refused_at_once(sql: str) -> None:
-    """StartQueryExecution refuses it; there is no execution."""
+def test_malformed_statement_is_rejected_at_once(sql: str) -> None:
+    """StartQueryExecution rejects it, so there is no execution."""
     with pytest.raises(MalformedQueryError):
         kind_of(sql)
 
 
-def test_a_query_that_was_given_no_value_says_how_many_it_takes(lake: Lake) -> None:
-    """Athena's words for it (aws-sdk-js-v3, issue 3837); a `?` in a text or a comment is none."""
+def test_a_query_without_values_reports_how_many_it_takes(lake: Lake) -> None:
+    """The message is Athena's (aws-sdk-js-v3, issue 3837). A `?` in a text or a comment does not count."""
     expected = "INVALID_PARAMETER_USAGE: Incorrect number of parameters: expected 2 but found 0"
     assert failure(lake, "SELECT pk FROM changes WHERE pk = ? LIMIT ? -- ?") == expected
     assert failure(lake, "CREATE VIEW v AS SELECT pk FROM changes WHERE pk IN (?, ?)") == expected
     assert len(lake.ask("SELECT pk FROM changes WHERE pk <> '?' -- ?")) == 2
 
 
-def test_parameters_take_their_places() -> None:
-    """Question marks in texts and comments are no places; a value is a literal and nothing else."""
+def test_parameters_replace_their_question_marks() -> None:
+    """Question marks in texts and comments are not parameters. A value must be a literal."""
     assert with_parameters("SELECT '?', ? -- ?\n, ?", ["'it''s'", "10"]) == "SELECT '?', 'it''s' -- ?\n, 10"
     with pytest.raises(MalformedQueryError, match="expected 1 but found 2"):
         with_parameters("SELECT ?", ["1", "2"])

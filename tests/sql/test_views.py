@@ -1,7 +1,7 @@
-"""The shipped views are right under anything the stream may do: duplicates, disorder, equal times, losses.
+"""The shipped views are correct for every behaviour of the stream: duplicates, disorder, equal times, losses.
 
-The rows are written by the shipped function, the views rendered by `scripts.views`; the long run of the same
-checks is `python -m tests.soak`.
+The shipped function writes the rows, and `scripts.views` renders the views. `python -m tests.soak` runs the
+same checks on many more rows.
 """
 
 import json
@@ -40,8 +40,8 @@ ENGINE = DuckDb()
 QUICK = settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
 
 
-def made(key: str, start: int, *steps: tuple[int, State]) -> History:
-    """An item's history: for each change, the time since the one before it and the state after."""
+def item_history(key: str, start: int, *steps: tuple[int, State]) -> History:
+    """An item's history from steps: the time since the previous change and the new state."""
     history, state, moment = History(key), None, start
     for passed, after in steps:
         moment += passed
@@ -52,10 +52,10 @@ def made(key: str, start: int, *steps: tuple[int, State]) -> History:
 
 @st.composite
 def lives(draw: st.DrawFn) -> list[History]:
-    """Writes to a few items, in either precision: ties, cycles, removals, and writes that change nothing.
+    """Writes to a few items in both precisions: ties, cycles, removals, and writes that change nothing.
 
-    Within one moment no step is made twice: what says the same of the same item at the same time is the same
-    change delivered twice, whatever its eventID.
+    Within one moment no step occurs twice: equal changes of one item at one time are one change that was
+    delivered twice, with any eventID.
     """
     histories = []
     for key in "abcdef"[: draw(st.integers(1, 6))]:
@@ -70,7 +70,7 @@ def lives(draw: st.DrawFn) -> list[History]:
             seen = {(state, after)} | (set() if passed else seen)
             steps.append((passed * unit, after))
             state = after
-        histories.append(made(key, start, *steps))
+        histories.append(item_history(key, start, *steps))
     return histories
 
 
@@ -78,7 +78,7 @@ def lives(draw: st.DrawFn) -> list[History]:
 def deliveries(
     draw: st.DrawFn, histories: Sequence[History], lost: Sequence[tuple[int, int]] = ()
 ) -> ViewedLake:
-    """A lake of these changes but the lost ones: shuffled, some twice, split over objects and days."""
+    """A lake of these changes without the lost ones: shuffled, some twice, split over objects and days."""
     lines: list[Line] = []
     for number, history in enumerate(histories):
         for place in range(len(history.changes)):
@@ -107,16 +107,16 @@ def deliveries(
 
 @given(st.data(), lives())
 @QUICK
-def test_views_of_everything_delivered(data: st.DataObject, histories: list[History]) -> None:
-    """`current` is the table, `history` has every change once and in order, `gaps` is empty."""
+def test_views_are_correct_without_losses(data: st.DataObject, histories: list[History]) -> None:
+    """`current` equals the table, `history` has every change once and in order, and `gaps` is empty."""
     lake = data.draw(deliveries(histories))
     assert checks.check_whole([one for one in histories if one.changes], lake) == {}
 
 
 @given(st.data(), lives())
 @QUICK
-def test_every_loss_that_can_show_is_named(data: st.DataObject, histories: list[History]) -> None:
-    """`gaps` and a comparison of `current` with the table name the items that lack changes, and no other."""
+def test_every_detectable_loss_is_named(data: st.DataObject, histories: list[History]) -> None:
+    """`gaps` and a comparison of `current` with the table name exactly the items that lack changes."""
     places = [(number, place) for number, one in enumerate(histories) for place in range(len(one.changes))]
     lost = data.draw(st.lists(st.sampled_from(places), max_size=4)) if places else []
     lake = data.draw(deliveries(histories, lost))
@@ -127,45 +127,45 @@ def test_every_loss_that_can_show_is_named(data: st.DataObject, histories: list[
     assert wrong == {}
 
 
-def test_a_small_soak() -> None:
-    """Thousands of changes of both precisions with every kind of loss, as the long run makes them."""
+def test_the_views_pass_a_small_soak() -> None:
+    """Thousands of changes in both precisions with every kind of loss, like in the long run."""
     data = soak.make(6_000, seed=7)
     assert data.summary["tied_pairs"]["MILLISECOND"] > 200
     assert data.summary["tied_pairs"]["MICROSECOND"] > 200
-    answer = soak.hold(ENGINE, data, lambda _: None)
+    answer = soak.check(ENGINE, data, lambda _: None)
     assert answer["lost_changes_named"] > 400
 
 
 @pytest.mark.parametrize(("road", "repeating"), [("streams", 100), ("switched", 40)])
-def test_a_small_soak_of_whole_seconds(road: Road, repeating: int) -> None:
-    """By DynamoDB Streams, where many items make one step twice in a second; or from a cut on."""
+def test_the_views_pass_a_small_soak_of_whole_seconds(road: Road, repeating: int) -> None:
+    """By DynamoDB Streams, where many items repeat a step within a second; or only after a cut."""
     data = soak.make(6_000, 7, road)
     assert data.summary["items_that_repeat_a_step"] > repeating
     assert data.summary["tied_pairs"]["SECOND"] > 2_000
-    answer = soak.hold(ENGINE, data, lambda _: None)
+    answer = soak.check(ENGINE, data, lambda _: None)
     assert answer["lost_changes_named"] > 200
 
 
-def test_losing_a_way_back_to_the_same_state_shows_nowhere() -> None:
-    """The rest is a whole history that ends in the table's state: no chain and no comparison can tell.
+def test_losing_a_complete_cycle_of_states_is_not_detectable() -> None:
+    """The rest is a complete history that ends in the table's state, so no check can detect the loss.
 
-    An attribute that never repeats (a version number) leaves only an item that came and went.
+    With an attribute that never repeats (a version number), only a created and removed item is undetectable.
     """
     for steps, lost in (
         (((0, 1), (5, 2), (5, 1), (5, 3)), {1, 2}),
         (((0, 1), (5, None)), {0, 1}),
         (((0, 1), (5, 1)), {1}),
     ):
-        history = made("a", NOON, *steps)
+        history = item_history("a", NOON, *steps)
         left = [change for place, change in enumerate(history.changes) if place not in lost]
         assert not oracle.loss_shows(history, left)
-    history = made("a", NOON, (0, 1), (5, 2), (5, 3), (5, 4))
+    history = item_history("a", NOON, (0, 1), (5, 2), (5, 3), (5, 4))
     for count in range(1, 4):
         assert oracle.loss_shows(history, history.changes[:count] + history.changes[count + 1 :])
 
 
 def filled(*histories: History, more: Sequence[bytes] = (), switched_at: str | None = None) -> ViewedLake:
-    """A lake of these histories, each change once and in order; `more` are whole lines."""
+    """A lake of these histories, with each change once and in order. `more` are complete lines."""
     lines = [
         delivery.row(histories, Line(number, place, f"id-{number}-{place}", str(place)))
         for number, history in enumerate(histories)
@@ -179,7 +179,7 @@ def filled(*histories: History, more: Sequence[bytes] = (), switched_at: str | N
 
 
 def snapshot(key: str, state: State, moment: int) -> bytes:
-    """A row that a backfill writes: the item as it was found, or that there was none."""
+    """A row from a backfill: the item as it was read, or its absence."""
     kept = Change(moment, 1, None) if state is None else Change(moment, None, state)
     change = read_change(change_record(key, kept, f"copy-{key}-{state}"))
     change.change_type = "SNAPSHOT"
@@ -187,8 +187,8 @@ def snapshot(key: str, state: State, moment: int) -> bytes:
     return row_line(row_of(change))
 
 
-def test_a_copied_item_is_current_and_begins_its_chain() -> None:
-    """An item that a backfill wrote before or after its first change lacks nothing before it."""
+def test_a_copied_item_is_current_and_starts_its_chain() -> None:
+    """An item that a backfill wrote before or after its first change has no gap before it."""
     adopted = History("a", [Change(NOON + 10, 1, 2), Change(NOON + 20, 2, 1)])
     for moment in (NOON, NOON + 15):
         lake = filled(adopted, more=[snapshot("a", 1, moment), snapshot("b", 3, moment)])
@@ -201,8 +201,8 @@ def test_a_copied_item_is_current_and_begins_its_chain() -> None:
     assert rows == [[state_digest("a", 1), "before", change_time(NOON + 10)]]
 
 
-def test_a_copied_item_that_goes_in_a_circle_within_a_moment_lacks_nothing() -> None:
-    """Left and come back to at one time, as its first changes."""
+def test_a_copied_item_with_a_cycle_within_a_moment_has_no_gap() -> None:
+    """Its first changes leave the copied state and return to it at the same time."""
     circle = History("a", [Change(NOON, 1, 2), Change(NOON, 2, 1)])
     lake = filled(circle, more=[snapshot("a", 1, NOON - 5)])
     assert lake.ask("SELECT * FROM gaps_soak") == []
@@ -222,9 +222,9 @@ def test_a_copied_item_that_goes_in_a_circle_within_a_moment_lacks_nothing() -> 
     ids=["circle", "through its start", "through its end", "removed and back", "nothing changes", "path"],
 )
 @pytest.mark.parametrize("without", ["none", "last"])
-def test_ties_stand_in_the_order_of_their_chain(steps: tuple[tuple[int, State], ...], without: str) -> None:
-    """Whatever the sequence numbers say: here they say the opposite, where there are any."""
-    history = made("a", NOON, *steps)
+def test_ties_are_in_the_order_of_their_chain(steps: tuple[tuple[int, State], ...], without: str) -> None:
+    """The sequence numbers do not matter. Here they have the opposite order, if they exist."""
+    history = item_history("a", NOON, *steps)
     places = range(len(history.changes))
     bare = places[-1:] if without == "last" else []
     reverse = [
@@ -248,9 +248,9 @@ def test_ties_stand_in_the_order_of_their_chain(steps: tuple[tuple[int, State], 
             assert seen == wanted
 
 
-def test_of_several_ways_back_the_last_by_sequence_is_shown() -> None:
-    """A to B to A to C to A at one time: which change is shown is no accident."""
-    history = made("a", NOON, (0, 1), (9, 2), (0, 1), (0, 3), (0, 1))
+def test_current_shows_the_last_of_several_returns_by_sequence() -> None:
+    """A to B to A to C to A at the same time: the shown change is deterministic."""
+    history = item_history("a", NOON, (0, 1), (9, 2), (0, 1), (0, 3), (0, 1))
     for sequences, shown in (
         (("1", "2", "3", "4", "5"), "id-4"),
         (("1", "2", "5", "3", "4"), "id-2"),
@@ -263,18 +263,18 @@ def test_of_several_ways_back_the_last_by_sequence_is_shown() -> None:
             assert filled(more=order).ask("SELECT n, change_id FROM current_soak") == [["1", shown]]
 
 
-def test_between_the_ends_of_a_tie_changes_stand_by_sequence() -> None:
-    """Their eventIDs, which are random, say nothing."""
-    history = made("a", NOON, *((0, state) for state in range(1, 7)))
+def test_changes_inside_a_tie_are_ordered_by_sequence() -> None:
+    """Their eventIDs are random and do not decide."""
+    history = item_history("a", NOON, *((0, state) for state in range(1, 7)))
     lines = [Line(0, place, f"id-{9 - place}", str(10 + place)) for place in range(6)]
     lake = filled(more=[delivery.row([history], line) for line in lines])
     shown = lake.ask("SELECT change_id FROM history_soak ORDER BY change_number")
     assert shown == [[line.event_id] for line in lines]
 
 
-def test_a_copy_hides_no_loss_behind_the_items_first_change() -> None:
-    """An item copied in a state that it came back to later: the way back is missing all the same."""
-    history = made("a", NOON, (0, 1), (10, 2), (10, 1), (10, 3))
+def test_a_copy_does_not_hide_a_loss_after_the_first_change() -> None:
+    """The item returned to the copied state later. The lost return is still a gap."""
+    history = item_history("a", NOON, (0, 1), (10, 2), (10, 1), (10, 3))
     del history.changes[2]
     for moment in (NOON - 5, NOON + 5, NOON + 35):
         lake = filled(history, more=[snapshot("a", 1, moment)])
@@ -282,9 +282,9 @@ def test_a_copy_hides_no_loss_behind_the_items_first_change() -> None:
         assert [state_digest("a", 2), "after"] in rows
 
 
-def test_of_one_changes_deliveries_the_first_by_sequence_is_shown() -> None:
-    """In whatever order they lie in the lake; by eventID where no sequence decides."""
-    history = made("a", NOON, (0, 1))
+def test_the_first_delivery_of_a_change_by_sequence_is_shown() -> None:
+    """In any order in the lake. Without sequence numbers, the eventID decides."""
+    history = item_history("a", NOON, (0, 1))
     for lines in (
         [Line(0, 0, "id-z", "5"), Line(0, 0, "id-b", "7"), Line(0, 0, "id-a", None)],
         [Line(0, 0, "id-z", None), Line(0, 0, "id-zz", None), Line(0, 0, "id-zzz", None)],
@@ -295,8 +295,8 @@ def test_of_one_changes_deliveries_the_first_by_sequence_is_shown() -> None:
                 assert lake.ask(f"SELECT change_id FROM {view}_soak") == [["id-z"]]
 
 
-def test_item_removed_at_the_time_it_was_copied_is_gone() -> None:
-    """A copy leaves no state, so what it has beside it is not taken for a way back to nothing."""
+def test_item_removed_at_the_time_of_its_copy_is_not_current() -> None:
+    """A copy is not a change, so the removal beside it is not treated as part of a cycle."""
     history = History("a", [Change(NOON, None, 1), Change(NOON + 9, 1, None)])
     lake = filled(history, more=[snapshot("a", 1, NOON + 9)])
     assert lake.ask("SELECT * FROM current_soak") == []
@@ -304,22 +304,22 @@ def test_item_removed_at_the_time_it_was_copied_is_gone() -> None:
     assert lake.ask("SELECT * FROM gaps_soak") == []
 
 
-def test_item_that_a_copy_says_is_absent_is_gone() -> None:
-    """A SNAPSHOT without a state: the item's REMOVE was lost. What is made after it is there again."""
-    history = made("a", NOON, (0, 1))
+def test_item_that_a_copy_marks_as_absent_is_not_current() -> None:
+    """A SNAPSHOT without a state: the item's REMOVE was lost. If it is created again later, it is current."""
+    history = item_history("a", NOON, (0, 1))
     gone = filled(history, more=[snapshot("a", None, NOON + 5)])
     assert gone.ask("SELECT * FROM current_soak") == []
     assert gone.ask("SELECT change_type, valid_to FROM history_soak ORDER BY change_number") == [
         ["INSERT", change_time(NOON + 5)],
         ["SNAPSHOT", None],
     ]
-    again = filled(made("a", NOON + 9, (0, 2)), more=[snapshot("a", None, NOON + 5)])
+    again = filled(item_history("a", NOON + 9, (0, 2)), more=[snapshot("a", None, NOON + 5)])
     assert again.ask("SELECT n FROM current_soak") == [["2"]]
     assert again.ask("SELECT * FROM gaps_soak") == []
 
 
 def by_streams(history: History, without: Sequence[int] = ()) -> list[bytes]:
-    """An item's changes as DynamoDB Streams brings them, each twice; those `without` have no sequence."""
+    """An item's changes from DynamoDB Streams, each twice. The changes in `without` have no sequence."""
     lines = []
     for place in range(len(history.changes)):
         sequence = None if place in without else f"{4 * 10**20 + place}"
@@ -328,9 +328,9 @@ def by_streams(history: History, without: Sequence[int] = ()) -> list[bytes]:
     return lines
 
 
-def test_one_step_made_twice_in_a_second_is_two_changes() -> None:
-    """A to B to A to B by DynamoDB Streams, in any order of arrival: B is current, and nothing is missing."""
-    history = made("a", NOON, (0, 1), (SECOND, 2), (0, 1), (0, 2))
+def test_one_step_twice_in_a_second_is_two_changes() -> None:
+    """A to B to A to B by DynamoDB Streams, in any order of arrival: B is current, and there is no gap."""
+    history = item_history("a", NOON, (0, 1), (SECOND, 2), (0, 1), (0, 2))
     for lines in (by_streams(history), by_streams(history)[::-1]):
         lake = filled(more=lines)
         assert lake.ask("SELECT n, change_id FROM current_soak") == [["2", "id-3"]]
@@ -342,18 +342,18 @@ def test_one_step_made_twice_in_a_second_is_two_changes() -> None:
 
 
 @pytest.mark.parametrize("without", range(1, 4))
-def test_a_change_without_a_sequence_leaves_a_second_to_its_chain(without: int) -> None:
-    """What an export filled in has no place in the stream: then the states say which one is the last."""
-    history = made("a", NOON, (0, 1), (SECOND, 2), (0, 3), (0, 4))
+def test_a_second_with_a_missing_sequence_is_ordered_by_its_chain(without: int) -> None:
+    """A change from an export has no position in the stream, so the states decide which one is the last."""
+    history = item_history("a", NOON, (0, 1), (SECOND, 2), (0, 3), (0, 4))
     for lines in (by_streams(history, [without]), by_streams(history, [without])[::-1]):
         lake = filled(more=lines)
         assert lake.ask("SELECT n FROM current_soak") == [["4"]]
         assert lake.ask("SELECT n FROM history_soak ORDER BY change_number") == [["1"], ["2"], ["3"], ["4"]]
 
 
-def test_a_copy_within_a_second_stands_before_its_changes() -> None:
-    """It is no change, so the newest one counts, in both views."""
-    history = made("a", NOON, (0, 1), (0, 2), (0, 1), (0, 3))
+def test_a_copy_within_a_second_comes_before_its_changes() -> None:
+    """A copy is not a change, so the newest change counts in both views."""
+    history = item_history("a", NOON, (0, 1), (0, 2), (0, 1), (0, 3))
     for state in (1, 2, 3):
         lake = filled(more=[*by_streams(history), snapshot("a", state, NOON)])
         assert lake.ask("SELECT n, change_type FROM current_soak") == [["3", "MODIFY"]]
@@ -361,12 +361,12 @@ def test_a_copy_within_a_second_stands_before_its_changes() -> None:
         assert (shown[0], shown[-1]) == (["SNAPSHOT", str(state)], ["MODIFY", "3"])
 
 
-def test_a_cut_takes_each_change_by_one_road() -> None:
-    """Kinesis before the second, DynamoDB Streams from it on; copies and rows without a sequence always."""
-    history = made("a", NOON - 5 * SECOND, (0, 1), (4 * SECOND, 2), (SECOND, 1), (0, 2), (0, 1))
+def test_a_cut_takes_each_change_from_one_road() -> None:
+    """Kinesis before the cut, DynamoDB Streams after it. Copies and rows without a sequence always count."""
+    history = item_history("a", NOON - 5 * SECOND, (0, 1), (4 * SECOND, 2), (SECOND, 1), (0, 2), (0, 1))
     kinesis = [delivery.row([history], Line(0, place, f"k-{place}", str(place))) for place in range(5)]
     more = [*kinesis, *by_streams(history), snapshot("b", 7, NOON - 1), snapshot("c", 8, NOON + 1)]
-    bare = made("d", NOON - SECOND, (0, 1), (2 * SECOND, 2))
+    bare = item_history("d", NOON - SECOND, (0, 1), (2 * SECOND, 2))
     more += [delivery.row([bare], Line(0, place, f"bare-{place}", None)) for place in range(2)]
     lake = filled(more=more, switched_at=change_time(NOON))
     assert lake.ask("SELECT pk, n, change_id FROM current_soak ORDER BY pk") == [
@@ -383,9 +383,9 @@ def test_a_cut_takes_each_change_by_one_road() -> None:
     assert len(both.ask("SELECT change_id FROM history_soak WHERE pk = 'a'")) > 5
 
 
-def test_history_says_when_a_state_held() -> None:
-    """valid_to is the next change's time; the newest state has none, and a number counts the changes."""
-    rows = filled(made("a", NOON, (0, 1), (10, 2), (10, None))).ask(
+def test_history_shows_when_a_state_was_valid() -> None:
+    """valid_to is the next change's time; the newest state has none. change_number counts the changes."""
+    rows = filled(item_history("a", NOON, (0, 1), (10, 2), (10, None))).ask(
         "SELECT change_number, valid_from, valid_to, n FROM history_soak ORDER BY 1"
     )
     times = [change_time(NOON + passed) for passed in (0, 10, 20)]
@@ -397,18 +397,18 @@ def test_history_says_when_a_state_held() -> None:
 
 
 def test_views_leave_other_tables_and_foreign_lines_out() -> None:
-    """A lake may hold several source tables, and objects that are none of ours."""
+    """A lake can contain several source tables and foreign objects."""
     record = change_record("b", Change(NOON, 2, 1), "id-other") | {"tableName": "other"}
     other = transform(orjson.dumps(record))[0]
-    lake = filled(made("a", NOON, (0, 1)), more=[other, b"garbage", b'{"x":1}'])
+    lake = filled(item_history("a", NOON, (0, 1)), more=[other, b"garbage", b'{"x":1}'])
     assert lake.ask("SELECT pk FROM current_soak") == [["a"]]
     assert lake.ask("SELECT pk FROM history_soak") == [["a"]]
     assert lake.ask("SELECT * FROM gaps_soak") == []
 
 
 @pytest.mark.parametrize("name", sorted(path.stem for path in VIEWS.glob("*.sql")))
-def test_view_answers_an_empty_lake(name: str) -> None:
-    """A view over a table that nothing was delivered to has its columns and no rows."""
+def test_view_works_on_an_empty_lake(name: str) -> None:
+    """Before the first delivery, a view has its columns and no rows."""
     lake = Lake(COLUMNS)
     for view in definitions(NAME, TABLE, COLUMNS, TYPES):
         lake.run(view.statement)
@@ -417,8 +417,10 @@ def test_view_answers_an_empty_lake(name: str) -> None:
     assert result.columns
 
 
-def test_the_rows_are_the_shipped_functions() -> None:
-    """The same item of the table has the digest that its row has."""
-    [row] = [json.loads(line) for line in (delivery.row([made("a", NOON, (0, 1))], Line(0, 0, "id", "1")),)]
+def test_the_rows_come_from_the_shipped_function() -> None:
+    """An item of the table has the same digest as its row."""
+    [row] = [
+        json.loads(line) for line in (delivery.row([item_history("a", NOON, (0, 1))], Line(0, 0, "id", "1")),)
+    ]
     assert row["change_after"] == state_digest("a", 1)
     assert row["change_key"] == json.dumps({"pk": item("a", 1)["pk"]}, separators=(",", ":"))

@@ -1,4 +1,4 @@
-"""`python -m tests.trino [PYTEST ARGUMENT …]`: get the engine, then run the tests on it.
+"""`python -m tests.trino [PYTEST ARGUMENT …]`: install the engine, then run the tests on it.
 
 Where the engine cannot be had, one line says so and the exit code is 0; with CI=true it is 1.
 """

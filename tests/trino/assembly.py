@@ -1,4 +1,4 @@
-"""Put a Trino server together from Maven Central, once, in a cache outside the tree.
+"""Assemble a Trino server from Maven Central, once, in a cache outside the repository.
 
 `python -m tests.trino` calls `prepare()`; the tests call `require()` and download nothing.
 Every file is checked against `server.sha256`.
@@ -35,21 +35,21 @@ def home_folder() -> Path:
 
 
 def _java() -> str:
-    """A Java development kit new enough. Raises `LeftOutError`."""
+    """A sufficiently new Java development kit. Raises `LeftOutError`."""
     java = find_java(lambda version: version >= JAVA_VERSION, _NEXT)
     require_compiler(java, _NEXT)
     return java
 
 
 def require() -> Server:
-    """The server already in the cache. Raises `LeftOutError`."""
+    """The server in the cache. Raises `LeftOutError` if there is none."""
     if not home_folder().is_dir():
         raise LeftOutError(f"Trino is not in {home_folder()}. Next: python -m tests.trino downloads it")
     return Server(home_folder(), _java())
 
 
 def prepare() -> Server:
-    """The server from the cache, downloaded first where needed. Raises `LeftOutError`, `AssemblyError`."""
+    """The server in the cache, downloaded if needed. Raises `LeftOutError`, `AssemblyError`."""
     java, home = _java(), home_folder()
     with filling(home):
         if not home.is_dir():
@@ -60,7 +60,7 @@ def prepare() -> Server:
 
 
 def _download(home: Path) -> Path:
-    """The server in a folder beside `home`."""
+    """Download the server into a folder beside `home`."""
     what = f"Trino {VERSION}"
     maven.require_maven(what)
     staging = home.with_name(f".{home.name}.staging")

@@ -1,6 +1,6 @@
-"""Ask the sandbox's Athena and Trino the same, and hold the answers to each other.
+"""Send the same statement to the sandbox's Athena and to Trino, and compare the results.
 
-Athena answers text. `athena_text` writes Trino's typed values as Athena does ("Working with query results",
+Athena returns text. `athena_text` writes Trino's typed values as Athena does ("Working with query results",
 Athena user guide): arrays `[a, b]`, rows `{x=1, y=2}`, maps `{k=v}`, bytes as spaced hexadecimal digits.
 """
 
@@ -20,12 +20,12 @@ Columns = list[tuple[str, str]]
 
 
 class DisagreementError(AssertionError):
-    """The two engines answered differently."""
+    """The two engines gave different results."""
 
 
 @dataclass(frozen=True)
 class Both:
-    """The sandbox's Athena and Trino over one lake."""
+    """The sandbox's Athena and Trino on one lake."""
 
     lake: Lake
     trino: Client
@@ -33,13 +33,13 @@ class Both:
     def ask(
         self, sql: str, database: str = "", *, parameters: Sequence[str] = (), ordered: bool = True
     ) -> list[TextRow]:
-        """The rows both engines give. Arguments and errors as `answer`."""
+        """The rows that both engines return. Arguments and errors as in `answer`."""
         return self.answer(sql, database, parameters=parameters, ordered=ordered)[1]
 
     def answer(
         self, sql: str, database: str = "", *, parameters: Sequence[str] = (), ordered: bool = True
     ) -> tuple[Columns, list[TextRow]]:
-        """Columns and rows that both engines give, in Athena's types and text. Raises `DisagreementError`.
+        """The columns and rows of both engines, in Athena's types and text. Raises `DisagreementError`.
 
         `parameters` are SQL literals for the question marks; `ordered=False` is for statements that leave the
         order open.
@@ -56,7 +56,7 @@ class Both:
 
 
 def with_parameters(sql: str, parameters: Sequence[str]) -> str:
-    """Athena's execution parameters in Trino's words."""
+    """A statement with Athena's execution parameters in Trino's syntax."""
     quoted = sql.replace("'", "''")
     return f"EXECUTE IMMEDIATE '{quoted}' USING {', '.join(parameters)}"
 
@@ -85,7 +85,7 @@ def _difference(rows: list[TextRow], other_rows: list[TextRow]) -> str:
 
 
 def base_type(kind: str) -> str:
-    """A Trino type as ColumnInfo names it: no length, precision or member types, and REAL is `float`."""
+    """A Trino type as in ColumnInfo: without length, precision or member types, and REAL is `float`."""
     head, _, rest = kind.lower().partition("(")
     return _OTHER_NAMES.get(head, head) + (" with time zone" if rest.endswith("with time zone") else "")
 
@@ -119,7 +119,7 @@ def _member(kind: str, value: Any) -> str:
 
 
 def _field(number: int, text: str) -> tuple[str, str]:
-    """Name and type of a row's member, which has a name or not."""
+    """Name and type of a row's member, which may have no name."""
     name, _, kind = text.partition(" ")
     if kind and not kind.startswith("with time zone") and "(" not in name:
         return name.strip('"'), kind

@@ -9,8 +9,8 @@ import urllib.request
 from dataclasses import dataclass, field
 from typing import Any
 
-CATALOG = "awsdatacatalog"  # Athena's name for the Glue catalog; views name it
-# No PARAMETRIC_DATETIME among the capabilities: like Athena's, the client sees timestamps in milliseconds.
+CATALOG = "awsdatacatalog"  # Athena's name for the Glue catalog, which views contain
+# Without the capability PARAMETRIC_DATETIME, the client gets timestamps in milliseconds, like Athena's.
 _HEADERS = {
     "X-Trino-User": "analyst",
     "X-Trino-Catalog": CATALOG,
@@ -27,7 +27,7 @@ class TrinoError(Exception):
 
 
 def _trace(error: dict[str, Any]) -> str:
-    """Where Trino failed, for what it calls its own fault."""
+    """The place where Trino failed, for its internal errors."""
     if error["errorType"] != "INTERNAL_ERROR":
         return ""
     failure, lines = error.get("failureInfo"), []
@@ -39,7 +39,7 @@ def _trace(error: dict[str, Any]) -> str:
 
 @dataclass(frozen=True)
 class Result:
-    """A statement's answer: column names, their Trino types, rows of JSON values, Trino's own counters."""
+    """A statement's result: column names, their Trino types, rows of JSON values, Trino's own counters."""
 
     columns: list[str]
     types: list[str]
@@ -78,4 +78,4 @@ class Client:
         )
         with urllib.request.urlopen(request, timeout=60) as response:  # noqa: S310
             text = response.read()
-        return json.loads(text, parse_float=str) if text else {}  # a double keeps the text Java gave it
+        return json.loads(text, parse_float=str) if text else {}  # a double keeps Java's text

@@ -1,12 +1,12 @@
-"""One lake and one Trino on it, for every test of this folder.
+"""One lake with one Trino, for every test of this folder.
 
 Fixtures
-- `lake`: a sandbox with the consumer stack launched; `Lake` puts objects and asks the sandbox's Athena.
+- `lake`: a sandbox with the consumer stack; `Lake` puts objects and queries the sandbox's Athena.
 - `trino`: a client of a Trino whose Hive connector reads the same Glue catalog and the same bucket.
-- `both`: asks both engines.
+- `both`: queries both engines.
 
-These tests are collected only when they are asked for (`pytest tests/trino`, `make test-athena`): they need
-Java and 260 MB of Trino. What they need and do not find fails them; nothing is skipped.
+These tests are collected only when named (`pytest tests/trino`, `make test-athena`): they need Java and
+260 MB of Trino. If something is missing, they fail; they are never skipped.
 """
 
 from collections.abc import Iterator
@@ -30,7 +30,7 @@ def pytest_ignore_collect(config: pytest.Config) -> bool | None:
 
 @pytest.fixture(scope="session")
 def lake() -> Iterator[Lake]:
-    """The shipped consumer stack in its account; nothing delivers, the tests put the objects."""
+    """The shipped consumer stack in its account. There is no delivery: the tests put the objects."""
     with Sandbox(speed=20) as sandbox:
         sandbox.launch(plan_launches("consumer"))
         yield Lake(sandbox)
@@ -46,5 +46,5 @@ def trino(lake: Lake, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clie
 
 @pytest.fixture(scope="session")
 def both(lake: Lake, trino: Client) -> Both:
-    """The sandbox's Athena and Trino, side by side."""
+    """The sandbox's Athena and Trino together."""
     return Both(lake, trino)

@@ -1,8 +1,8 @@
-"""Trino's answers to lists of expressions and queries: asked live, and kept for the tests without Java.
+"""Trino's answers to lists of expressions and queries: live, and recorded for tests without Java.
 
-A list is a `.sql` file of one expression or query a line, under headings; the `.json` file of the same name
-holds what Trino answered: for each line either `{"columns": [[name, type], …], "rows": [[text, …], …]}` in
-Athena's types and text, or `{"error": name}`. `python -m tests.trino.record` writes the answers anew.
+A list is a `.sql` file with one expression or query per line, under headings. The `.json` file of the same
+name has Trino's answers: for each line either `{"columns": [[name, type], …], "rows": [[text, …], …]}` in
+Athena's types and text, or `{"error": name}`. `python -m tests.trino.record` records them again.
 """
 
 import json
@@ -22,15 +22,15 @@ Answer = dict[str, Any]
 
 def sections(path: Path = EXPRESSIONS) -> dict[str, list[str]]:
     """The lines of a list by heading, in order."""
-    found: dict[str, list[str]] = {}
+    lines_of: dict[str, list[str]] = {}
     for paragraph in path.read_text(encoding="utf-8").split("\n\n")[1:]:
         heading, *lines = paragraph.strip().splitlines()
-        found[heading.removeprefix("-- ")] = lines
-    return found
+        lines_of[heading.removeprefix("-- ")] = lines
+    return lines_of
 
 
 def statement(expression: str) -> str:
-    """The query that asks for one line."""
+    """The query for one line."""
     return expression if expression.startswith(_WHOLE) else f"SELECT {expression}"
 
 
@@ -41,7 +41,7 @@ def recorded(path: Path = EXPRESSIONS) -> dict[str, Answer]:
 
 
 def ask(trino: Client, expression: str, database: str) -> Answer:
-    """What Trino answers now. Raises `TrinoError` for what Trino calls its own fault: that is no answer."""
+    """Trino's answer now. Raises `TrinoError` for an internal error of Trino, which is not an answer."""
     try:
         columns, rows = athena_answer(trino, statement(expression), database)
     except TrinoError as error:
@@ -52,7 +52,7 @@ def ask(trino: Client, expression: str, database: str) -> Answer:
 
 
 def dump(answers: dict[str, Answer]) -> str:
-    """The text of a list's `.json` file: a line an expression."""
+    """The text of a list's `.json` file: one line per expression."""
     lines = [
         f"{json.dumps(line, ensure_ascii=False)}: {json.dumps(answer, ensure_ascii=False)}"
         for line, answer in answers.items()

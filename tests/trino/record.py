@@ -1,4 +1,4 @@
-"""`python -m tests.trino.record`: write Trino's answers to every list of expressions."""
+"""`python -m tests.trino.record`: record Trino's answers to every list of expressions."""
 
 import sys
 import tempfile
@@ -11,13 +11,13 @@ from tests.trino.server import Trino
 
 
 def main() -> None:
-    """Ask every line anew, of a Trino without a lake."""
+    """Run every line again on a Trino without a lake."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         with Trino(
             assembly.prepare(),
             folder,
-            endpoint="https://localhost:1",  # never called: no line names a table
+            endpoint="https://localhost:1",  # never called: no line uses a table
             authority=accounts.make_certificates(folder).authority,
             region=accounts.REGION,
             access_key=accounts.CONSUMER,

@@ -1,7 +1,7 @@
-"""A Trino server as a child process, its Hive connector on one account of a sandbox.
+"""A Trino server as a child process. Its Hive connector uses one account of a sandbox.
 
 Settings: Trino 435 documentation, "Deploying Trino", "Hive connector", "Hive connector with Amazon S3" and
-"Metastores" (AWS Glue). The `[athena]` lines below make it what Athena is rather than what Trino defaults to.
+"Metastores" (AWS Glue). The `[athena]` lines below set Athena's behaviour if Trino's default differs.
 """
 
 import os
@@ -20,13 +20,13 @@ from tests.trino.client import CATALOG, Client, TrinoError
 _START_SECONDS = 180.0
 _LOG_LINES = 25
 _NOT_YET = ("SERVER_STARTING_UP", "NO_NODES_AVAILABLE", "CATALOG_NOT_FOUND")
-_CODE_CACHE_FULL = "CodeCache is full"  # what HotSpot prints, once
+_CODE_CACHE_FULL = "CodeCache is full"  # HotSpot prints this once
 
 MEMORY_MEGABYTES = 1_500
 JVM = [
-    "-XX:TieredStopAtLevel=1",  # half the processor time of the full compiler, over a run this short
-    # As Trino's own jvm.config has it. With the one compiler Java takes 48 MB, these tests fill 70, and a
-    # method handle that finds no room fails its query.
+    "-XX:TieredStopAtLevel=1",  # half the processor time of the full compiler in a short run
+    # As in Trino's own jvm.config. With this compiler Java reserves 48 MB, but these tests need 70. A query
+    # fails if there is no room for a method handle.
     "-XX:ReservedCodeCacheSize=512M",
     "-XX:+ExitOnOutOfMemoryError",
     "-Djdk.attach.allowAttachSelf=true",
@@ -36,15 +36,15 @@ JVM = [
 
 
 class TrinoStartError(Exception):
-    """The server did not come up; the message ends with the end of its log."""
+    """The server did not start. The message ends with the end of its log."""
 
 
 class TrinoRoomError(Exception):
-    """From here on queries may fail by chance, whichever comes next: the end says so, if none did."""
+    """Java had no room for code, so any later query could fail. Raised at the end even if none failed."""
 
 
 class Trino:
-    """A running server; a context manager. `client` runs statements on it."""
+    """A running server; a context manager. `client` runs statements."""
 
     def __init__(
         self,
@@ -59,7 +59,7 @@ class Trino:
         probe: str,
         memory_megabytes: int = MEMORY_MEGABYTES,
     ) -> None:
-        """`folder` is empty and private: it takes the configuration, which holds the keys, and the log.
+        """`folder` is empty and private. It stores the configuration, which contains the keys, and the log.
 
         The server counts as up when `probe`, a query of a table, has run. Two fifths of its memory are a
         query's.
@@ -98,7 +98,7 @@ class Trino:
                 "hive.metastore.glue.aws-access-key": access_key,
                 "hive.metastore.glue.aws-secret-key": secret_key,
                 "hive.partition-projection-enabled": "true",  # [athena]
-                "hive.recursive-directories": "true",  # [athena] reads folders below a location too
+                "hive.recursive-directories": "true",  # [athena] also reads folders below a location
                 "fs.hadoop.enabled": "false",
                 "fs.native-s3.enabled": "true",
                 "s3.endpoint": endpoint,
@@ -119,7 +119,7 @@ class Trino:
         probed_day: str,
         memory_megabytes: int = MEMORY_MEGABYTES,
     ) -> "Trino":
-        """A server on a deployed lake, with the consumer account's own keys; the probe reads one day."""
+        """A server on a deployed lake, with the consumer account's keys. The probe reads one day."""
         keys = lake.sandbox.session("consumer").get_credentials()
         assert keys is not None
         return cls(
@@ -149,7 +149,7 @@ class Trino:
         return self
 
     def _wait_until_ready(self) -> None:
-        """Until a table was read: the server answers well before its one node may work on a connector."""
+        """Wait until a table can be read: the server answers before its only node can use a connector."""
         deadline = time.monotonic() + _START_SECONDS
         while True:
             if (code := self._process.exit_code()) is not None:

@@ -13,8 +13,8 @@ from tests.sql.cases import HERE, TODAY, Case, Statement, folders, load, shorten
 from tests.trino.both import Both
 from tests.trino.client import TrinoError
 
-# Nobody can set the time at which S3 has stored an object: here it is read from the object's name, where the
-# cases have it. test_queries.py asks for the real column.
+# A test cannot set the time at which S3 stored an object. Here it is read from the object's name, where the
+# cases have it. test_queries.py uses the real column.
 _NAME = r"""regexp_extract("$path", '(\d{4}-\d\d-\d\d-\d\d-\d\d-\d\d)-[^-]+$', 1)"""
 YESTERDAY = "2026-11-20"
 WRITTEN = f"parse_datetime({_NAME}, 'yyyy-MM-dd-HH-mm-ss')"
@@ -27,11 +27,11 @@ def database_of(
     columns: tuple[str, ...],
     views: tuple[str, ...],
 ) -> str:
-    """A database whose tables hold exactly these objects: one for all cases that share a lake."""
+    """A database whose tables have exactly these objects. Cases with the same lake share one."""
     database = f"case_{hashlib.sha256(repr((objects, columns, views)).encode()).hexdigest()[:12]}"
     lake.create_database(database)
     days = [key.split("dt=")[1].split("/")[0] for key, _ in objects]
-    first = min([*days, YESTERDAY])  # Trino takes no range of one day
+    first = min([*days, YESTERDAY])  # Trino does not accept a range of one day
     root = lake.declare("changes", columns, first, TODAY, database)
     errors = lake.declare_others(root, database, first, TODAY)
     for key, body in objects:
@@ -52,15 +52,15 @@ def csv(columns: list[str], rows: list[TextRow]) -> str:
     return "".join(f"{line}\n" for line in quoted)
 
 
-def placed(text: str, lake: Lake, database: str) -> str:
-    """A statement or a result, with the places of the case's objects."""
-    place = f"s3://{lake.bucket}/tables/{database}/"
-    return text.replace("s3://{bucket}/data/", f"{place}changes/").replace("s3://{bucket}/", place)
+def with_locations(text: str, lake: Lake, database: str) -> str:
+    """A statement or a result with the locations of the case's objects."""
+    root = f"s3://{lake.bucket}/tables/{database}/"
+    return text.replace("s3://{bucket}/data/", f"{root}changes/").replace("s3://{bucket}/", root)
 
 
 def answer(both: Both, statement: Statement, database: str) -> str:
-    """What both engines answer: the result object, or `fails: NAME` as Trino calls it."""
-    sql = placed(statement.sql, both.lake, database).replace('"$file_modified_time"', WRITTEN)
+    """The result of both engines: the result object, or `fails: NAME` with Trino's error name."""
+    sql = with_locations(statement.sql, both.lake, database).replace('"$file_modified_time"', WRITTEN)
     try:
         columns, rows = both.answer(sql, database, parameters=statement.parameters)
     except TrinoError as error:
@@ -71,16 +71,16 @@ def answer(both: Both, statement: Statement, database: str) -> str:
 
 
 @pytest.mark.parametrize("folder", folders(), ids=lambda path: path.relative_to(HERE / "cases").as_posix())
-def test_a_golden_case_holds_on_trino(both: Both, folder: Path) -> None:
-    """The expected rows are Trino's own, and the sandbox's over the wire."""
+def test_a_golden_case_has_its_expected_rows_on_trino(both: Both, folder: Path) -> None:
+    """Trino and the sandbox's Athena return the expected rows."""
     case: Case = load(folder)
     objects = tuple((key, body) for key, body, _ in case.objects)
     views = tuple(view.statement for view in case.views)
     database = database_of(both.lake, objects, tuple(case.columns), views)
     own, *more = case.statements
-    assert answer(both, own, database) == placed(own.expected, both.lake, database)
+    assert answer(both, own, database) == with_locations(own.expected, both.lake, database)
     for one in more:
-        found = answer(both, one, database).replace(
+        result = answer(both, one, database).replace(
             f"s3://{both.lake.bucket}/tables/{database}/changes/", "s3://{bucket}/data/"
         )
-        assert (one.name, shortened(found)) == (one.name, one.expected)
+        assert (one.name, shortened(result)) == (one.name, one.expected)

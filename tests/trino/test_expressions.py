@@ -1,4 +1,4 @@
-"""The recorded answers are Trino's, and the sandbox's Athena gives the same."""
+"""The recorded answers come from Trino, and the sandbox's Athena gives the same answers."""
 
 from pathlib import Path
 
@@ -17,23 +17,23 @@ SECTIONS = [
 
 @pytest.mark.parametrize("path", LISTS, ids=lambda path: path.stem)
 def test_every_line_has_a_recorded_answer(path: Path) -> None:
-    """The `.json` file answers exactly the lines of the `.sql` file, in their order."""
+    """The `.json` file has exactly the lines of the `.sql` file, in the same order."""
     assert list(recorded(path)) == list(
         dict.fromkeys(line for lines in sections(path).values() for line in lines)
     )
 
 
 @pytest.mark.parametrize(("path", "lines"), SECTIONS)
-def test_trino_answers_as_recorded(trino: Client, lake: Lake, path: Path, lines: list[str]) -> None:
-    """The tests without Java hold the sandbox to these answers, so they have to be Trino's own."""
+def test_trino_gives_the_recorded_answers(trino: Client, lake: Lake, path: Path, lines: list[str]) -> None:
+    """The tests without Java compare the sandbox with these answers, so they must be Trino's."""
     answers = recorded(path)
     now = {line: ask(trino, line, lake.database) for line in lines}
     assert now == {line: answers[line] for line in lines}
 
 
 @pytest.mark.parametrize(("path", "lines"), SECTIONS)
-def test_the_sandbox_answers_as_trino_does(lake: Lake, path: Path, lines: list[str]) -> None:
-    """Types, text and the names of errors; what the sandbox cannot do it refuses, and never guesses."""
+def test_the_sandbox_gives_trinos_answers(lake: Lake, path: Path, lines: list[str]) -> None:
+    """Types, text and error names are equal. The sandbox rejects unsupported expressions by name."""
     answers = recorded(path)
     wrong = []
     for line in lines:
@@ -53,6 +53,6 @@ def ask_sandbox(lake: Lake, line: str) -> Answer:
 
 
 def refusal(reason: str) -> Answer:
-    """An execution's reason: Athena starts it with the error's name."""
+    """The error in an execution's reason: Athena starts the reason with the error's name."""
     name = reason.split(":", maxsplit=1)[0].strip()
     return {"unsupported": reason} if "sandbox" in reason else {"error": name}

@@ -1,4 +1,4 @@
-"""Every query and view of athena/ on both engines, over a lake in which each finds something."""
+"""Every query and view of athena/ on both engines, on a lake in which each returns rows."""
 
 import datetime as dt
 from pathlib import Path
@@ -20,7 +20,7 @@ LONG_AGO = TODAY - dt.timedelta(days=40)
 
 
 def micros(day: dt.date, second: float) -> int:
-    """Microseconds since 1970 of a moment of a day (UTC)."""
+    """Microseconds since 1970 of a moment on a day (UTC)."""
     midnight = dt.datetime.combine(day, dt.time(), dt.UTC)
     return int(midnight.timestamp() * 1_000_000) + round(second * 1_000_000)
 
@@ -32,7 +32,7 @@ def order(number: int, **attributes: dict[str, object]) -> Item:
 
 @pytest.fixture(scope="module")
 def queried(lake: Lake) -> Lake:
-    """A database of its own: two days of changes, one that most leave out, and two failures."""
+    """A separate database: two days of changes, an older one that most queries leave out, two failures."""
     lake.create_database(DATABASE)
     root = lake.declare(
         "changes", ["pk", "state", "total", "items"], first_day=str(LONG_AGO), database=DATABASE
@@ -76,8 +76,8 @@ def queried(lake: Lake) -> Lake:
 
 
 @pytest.mark.parametrize("query", QUERIES, ids=lambda query: query.stem)
-def test_a_named_query_answers_alike(both: Both, queried: Lake, query: Path) -> None:
-    """The same columns and rows in the same order, and at least one row, or little would be proved."""
+def test_a_named_query_gives_the_same_rows_on_both_engines(both: Both, queried: Lake, query: Path) -> None:
+    """The same columns and rows in the same order, with at least one row to compare."""
     sql = query.read_text()
     parameters = PARAMETERS.get(query.stem, [])
     assert "?" not in sql.split("\nSELECT", 1)[-1] or parameters, "a query with parameters needs some here"
@@ -89,10 +89,10 @@ VIEWS = definitions("orders", "orders", ["pk", "state", "total", "items"], TYPES
 
 
 @pytest.mark.parametrize("view", VIEWS, ids=lambda view: view.name)
-def test_a_shipped_view_answers_alike(both: Both, queried: Lake, view: View) -> None:
-    """Made by `scripts.views` through Athena, read by both: the same columns, types and rows, and some rows.
+def test_a_shipped_view_gives_the_same_rows_on_both_engines(both: Both, queried: Lake, view: View) -> None:
+    """`scripts.views` creates it through Athena. Both engines return the same columns, types and rows.
 
-    Of the lake, c8 starts from a state that no change left, so each view has a row to show.
+    In the lake, c8 starts from a state that no change produced, so each view has at least one row.
     """
     queried.query(view.statement, DATABASE)
     queried.share_views(DATABASE)

@@ -1,4 +1,4 @@
-"""The table as declared, read by Trino from what the function writes, and by the sandbox alike."""
+"""The declared table on rows that the function writes, read by Trino and the sandbox with equal results."""
 
 import datetime as dt
 import gzip
@@ -15,7 +15,7 @@ from tests.trino.client import Client, TrinoError
 
 DAY, NEXT_DAY = "2026-11-19", "2026-11-20"
 
-# As DynamoDB returns numbers: no leading or trailing zeros, up to 38 digits, 1E-130 to 9.99E+125.
+# Numbers as DynamoDB returns them: no leading or trailing zeros, up to 38 digits, 1E-130 to 9.99E+125.
 NUMBERS = [
     "0",
     "-1",
@@ -61,14 +61,14 @@ def attributes(lake: Lake) -> Lake:
 
 
 def test_every_column_is_text_in_both_engines(both: Both, attributes: Lake) -> None:
-    """Every column of `changes` is `string`, so that no value of any item can fail a query."""
+    """Every column of `changes` is `string`, so no value can fail a query."""
     columns, _ = both.answer("SELECT * FROM attributes LIMIT 0")
     assert {kind for _, kind in columns} == {"varchar"}
 
 
 @pytest.mark.parametrize("number", NUMBERS)
 def test_numbers_keep_every_digit(both: Both, attributes: Lake, number: str) -> None:
-    """A number reads as the text DynamoDB sent, also with 38 digits, at the top and inside a set."""
+    """A number is the text that DynamoDB sent, also with 38 digits, at the top level and inside a set."""
     ((text, members),) = both.ask(f"SELECT n, ns FROM attributes WHERE pk = 'n-{number}'")
     assert text == number
     assert members is not None
@@ -77,21 +77,21 @@ def test_numbers_keep_every_digit(both: Both, attributes: Lake, number: str) -> 
 
 
 @pytest.mark.parametrize(("sent", "read"), RESPELT.items())
-def test_some_numbers_are_spelt_anew(both: Both, attributes: Lake, sent: str, read: str) -> None:
-    """A bare number reads as BigDecimal prints it: the same value in another spelling."""
+def test_some_numbers_have_another_spelling(both: Both, attributes: Lake, sent: str, read: str) -> None:
+    """An unquoted number is printed by BigDecimal: the same value in another spelling."""
     assert both.ask(f"SELECT n, CAST(n AS double) = {sent}e0 FROM attributes WHERE pk = 'r-{sent}'") == [
         [read, "true"]
     ]
 
 
 def test_nested_values_read_as_their_json_text(both: Both, attributes: Lake) -> None:
-    """An array's text is compact JSON with the names' own case, and null stays null inside it."""
+    """An array's text is compact JSON. Names keep their case, and null stays null."""
     rows = both.ask("SELECT deep__list FROM attributes WHERE pk = 'nested'")
     assert rows == [['[{"A":"12345678901234567890123456789012345678","é":null}]']]
 
 
 def test_empty_map_list_and_text_are_not_null(both: Both, attributes: Lake) -> None:
-    """Presence is not lost: empty values are not NULL."""
+    """An empty value is different from a missing one."""
     assert both.ask("SELECT m, l, s FROM attributes WHERE pk = 'empty'") == [["{}", "[]", ""]]
 
 
@@ -107,8 +107,8 @@ def test_booleans_binaries_and_sets_read_as_text(both: Both, attributes: Lake) -
     assert rows == [["false", "AAEC", '["a","b"]']]
 
 
-def test_text_survives_every_escape(both: Both, attributes: Lake) -> None:
-    """Quotes, backslashes, control characters, other scripts and characters outside the BMP come back."""
+def test_text_with_escapes_is_unchanged(both: Both, attributes: Lake) -> None:
+    """Quotes, backslashes, control characters, other scripts and characters outside the BMP are unchanged."""
     rows = both.ask("SELECT s FROM attributes WHERE pk = 'text'")
     assert rows == [['quote " back \\ line\n tab\t null\u0000 </b> 漢字 😀']]
 
@@ -119,15 +119,15 @@ def test_change_key_finds_an_item(both: Both, attributes: Lake) -> None:
     assert rows == [["nested"]]
 
 
-def test_json_functions_reach_into_nested_text(both: Both, attributes: Lake) -> None:
-    """Nested text is JSON to the SQL functions, and 38 digits come out whole."""
+def test_json_functions_read_nested_text(both: Both, attributes: Lake) -> None:
+    """SQL functions can parse nested text as JSON, and 38 digits are kept."""
     rows = both.ask("SELECT json_extract_scalar(deep__list, '$[0].A') FROM attributes WHERE pk = 'nested'")
     assert rows == [[NUMBERS[8]]]
 
 
 @pytest.fixture(scope="module")
 def objects(lake: Lake) -> Lake:
-    """A table `objects` over every kind of object a prefix may hold."""
+    """A table `objects` with every kind of object that a prefix can contain."""
     root = lake.declare("objects", ["pk"], first_day=DAY)
     lake.put(item_lines({"pk": {"S": "gzip"}}), DAY, "ddb-lake-1.gz", root)
     lake.put(item_lines({"pk": {"S": "plain"}}), DAY, "ddb-lake-2", root)
@@ -148,8 +148,8 @@ def objects(lake: Lake) -> Lake:
     return lake
 
 
-def test_objects_are_read_by_their_names(both: Both, objects: Lake) -> None:
-    """`_` and `.` hide files and folders; GZIP goes by `.gz`; empty objects and markers hold nothing."""
+def test_the_name_decides_how_an_object_is_read(both: Both, objects: Lake) -> None:
+    """`_` and `.` hide files and folders, `.gz` means GZIP, and empty objects and markers have no rows."""
     rows = both.ask("SELECT pk FROM objects", ordered=False)
     assert {pk for (pk,) in rows} == {
         "gzip",
@@ -162,8 +162,8 @@ def test_objects_are_read_by_their_names(both: Both, objects: Lake) -> None:
     }
 
 
-def test_lines_end_as_in_hadoop(both: Both, lake: Lake) -> None:
-    """A line ends at `\\n`, `\\r\\n` or `\\r`; a byte order mark is skipped where the object begins."""
+def test_lines_end_like_in_hadoop(both: Both, lake: Lake) -> None:
+    """A line ends with `\\n`, `\\r\\n` or `\\r`. A byte order mark at the start of an object is skipped."""
     root = lake.declare("line_ends", ["pk"], first_day=DAY)
     mark = b"\xef\xbb\xbf"
     body = mark + b'{"pk":"first"}\r{"pk":"second"}\r\n' + mark + b'{"pk":"marked"}\n\r\r\n{"pk":"last"}'
@@ -173,8 +173,8 @@ def test_lines_end_as_in_hadoop(both: Both, lake: Lake) -> None:
     assert rows == [["alone"], ["first"], ["last"], ["second"], [None], [None], [None]]
 
 
-def test_a_line_reads_whole_as_text(both: Both, lake: Lake) -> None:
-    """`change_lines` shows every line, whatever it is; byte 1 ends one, which no row of ours has."""
+def test_change_lines_shows_the_complete_line(both: Both, lake: Lake) -> None:
+    """`change_lines` shows every kind of line. Byte 1 would end a line's text; our rows never have it."""
     root = lake.declare("texts", first_day=DAY, like="change_lines")
     lines = [
         b'{"a": 1, "b": [1,2]}',
@@ -201,7 +201,7 @@ def test_a_line_reads_whole_as_text(both: Both, lake: Lake) -> None:
 
 
 def test_errors_are_found_by_type_and_day(both: Both, lake: Lake) -> None:
-    """The types are listed, the days projected; a type that is not listed is not read."""
+    """The types are listed and the days projected. A type that is not listed is not read."""
     root = lake.declare("failures", first_day=DAY, like="errors")
     for kind in ("processing-failed", "activePartitionExceeded", "splunk-failed"):
         lake.put([f'{{"ErrorCode":"{kind}"}}'], DAY, "ddb-lake-1", f"{root}/{kind}")
@@ -211,8 +211,8 @@ def test_errors_are_found_by_type_and_day(both: Both, lake: Lake) -> None:
     assert both.ask(f"SELECT errorcode FROM failures WHERE {where}") == [["processing-failed"]]
 
 
-def test_path_names_the_object_of_a_row(both: Both, objects: Lake) -> None:
-    """`"$path"` is the S3 address, so a row leads to its object."""
+def test_path_is_the_address_of_a_rows_object(both: Both, objects: Lake) -> None:
+    """`"$path"` is the S3 address, so the object of a row can be found."""
     rows = both.ask("""SELECT "$path" FROM objects WHERE pk = 'nested'""")
     assert rows == [[f"s3://{objects.bucket}/tables/{objects.database}/objects/dt={DAY}/more/ddb-lake-3.gz"]]
 
@@ -239,7 +239,7 @@ MALFORMED = [
 
 @pytest.fixture(scope="module")
 def malformed(lake: Lake) -> Lake:
-    """A table `malformed` with one object a line, and a good line after each."""
+    """A table `malformed` with one object per line, each followed by a good line."""
     root = lake.declare("malformed", ["pk"], first_day=DAY)
     for number, (line, _) in enumerate(MALFORMED):
         lake.put([line, *item_lines({"pk": {"S": "neighbour"}})], DAY, f"{number}.gz", root)
@@ -247,14 +247,14 @@ def malformed(lake: Lake) -> Lake:
 
 
 @pytest.mark.parametrize("number", range(len(MALFORMED)))
-def test_a_malformed_line_costs_no_neighbour(both: Both, malformed: Lake, number: int) -> None:
-    """What is not a row of ours reads as NULLs or as itself, and never fails or hides the line after it."""
+def test_a_malformed_line_does_not_affect_the_next_line(both: Both, malformed: Lake, number: int) -> None:
+    """A foreign line is read as NULLs or as its values. It never fails the query or hides the next line."""
     rows = both.ask(f"""SELECT pk FROM malformed WHERE "$path" LIKE '%/{number}.gz'""")
     assert rows == [[MALFORMED[number][1]], ["neighbour"]]
 
 
-def test_change_type_tells_our_rows_from_foreign_ones(both: Both, lake: Lake) -> None:
-    """A JSON array fills columns by position, `change_id` too; none has a change type of ours."""
+def test_change_type_distinguishes_our_rows_from_foreign_ones(both: Both, lake: Lake) -> None:
+    """A JSON array fills columns by position, even `change_id`. No foreign line has our change types."""
     root = lake.declare("foreign_lines", ["pk"], first_day=DAY)
     ours = item_lines({"pk": {"S": "ours"}})
     lake.put(
@@ -277,7 +277,7 @@ def days(lake: Lake) -> Lake:
 
 
 def test_a_cut_off_object_fails_the_query_that_reads_it(trino: Client, days: Lake) -> None:
-    """Half an object is no empty object: both engines say that they could not read it."""
+    """A cut-off object is not treated as empty: both engines report that they could not read it."""
     with pytest.raises(TrinoError):
         trino.execute("SELECT pk FROM days", days.database)
     with pytest.raises(AthenaError):
@@ -296,19 +296,19 @@ def test_a_cut_off_object_fails_the_query_that_reads_it(trino: Client, days: Lak
         "dt LIKE '2026-11-1%'",
     ],
 )
-def test_a_condition_on_the_day_keeps_other_days_unread(both: Both, days: Lake, condition: str) -> None:
-    """Projection prunes: the unreadable object of the next day is not even opened."""
+def test_a_condition_on_the_day_prunes_other_days(both: Both, days: Lake, condition: str) -> None:
+    """Projection prunes: the unreadable object of the next day is not opened."""
     assert both.ask(f"SELECT pk FROM days WHERE {condition}") == [["old"]]
 
 
-def test_a_condition_on_the_path_keeps_other_objects_unread(both: Both, days: Lake) -> None:
-    """`"$path"` prunes too, beside an unreadable object of the same day."""
+def test_a_condition_on_the_path_prunes_other_objects(both: Both, days: Lake) -> None:
+    """`"$path"` prunes too, even with an unreadable object on the same day."""
     path = f"s3://{days.bucket}/tables/{days.database}/days/dt={NEXT_DAY}/ddb-lake-2.gz"
     assert both.ask(f"""SELECT pk FROM days WHERE dt = '{NEXT_DAY}' AND "$path" = '{path}'""") == [["new"]]
 
 
-def test_the_declared_table_finds_yesterday_today_and_tomorrow(both: Both, lake: Lake) -> None:
-    """`changes` itself, as the stack declares it: a new day needs nobody, and the clock's edge is inside."""
+def test_the_declared_table_has_yesterday_today_and_tomorrow(both: Both, lake: Lake) -> None:
+    """`changes` as the stack declares it: a new day needs no action, and clock differences do not matter."""
     today = dt.datetime.now(dt.UTC).date()
     days = [str(today + dt.timedelta(days=offset)) for offset in (-1, 0, 1)]
     for day in days:
@@ -317,7 +317,7 @@ def test_the_declared_table_finds_yesterday_today_and_tomorrow(both: Both, lake:
     assert rows == [[day, f'{{"pk":{{"S":"{day}"}}}}'] for day in days]
 
 
-def test_wide_and_long_rows_read_whole(both: Both, lake: Lake) -> None:
+def test_wide_and_long_rows_are_read_completely(both: Both, lake: Lake) -> None:
     """A thousand attributes, and a row of a megabyte."""
     names = [f"attribute_{number:04}" for number in range(1000)]
     root = lake.declare("wide", ["pk", *names], first_day=DAY)

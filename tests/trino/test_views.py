@@ -1,4 +1,4 @@
-"""Views that the sandbox's Athena creates are views to Trino."""
+"""Trino can read the views that the sandbox's Athena creates."""
 
 from typing import Any
 
@@ -59,14 +59,14 @@ def viewed(lake: Lake) -> Lake:
     return lake
 
 
-def test_a_view_has_its_types_in_both_engines(trino: Client, viewed: Lake) -> None:
-    """The column types the sandbox wrote down for a view are Trino's, or Trino would call it stale."""
+def test_a_view_has_the_same_types_in_both_engines(trino: Client, viewed: Lake) -> None:
+    """The column types that the sandbox stores for a view are Trino's. Otherwise the view would be stale."""
     columns = trino.execute("DESCRIBE typed", viewed.database)
     assert {row[0]: row[1] for row in columns.rows} == COLUMNS
 
 
-def test_a_view_answers_alike_in_both_engines(both: Both, viewed: Lake) -> None:
-    """Typed columns, NULL where a value does not fit its type, and no row for a foreign line."""
+def test_a_view_gives_the_same_rows_on_both_engines(both: Both, viewed: Lake) -> None:
+    """Typed columns, NULL for a value that does not fit its type, and no row for a foreign line."""
     rows = both.ask("SELECT * FROM typed ORDER BY change_id")
     assert [row[1:4] for row in rows] == [
         ["1.2500000000", None, "1.25"],
@@ -76,10 +76,10 @@ def test_a_view_answers_alike_in_both_engines(both: Both, viewed: Lake) -> None:
 
 
 @pytest.mark.parametrize("expression", ["from_iso8601_timestamp(change_time)", "json_parse(words)"])
-def test_a_type_that_glue_has_no_name_for_is_refused(viewed: Lake, expression: str) -> None:
-    """Athena refuses such a column of a view ("Unsupported Hive type"), so nothing half-made stays in Glue.
+def test_a_type_that_glue_does_not_have_is_rejected(viewed: Lake, expression: str) -> None:
+    """Athena rejects such a column of a view ("Unsupported Hive type"), so Glue has no partly created view.
 
-    Trino alone would take it: it keeps a view's columns in its own text only.
+    Only Trino would accept it, because it stores a view's columns only in its own text.
     """
     with pytest.raises(AthenaError, match="Unsupported Hive type"):
         viewed.query(f"CREATE VIEW refused AS SELECT {expression} AS c FROM viewed")
@@ -87,8 +87,8 @@ def test_a_type_that_glue_has_no_name_for_is_refused(viewed: Lake, expression: s
         viewed.glue.get_table(DatabaseName=viewed.database, Name="refused")
 
 
-def test_types_are_counted_alike_for_as_many_columns_as_one_statement_takes(lake: Lake, both: Both) -> None:
-    """254, which is what Trino takes in one array, of the declared table."""
+def test_types_are_counted_equally_for_the_most_columns_of_one_statement(lake: Lake, both: Both) -> None:
+    """254 columns of the declared table, the most that Trino accepts in one array."""
     database = lake.create_database("counted")
     columns = [f"c{number:03}" for number in range(COUNTED_AT_ONCE)]
     root = lake.declare("changes", columns, first_day=DAY, database=database)
@@ -100,6 +100,6 @@ def test_types_are_counted_alike_for_as_many_columns_as_one_statement_takes(lake
     assert {tuple(row[1:6]) for row in rows} == {("7", "1", "1", "2", "1")}
 
 
-def test_a_view_of_a_view_answers_alike(both: Both, viewed: Lake) -> None:
-    """Views stack, and a predicate goes through them."""
+def test_a_view_on_a_view_gives_the_same_rows_on_both_engines(both: Both, viewed: Lake) -> None:
+    """Views can be nested, and a predicate is pushed through them."""
     assert both.ask("SELECT n FROM typed_numbers WHERE n > 1") == [["1.2500000000"]]

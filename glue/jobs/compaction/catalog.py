@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError
 
 from .days import Registered
 
-# UpdateTable replaces the whole definition by these members (Glue API reference, "TableInput").
+# UpdateTable replaces the whole definition with these members (Glue API reference, "TableInput").
 _SETTABLE = (
     "Name",
     "Description",
@@ -27,7 +27,7 @@ Table = dict[str, Any]
 
 
 class CatalogError(Exception):
-    """A table cannot be read or changed; the message says what to do."""
+    """A table cannot be read or changed. The message states the next step."""
 
 
 def names(table: Table) -> list[str]:
@@ -59,19 +59,20 @@ class Catalog:
 
     def _table(self, name: str) -> Table:
         try:
-            found: Table = self._glue.get_table(DatabaseName=self._database, Name=name)["Table"]
+            table: Table = self._glue.get_table(DatabaseName=self._database, Name=name)["Table"]
         except ClientError as error:
             if _code(error) == "EntityNotFoundException":
                 raise CatalogError(
-                    f"there is no table {self._database}.{name}. Next: launch the lake's and this job's stack"
+                    f"there is no table {self._database}.{name}. "
+                    "Next: launch the lake's stack and this job's stack"
                 ) from error
             raise
-        return found
+        return table
 
     def declare(self, wanted: Sequence[dict[str, Any]]) -> int:
-        """Append the columns of the raw table that the compacted one lacks; how many they were.
+        """Append the columns of the raw table that the compacted one lacks. Returns how many.
 
-        UpdateTable carries the version that was read: whoever was faster makes this read and decide anew.
+        UpdateTable sends the version that was read. If the table has changed since, it is read again.
         """
         for attempt in range(_ATTEMPTS):
             table = self.compacted()
@@ -95,7 +96,7 @@ class Catalog:
             else:
                 return len(missing)
         raise CatalogError(
-            f"{self._database}.{self._compacted} was changed by others {_ATTEMPTS} times in a row. "
+            f"other callers changed {self._database}.{self._compacted} {_ATTEMPTS} times in a row. "
             "Next: run the job again"
         )
 
@@ -113,10 +114,10 @@ class Catalog:
         }
 
     def switch(self, day: str, location: str, parameters: dict[str, str]) -> None:
-        """Have the day read from `location` from now on: the call after which queries see the new version.
+        """Let queries read the day from `location`. After this call they see the new version.
 
-        The partition is made where there is none. Glue has no condition for either call: the last run wins,
-        and whatever it wrote is a whole version that it had checked.
+        A missing partition is created. Glue's calls cannot be conditional, so the last run wins; every run
+        switches to a complete version that it has checked.
         """
         descriptor = {**self.compacted()["StorageDescriptor"], "Location": location}
         partition = {"Values": [day], "StorageDescriptor": descriptor, "Parameters": parameters}

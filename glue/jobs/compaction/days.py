@@ -1,17 +1,17 @@
-"""Which days are compacted, and which versions may go: pure, decided from listings and from the partitions.
+"""Which days to compact, and which versions to delete: pure, decided from listings and partitions.
 
-A day's partition records what it was made of, so that a run can tell whether it still holds:
+A day's partition records its sources, so that a run can check whether it is still valid:
 
     ddb_lake.manifest         digest of the raw objects' keys, sizes and ETags
-    ddb_lake.objects          how many they were
-    ddb_lake.rows             rows, one per change line of the raw objects
-    ddb_lake.digest           digest of those rows, whatever their order
-    ddb_lake.unreadable_lines lines of the raw objects that are no change, which `changes_columnar` leaves out
-    ddb_lake.undeclared       names of attributes that had no column then, or `*` where they are too many
-    ddb_lake.columns          digest of the columns there were
-    ddb_lake.layout           version of this format; another one makes the job compact every day anew
-    ddb_lake.switched         when the partition came to this version, ISO 8601
-    ddb_lake.run              the job run that did it
+    ddb_lake.objects          number of raw objects
+    ddb_lake.rows             number of rows, one per change line of the raw objects
+    ddb_lake.digest           digest of those rows, independent of their order
+    ddb_lake.unreadable_lines number of lines that are not changes; `changes_columnar` leaves them out
+    ddb_lake.undeclared       names of attributes that had no column then, or `*` if they are too many
+    ddb_lake.columns          digest of the columns at that time
+    ddb_lake.layout           version of this format; if it changes, the job compacts every day again
+    ddb_lake.switched         when the partition was switched to this version, ISO 8601
+    ddb_lake.run              the job run that switched it
 """
 
 import datetime as dt
@@ -23,7 +23,7 @@ from dataclasses import dataclass
 PREFIX = "ddb_lake."
 LAYOUT = "1"
 ANY_NAME = "*"
-UNDECLARED_LIMIT = 200_000  # characters; Glue takes 512,000 bytes in a parameter ("ParametersMap", Glue API)
+UNDECLARED_LIMIT = 200_000  # characters; a parameter may have 512,000 bytes ("ParametersMap", Glue API)
 _DAY = re.compile(r"dt=(\d{4}-\d\d-\d\d)/")
 
 
@@ -38,19 +38,19 @@ class SourceObject:
 
 @dataclass(frozen=True)
 class Registered:
-    """A partition of the compacted table: where its rows are, and what was recorded of them."""
+    """A partition of the compacted table: the location of its rows, and the recorded parameters."""
 
     location: str
     parameters: Mapping[str, str]
 
     def recorded(self, name: str) -> str:
-        """One of the recorded values, empty where there is none."""
+        """One of the recorded values, or an empty text."""
         return self.parameters.get(PREFIX + name, "")
 
 
 @dataclass(frozen=True)
 class Version:
-    """One folder `columnar/dt=DAY/NAME/` and the newest of its objects."""
+    """One folder `columnar/dt=DAY/NAME/`, and the time of its newest object."""
 
     day: str
     location: str
@@ -59,7 +59,7 @@ class Version:
 
 
 def day_of(folder: str) -> str | None:
-    """`dt=2026-11-20/` as a day; None for any other name, which `changes` does not read either."""
+    """`dt=2026-11-20/` as a day; None for any other name, because `changes` does not read it either."""
     match = _DAY.fullmatch(folder)
     if not match:
         return None
@@ -75,14 +75,14 @@ def visible(relative_key: str) -> bool:
 
 
 def closed(day: str, now: dt.datetime, after_hours: float) -> bool:
-    """Whether a day (UTC) has been over for so many hours; `now` is in UTC, with its zone."""
+    """Whether a day (UTC) ended at least this many hours ago; `now` is in UTC, with its time zone."""
     end = dt.datetime.fromisoformat(day).replace(tzinfo=dt.UTC) + dt.timedelta(days=1)
     return now >= end + dt.timedelta(hours=after_hours)
 
 
 def manifest(objects: Iterable[SourceObject]) -> str:
-    """The digest of a day's raw objects: another one when any is added, removed or replaced."""
-    lines = (f"{one.key}\0{one.size}\0{one.etag}\n" for one in sorted(objects))
+    """The digest of a day's raw objects. It changes when an object is added, removed or replaced."""
+    lines = (f"{source.key}\0{source.size}\0{source.etag}\n" for source in sorted(objects))
     return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
@@ -92,21 +92,21 @@ def digest_of_names(columns: Iterable[str]) -> str:
 
 
 def undeclared_text(names: Iterable[str]) -> str:
-    """The names that had no column, as the partition records them."""
+    """The names without a column, in the form that the partition records."""
     text = ",".join(sorted(names))
     return text if len(text) <= UNDECLARED_LIMIT else ANY_NAME
 
 
-def stale(registered: Registered | None, found: str, columns: Sequence[str]) -> str | None:
-    """Why a day has to be compacted, in words for the log; None when its partition still holds.
+def stale(registered: Registered | None, current: str, columns: Sequence[str]) -> str | None:
+    """The reason why a day must be compacted, for the log; None if its partition is still valid.
 
-    `found` is the manifest of the day's objects now, `columns` those of `changes` now.
+    `current` is the manifest of the day's objects now, `columns` are those of `changes` now.
     """
     if registered is None:
         return "new"
     if registered.recorded("layout") != LAYOUT:
         return "written in another layout"
-    if registered.recorded("manifest") != found:
+    if registered.recorded("manifest") != current:
         return "its objects changed"
     undeclared = registered.recorded("undeclared")
     if undeclared == ANY_NAME:
@@ -122,11 +122,11 @@ def removable(
     now: dt.datetime,
     keep: dt.timedelta,
 ) -> list[Version]:
-    """The versions that no query can be reading: not current, not young, and not current a while ago.
+    """The versions that no query can be reading: not current, not young, and not recently replaced.
 
-    A version under way is young, as long as a run may last less than `keep`.
+    A version that a run is still writing counts as young, because a run takes less time than `keep`.
     """
-    found = []
+    result = []
     for version in versions:
         partition = registered.get(version.day)
         if partition and partition.location.rstrip("/") == version.location.rstrip("/"):
@@ -134,5 +134,5 @@ def removable(
         switched = partition.recorded("switched") if partition else ""
         since = max(version.newest, dt.datetime.fromisoformat(switched) if switched else version.newest)
         if now - since > keep:
-            found.append(version)
-    return found
+            result.append(version)
+    return result

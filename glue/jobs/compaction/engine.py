@@ -1,4 +1,4 @@
-"""The Spark side: raw objects to rows, rows to Parquet, and the count and digest of either."""
+"""The Spark side: raw objects to rows, rows to Parquet, and the count and digest of both."""
 
 import hashlib
 from collections.abc import Iterator, Sequence
@@ -9,21 +9,21 @@ from typing import Any, Protocol
 from .days import SourceObject
 from .rows import Row, rows_of
 
-# A space keeps it from ever being an attribute's column.
+# It contains a space, so it can never be an attribute's column.
 UNDECLARED = "undeclared names"
-_FILE_BYTES = 128 * 1024 * 1024  # of raw, compressed JSON; ZSTD Parquet of it is about half as large
+_FILE_BYTES = 128 * 1024 * 1024  # of compressed raw JSON; as ZSTD Parquet it is about half as large
 _HASH_PARTS = 4
-_HASH_DIGITS = 15  # of 16: so a part stays a positive 64-bit number, and their sum over any day a decimal(38)
-_UNSAFE = frozenset("*?[]{}\\^,:")  # a Hadoop path reads these as patterns or as something else
+_HASH_DIGITS = 15  # of 16: so a part is a positive 64-bit number, and the sum over any day fits decimal(38)
+_UNSAFE = frozenset("*?[]{}\\^,:")  # special characters in a Hadoop path, such as patterns
 
 
 class UnreadableNameError(Exception):
-    """A Hadoop path cannot say an object's name; the message says what to do."""
+    """A Hadoop path cannot contain an object's name. The message states the next step."""
 
 
 @dataclass(frozen=True)
 class Content:
-    """How many rows, and a digest of them that does not depend on their order."""
+    """The number of rows, and a digest that does not depend on their order."""
 
     rows: int
     digest: str
@@ -31,7 +31,7 @@ class Content:
 
 @dataclass(frozen=True)
 class Raw:
-    """What the raw objects of a day hold."""
+    """The content of a day's raw objects."""
 
     content: Content
     unreadable_lines: int
@@ -49,15 +49,15 @@ class Day(Protocol):
 
 
 class Engine(Protocol):
-    """What the job asks of Spark."""
+    """The functions that the job needs from Spark."""
 
     def read(
         self, bucket: str, objects: Sequence[SourceObject], columns: Sequence[str]
     ) -> AbstractContextManager[Day]:
-        """The rows of these raw objects, for the length of a block."""
+        """The rows of these raw objects, available inside a `with` block."""
 
     def written(self, location: str, columns: Sequence[str]) -> Content:
-        """Count and digest of the rows that a reader of this folder finds."""
+        """Count and digest of the rows that a reader of this folder gets."""
 
 
 class _SparkDay:
@@ -65,13 +65,13 @@ class _SparkDay:
         self._frame, self._columns, self._files = frame, columns, files
 
     def content(self) -> Raw:
-        """One pass over the kept rows."""
-        lines, found, names = _summed(self._frame, self._columns, UNDECLARED)
+        """One pass over the cached rows."""
+        lines, content, names = _summed(self._frame, self._columns, UNDECLARED)
         undeclared = frozenset(name for text in names for name in text.split(","))
-        return Raw(found, lines - found.rows, undeclared)
+        return Raw(content, lines - content.rows, undeclared)
 
     def write(self, location: str) -> None:
-        order = ["change_key", "change_time", "change_sequence", "change_id"]  # one item's rows lie together
+        order = ["change_key", "change_time", "change_sequence", "change_id"]  # keeps an item's rows together
         changes = self._frame.where("change_type IS NOT NULL").drop(UNDECLARED)
         spread = changes.coalesce(1) if self._files == 1 else changes.repartitionByRange(self._files, *order)
         ordered = spread.sortWithinPartitions(*order)
@@ -83,22 +83,22 @@ class SparkEngine:
 
     def __init__(self, session: Any) -> None:
         self._session = session
-        # No marker object: what is complete, the partition says.
+        # No marker object: the partition shows which version is complete.
         session.conf.set("mapreduce.fileoutputcommitter.marksuccessfuljobs", "false")
 
     @contextmanager
     def read(
         self, bucket: str, objects: Sequence[SourceObject], columns: Sequence[str]
     ) -> Iterator[_SparkDay]:
-        """The rows of these objects, parsed once and kept until the end of the block."""
+        """The rows of these objects, parsed once and cached until the end of the block."""
         from pyspark import StorageLevel  # noqa: PLC0415
 
-        for one in objects:
-            if not _UNSAFE.isdisjoint(one.key) or "//" in one.key or not one.key.isprintable():
+        for key in (source.key for source in objects):
+            if not _UNSAFE.isdisjoint(key) or "//" in key or not key.isprintable():
                 raise UnreadableNameError(
-                    f"Spark cannot read the name {one.key!r}. Next: move it out of data/"
+                    f"Spark cannot read an object with the name {key!r}. Next: move it out of data/"
                 )
-        paths = [f"s3://{bucket}/{one.key}" for one in objects]
+        paths = [f"s3://{bucket}/{source.key}" for source in objects]
         prefix = f"s3://{bucket}/"
         wanted = list(columns)
 
@@ -112,16 +112,16 @@ class SparkEngine:
             files.rdd.mapPartitions(parse), _schema([*wanted, UNDECLARED]), verifySchema=False
         ).persist(StorageLevel.MEMORY_AND_DISK)
         try:
-            size = sum(one.size for one in objects)
+            size = sum(source.size for source in objects)
             yield _SparkDay(frame, wanted, max(1, round(size / _FILE_BYTES)))
         finally:
             frame.unpersist()
 
     def written(self, location: str, columns: Sequence[str]) -> Content:
-        """Count and digest of what the folder's Parquet objects hold."""
+        """Count and digest of the rows in the folder's Parquet objects."""
         frame = self._session.read.schema(_schema(columns)).parquet(location)
-        lines, found, _ = _summed(frame, columns)
-        return Content(lines, found.digest)  # a row that is no change is one too many
+        lines, content, _ = _summed(frame, columns)
+        return Content(lines, content.digest)  # every row must be a change, so all lines count
 
 
 def _schema(columns: Sequence[str]) -> Any:
@@ -131,11 +131,10 @@ def _schema(columns: Sequence[str]) -> Any:
 
 
 def _summed(frame: Any, columns: Sequence[str], listed: str = "") -> tuple[int, Content, list[str]]:
-    """How many lines, count and digest of those that are changes, and the values of the column `listed`.
+    """The number of lines, the count and digest of the changes, and the values of the column `listed`.
 
-    The digest is the sum, part by part, of the SHA-256 of every row's JSON text. NULLs are left out of that
-    text and names are in it, so a column added later leaves the digest as it is; a row that is there twice
-    counts twice.
+    The digest is the sum, part by part, of the SHA-256 of every row's JSON text. That text has names and no
+    NULLs, so a column that is added later does not change the digest. A row that occurs twice counts twice.
     """
     from pyspark.sql import functions as f  # noqa: PLC0415  the rest of the package runs without Spark
 
@@ -149,5 +148,5 @@ def _summed(frame: Any, columns: Sequence[str], listed: str = "") -> tuple[int, 
     hashed = frame.select(row.alias("row"), extra.alias("extra"))
     counts = (f.count(f.lit(1)), f.count("row"), f.collect_set("extra"))
     lines, rows, names, *sums = hashed.agg(*counts, *parts).collect()[0]
-    total = ":".join(str(int(one or 0)) for one in sums)
+    total = ":".join(str(int(part or 0)) for part in sums)
     return int(lines), Content(int(rows), hashlib.sha256(total.encode()).hexdigest()[:32]), list(names)

@@ -1,10 +1,10 @@
-"""The lenient JSON of `org.openx.data.jsonserde.JsonSerDe`, as Trino reads it into text columns.
+"""Reads the lenient JSON of `org.openx.data.jsonserde.JsonSerDe` as Trino reads it into text columns.
 
 Source: Trino, lib/trino-hive-formats, package `line.openxjson` (its README states the rules). Athena names
-the same SerDe ("OpenX JSON SerDe", Athena user guide); that engine 3 runs this reader of it is [unverified].
+the same SerDe ("OpenX JSON SerDe", Athena user guide). That engine 3 uses this reader is [unverified].
 
-A line that is not an object or array, or does not parse while `ignore.malformed.json` is true, is a row of
-NULLs. Text after the closing bracket is ignored: two objects on one line are one row.
+A line that is not an object or array becomes a row of NULLs. So does an invalid line, with
+`ignore.malformed.json` true. Text after the closing bracket is ignored: two objects on one line are one row.
 """
 
 import json
@@ -16,27 +16,29 @@ from typing import Any, NoReturn
 _WHITESPACE = " \t\n\r"
 _LITERAL_END = frozenset(" \r\n\t\f{}[]/\\:,=;#")
 _ESCAPES = {"t": "\t", "b": "\b", "n": "\n", "r": "\r", "f": "\f", "a": "\a", "v": "\t"}
-_OCTAL = frozenset("012345678")  # the reader's own check lets 8 pass and then fails to parse it
-# numbers that BigDecimal prints as they came: no exponent, no leading zeros, not tiny
+_OCTAL = frozenset("012345678")  # the reader's own check accepts 8 and then fails to parse it
+# numbers that BigDecimal prints unchanged: no exponent, no leading zeros, not tiny
 _PLAIN = re.compile(r"-?(?:[1-9][0-9]*(?:\.[0-9]+)?|0\.0{0,5}[1-9][0-9]*)|0")
-_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")  # the strict parser keeps a lone one, no column can hold it
+_SURROGATE = re.compile(
+    rb"\\u[dD][89a-fA-F]"
+)  # the strict parser keeps a lone one, which no column can store
 MAX_DEPTH = 300  # DynamoDB nests 32 levels; deeper lines than this are read as malformed
 
 
 class InvalidJsonError(ValueError):
-    """The line is not JSON, not even leniently."""
+    """The line is not JSON, not even in the lenient form."""
 
 
 class Literal(str):
-    """An unquoted value: a number, `true`, or any bare word, with its text as it stood in the line."""
+    """An unquoted value: a number, `true`, or any bare word, with its text from the line."""
 
     __slots__ = ()
 
 
 def read_line(line: bytes) -> Any:
-    """A line's value: dict, list, or None for what is neither; numbers come as `Literal`.
+    """A line's value: dict, list, or None for any other value. Numbers are `Literal`.
 
-    Raises `InvalidJsonError` for what the lenient reader refuses too.
+    Raises `InvalidJsonError` if the lenient reader rejects the line too.
     """
     if _SURROGATE.search(line) is None:
         try:
@@ -58,7 +60,7 @@ def _refuse(name: str) -> NoReturn:
 
 
 def check_depth(value: Any, depth: int = 0) -> None:
-    """Refuse containers nested deeper than MAX_DEPTH, as `InvalidJsonError`."""
+    """Raise `InvalidJsonError` if containers are nested deeper than MAX_DEPTH."""
     if depth > MAX_DEPTH:
         raise InvalidJsonError("too deep")
     for item in value.values() if type(value) is dict else value:
@@ -67,7 +69,7 @@ def check_depth(value: Any, depth: int = 0) -> None:
 
 
 def read_lenient(text: str) -> Any:
-    """The same for what strict JSON refuses: single quotes, bare words, comments, missing commas' values."""
+    """`read_line` for lenient JSON: single quotes, bare words, comments, missing values between commas."""
     if not text or text[0] not in "[{":
         return None
     return _Reader(text).value(0)
@@ -200,7 +202,7 @@ class _Reader:
 
 
 def text_of(value: Any) -> str | None:
-    """What a `string` column shows of a value: text, canonical number, `true`, or compact JSON."""
+    """A value as a `string` column shows it: text, canonical number, `true`, or compact JSON."""
     kind = type(value)
     if kind is str:
         return value  # type: ignore[no-any-return]
@@ -230,7 +232,9 @@ def canonical(literal: str) -> str:
         number = Decimal(literal)
     except InvalidOperation:
         return str(literal)
-    return str(number) if number.is_finite() else str(literal)  # never a Literal: Spark knows no such text
+    return (
+        str(number) if number.is_finite() else str(literal)
+    )  # never a Literal: Spark does not support a subclass of str
 
 
 def whole_number(text: str) -> int:
@@ -254,11 +258,11 @@ def _compact(value: Any) -> str:
     return text.replace("</", "<\\/") if "</" in text else text
 
 
-def _plain(value: Any) -> str:  # noqa: PLR0911  one return a kind
+def _plain(value: Any) -> str:  # noqa: PLR0911  one return per kind
     if type(value) is dict:
         entries = value
         if len(value) > 1 and len({key.lower() for key in value}) < len(value):
-            entries = {}  # keys are one whatever their case: the last entry wins, and stands last
+            entries = {}  # keys are equal in any case: the last entry wins and comes last
             for key, item in value.items():
                 for other in [k for k in entries if k.lower() == key.lower()]:
                     del entries[other]

@@ -8,11 +8,11 @@ from urllib.parse import urlsplit
 
 from .days import SourceObject, Version, day_of, visible
 
-_DELETED_AT_ONCE = 1_000  # DeleteObjects takes so many keys (Amazon S3 API reference)
+_DELETED_AT_ONCE = 1_000  # the limit of DeleteObjects (Amazon S3 API reference)
 
 
 class StorageError(Exception):
-    """S3 did not do what it was asked to; the message says what to do."""
+    """A location is invalid, or S3 did not delete an object. The message states the next step."""
 
 
 @dataclass(frozen=True)
@@ -24,11 +24,11 @@ class Folder:
 
     @staticmethod
     def parse(location: str) -> "Folder":
-        """`s3://bucket/prefix/` as its parts."""
+        """Parse `s3://bucket/prefix/`."""
         parts = urlsplit(location)
         prefix = parts.path.strip("/")
         if parts.scheme != "s3" or not parts.netloc or not prefix:
-            raise StorageError(f"{location} is no folder of a bucket. Next: launch the lake's stack again")
+            raise StorageError(f"{location} is not a folder in a bucket. Next: launch the lake's stack again")
         return Folder(parts.netloc, prefix + "/")
 
     @property
@@ -65,25 +65,26 @@ class Storage:
         """The raw objects of a day that Athena reads: visible and not empty, in order."""
         folder = self.data.below(f"dt={day}")
         return sorted(
-            SourceObject(one["Key"], int(one["Size"]), str(one["ETag"]))
+            SourceObject(entry["Key"], int(entry["Size"]), str(entry["ETag"]))
             for page in self._pages(folder)
-            for one in page.get("Contents") or []
-            if one["Size"] and visible(one["Key"][len(folder.prefix) :])
+            for entry in page.get("Contents") or []
+            if entry["Size"] and visible(entry["Key"][len(folder.prefix) :])
         )
 
     def versions(self) -> list[Version]:
-        """Every version of every compacted day, whole or not, with all its objects."""
+        """Every version of every compacted day, complete or not, with all its objects."""
         keys: dict[tuple[str, str], list[str]] = {}
         newest: dict[tuple[str, str], dt.datetime] = {}
         for page in self._pages(self.compacted):
-            for one in page.get("Contents") or []:
-                folder, _, rest = one["Key"][len(self.compacted.prefix) :].partition("/")
+            for entry in page.get("Contents") or []:
+                folder, _, rest = entry["Key"][len(self.compacted.prefix) :].partition("/")
                 name, slash, _ = rest.partition("/")
                 day = day_of(folder + "/")
                 if not day or not slash:
-                    continue  # nothing this job has written
-                keys.setdefault((day, name), []).append(one["Key"])
-                newest[day, name] = max(newest.get((day, name), one["LastModified"]), one["LastModified"])
+                    continue  # not written by this job
+                keys.setdefault((day, name), []).append(entry["Key"])
+                modified = entry["LastModified"]
+                newest[day, name] = max(newest.get((day, name), modified), modified)
         return [
             Version(
                 day, self.compacted.below(f"dt={day}").below(name).location, newest[day, name], tuple(found)
@@ -92,7 +93,7 @@ class Storage:
         ]
 
     def remove(self, versions: Iterable[Version]) -> None:
-        """Delete the objects of these versions. Raises StorageError when S3 keeps one."""
+        """Delete the objects of these versions. Raises StorageError if S3 does not delete one."""
         keys = [key for version in versions for key in version.keys]
         for at in range(0, len(keys), _DELETED_AT_ONCE):
             batch = [{"Key": key} for key in keys[at : at + _DELETED_AT_ONCE]]
@@ -101,6 +102,6 @@ class Storage:
             )
             if errors := answer.get("Errors"):
                 raise StorageError(
-                    f"S3 keeps {errors[0].get('Key')} ({errors[0].get('Code')}). Next: check the job role's "
-                    "rights; the next run tries again"
+                    f"S3 did not delete {errors[0].get('Key')} ({errors[0].get('Code')}). "
+                    "Next: check the job role's permissions; the next run tries again"
                 )

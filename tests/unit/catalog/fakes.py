@@ -1,4 +1,4 @@
-"""A Data Catalog in memory, as strict about versions as Glue."""
+"""A Data Catalog in memory that checks versions as strictly as Glue."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ def table(name: str, columns: list[str], **more: Any) -> dict[str, Any]:
 class FakeGlue:
     """Tables of the database `lake`, and their versions.
 
-    `limit` columns are taken; a name in `racing` is added before an update; `refuses` maps a call to the code
-    of the error it is refused with.
+    It accepts `limit` columns. Before an update, someone else adds a name from `racing`. `refuses` maps a
+    call to its error code.
     """
 
     def __init__(self, *tables: dict[str, Any], limit: int = 10_000) -> None:
-        self.tables = {one["Name"]: copy.deepcopy(one) for one in tables}
+        self.tables = {table["Name"]: copy.deepcopy(table) for table in tables}
         self.versions: dict[str, list[dict[str, Any]]] = {name: [] for name in self.tables}
         self.limit = limit
         self.updates = 0
@@ -64,9 +64,9 @@ class FakeGlue:
 
     def paginate(self, DatabaseName: str, Expression: str = "") -> Iterator[dict[str, Any]]:
         assert DatabaseName == "lake"
-        for one in list(self.tables.values()):
-            if re.search(Expression, one["Name"]):
-                yield {"TableList": [copy.deepcopy(one)]}
+        for table in list(self.tables.values()):
+            if re.search(Expression, table["Name"]):
+                yield {"TableList": [copy.deepcopy(table)]}
 
     def create_table(self, DatabaseName: str, TableInput: dict[str, Any]) -> None:
         assert DatabaseName == "lake"
@@ -84,7 +84,8 @@ class FakeGlue:
         position = int(NextToken)
         versions = [*self.versions.get(TableName, [])][::-1]
         more = {"NextToken": str(position + 1)} if position + 1 < len(versions) else {}
-        return {"TableVersions": [{"Table": one} for one in versions[position : position + 1]], **more}
+        page = versions[position : position + 1]
+        return {"TableVersions": [{"Table": version} for version in page], **more}
 
     def update_table(
         self, DatabaseName: str, TableInput: dict[str, Any], VersionId: str | None = None
@@ -108,8 +109,8 @@ class FakeGlue:
             raise error(self.refuses[call], f"not authorized to perform: {call}")
 
     def replace(self, name: str, columns: list[str]) -> None:
-        """Someone else, a stack update for one, sets the columns."""
+        """Someone else sets the columns, for example a stack update."""
         current = self.tables[name]
         self.versions[name].append(copy.deepcopy(current))
-        current["StorageDescriptor"]["Columns"] = [{"Name": one, "Type": "string"} for one in columns]
+        current["StorageDescriptor"]["Columns"] = [{"Name": new, "Type": "string"} for new in columns]
         current["VersionId"] = str(int(current["VersionId"]) + 1)

@@ -1,6 +1,6 @@
 """Crawls, runs, stack updates, edits and forgetting in any order.
 
-`changes` only ever gains columns, all strings; but for those that are forgotten, which nothing brings back.
+`changes` only gains columns, all of them strings. Only a forgotten column is removed, and it stays away.
 """
 
 import contextlib
@@ -25,11 +25,11 @@ SETTINGS = Settings("lake", "changes", "crawled_", "crawler", 1_000)
 
 
 class CutOffError(Exception):
-    """The function was ended in the middle."""
+    """The function was stopped in the middle."""
 
 
 class Catalogue(RuleBasedStateMachine):
-    """A Data Catalog on which crawler, function, stack and people act."""
+    """A Data Catalog that the crawler, the function, the stack and people change."""
 
     @initialize()
     def begin(self) -> None:
@@ -38,11 +38,11 @@ class Catalogue(RuleBasedStateMachine):
             table("crawled_data", ["change_id"], Parameters={"UPDATED_BY_CRAWLER": "crawler"}),
         )
         self.declared: set[str] = set(TEMPLATE)  # every name that `changes` must have by now
-        self.ever: set[str] = set(TEMPLATE)  # every name that it has had, which its versions know
+        self.ever: set[str] = set(TEMPLATE)  # every name that it has ever had; its versions list them
         self.forgotten: set[str] = set()
 
     def run_function(self, item_columns: list[str], glue: Any) -> None:
-        """The function, with the names the stack gives it."""
+        """Run the function with the names from the stack."""
         patch = pytest.MonkeyPatch()
         patch.setattr(function, "Catalog", lambda database: Catalog(database, glue, pause=lambda _: None))
         try:
@@ -52,16 +52,16 @@ class Catalogue(RuleBasedStateMachine):
 
     @rule(names=lists(sampled_from(NAMES), unique=True))
     def crawl(self, names: list[str]) -> None:
-        """The crawler's table drifts: columns come, go and change their type."""
+        """The crawler's table changes: columns appear, disappear and change their type."""
         columns = [{"Name": name, "Type": "bigint"} for name in ["change_id", "dt", *names]]
         self.glue.tables["crawled_data"]["StorageDescriptor"]["Columns"] = columns
 
     @rule(names=lists(sampled_from(NAMES), unique=True, max_size=3))
     def declare(self, names: list[str]) -> None:
-        """The function runs to its end; another edit may come first. The table has exactly what is known."""
+        """The function runs to its end, maybe after another edit. The table has exactly the known names."""
         raced = list(self.glue.racing)
         self.run_function(names, self.glue)
-        crawled = [one for one in self.glue.columns("crawled_data") if one != "dt"]
+        crawled = [name for name in self.glue.columns("crawled_data") if name != "dt"]
         self.declared |= {*crawled, *names, *self.ever} - self.forgotten
         self.declared |= set(raced) - set(self.glue.racing)
         self.ever |= self.declared
@@ -69,7 +69,7 @@ class Catalogue(RuleBasedStateMachine):
 
     @rule(names=lists(sampled_from(NAMES), unique=True, max_size=3))
     def declare_twice(self, names: list[str]) -> None:
-        """The second run, a retry of Lambda's for one, finds nothing to do."""
+        """The second run, for example a Lambda retry, has nothing to do."""
         self.declare(names)
         if not self.glue.racing:
             updates = self.glue.updates
@@ -84,7 +84,7 @@ class Catalogue(RuleBasedStateMachine):
 
     @rule(names=lists(sampled_from(NAMES), min_size=1, max_size=2))
     def cut_off(self, names: list[str]) -> None:
-        """The function ends before its update reaches Glue."""
+        """The function stops before its update reaches Glue."""
         glue = self.glue
 
         class Ending:
@@ -99,7 +99,7 @@ class Catalogue(RuleBasedStateMachine):
 
     @rule(names=lists(sampled_from(NAMES), min_size=1, max_size=2))
     def cut_off_late(self, names: list[str]) -> None:
-        """The function ends after Glue took its update, and never hears of it."""
+        """The function stops after Glue made its update, before it receives the response."""
         glue = self.glue
         raced = list(glue.racing)
 
@@ -119,7 +119,7 @@ class Catalogue(RuleBasedStateMachine):
 
     @rule(name=sampled_from(NAMES))
     def forget(self, name: str) -> None:
-        """Somebody takes a column away for good; a name that nobody knows is refused."""
+        """Somebody removes a column permanently; an unknown name is rejected."""
         self.glue.racing = []
         forgetting = Forgetting(Catalog("lake", self.glue, pause=lambda _: None))
         known = {*self.ever, *self.forgotten, *self.glue.columns("crawled_data")}
@@ -136,7 +136,7 @@ class Catalogue(RuleBasedStateMachine):
 
     @rule(name=sampled_from(NAMES))
     def remember(self, name: str) -> None:
-        """It may be a column again: the function's next run makes it one if it was one or is found."""
+        """The name may be a column again. The next run adds it if it was a column or the crawler finds it."""
         forgetting = Forgetting(Catalog("lake", self.glue, pause=lambda _: None))
         try:
             names = forgetting.remembered([name])
@@ -155,13 +155,13 @@ class Catalogue(RuleBasedStateMachine):
 
     @invariant()
     def columns_are_whole(self) -> None:
-        """No column twice, none that is not a string, the rest of the definition untouched."""
+        """No column is duplicated, all are strings, and the rest of the definition is unchanged."""
         if not hasattr(self, "glue"):
             return
         changes = self.glue.tables["changes"]
         columns = changes["StorageDescriptor"]["Columns"]
-        assert len({one["Name"] for one in columns}) == len(columns)
-        assert {one["Type"] for one in columns} == {"string"}
+        assert len({column["Name"] for column in columns}) == len(columns)
+        assert {column["Type"] for column in columns} == {"string"}
         assert changes["Parameters"] == {"projection.enabled": "true"}
         assert changes["PartitionKeys"] == [{"Name": "dt", "Type": "string"}]
 
@@ -170,8 +170,8 @@ Catalogue.TestCase.settings = settings(max_examples=60, stateful_step_count=20, 
 TestAnyOrder = Catalogue.TestCase
 
 
-def test_a_denied_update_leaves_the_table_as_it_was() -> None:
-    """Glue refuses: nothing is half-written, and the error is the caller's to see."""
+def test_a_denied_update_does_not_change_the_table() -> None:
+    """Nothing is half-written, and the caller gets the error."""
 
     class Denying(FakeGlue):
         def update_table(self, *_: Any, **__: Any) -> None:

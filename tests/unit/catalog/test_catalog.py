@@ -1,4 +1,4 @@
-"""What the catalog function does to a table, and what it never does."""
+"""How the catalog function changes a table."""
 
 from itertools import pairwise
 from typing import Any
@@ -22,7 +22,7 @@ def catalog(glue: Any) -> Catalog:
 
 
 def test_every_settable_field_of_the_table_survives_an_update() -> None:
-    """UpdateTable replaces the definition: what is not sent is gone."""
+    """UpdateTable replaces the definition: a field that is not sent is lost."""
     whole = table(
         "changes",
         ["change_id"],
@@ -45,7 +45,7 @@ def test_every_settable_field_of_the_table_survives_an_update() -> None:
 
 
 def test_every_member_of_table_input_is_kept_or_left_out_for_a_reason() -> None:
-    """A member that a newer SDK knows must be decided on, not forgotten."""
+    """If a newer SDK has another member, somebody must decide about it."""
     glue = boto3.client("glue", region_name="us-east-1", aws_access_key_id="x", aws_secret_access_key="x")
     shape = glue.meta.service_model.shape_for("TableInput")
     assert isinstance(shape, StructureShape)
@@ -53,27 +53,27 @@ def test_every_member_of_table_input_is_kept_or_left_out_for_a_reason() -> None:
     assert members - set(SETTABLE) == {"FederatedTable", "ViewDefinition"}
 
 
-def test_what_get_table_adds_is_not_sent_back() -> None:
-    """DatabaseName, CreateTime, VersionId and the like are no members of TableInput."""
+def test_fields_that_only_get_table_returns_are_not_sent_back() -> None:
+    """DatabaseName, CreateTime, VersionId and others are not members of TableInput."""
     answer = table("changes", ["a"], DatabaseName="lake", CreateTime=1, CreatedBy="someone", CatalogId="1")
     assert set(table_input(answer)) == {"Name", "StorageDescriptor", "PartitionKeys", "Parameters"}
 
 
 def test_an_empty_owner_is_not_sent_back() -> None:
-    """GetTable may answer an empty text where UpdateTable wants a character or nothing."""
+    """GetTable may return an empty text, which UpdateTable rejects."""
     assert "Owner" not in table_input(table("changes", ["a"], Owner="", Retention=0))
     assert table_input(table("changes", ["a"], Retention=0))["Retention"] == 0
 
 
 def test_nothing_new_means_no_update() -> None:
-    """A run that has nothing to add makes no version of the table."""
+    """A run without new names does not create a table version."""
     glue = FakeGlue(table("changes", ["a"]))
     assert catalog(glue).declare("changes", Names(found=["a", "dt"]), 1_000).added == ()
     assert glue.updates == 0
 
 
-def test_a_concurrent_edit_is_kept_and_ours_is_added_to_it() -> None:
-    """The version check fails, the table is read again and decided anew."""
+def test_a_concurrent_edit_is_kept_and_the_new_column_is_added_to_it() -> None:
+    """The version check fails; the function reads the table and decides again."""
     glue = FakeGlue(table("changes", ["a"]))
     glue.racing = ["theirs"]
     assert catalog(glue).declare("changes", Names(found=["ours", "theirs"]), 1_000).added == ("ours",)
@@ -81,15 +81,15 @@ def test_a_concurrent_edit_is_kept_and_ours_is_added_to_it() -> None:
 
 
 def test_endless_concurrent_edits_end_with_a_clear_error() -> None:
-    """After a bounded number of attempts the function says so."""
+    """The number of attempts is limited."""
     glue = FakeGlue(table("changes", ["a"]))
     glue.racing = [f"r{n}" for n in range(ATTEMPTS)]
     with pytest.raises(CatalogError, match="start the crawler"):
         catalog(glue).declare("changes", Names(found=["ours"]), 1_000)
 
 
-def test_between_attempts_lies_a_growing_pause_of_no_fixed_length() -> None:
-    """Functions that met once would meet again if each waited as long as the other."""
+def test_pauses_between_attempts_grow_and_are_random() -> None:
+    """Two functions that collided once would collide again with equal pauses."""
     pauses: list[list[float]] = []
     for _ in range(2):
         glue = FakeGlue(table("changes", ["a"]))
@@ -102,26 +102,26 @@ def test_between_attempts_lies_a_growing_pause_of_no_fixed_length() -> None:
     assert len(first) == ATTEMPTS - 1
     assert first != second
     assert all(0 < earlier <= later for earlier, later in pairwise(first))
-    assert sum(first) < 60  # the function's time is short
+    assert sum(first) < 60  # the function has little time
 
 
-def test_a_full_table_takes_what_fits_and_the_rest_is_told() -> None:
-    """Glue refuses a definition that is too large as a whole, so fewer columns are tried."""
+def test_a_full_table_takes_the_columns_that_fit_and_the_rest_is_reported() -> None:
+    """Glue rejects a definition that is too large completely, so fewer columns are tried."""
     glue = FakeGlue(table("changes", ["a"]), limit=6)
     outcome = catalog(glue).declare("changes", Names(found=[f"n{n}" for n in range(16)]), 1_000)
     assert (len(outcome.added), len(outcome.left_out), outcome.undeclared) == (4, 12, 12)
     assert len(glue.columns()) == 5
 
 
-def test_a_table_without_room_is_left_as_it_is() -> None:
-    """Nothing fits: nothing is added, all of it is told, nothing is raised."""
+def test_a_table_without_room_is_not_changed() -> None:
+    """Nothing is added, all names are reported, and no error is raised."""
     glue = FakeGlue(table("changes", ["a"]), limit=1)
     outcome = catalog(glue).declare("changes", Names(found=["n", "m"]), 1_000)
     assert (outcome.added, outcome.left_out) == ((), ("n", "m"))
 
 
-def test_another_refusal_is_raised() -> None:
-    """A missing permission is no full table."""
+def test_a_denied_update_is_raised() -> None:
+    """A missing permission is not treated as a full table."""
 
     class Denying(FakeGlue):
         def update_table(self, *_: Any, **__: Any) -> None:
@@ -131,7 +131,7 @@ def test_another_refusal_is_raised() -> None:
         catalog(Denying(table("changes", ["a"]))).declare("changes", Names(found=["n"]), 1_000)
 
 
-def test_a_table_that_cannot_be_read_is_not_called_missing() -> None:
+def test_a_table_that_cannot_be_read_is_not_reported_as_missing() -> None:
     """Launching the stack again would not help."""
 
     class Denying(FakeGlue):
@@ -149,7 +149,7 @@ def test_a_missing_table_is_a_clear_error() -> None:
 
 
 def test_only_tables_the_crawler_owns_are_read() -> None:
-    """The prefix alone does not prove it, the crawler's mark does."""
+    """The prefix alone does not prove ownership; the crawler's mark does."""
     glue = FakeGlue(
         table("crawled_data", ["mine"], **OWNED),
         table("crawled_by_hand", ["not_mine"]),
@@ -160,14 +160,14 @@ def test_only_tables_the_crawler_owns_are_read() -> None:
 
 
 def record(*names: str) -> dict[str, Any]:
-    """The table of the record."""
+    """The table that contains the record."""
     listed = ", ".join(f'"{name}"' for name in names)
     text = f'[{{"names": [{listed}], "at": "then", "by": "somebody"}}]'
     return table(TABLE, [], Parameters={PARAMETER: text})
 
 
-def test_what_is_undeclared_is_what_waits_does_not_fit_or_cannot_be_a_column() -> None:
-    """Of each a name, and one that is forgotten, which does not count."""
+def test_undeclared_names_are_waiting_left_out_or_refused() -> None:
+    """One name of each kind; a forgotten name does not count."""
     glue = FakeGlue(table("changes", ["a"]), record("gone"), limit=2)
     names = Names(found=["one", "two", "three", "Odd", "gone"])
     outcome = catalog(glue).declare("changes", names, 2)
@@ -178,7 +178,7 @@ def test_what_is_undeclared_is_what_waits_does_not_fit_or_cannot_be_a_column() -
 def test_a_name_that_is_forgotten_while_the_function_runs_is_not_declared(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Recorded after the function's first look, and taken away before its update: it looks again."""
+    """It is recorded after the first read and removed before the update, so the function reads again."""
     glue = FakeGlue(table("changes", ["a", "gone"]))
     update = glue.update_table
 
@@ -195,15 +195,15 @@ def test_a_name_that_is_forgotten_while_the_function_runs_is_not_declared(
 
 @pytest.mark.parametrize("text", ["not json", '{"names": []}', "[1]", '[{"names": 1, "at": "", "by": ""}]'])
 def test_a_record_that_cannot_be_read_stops_the_function(text: str) -> None:
-    """Read as empty, everything that was forgotten would come back."""
+    """If it were treated as empty, all forgotten columns would come back."""
     glue = FakeGlue(table("changes", ["a"]), table(TABLE, [], Parameters={PARAMETER: text}))
     with pytest.raises(CatalogError, match="record of forgotten columns"):
         catalog(glue).declare("changes", Names(found=["n"]), 1_000)
     assert glue.columns() == ["a"]
 
 
-def test_columns_of_all_earlier_versions_are_known() -> None:
-    """A stack update that took columns away is undone from the versions Glue keeps."""
+def test_columns_of_all_earlier_versions_are_returned() -> None:
+    """They restore columns that a stack update removed."""
     glue = FakeGlue(table("changes", ["a", "b"]))
     glue.replace("changes", ["a"])
     glue.replace("changes", ["a", "c"])

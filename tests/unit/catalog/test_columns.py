@@ -1,4 +1,4 @@
-"""The rule for the columns of `changes`: names are only ever appended, always as string."""
+"""The rule for the columns of `changes`: names are only appended, always as string."""
 
 import pytest
 from hypothesis import given
@@ -25,7 +25,7 @@ ALL = 1_000
 
 
 def of(*names: str) -> Names:
-    """Names that the stack asks for."""
+    """Names that the stack requests."""
     return Names(named=names)
 
 
@@ -39,30 +39,30 @@ def without(*names: str) -> Forgotten:
     return Forgotten((Act(names, "then", "somebody"),))
 
 
-def test_new_names_are_added_in_the_order_they_are_wanted() -> None:
-    """Declared columns and partition keys are known already; the rest is appended."""
+def test_new_names_are_added_in_the_given_order() -> None:
+    """Declared columns and partition keys exist already; the other names are appended."""
     decided = plan(["change_id", "pk"], ["dt"], found("zeta", "pk", "alpha", "dt"), most=ALL)
     assert decided == Plan(("zeta", "alpha"), 2)
 
 
-def test_columns_that_come_back_stand_before_those_that_are_new() -> None:
-    """In the order they had; then what the stack names, then what was found, each name once."""
+def test_returning_columns_come_before_new_ones() -> None:
+    """They keep their order. Then come the stack's names, then the crawler's, each name once."""
     names = Names(earlier=["old", "both"], named=["both", "named"], found=["old", "named", "new"])
     assert plan([], [], names, most=ALL).added == ("old", "both", "named", "new")
 
 
 def test_names_are_compared_without_case() -> None:
-    """Hive and Athena know no case, so `PK` beside `pk` would be one column declared twice."""
+    """Hive and Athena ignore case, so `PK` beside `pk` would declare one column twice."""
     assert plan(["Pk"], [], found("pk"), most=ALL) == Plan((), 1)
     assert plan(["pk"], ["DT"], found("PK", "dt"), most=ALL) == Plan((), 2)
 
 
 def test_an_empty_list_parameter_adds_nothing() -> None:
-    """CloudFormation hands an empty CommaDelimitedList over as one empty text."""
+    """CloudFormation sends an empty CommaDelimitedList as one empty text."""
     assert plan(["pk"], [], of(""), most=ALL) == Plan()
 
 
-def test_a_name_glue_cannot_take_is_refused_with_its_reason() -> None:
+def test_a_name_that_glue_does_not_accept_is_refused_with_a_reason() -> None:
     """255 characters is Glue's limit; a row's keys are lower-case letters, digits and underscores."""
     long, longest = "a" * 256, "a" * 255
     decided = plan([], [], found(long, longest, "Title", "a.b", "ok"), most=ALL)
@@ -74,25 +74,25 @@ def test_a_name_glue_cannot_take_is_refused_with_its_reason() -> None:
     "name", ["__typename", "_x5546__x54c1_", "attribute_dt", "attribute__deleted", "1", "_"]
 )
 def test_every_name_the_row_code_writes_can_be_a_column(name: str) -> None:
-    """Names that begin with `_`, and those of attributes that claim a reserved name."""
+    """Also names that begin with `_`, and columns of attributes with a reserved name."""
     assert objection(name) is None
 
 
 @pytest.mark.parametrize("name", sorted(ICEBERG_NAMES))
-def test_icebergs_own_names_are_refused_wherever_they_come_from(name: str) -> None:
-    """Rows of an older version hold them; one that was a column does not come back, and is not counted."""
+def test_icebergs_own_names_are_refused_from_every_source(name: str) -> None:
+    """Rows of an older version have them. An earlier column with such a name does not return or count."""
     assert plan([], [], found(name), most=ALL) == Plan(refused={name: ICEBERGS_OWN})
     assert plan([], [], of(name), most=ALL) == Plan(refused={name: ICEBERGS_OWN})
     assert plan([], [], Names(earlier=[name]), most=ALL) == Plan()
 
 
-def test_icebergs_names_are_those_that_the_row_code_reserves() -> None:
-    """The zips share no module, so each has the list."""
+def test_icebergs_names_are_the_same_as_in_the_row_code() -> None:
+    """The two zips do not share a module, so each has the list."""
     assert set(ICEBERG_COLUMNS) == ICEBERG_NAMES
 
 
 def test_appending_leaves_the_declared_columns_untouched() -> None:
-    """Types, comments and parameters of what is declared stay as they are."""
+    """Types, comments and parameters of declared columns do not change."""
     declared: list[dict[str, object]] = [{"Name": "pk", "Type": "bigint", "Comment": "key"}]
     assert appended(declared, ["n"]) == [
         {"Name": "pk", "Type": "bigint", "Comment": "key"},
@@ -100,8 +100,8 @@ def test_appending_leaves_the_declared_columns_untouched() -> None:
     ]
 
 
-def test_a_flood_is_declared_in_parts_and_an_attribute_of_its_own_comes_first() -> None:
-    """The next run declares the next part, until nothing waits; what was crawled first stays first."""
+def test_a_flood_is_declared_in_parts_and_single_attributes_come_first() -> None:
+    """Each run declares the next part, until no name waits. The crawler's order is kept within a part."""
     crawled = [f"junk_{number:04}" for number in range(1_000)] + ["status", "prices__a", "prices__b"]
     declared: list[str] = []
     waiting = []
@@ -114,16 +114,16 @@ def test_a_flood_is_declared_in_parts_and_an_attribute_of_its_own_comes_first() 
     assert set(declared) == set(crawled)
 
 
-def test_what_a_part_holds_does_not_depend_on_the_order_of_the_crawl() -> None:
-    """Glue promises none for the columns of a crawler's table."""
+def test_the_names_of_a_part_do_not_depend_on_the_order_of_the_crawl() -> None:
+    """Glue does not promise an order for the columns of a crawler's table."""
     crawled = ["b2", "b1", "b3", "a", "c__x", "c__y"]
     for order in (crawled, crawled[::-1], sorted(crawled)):
         assert set(plan([], [], found(*order), most=4).added) == {"a", "b1", "c__x", "c__y"}
         assert set(in_turn(order)) == set(crawled)
 
 
-def test_what_comes_back_and_what_the_stack_names_is_no_flood() -> None:
-    """Neither is bounded, and neither takes the room of what is new."""
+def test_returning_names_and_the_stacks_names_are_not_limited() -> None:
+    """They do not use up the limit for new names either."""
     names = Names(
         earlier=[f"old{n}" for n in range(50)], named=[f"named{n}" for n in range(50)], found=["x", "y", "z"]
     )
@@ -143,28 +143,28 @@ def test_what_comes_back_and_what_the_stack_names_is_no_flood() -> None:
         ("2024", ""),
     ],
 )
-def test_a_family_is_what_names_made_of_data_share(name: str, expected: str) -> None:
-    """The map's name, or what stands before the number."""
+def test_a_family_is_the_common_start_of_names_made_from_data(name: str, expected: str) -> None:
+    """The map's name, or the part before the number."""
     assert family(name) == expected
 
 
 @pytest.mark.parametrize(
     "names", [Names(earlier=["junk_1", "kept"]), of("junk_1", "kept"), found("junk_1", "kept")]
 )
-@pytest.mark.parametrize("given", ["junk_1", "junk_*"])
-def test_a_forgotten_name_comes_back_by_no_way(names: Names, given: str) -> None:
-    """Not by the table's versions, the stack's ItemColumns or a crawl; it is neither refused nor waiting."""
-    assert plan([], [], names, most=ALL, forgotten=without(given)) == Plan(("kept",), forgotten=1)
+@pytest.mark.parametrize("pattern", ["junk_1", "junk_*"])
+def test_a_forgotten_name_never_comes_back(names: Names, pattern: str) -> None:
+    """Not from the table's versions, ItemColumns or a crawl. It does not count as refused or waiting."""
+    assert plan([], [], names, most=ALL, forgotten=without(pattern)) == Plan(("kept",), forgotten=1)
 
 
 def test_a_name_that_cannot_be_a_column_can_be_forgotten() -> None:
-    """Or a foreign file would ring the alarm at every crawl."""
+    """Otherwise a foreign file would set off the alarm after every crawl."""
     assert plan([], [], found("Odd Name"), most=ALL, forgotten=without("odd name")).refused == {}
 
 
 @given(NAMES, NAMES, NAMES)
 def test_a_second_run_adds_nothing(declared: list[str], partitions: list[str], wanted: list[str]) -> None:
-    """Whatever is declared and wanted, doing it twice is doing it once."""
+    """The second run has nothing to do, for any declared and wanted names."""
     first = plan(declared, partitions, found(*wanted), most=ALL)
     assert plan([*declared, *first.added], partitions, found(*wanted), most=ALL).added == ()
 
@@ -173,7 +173,7 @@ def test_a_second_run_adds_nothing(declared: list[str], partitions: list[str], w
 def test_every_wanted_name_is_added_known_refused_forgotten_or_waits(
     declared: list[str], partitions: list[str], wanted: list[str], most: int, gone: list[str]
 ) -> None:
-    """No name is lost without a word."""
+    """Every name is accounted for."""
     record = without(*(name.lower() for name in gone))
     decided = plan(declared, partitions, found(*wanted), most=most, forgotten=record)
     taken = {name.lower() for name in (*declared, *partitions)}

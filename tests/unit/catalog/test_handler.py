@@ -27,7 +27,7 @@ ENVIRONMENT = {
 
 
 class Context:
-    """Lambda's context, as far as the function asks it."""
+    """The part of Lambda's context that the function uses."""
 
     def __init__(self, milliseconds: int = 60_000) -> None:
         self.milliseconds = milliseconds
@@ -55,7 +55,7 @@ def glue(monkeypatch: pytest.MonkeyPatch) -> FakeGlue:
 
 
 class Endpoint:
-    """What CloudFormation's ResponseURL heard."""
+    """The answers that CloudFormation's ResponseURL received."""
 
     def __init__(self) -> None:
         self.answers: list[dict[str, Any]] = []
@@ -84,12 +84,12 @@ class Endpoint:
 
 @pytest.fixture
 def endpoint() -> Iterator[Endpoint]:
-    """A web server that stands for CloudFormation."""
-    made = Endpoint()
-    threading.Thread(target=made.server.serve_forever, args=(0.01,), daemon=True).start()
-    yield made
-    made.server.shutdown()
-    made.server.server_close()
+    """A web server in place of CloudFormation."""
+    running = Endpoint()
+    threading.Thread(target=running.server.serve_forever, args=(0.01,), daemon=True).start()
+    yield running
+    running.server.shutdown()
+    running.server.server_close()
 
 
 def request(endpoint: Endpoint, kind: str = "Create", **properties: Any) -> dict[str, Any]:
@@ -121,8 +121,8 @@ def crawled(state: str = "Succeeded", crawler: str = "crawler") -> dict[str, Any
     }
 
 
-def test_the_crawlers_success_declares_what_it_found(glue: FakeGlue) -> None:
-    """New names appear on `changes`; what is there already stays."""
+def test_a_successful_crawl_declares_the_names_it_found(glue: FakeGlue) -> None:
+    """New names become columns of `changes`; existing columns stay."""
     assert handler(crawled(), Context())["added"] == 2
     assert glue.columns() == ["change_id", "pk", "year"]
 
@@ -138,16 +138,16 @@ def test_the_crawlers_success_declares_what_it_found(glue: FakeGlue) -> None:
     ],
 )
 def test_a_foreign_event_changes_nothing(glue: FakeGlue, event: dict[str, Any]) -> None:
-    """Only our crawler's end counts."""
+    """Only the end of the stack's own crawler counts."""
     assert handler(event, Context()) == {"added": 0}
     assert glue.updates == 0
 
 
-def test_a_crawl_that_failed_is_an_error_and_declares_nothing(
+def test_a_failed_crawl_raises_an_error_and_declares_nothing(
     glue: FakeGlue, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The function's errors are what the alarm counts, and its log names the crawler."""
-    with pytest.raises(CrawlFailedError, match="aws glue get-crawler says why"):
+    """The alarm counts the function's errors, and the log names the crawler."""
+    with pytest.raises(CrawlFailedError, match="aws glue get-crawler shows the reason"):
         handler(crawled(state="Failed"), Context())
     assert glue.updates == 0
     assert logged(capsys) == {
@@ -159,7 +159,7 @@ def test_a_crawl_that_failed_is_an_error_and_declares_nothing(
 
 
 def not_started(crawler: str = "crawler") -> dict[str, Any]:
-    """Glue's event of a schedule that could not start the crawler: it has no state."""
+    """Glue's event when a schedule could not start the crawler. It has no state."""
     return {
         "source": "aws.glue",
         "detail-type": "Glue Scheduled Crawler Invocation Failure",
@@ -171,11 +171,13 @@ def not_started(crawler: str = "crawler") -> dict[str, Any]:
     }
 
 
-def test_a_crawl_that_could_not_start_is_an_error_and_declares_nothing(
+def test_a_crawl_that_could_not_start_raises_an_error_and_declares_nothing(
     glue: FakeGlue, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """No state follows it, so it is the only sign that new attributes are not looked for."""
-    with pytest.raises(CrawlFailedError, match=r"could not start it.*: Service is unable to assume it"):
+    """No other event follows, so only this one shows that no crawl looks for new attributes."""
+    with pytest.raises(
+        CrawlFailedError, match=r"could not start the crawler.*: Service is unable to assume it"
+    ):
         handler(not_started(), Context())
     assert glue.updates == 0
     assert logged(capsys) == {
@@ -186,14 +188,14 @@ def test_a_crawl_that_could_not_start_is_an_error_and_declares_nothing(
     }
 
 
-def test_another_crawler_that_could_not_start_is_left_alone(glue: FakeGlue) -> None:
-    """Only ours rings."""
+def test_another_crawler_that_could_not_start_is_ignored(glue: FakeGlue) -> None:
+    """Only the stack's own crawler sets off the alarm."""
     assert handler(not_started("another"), Context()) == {"added": 0}
     assert glue.updates == 0
 
 
 def test_creating_the_stack_declares_its_item_columns(glue: FakeGlue, endpoint: Endpoint) -> None:
-    """ItemColumns and everything already crawled."""
+    """It also declares the names that were crawled before."""
     handler(request(endpoint, ItemColumns=["title", "year"]), Context())
     assert glue.columns() == ["change_id", "title", "year", "pk"]
     assert endpoint.answers == [
@@ -209,25 +211,27 @@ def test_creating_the_stack_declares_its_item_columns(glue: FakeGlue, endpoint: 
     ]
 
 
-def test_the_answer_carries_no_content_type(glue: FakeGlue, endpoint: Endpoint) -> None:
-    """The signed URL was made without one; urllib's own would break the signature."""
+def test_the_answer_has_no_content_type(glue: FakeGlue, endpoint: Endpoint) -> None:
+    """The URL was signed without one; urllib's own would break the signature."""
     handler(request(endpoint), Context())
     assert endpoint.content_types in ([""], [None])
 
 
-def test_an_update_brings_back_what_the_new_definition_dropped(glue: FakeGlue, endpoint: Endpoint) -> None:
-    """A stack update sets the template's columns; the earlier version knows the others."""
+def test_an_update_restores_columns_that_the_new_definition_dropped(
+    glue: FakeGlue, endpoint: Endpoint
+) -> None:
+    """A stack update sets the template's columns; the earlier version has the others."""
     glue.replace("changes", ["change_id", "by_hand"])
     glue.replace("changes", ["change_id"])
     handler({**request(endpoint, "Update"), "PhysicalResourceId": "what-it-was"}, Context())
     assert glue.columns() == ["change_id", "by_hand", "pk", "year"]
     assert endpoint.answers[0]["Status"] == "SUCCESS"
-    # under another id CloudFormation would take it for another resource, and delete the first
+    # With another id, CloudFormation would see a new resource and delete the first one.
     assert endpoint.answers[0]["PhysicalResourceId"] == "what-it-was"
 
 
-def test_deleting_the_stack_leaves_the_table_alone(glue: FakeGlue, endpoint: Endpoint) -> None:
-    """The columns go with the table, not before it; the answer is SUCCESS even without a catalog."""
+def test_deleting_the_stack_does_not_change_the_table(glue: FakeGlue, endpoint: Endpoint) -> None:
+    """The columns are deleted with the table, not before. The answer is SUCCESS even without a catalog."""
     glue.tables.clear()
     handler({**request(endpoint, "Delete"), "PhysicalResourceId": "what-it-was"}, Context())
     assert [answer["Status"] for answer in endpoint.answers] == ["SUCCESS"]
@@ -235,17 +239,17 @@ def test_deleting_the_stack_leaves_the_table_alone(glue: FakeGlue, endpoint: End
 
 
 def test_a_failure_is_answered_with_its_reason(glue: FakeGlue, endpoint: Endpoint) -> None:
-    """An unanswered custom resource keeps the stack hanging."""
+    """Without an answer the stack hangs."""
     del glue.tables["changes"]
     handler(request(endpoint), Context())
     assert endpoint.answers[0]["Status"] == "FAILED"
     assert "lake.changes: launch the consumer stack again" in endpoint.answers[0]["Reason"]
 
 
-def test_an_unforeseen_failure_is_answered_with_its_class(
+def test_an_unexpected_error_is_answered_with_its_class(
     glue: FakeGlue, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The stack's events show it whole; the log only its class, since a message may name users' data."""
+    """The stack's events show the whole error. The log has only the class: a message may have users' data."""
 
     def broken(**_: str) -> None:
         raise KeyError("no such member")
@@ -264,14 +268,14 @@ def test_an_unforeseen_failure_is_answered_with_its_class(
 
 @pytest.mark.parametrize("kind", ["Create", "Update"])
 @pytest.mark.parametrize("refused", [*itertools.product(["GetTable", "UpdateTable"], sorted(DENIALS))])
-def test_a_shut_catalog_fails_no_stack_and_rings_the_alarm(
+def test_denied_access_does_not_fail_the_stack_and_sets_off_the_alarm(
     glue: FakeGlue,
     endpoint: Endpoint,
     capsys: pytest.CaptureFixture[str],
     refused: tuple[str, str],
     kind: str,
 ) -> None:
-    """A rollback would take away the role one is about to grant, and be refused in its turn."""
+    """A rollback would remove the role that needs the grant, and would be denied itself."""
     call, code = refused
     glue.refuses = {call: code}
     with pytest.raises(DeclarationPostponedError, match="then start the crawler"):
@@ -280,7 +284,7 @@ def test_a_shut_catalog_fails_no_stack_and_rings_the_alarm(
     assert (answer["Status"], answer["Data"]) == ("SUCCESS", {"Added": "0"})
     assert f"not authorized to perform: {call}" in answer["Reason"]
     assert logged(capsys) == {
-        "message": "the catalog is shut",
+        "message": "access to the catalog was denied",
         "level": "ERROR",
         "trigger": "stack",
         "error": "ClientError",
@@ -288,8 +292,10 @@ def test_a_shut_catalog_fails_no_stack_and_rings_the_alarm(
     assert glue.columns() == ["change_id"]
 
 
-def test_lambdas_retry_declares_once_the_catalog_is_open(glue: FakeGlue, endpoint: Endpoint) -> None:
-    """Lambda sends the same request again; an answer to a URL that has heard one does no harm."""
+def test_lambdas_retry_declares_the_columns_once_access_is_granted(
+    glue: FakeGlue, endpoint: Endpoint
+) -> None:
+    """Lambda sends the same request again. A second answer to the same URL does no harm."""
     glue.refuses = {"GetTable": "AccessDeniedException"}
     with pytest.raises(DeclarationPostponedError):
         handler(request(endpoint, ItemColumns=["title"]), Context())
@@ -300,28 +306,28 @@ def test_lambdas_retry_declares_once_the_catalog_is_open(glue: FakeGlue, endpoin
 
 
 def test_another_error_of_the_catalog_still_fails_the_stack(glue: FakeGlue, endpoint: Endpoint) -> None:
-    """Only what somebody has to grant is postponed."""
+    """Only denied access is postponed."""
     glue.refuses = {"GetTable": "InternalServiceException"}
     handler(request(endpoint), Context())
     assert endpoint.answers[0]["Status"] == "FAILED"
 
 
-def test_the_crawlers_end_declares_what_the_stack_could_not(glue: FakeGlue) -> None:
-    """The rule hands ItemColumns over with the event: text with commas, empty where there are none."""
+def test_the_end_of_a_crawl_declares_the_postponed_item_columns(glue: FakeGlue) -> None:
+    """The rule adds ItemColumns to the event, separated by commas; the text is empty without any."""
     handler({**crawled(), "itemColumns": "title,info__rating"}, Context())
     assert glue.columns() == ["change_id", "title", "info__rating", "pk", "year"]
     assert handler({**crawled(), "itemColumns": ""}, Context())["added"] == 0
 
 
-def test_a_shut_catalog_at_the_crawlers_end_is_an_error(glue: FakeGlue) -> None:
-    """The alarm counts it, as any other."""
+def test_denied_access_at_the_end_of_a_crawl_raises_an_error(glue: FakeGlue) -> None:
+    """The alarm counts it like any other error."""
     glue.refuses = {"GetTable": "AccessDeniedException"}
     with pytest.raises(ClientError, match="AccessDeniedException"):
         handler(crawled(), Context())
 
 
-def test_the_custom_resources_properties_come_first() -> None:
-    """The stack names what it made; the environment may still be that of the definition before."""
+def test_the_custom_resources_properties_override_the_environment() -> None:
+    """The properties are those of the new stack; the environment may still be the previous one."""
     properties = {"DatabaseName": "d", "TableName": "t", "CrawledTablePrefix": "p", "CrawlerName": "c"}
     assert Settings.read(ENVIRONMENT, {**properties, "MaxNewColumnsPerCrawl": "7"}) == Settings(
         "d", "t", "p", "c", 7
@@ -330,13 +336,13 @@ def test_the_custom_resources_properties_come_first() -> None:
 
 
 @pytest.mark.parametrize("text", ["many", "-1", "2.5", "²"])
-def test_a_number_that_is_none_is_answered(
+def test_an_invalid_number_is_answered_with_its_setting(
     glue: FakeGlue, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch, text: str
 ) -> None:
-    """The reason names the setting and what it is."""
+    """The reason contains the setting's name and its value."""
     monkeypatch.setenv("MAX_NEW_COLUMNS_PER_CRAWL", text)
     handler(request(endpoint), Context())
-    assert f"MaxNewColumnsPerCrawl is no whole number: {text}" in endpoint.answers[0]["Reason"]
+    assert f"MaxNewColumnsPerCrawl is not a whole number: {text}" in endpoint.answers[0]["Reason"]
 
 
 def test_a_missing_setting_is_answered_with_its_name(
@@ -348,17 +354,17 @@ def test_a_missing_setting_is_answered_with_its_name(
     assert "CRAWLER_NAME" in endpoint.answers[0]["Reason"]
 
 
-def test_a_column_the_user_asked_for_in_vain_fails_the_stack(glue: FakeGlue, endpoint: Endpoint) -> None:
-    """A name from ItemColumns that cannot be a column is told, not dropped."""
+def test_an_invalid_name_in_item_columns_fails_the_stack(glue: FakeGlue, endpoint: Endpoint) -> None:
+    """The name is reported, not dropped."""
     handler(request(endpoint, ItemColumns=["title", "Info.Rating"]), Context())
     assert endpoint.answers[0]["Status"] == "FAILED"
     assert "Info.Rating" in endpoint.answers[0]["Reason"]
 
 
-def test_what_a_crawl_found_in_vain_does_not_fail_the_stack(
+def test_an_invalid_name_from_a_crawl_does_not_fail_the_stack(
     glue: FakeGlue, endpoint: Endpoint, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Nobody asked for it, and nobody could launch a stack over a foreign file: the log counts it."""
+    """Otherwise a foreign file would prevent every launch. The log counts the name."""
     glue.tables["crawled_data"]["StorageDescriptor"]["Columns"].append({"Name": "Odd Name", "Type": "string"})
     handler(request(endpoint, ItemColumns=["title"]), Context())
     assert endpoint.answers[0]["Status"] == "SUCCESS"
@@ -367,17 +373,17 @@ def test_what_a_crawl_found_in_vain_does_not_fail_the_stack(
 
 
 def test_item_columns_that_do_not_fit_fail_the_stack(glue: FakeGlue, endpoint: Endpoint) -> None:
-    """The table's definition is full: the user hears how many columns did not fit."""
+    """The table's definition is full, and the message states how many columns did not fit."""
     glue.limit = 3
     handler(request(endpoint, ItemColumns=[f"c{n}" for n in range(9)]), Context())
     assert endpoint.answers[0]["Status"] == "FAILED"
     assert "7 of ItemColumns" in endpoint.answers[0]["Reason"]
 
 
-def test_running_out_of_time_is_answered_before_the_end(
+def test_a_timeout_is_answered_before_lambda_stops_the_function(
     glue: FakeGlue, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The clock answers FAILED, and the work's own answer afterwards is not sent."""
+    """The timer answers FAILED, and the later answer of the work is not sent."""
     slow = glue.get_table
 
     def get_table(**arguments: str) -> dict[str, Any]:
@@ -390,10 +396,10 @@ def test_running_out_of_time_is_answered_before_the_end(
     assert "ran out of time" in endpoint.answers[0]["Reason"]
 
 
-def test_the_second_answer_waits_until_the_first_is_out(
+def test_the_second_answer_waits_until_the_first_is_sent(
     endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Lambda freezes the clock's thread, and an answer half sent, as soon as the handler returns."""
+    """Lambda freezes the timer's thread when the handler returns, even in the middle of an answer."""
     under_way, put = threading.Event(), response._put
 
     def slowly(url: str, body: bytes) -> None:
@@ -411,20 +417,20 @@ def test_the_second_answer_waits_until_the_first_is_out(
     clock.join()
 
 
-def test_an_answer_that_is_not_heard_is_sent_again(
+def test_an_answer_that_is_not_received_is_sent_again(
     glue: FakeGlue, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A passing fault on the way to CloudFormation does not hang the stack."""
+    """The stack does not hang because of a short network fault."""
     monkeypatch.setattr("catalog_lambda.response.time.sleep", lambda _seconds: None)
     endpoint.failures = 2
     handler(request(endpoint), Context())
     assert [answer["Status"] for answer in endpoint.answers] == ["SUCCESS"]
 
 
-def test_an_answer_nobody_hears_is_an_error(
+def test_an_answer_that_is_never_received_raises_an_error(
     glue: FakeGlue, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The function's alarm is then all that tells why the stack hangs; the pauses grow."""
+    """Only the function's alarm then shows why the stack hangs. The pauses grow."""
     pauses: list[float] = []
     monkeypatch.setattr("catalog_lambda.response.time.sleep", pauses.append)
     endpoint.failures = 10
@@ -435,12 +441,12 @@ def test_an_answer_nobody_hears_is_an_error(
 
 
 def logged(capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
-    """The function's one line."""
+    """The function's only log line."""
     (line,) = capsys.readouterr().out.splitlines()
     return dict(json.loads(line))
 
 
-def test_the_log_holds_counts_and_no_names(glue: FakeGlue, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_log_contains_counts_and_no_names(glue: FakeGlue, capsys: pytest.CaptureFixture[str]) -> None:
     """Attribute names come from users' data."""
     handler(crawled(), Context())
     assert logged(capsys) == {
@@ -460,7 +466,7 @@ def test_the_log_holds_counts_and_no_names(glue: FakeGlue, capsys: pytest.Captur
 def test_a_flood_of_names_is_declared_in_parts_and_counted(
     glue: FakeGlue, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """One part a crawl; ItemColumns do not count, and the line's `undeclared` is what the alarm reads."""
+    """One part per crawl. ItemColumns do not count. The alarm reads `undeclared` from the log line."""
     monkeypatch.setenv("MAX_NEW_COLUMNS_PER_CRAWL", "5")
     columns = glue.tables["crawled_data"]["StorageDescriptor"]["Columns"]
     columns += [{"Name": f"junk_{number}", "Type": "string"} for number in range(9)]
@@ -472,17 +478,17 @@ def test_a_flood_of_names_is_declared_in_parts_and_counted(
     assert [handler(event, Context())["waiting"] for _ in range(2)] == [1, 0]
 
 
-def test_what_glue_says_of_a_definition_is_not_logged(
+def test_glues_message_about_a_definition_is_not_logged(
     glue: FakeGlue, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Lambda logs what is raised, and Glue quotes values that it finds wrong: names of attributes."""
+    """Lambda logs the raised error, and Glue's message quotes invalid values, here attribute names."""
 
     def refusing(**_: Any) -> None:
         message = "Value 'alice@example.com' at 'tableInput.storageDescriptor.columns.9' failed"
         raise ClientError({"Error": {"Code": "ValidationException", "Message": message}}, "UpdateTable")
 
     monkeypatch.setattr(glue, "update_table", refusing)
-    with pytest.raises(CatalogError, match="UpdateTable was refused: ValidationException") as raised:
+    with pytest.raises(CatalogError, match="UpdateTable failed: ValidationException") as raised:
         handler(crawled(), Context())
     shown = "".join(traceback.format_exception(raised.value)) + capsys.readouterr().out
     assert "alice" not in shown

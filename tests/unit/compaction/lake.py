@@ -1,7 +1,7 @@
-"""A lake in memory for the job: storage, catalog and engine that keep the promises of S3, Glue and Spark.
+"""A lake in memory for the job: storage, catalog and engine with the guarantees of S3, Glue and Spark.
 
-Every call is counted; `die_at` ends the run at one of them as a process that is gone, before or after its
-effect.
+Every call is counted. `die_at` ends the run at one of them, before or after its effect, like a process that
+is killed.
 """
 
 import datetime as dt
@@ -19,11 +19,11 @@ START = dt.datetime(2026, 11, 21, 4, 30, tzinfo=dt.UTC)
 
 
 class Death(BaseException):
-    """The process is gone."""
+    """The process was killed."""
 
 
 class World:
-    """What outlives a run: raw rows, written folders, partitions, columns, the clock."""
+    """The state that outlives a run: raw rows, written folders, partitions, columns, the clock."""
 
     def __init__(self) -> None:
         self.raw: dict[str, dict[str, list[str]]] = {}  # day → object's key → rows
@@ -33,13 +33,13 @@ class World:
         self.declared = ["change_type"]
         self.undeclared: dict[str, set[str]] = {}  # day → names that had no column
         self.now = START
-        self.said: list[str] = []
+        self.log: list[str] = []
         self.steps: list[str] = []
         self.die_at: tuple[int, str] | None = None  # number of the step, "before" or "after"
         self.on_step: dict[str, Any] = {}
 
     def step(self, name: str, effect: Any = None) -> None:
-        """One step of the run, with what it does to the world."""
+        """One step of the run, with its effect on the world."""
         self.steps.append(name)
         due = self.die_at and len(self.steps) == self.die_at[0]
         if due and self.die_at and self.die_at[1] == "before":
@@ -52,20 +52,20 @@ class World:
             raise Death(name)
 
     def put(self, day: str, key: str, *rows: str) -> None:
-        """A raw object."""
+        """Add a raw object."""
         self.raw.setdefault(day, {})[key] = list(rows)
 
     def expected(self, day: str) -> list[str]:
-        """The rows that `changes` has of a day."""
+        """The rows that `changes` has for a day."""
         return sorted(row for rows in self.raw.get(day, {}).values() for row in rows)
 
     def answered(self, day: str) -> list[str] | None:
-        """The rows that `changes_columnar` has of a day, None where it has no partition."""
+        """The rows that `changes_columnar` has for a day, or None without a partition."""
         partition = self.partitions.get(day)
         return sorted(self.written[partition.location][0]) if partition else None
 
     def run(self, **changed: Any) -> int:
-        """One run of the job; how many days were switched."""
+        """Run the job once. Returns how many days were switched."""
         self.steps = []
         settings: dict[str, Any] = {
             "close_after_hours": 2,
@@ -73,7 +73,7 @@ class World:
             "keep_hours": 24,
             "run": "jr_1",
         }
-        ports = Ports(_Storage(self), _Catalog(self), _Engine(self), lambda: self.now, self.said.append)  # type: ignore[arg-type]
+        ports = Ports(_Storage(self), _Catalog(self), _Engine(self), lambda: self.now, self.log.append)  # type: ignore[arg-type]
         return run(ports, Settings(**settings | changed))
 
 
@@ -89,8 +89,8 @@ class _Storage:
 
     def objects(self, day: str) -> list[SourceObject]:
         self._world.step("list")
-        found = self._world.raw.get(day, {})
-        return sorted(SourceObject(key, len(rows), repr(rows)) for key, rows in found.items())
+        objects = self._world.raw.get(day, {})
+        return sorted(SourceObject(key, len(rows), repr(rows)) for key, rows in objects.items())
 
     def versions(self) -> list[Version]:
         self._world.step("look for old versions")
@@ -139,11 +139,10 @@ class _Engine:
         assert bucket == "lake"
         day = objects[0].key.split("/")[0]
         self._world.step("read")
-        yield _Day(
-            self._world, day, [row for one in objects for row in self._world.raw[day][one.key]], columns
-        )
+        rows = [row for source in objects for row in self._world.raw[day][source.key]]
+        yield _Day(self._world, day, rows, columns)
 
-    def written(self, location: str, columns: Sequence[str]) -> Content:  # noqa: ARG002  the port's
+    def written(self, location: str, columns: Sequence[str]) -> Content:  # noqa: ARG002  part of the interface
         self._world.step("read back")
         rows = self._world.written[location][0]
         return Content(len(rows), repr(sorted(rows)))

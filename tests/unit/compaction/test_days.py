@@ -1,4 +1,4 @@
-"""Which days are closed, what a manifest sees, when a partition is stale, which versions may go."""
+"""Which days are closed, what changes a manifest, when a partition is stale, which versions are removed."""
 
 import datetime as dt
 
@@ -39,12 +39,12 @@ OBJECTS = [
     ],
 )
 def test_only_folders_that_the_raw_table_reads_are_days(folder: str, day: str | None) -> None:
-    """A real date, spelled as the projection spells it."""
+    """The name must be a real date in the format of the projection."""
     assert day_of(folder) == day
 
 
 def test_a_day_is_closed_some_hours_after_its_end() -> None:
-    """UTC, to the second."""
+    """In UTC, exact to the second."""
     assert closed("2026-11-20", NOW, 4.5)
     assert not closed("2026-11-20", NOW, 4.6)
     assert not closed("2026-11-21", NOW, 0)
@@ -55,12 +55,12 @@ def test_a_day_is_closed_some_hours_after_its_end() -> None:
     [("a.gz", True), ("more/a.gz", True), ("_temporary/a.gz", False), (".a", False), ("a/_b/c", False)],
 )
 def test_hidden_objects_are_not_read(key: str, seen: bool) -> None:
-    """As Athena leaves them out."""
+    """Athena does not read them either."""
     assert visible(key) is seen
 
 
-def test_the_manifest_sees_every_change_of_an_object_and_no_order() -> None:
-    """Key, size and ETag; one object more, one less."""
+def test_the_manifest_depends_on_every_object_and_not_on_their_order() -> None:
+    """It changes with a key, a size or an ETag, and with one object more or less."""
     plain = manifest(OBJECTS)
     assert manifest(OBJECTS[::-1]) == plain
     others = [
@@ -87,7 +87,7 @@ def registered(**changed: str) -> Registered:
 
 
 @pytest.mark.parametrize(
-    ("partition", "found", "columns", "why"),
+    ("partition", "current", "columns", "why"),
     [
         (None, "m", ["a", "b"], "new"),
         (registered(), "m", ["a", "b"], None),
@@ -102,25 +102,25 @@ def registered(**changed: str) -> Registered:
     ],
 )
 def test_a_day_is_stale_for_a_reason(
-    partition: Registered | None, found: str, columns: list[str], why: str | None
+    partition: Registered | None, current: str, columns: list[str], why: str | None
 ) -> None:
-    """New, other objects, attributes that have got a column, or another layout; else it is left alone."""
-    assert stale(partition, found, columns) == why
+    """It is new, its objects changed, its attributes became columns, or its layout is another one."""
+    assert stale(partition, current, columns) == why
 
 
-def test_names_without_a_column_are_recorded_or_said_to_be_many() -> None:
-    """Glue takes half a megabyte in a parameter."""
+def test_names_without_a_column_are_recorded_unless_they_are_too_many() -> None:
+    """Glue's limit for a parameter is half a megabyte."""
     assert undeclared_text({"b", "a"}) == "a,b"
     assert undeclared_text(f"{number:0200}" for number in range(UNDECLARED_LIMIT // 200)) == "*"
 
 
 def version(name: str, hours: float, day: str = "2026-11-19") -> Version:
-    """A version whose newest object is so many hours old."""
+    """A version whose newest object is this many hours old."""
     return Version(day, f"s3://b/columnar/dt={day}/{name}/", NOW - dt.timedelta(hours=hours), ("k",))
 
 
-def test_only_what_nobody_reads_is_removed() -> None:
-    """Not the current one, nothing young, and nothing that was current a while ago."""
+def test_only_versions_that_no_query_reads_are_removed() -> None:
+    """Not the current one, not a young one, and not one that was replaced recently."""
     current = Registered(
         "s3://b/columnar/dt=2026-11-19/current",
         {"ddb_lake.switched": (NOW - dt.timedelta(hours=30)).isoformat()},

@@ -1,4 +1,4 @@
-"""Lines to rows: the columns' texts, nothing for a line that is no change, names without a column."""
+"""Lines to rows: the columns' texts, empty rows for lines that are not changes, names without a column."""
 
 import gzip
 import json
@@ -21,14 +21,14 @@ def rows(
     return list(rows_of("data/dt=2026-11-20/1", b"\n".join(lines), columns, set()))
 
 
-def test_a_change_is_its_columns_texts() -> None:
-    """By name whatever its case, absent ones None, numbers digit for digit."""
+def test_a_change_becomes_the_texts_of_its_columns() -> None:
+    """Names match in any case, absent columns are None, and numbers keep their digits."""
     assert rows(b'{"CHANGE_TYPE":"REMOVE","n":1.50}') == [("REMOVE", None, "1.50", None)]
 
 
 @pytest.mark.parametrize("change_type", ["INSERT", "MODIFY", "REMOVE", "SNAPSHOT"])
-def test_every_type_of_change_is_a_row(change_type: str) -> None:
-    """What is left out here is missing from `changes_columnar` alone."""
+def test_every_type_of_change_becomes_a_row(change_type: str) -> None:
+    """A type that is left out here would be missing only from `changes_columnar`."""
     assert rows(b'{"change_type":"%s"}' % change_type.encode()) == [(change_type, None, None, None)]
 
 
@@ -44,19 +44,19 @@ def test_every_type_of_change_is_a_row(change_type: str) -> None:
         b'{"change_type":"INSERT"',
     ],
 )
-def test_a_line_that_is_no_change_is_nothing_and_costs_no_neighbour(line: bytes) -> None:
-    """Counted, and left out."""
+def test_a_line_that_is_not_a_change_is_empty_and_does_not_affect_the_next(line: bytes) -> None:
+    """It is counted and left out."""
     assert rows(line, GOOD) == [(None, None, None, None), ("INSERT", "a", "1.50", None)]
 
 
-def test_names_without_a_column_are_given_once() -> None:
-    """Sorted, for whoever declares them later; what can be no column is not among them."""
+def test_names_without_a_column_are_reported_once() -> None:
+    """They are sorted. Names that cannot be columns are left out."""
     line = b'{"change_type":"INSERT","z":1,"A":1,"a b":1}'
     assert [row[-1] for row in rows(line, line, b'{"change_type":"INSERT","q":1}')] == ["a,z", None, "q"]
     assert [row[-1] for row in rows(b'{"change_type":"other","w":1}')] == [None]
 
 
-def test_lines_end_as_athena_ends_them() -> None:
+def test_lines_end_like_in_athena() -> None:
     """`\\n`, `\\r\\n` or `\\r`; a byte order mark at the start is skipped."""
     assert lines_of("x", b"\xef\xbb\xbfa\nb\r\nc\rd") == [b"a", b"b", b"c", b"d"]
     assert lines_of("x.gz", gzip.compress(b"a\n") + gzip.compress(b"\nb\n")) == [b"a", b"", b"b"]
@@ -67,15 +67,15 @@ def test_lines_end_as_athena_ends_them() -> None:
     [gzip.compress(b"a" * 1_000, mtime=0)[:20], b"no gzip", b"\x1f\x8b"],
     ids=["cut off", "no gzip", "two bytes"],
 )
-def test_a_cut_off_object_is_named(body: bytes) -> None:
-    """With what to do; nothing of it is a row."""
-    with pytest.raises(UnreadableObjectError, match=r"^data/x\.gz is not whole .*Next: "):
+def test_a_cut_off_object_is_named_in_the_error(body: bytes) -> None:
+    """The error states the next step, and no line of the object becomes a row."""
+    with pytest.raises(UnreadableObjectError, match=r"^data/x\.gz is not a complete gzip file .*Next: "):
         lines_of("data/x.gz", body)
 
 
 @pytest.mark.parametrize("suffix", ["bz2", "zst", "snappy", "lz4", "lzo", "deflate"])
-def test_another_compression_is_refused(suffix: str) -> None:
-    """Athena would read it, this job does not."""
+def test_another_compression_is_rejected(suffix: str) -> None:
+    """Athena would read it, but this job does not."""
     with pytest.raises(UnreadableObjectError, match="not compressed with gzip"):
         lines_of(f"data/x.{suffix}", b"")
 
@@ -97,28 +97,28 @@ lines = st.one_of(
 
 
 @given(lines)
-def test_a_columns_text_is_plain_text(line: bytes) -> None:
-    """A string and nothing derived from it: Spark's unpickler knows no class of ours."""
+def test_a_columns_text_is_a_plain_string(line: bytes) -> None:
+    """It is never a subclass of str: Spark's unpickler does not support our classes."""
     try:
-        found = openx.read_line(line)
+        value = openx.read_line(line)
     except openx.InvalidJsonError:
         return
-    for value in found.values() if isinstance(found, dict) else []:
-        assert type(openx.text_of(value)) in (str, type(None))
+    for member in value.values() if isinstance(value, dict) else []:
+        assert type(openx.text_of(member)) in (str, type(None))
 
 
 def shown(reader: object, line: bytes) -> object:
     """A line's columns as text, by one of the two readers."""
     try:
-        found = reader.read_line(line)  # type: ignore[attr-defined]
+        value = reader.read_line(line)  # type: ignore[attr-defined]
     except openx.InvalidJsonError:
         return "malformed"
-    if isinstance(found, dict):
-        return {name: openx.text_of(value) for name, value in found.items()}
-    return [openx.text_of(value) for value in found] if isinstance(found, list) else found
+    if isinstance(value, dict):
+        return {name: openx.text_of(member) for name, member in value.items()}
+    return [openx.text_of(member) for member in value] if isinstance(value, list) else value
 
 
 @given(lines)
-def test_the_job_reads_a_line_as_the_sandbox_does(line: bytes) -> None:
-    """With the standard library alone, and with orjson in front: the same texts."""
+def test_the_job_reads_a_line_like_the_sandbox(line: bytes) -> None:
+    """The standard library alone, and orjson before it, give the same texts."""
     assert shown(openx, line) == shown(with_orjson, line)

@@ -203,7 +203,7 @@ def test_a_record_that_would_be_too_long_is_refused_with_the_way_out(lake: FakeG
     """Glue takes 512,000 bytes in a parameter: thousands of names fit, a beginning always does."""
     lake.replace("changes", [f"{number:05}".ljust(250, "x") for number in range(2_100)])
     forgetting = Forgetting(Catalog("lake", lake))
-    with pytest.raises(CommandError, match=f"Glue keeps {LONGEST_RECORD_BYTES:,}") as refused:
+    with pytest.raises(CommandError, match=f"Glue accepts {LONGEST_RECORD_BYTES:,}") as refused:
         forgetting.forget(forgetting.preview(forgetting.columns), "then", ARN)
     assert "what they begin with" in refused.value.next_step
     assert len(lake.columns()) == 2_100

@@ -1,6 +1,6 @@
-"""`python -m tests.unit.transform.golden_rows`: write golden/*/row.jsonl as the records become rows today.
+"""`python -m tests.unit.transform.golden_rows`: write golden/*/row.jsonl with the rows of today's code.
 
-Look at what changed before it is kept: these are the bytes that land in the lake.
+Review the differences before you commit them: the lake stores exactly these bytes.
 """
 
 import contextlib
@@ -15,13 +15,13 @@ CASES = sorted((Path(__file__).parent / "golden").iterdir())
 
 
 def row_of(case: Path) -> bytes:
-    """The line that a case's record becomes."""
+    """The line for a case's record."""
     return line_of(json.loads((case / "record.json").read_text()))
 
 
 def main() -> int:
-    """Write every case's line."""
-    with contextlib.redirect_stdout(io.StringIO()):  # the function logs a line each
+    """Write the line of every case."""
+    with contextlib.redirect_stdout(io.StringIO()):  # the function logs one line per call
         for case in CASES:
             (case / "row.jsonl").write_bytes(row_of(case))
     return 0

@@ -1,4 +1,4 @@
-"""Change records and Firehose events as the documentation shows them, for the tests of the function."""
+"""Change records and Firehose events in the documented form, for the tests of the function."""
 
 import base64
 import json
@@ -11,7 +11,7 @@ Json = dict[str, Any]
 EVENT_ID = "6f773704-d244-414f-9590-5e9e9045409d"
 SEQUENCE = "49661076801743525278240094264031636452583540156006400002"
 
-# One attribute of each of the ten types, and how the row shows it.
+# One attribute of each of the ten types, and its value in the row.
 EVERY_TYPE: Json = {
     "a_string": {"S": 'text with "quotes", a \\ and é'},
     "b_number": {"N": "12.50"},
@@ -49,7 +49,7 @@ def change_record(
     change: Json | None = None,
     **members: Any,
 ) -> Json:
-    """A change record in AWS's shape; change and members replace members of `dynamodb` and of the record."""
+    """A change record in AWS's form. `change` replaces members of `dynamodb`, `members` of the record."""
     dynamodb: Json = {
         "ApproximateCreationDateTime": 1_649_930_048_474_123,
         "ApproximateCreationDateTimePrecision": "MICROSECOND",
@@ -72,7 +72,7 @@ def change_record(
 
 
 def item_record(image: Json, change_type: str = "INSERT") -> Json:
-    """A change record whose item is image."""
+    """A change record with this image as its item."""
     return change_record(change_type, **{"old" if change_type == "REMOVE" else "new": image})
 
 
@@ -82,7 +82,7 @@ def compact(record: Any) -> bytes:
 
 
 def firehose_record(payload: Any, number: int = 0, sequence: str | None = SEQUENCE) -> Json:
-    """One record of a Firehose event; payload is JSON, or bytes as they are."""
+    """One record of a Firehose event; payload is JSON or raw bytes."""
     data = payload if isinstance(payload, bytes) else compact(payload)
     record: Json = {
         "recordId": f"{number:056d}",
@@ -101,12 +101,12 @@ def firehose_record(payload: Any, number: int = 0, sequence: str | None = SEQUEN
 
 
 def firehose_event(*payloads: Any) -> Json:
-    """An event with one record a payload."""
+    """An event with one record per payload."""
     return event_of([firehose_record(payload, number) for number, payload in enumerate(payloads)])
 
 
 def event_of(records: list[Any]) -> Json:
-    """An event around ready Firehose records."""
+    """An event with the given Firehose records."""
     return {
         "invocationId": "invocation",
         "sourceKinesisStreamArn": "arn:aws:kinesis:us-east-1:111111111111:stream/ddb-lake",
@@ -117,19 +117,19 @@ def event_of(records: list[Any]) -> Json:
 
 
 def results(*payloads: Any) -> list[str]:
-    """The verdicts for payloads."""
+    """The results for the payloads."""
     return [answer["result"] for answer in handler(firehose_event(*payloads), None)["records"]]
 
 
 def line_of(payload: Any) -> bytes:
-    """The line one payload becomes."""
+    """The line for one payload."""
     [answer] = handler(firehose_event(payload), None)["records"]
     assert answer["result"] == "Ok"
     return base64.b64decode(answer["data"], validate=True)
 
 
 def row_of(payload: Any) -> Json:
-    """The row one payload becomes, as a reader with doubles sees it."""
+    """The row for one payload, with numbers read as doubles."""
     line = line_of(payload)
     assert line.endswith(b"\n")
     assert line.count(b"\n") == 1

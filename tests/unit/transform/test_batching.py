@@ -1,4 +1,4 @@
-"""The response never outgrows what Lambda takes, counted on the response as the runtime serializes it."""
+"""The response never exceeds Lambda's limit, counted as the runtime serializes it."""
 
 import json
 from typing import Any
@@ -34,7 +34,7 @@ def size(response: Json) -> int:
 
 
 def row_of_size(length: int) -> Json:
-    """A record whose row is about this long."""
+    """A record whose row has about this length."""
     return item_record({"pk": {"S": "x" * length}})
 
 
@@ -49,7 +49,7 @@ def row_of_size(length: int) -> Json:
     ],
 )
 def test_budget_is_exact(ids: list[Any]) -> None:
-    """An answer of just the free bytes fills the response; one byte more is left out."""
+    """An answer with exactly the free bytes fits; with one byte more it is left out."""
     for spare in (0, 1):
         answers = [{"recordId": record_id, "result": FAILED} for record_id in ids]
         lengths: list[int | None] = [None] * len(ids)
@@ -62,7 +62,7 @@ def test_budget_is_exact(ids: list[Any]) -> None:
 
 
 def test_longest_rows_are_left_out_first_and_no_more_than_needed() -> None:
-    """The rule depends on lengths alone, of equal ones the first go; a failed record has no length."""
+    """The rule uses lengths only. Of equal rows the first is left out. A failed record has no length."""
     ids = ["1", "2", "3", "4", "5"]
     assert left_out(ids, [1_000_000] * 5) == set()
     assert left_out(ids, [1_000_000, 3_000_000, 1_000_000, 3_000_000, None]) == {1}
@@ -71,24 +71,24 @@ def test_longest_rows_are_left_out_first_and_no_more_than_needed() -> None:
 
 
 def test_row_fits_alone_up_to_the_last_byte() -> None:
-    """The same count for a response of one record."""
+    """A response of one record is counted in the same way."""
     frame = size({"records": [{"recordId": "é", "result": "Ok", "data": ""}]})
     assert fits_alone("é", RESPONSE_LIMIT_BYTES - frame)
     assert not fits_alone("é", RESPONSE_LIMIT_BYTES - frame + 1)
 
 
 def test_partition_keys_are_counted_to_the_last_byte() -> None:
-    """An answer with a day is as much longer as the budget is told."""
+    """An answer with a day is longer by exactly the number that the budget uses."""
     bare = {"recordId": "1", "result": "Ok", "data": "x"}
     dated = bare | {"metadata": {"partitionKeys": {"dt": "2026-11-20"}}}
     assert size(dated) - size(bare) == PARTITION_KEYS_LENGTH
 
 
 @pytest.mark.parametrize("stream", ["", "ddb-lake"])
-def test_response_is_filled_to_the_brim_with_and_without_partition_keys(
+def test_response_is_filled_completely_with_and_without_partition_keys(
     monkeypatch: pytest.MonkeyPatch, stream: str
 ) -> None:
-    """Thousands of rows, and their days are counted too; what does not fit is left for a replay."""
+    """With thousands of rows, whose days are counted too. The other rows are left for a replay."""
     monkeypatch.setattr(module, "CONFIGURATION", Configuration(event_stream_name=stream))
     record = firehose_record(row_of_size(300))
     answers = handler(event_of([record] * 8_000), None)["records"]
@@ -97,8 +97,8 @@ def test_response_is_filled_to_the_brim_with_and_without_partition_keys(
     assert size({"records": answers}) <= RESPONSE_LIMIT_BYTES
 
 
-def test_what_does_not_fit_fails_and_what_still_fits_is_kept(capsys: pytest.CaptureFixture[str]) -> None:
-    """A large record is left for a replay; a small one behind it is not held up."""
+def test_rows_that_do_not_fit_fail_and_smaller_rows_are_kept(capsys: pytest.CaptureFixture[str]) -> None:
+    """A large record is left for a replay; a small one after it is delivered."""
     event = firehose_event(*[row_of_size(900_000)] * 6, change_record("INSERT", {"pk": {"S": "small"}}))
     response = handler(event, None)
     assert [answer["result"] for answer in response["records"]] == [FAILED] + ["Ok"] * 6
@@ -108,8 +108,8 @@ def test_what_does_not_fit_fails_and_what_still_fits_is_kept(capsys: pytest.Capt
     assert line["too_large"] == []
 
 
-def test_a_large_row_never_costs_its_neighbours(capsys: pytest.CaptureFixture[str]) -> None:
-    """In a batch that is too large, the longest row goes, wherever it stands."""
+def test_a_large_row_never_pushes_out_its_neighbours(capsys: pytest.CaptureFixture[str]) -> None:
+    """In a batch that is too large, the longest row is left out, at any position."""
     small = [item_record({"pk": {"S": f"{number}"}, "note": {"S": "x" * 150}}) for number in range(2_500)]
     for place in (0, 1_250, 2_500):
         payloads = [*small[:place], row_of_size(3_500_000), *small[place:]]
@@ -118,8 +118,8 @@ def test_a_large_row_never_costs_its_neighbours(capsys: pytest.CaptureFixture[st
     capsys.readouterr()
 
 
-def test_record_that_can_never_fit_is_told_apart(capsys: pytest.CaptureFixture[str]) -> None:
-    """No replay helps it: another reason, and its sequence number to find it by."""
+def test_record_that_can_never_fit_has_its_own_reason(capsys: pytest.CaptureFixture[str]) -> None:
+    """No replay can deliver it. The log has its sequence number, to find it."""
     records = [firehose_record(row_of_size(5_000_000), 0, "0042"), firehose_record(row_of_size(10), 1)]
     response = handler(event_of(records), None)
     assert [answer["result"] for answer in response["records"]] == [FAILED, "Ok"]
@@ -129,7 +129,7 @@ def test_record_that_can_never_fit_is_told_apart(capsys: pytest.CaptureFixture[s
 
 
 def test_log_names_a_few_of_the_records_that_can_never_fit(capsys: pytest.CaptureFixture[str]) -> None:
-    """The log stays a line, and says so without a sequence."""
+    """The log stays one line. A record without a sequence number is `unknown`."""
     records = [firehose_record(row_of_size(5_000_000), number, None) for number in range(12)]
     response = handler(event_of([*records, firehose_record(row_of_size(10), 12)]), None)
     assert [answer["result"] for answer in response["records"]] == [FAILED] * 12 + ["Ok"]
@@ -140,7 +140,7 @@ def test_log_names_a_few_of_the_records_that_can_never_fit(capsys: pytest.Captur
 
 @pytest.mark.parametrize("length", [1, 1_500, 60_000])
 def test_response_to_the_largest_events_fits(length: int) -> None:
-    """A request of 6 MB of records of any size, all of which grow on the way."""
+    """A request of 6 MB with records of any size, all of which become longer rows."""
     image = {"pk": {"S": "a"}, "m" * 200: {"M": {f"attribute{n}": {"N": "1"} for n in range(length // 50)}}}
     record = firehose_record(item_record(image))
     event = event_of([record] * (RESPONSE_LIMIT_BYTES // len(json.dumps(record))))
@@ -150,8 +150,8 @@ def test_response_to_the_largest_events_fits(length: int) -> None:
     assert any(answer["result"] == "Ok" for answer in response["records"])
 
 
-def test_least_response_is_shorter_than_its_event() -> None:
-    """All records failed, with the shortest records Firehose can send: the response is still the shorter."""
+def test_smallest_response_is_shorter_than_its_event() -> None:
+    """All records failed, and they are the shortest records that Firehose can send."""
     event = event_of([{"recordId": "", "approximateArrivalTimestamp": 1_649_930_049_000, "data": ""}] * 1_000)
     response = handler(event, None)
     assert size(response) < len(json.dumps(event, separators=(",", ":")))

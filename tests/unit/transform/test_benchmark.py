@@ -18,7 +18,7 @@ def run(*arguments: str) -> Json:
 
 
 def test_benchmark_times_every_contender() -> None:
-    """`make bench` cannot rot: peers that disagree with the function stop it before anything is timed."""
+    """`make bench` keeps working. It stops before timing if a contender disagrees with the function."""
     contenders = run("--no-startup")["contenders"]
     assert {name for name, figures in contenders.items() if "aim" in figures} == {
         "boto3 TypeDeserializer + json",
@@ -31,5 +31,5 @@ def test_benchmark_times_every_contender() -> None:
 
 
 def test_benchmark_times_every_stage() -> None:
-    """The profile that explains the figures."""
+    """This profile explains the figures."""
     assert all(value >= 0 for value in run("--stages").values())

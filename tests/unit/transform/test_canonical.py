@@ -12,7 +12,7 @@ from transform_lambda.errors import AttributeValueError, DepthError
 
 
 def test_canonical_text_is_sorted_and_compact() -> None:
-    """Names and set members in order at every level, nothing but the JSON itself, UTF-8."""
+    """Names and set members are sorted at every level. The text is UTF-8 JSON without blanks."""
     image = {
         "z": {"S": "é"},
         "a": {"L": [{"M": {"y": {"NS": ["2", "10"]}, "x": {"SS": ["b", "a"]}}}, {"N": "1.0"}]},
@@ -27,19 +27,19 @@ def test_canonical_text_is_sorted_and_compact() -> None:
 
 
 def test_digest_is_blake2b_of_the_canonical_text() -> None:
-    """16 hex digits that another program can compute."""
+    """Another program can compute the same 16 hex digits."""
     digest = hashlib.blake2b(canonical_json(EVERY_TYPE), digest_size=8).hexdigest()
     assert image_digest(EVERY_TYPE) == digest
     assert len(digest) == 16
 
 
-def test_no_image_has_no_digest() -> None:
-    """An INSERT has nothing before, a REMOVE nothing after."""
+def test_a_missing_image_has_no_digest() -> None:
+    """An INSERT has no image before it, a REMOVE none after it."""
     assert image_digest(None) is None
 
 
-def test_digest_of_an_item_as_boto3_returns_it_is_that_of_the_item_as_sent() -> None:
-    """So that an item read from the table can be compared with the lake."""
+def test_digest_is_the_same_for_an_item_from_boto3_and_from_the_stream() -> None:
+    """So an item from the table can be compared with the lake."""
     assert image_digest({"a": {"B": b"\x00"}}) == image_digest({"a": {"B": "AA=="}})
 
 
@@ -56,20 +56,20 @@ def test_digest_of_an_item_as_boto3_returns_it_is_that_of_the_item_as_sent() -> 
     ],
 )
 def test_different_items_have_different_digests(other: Json) -> None:
-    """Type, value, name and presence all count."""
+    """A different type, value or name, and a missing attribute, change the digest."""
     assert image_digest(other) != image_digest({"a": {"N": "1"}})
 
 
-def test_order_of_a_list_counts() -> None:
-    """Lists are ordered, sets are not."""
+def test_order_of_a_list_changes_the_digest() -> None:
+    """Lists are ordered; sets are not."""
     one, other = ({"a": {"L": [{"S": first}, {"S": second}]}} for first, second in ("ab", "ba"))
     assert image_digest(one) != image_digest(other)
     one_set, other_set = ({"a": {"SS": [first, second]}} for first, second in ("ab", "ba"))
     assert image_digest(one_set) == image_digest(other_set)
 
 
-def test_canonical_json_leaves_the_item_as_it_is() -> None:
-    """Callers may go on using an item they digested."""
+def test_canonical_json_does_not_change_the_item() -> None:
+    """Callers may use the item afterwards."""
     image = json.loads(json.dumps(EVERY_TYPE))
     canonical_json(image)
     assert json.dumps(image) == json.dumps(EVERY_TYPE)
@@ -78,15 +78,15 @@ def test_canonical_json_leaves_the_item_as_it_is() -> None:
 @pytest.mark.parametrize(
     "image", [[], "x", {"a": 1}, {"a": {"Q": 1}}, {"a": {"S": 1}}, {"a": {"N": 1}}, {"a": {"SS": [1]}}]
 )
-def test_what_is_no_item_is_refused(image: Any) -> None:
-    """A digest of something else would compare as if it were one."""
+def test_a_value_that_is_not_an_item_is_rejected(image: Any) -> None:
+    """Its digest could be mistaken for the digest of an item."""
     with pytest.raises(AttributeValueError):
         canonical_json(image)
 
 
 @pytest.mark.parametrize("levels", [64, 100, 200])
-def test_deeper_than_dynamodb_allows_is_refused(levels: int) -> None:
-    """As when flattening."""
+def test_an_item_nested_deeper_than_dynamodb_allows_is_rejected(levels: int) -> None:
+    """The limit is the same as for flattening."""
     value: Json = {"S": "leaf"}
     for _ in range(levels):
         value = {"L": [value]}

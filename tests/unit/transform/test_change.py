@@ -1,4 +1,4 @@
-"""The change record: what is read from it, and the metadata columns of its row."""
+"""The change record: reading it, and the metadata columns of its row."""
 
 import json
 from typing import Any
@@ -50,8 +50,8 @@ TTL_IDENTITY = {"type": "Service", "principalId": "dynamodb.amazonaws.com"}
         (253_402_300_799_999_999, "MICROSECOND", "9999-12-31T23:59:59.999999Z"),
     ],
 )
-def test_every_precision_becomes_one_text(value: Any, precision: Any, text: str) -> None:
-    """The precision field decides the unit, without it the magnitude: seconds, milliseconds, microseconds."""
+def test_every_precision_becomes_the_same_text(value: Any, precision: Any, text: str) -> None:
+    """The precision field decides the unit: second, millisecond or microsecond. Else the magnitude does."""
     assert change_time(value, precision) == text
 
 
@@ -59,14 +59,14 @@ def test_every_precision_becomes_one_text(value: Any, precision: Any, text: str)
     "value",
     [None, "1649930048", True, [], {}, -1, -0.5, 253_402_300_800_000_000, 10**30, 1e300, float("nan")],
 )
-def test_what_is_no_time_is_refused(value: Any) -> None:
-    """A change without a usable time cannot be ordered."""
+def test_a_value_that_is_not_a_time_is_rejected(value: Any) -> None:
+    """A change without a valid time cannot be ordered."""
     with pytest.raises(ChangeShapeError):
         change_time(value)
 
 
-def test_sequence_numbers_order_as_text() -> None:
-    """Padded to the 129 digits Kinesis documents, so that text order is stream order."""
+def test_sequence_numbers_sort_as_text() -> None:
+    """They are padded to 129 digits, Kinesis's documented maximum, so text order is stream order."""
     numbers = ["0", "9", "10", SEQUENCE, "1" + "0" * 128]
     padded = [change_sequence(number) for number in numbers]
     texts = [number for number in padded if number is not None]
@@ -77,7 +77,7 @@ def test_sequence_numbers_order_as_text() -> None:
 
 @pytest.mark.parametrize("sequence", [None, "", "12a", "-1", "1" * 130, "\u0661", "1\n", 12, ["1"], {}])
 def test_without_a_sequence_number_the_column_is_null(sequence: Any) -> None:
-    """Absent or not Kinesis's pattern: null, since the row is worth more than its place among equals."""
+    """The number is absent or not in Kinesis's pattern. The row matters more than its exact position."""
     assert change_sequence(sequence) is None
 
 
@@ -94,7 +94,7 @@ def test_without_a_sequence_number_the_column_is_null(sequence: Any) -> None:
         ("dynamodb.amazonaws.com", "user"),
     ],
 )
-def test_time_to_live_is_an_actor_of_its_own(identity: Any, actor: str) -> None:
+def test_time_to_live_is_a_separate_actor(identity: Any, actor: str) -> None:
     """Both spellings of userIdentity mark a deletion by TTL; anything else is a user."""
     assert change_actor(identity) == actor
 
@@ -104,8 +104,8 @@ def metadata_of(record: Json) -> Json:
     return row
 
 
-def test_row_says_what_changed() -> None:
-    """Which change it is, of which item and table, and its digests; what it has no use for is null."""
+def test_row_describes_the_change() -> None:
+    """It has the change's id, item, table and digests. Unused columns are null."""
     row = metadata_of(change_record("INSERT", {"pk": {"S": "a"}}))
     assert row == {
         **dict.fromkeys(METADATA_COLUMNS),
@@ -122,8 +122,8 @@ def test_row_says_what_changed() -> None:
 
 
 @pytest.mark.parametrize(("change_type", "shown"), [("INSERT", "new"), ("MODIFY", "new"), ("REMOVE", "old")])
-def test_row_shows_the_item(change_type: str, shown: str) -> None:
-    """NewImage for INSERT and MODIFY, the last state for REMOVE."""
+def test_row_contains_the_item(change_type: str, shown: str) -> None:
+    """The item is NewImage for INSERT and MODIFY, and the last state for REMOVE."""
     images = {"INSERT": ("new",), "MODIFY": ("new", "old"), "REMOVE": ("old",)}[change_type]
     record = change_record(change_type, **{name: {"pk": {"S": "a"}, "v": {"S": name}} for name in images})
     assert metadata_of(record)["v"] == shown
@@ -131,15 +131,15 @@ def test_row_shows_the_item(change_type: str, shown: str) -> None:
 
 @pytest.mark.parametrize("change_type", ["INSERT", "MODIFY", "REMOVE"])
 @pytest.mark.parametrize("images", [{}, {"change": {"NewImage": None, "OldImage": None}}])
-def test_without_an_image_the_row_shows_the_keys(change_type: str, images: Json) -> None:
-    """A stream that carries keys only still gives a row."""
+def test_row_without_an_image_contains_the_keys(change_type: str, images: Json) -> None:
+    """A stream with keys only still produces rows."""
     row = metadata_of(change_record(change_type, **images))
     assert row["pk"] == "a"
     assert row["change_before"] is row["change_after"] is None
 
 
 def test_digests_form_a_chain() -> None:
-    """change_before is the change_after of the change before, whatever the order of names and sets."""
+    """change_before equals change_after of the previous change, in any order of names and set members."""
     first = metadata_of(change_record("INSERT", EVERY_TYPE))
     shuffled = dict(reversed(EVERY_TYPE.items())) | {"h_strings": {"SS": ["a", "b"]}}
     second = metadata_of(change_record("MODIFY", {"pk": {"S": "a"}}, shuffled))
@@ -151,13 +151,13 @@ def test_digests_form_a_chain() -> None:
 
 
 def test_key_is_canonical_dynamodb_json() -> None:
-    """Sorted, compact and exact: one text for one item, whatever its types."""
+    """It is sorted, compact and exact: one text per item, for all key types."""
     record = change_record("INSERT", keys={"z": {"N": "1.0"}, "a b": {"B": "AA=="}})
     assert metadata_of(record)["change_key"] == '{"a b":{"B":"AA=="},"z":{"N":"1.0"}}'
 
 
 def test_table_of_a_dynamodb_streams_record_is_in_its_arn() -> None:
-    """DynamoDB Streams names the table only in eventSourceARN."""
+    """DynamoDB Streams has the table's name only in eventSourceARN."""
     arn = "arn:aws:dynamodb:us-east-1:111111111111:table/orders/stream/2026-11-20T00:00:00.000"
     record = change_record(eventSourceARN=arn)
     del record["tableName"]
@@ -174,8 +174,8 @@ def test_table_of_a_dynamodb_streams_record_is_in_its_arn() -> None:
         (7, None),
     ],
 )
-def test_sequence_of_dynamodb_streams_is_40_digits_wide(number: Any, expected: str | None) -> None:
-    """It stands in the record itself, and its width says by which road a change came."""
+def test_sequence_of_dynamodb_streams_has_40_digits(number: Any, expected: str | None) -> None:
+    """It is in the record itself. Its width shows which stream delivered the change."""
     record = change_record(change={"SequenceNumber": number})
     assert json.loads(transform(compact(record))[0])["change_sequence"] == expected
     by_kinesis = json.loads(transform(compact(record), SEQUENCE)[0])
@@ -193,8 +193,8 @@ def test_sequence_of_dynamodb_streams_is_40_digits_wide(number: Any, expected: s
         "arn:aws:kinesis:us-east-1:111111111111:stream/orders",
     ],
 )
-def test_arn_of_something_else_names_no_table(arn: Any) -> None:
-    """A row under a name that is no table's would be lost to every view."""
+def test_arn_of_something_else_is_not_a_table(arn: Any) -> None:
+    """No view would find a row with the name of a table that does not exist."""
     record = change_record(eventSourceARN=arn)
     del record["tableName"]
     with pytest.raises(ChangeShapeError):
@@ -212,7 +212,7 @@ def test_arn_of_something_else_names_no_table(arn: Any) -> None:
         change_record("PUT"),
         change_record("insert"),
         change_record(None),  # type: ignore[arg-type]  # no change type
-        change_record(["INSERT"]),  # type: ignore[arg-type]  # no text
+        change_record(["INSERT"]),  # type: ignore[arg-type]  # not text
         change_record("SNAPSHOT"),
         change_record(eventID=None),
         change_record(eventID=""),
@@ -238,13 +238,13 @@ def test_arn_of_something_else_names_no_table(arn: Any) -> None:
         change_record(keys={"pk": "S"}),
     ],
 )
-def test_what_is_no_change_record_is_refused(record: Any) -> None:
-    """JSON, but not DynamoDB's."""
+def test_a_payload_that_is_not_a_change_record_is_rejected(record: Any) -> None:
+    """It is JSON, but not from DynamoDB."""
     with pytest.raises(ChangeShapeError):
         transform(compact(record))
 
 
-def test_snapshot_of_an_item_is_a_row_like_any_other() -> None:
+def test_snapshot_of_an_item_becomes_a_normal_row() -> None:
     """A backfill builds the Change itself and gets the same columns."""
     change = Change(
         change_id="backfill-1",
@@ -264,7 +264,7 @@ def test_snapshot_of_an_item_is_a_row_like_any_other() -> None:
 
 
 def test_change_is_typed() -> None:
-    """What read_change gives is what row_of takes."""
+    """read_change returns the Change that row_of takes."""
     change = read_change(change_record("MODIFY", {"pk": {"S": "a"}}, {"pk": {"S": "a"}}), SEQUENCE)
     assert change == Change(
         change_id=EVENT_ID,

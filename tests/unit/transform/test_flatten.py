@@ -32,7 +32,7 @@ def rescued_of(image: Json) -> tuple[Json, Json]:
 
 
 def nested(levels: int, leaf: Json) -> Json:
-    """leaf under this many maps, each named m."""
+    """The leaf inside this many maps, each named m."""
     value = leaf
     for _ in range(levels):
         value = {"M": {"m": value}}
@@ -40,18 +40,18 @@ def nested(levels: int, leaf: Json) -> Json:
 
 
 def test_every_type_has_its_column() -> None:
-    """All ten AttributeValue types, as docs/architecture.md says."""
+    """All ten AttributeValue types, as documented in docs/architecture.md."""
     assert columns_of(EVERY_TYPE) == EVERY_TYPE_ROW
 
 
-def test_flattening_leaves_the_item_as_it_is() -> None:
-    """Callers may go on using an item they flattened, sets in their own order included."""
+def test_flattening_does_not_change_the_item() -> None:
+    """Callers may use the item afterwards; its sets keep their order too."""
     image = json.loads(json.dumps(EVERY_TYPE))
     flatten(image)
     assert json.dumps(image) == json.dumps(EVERY_TYPE)
 
 
-def test_binary_as_boto3_returns_it_is_the_same_item() -> None:
+def test_an_item_with_binary_from_boto3_is_the_same_item() -> None:
     """boto3's clients decode B and BS to bytes; the lake has the base64 text DynamoDB sent."""
     image = {"b": {"B": b"\x00\xff"}, "l": {"L": [{"B": bytearray(b"a")}]}, "s": {"BS": [b"b", b"a"]}}
     assert columns_of(image) == {"b": "AP8=", "l": ["YQ=="], "s": ["YQ==", "Yg=="]}
@@ -63,14 +63,14 @@ def test_maps_nest_with_a_double_underscore() -> None:
     assert columns_of(image) == {"customer__address__city": "Seoul"}
 
 
-def test_empty_containers_keep_their_presence() -> None:
+def test_empty_containers_are_kept() -> None:
     """An empty map is {}, an empty list []."""
     image = {"m": {"M": {}}, "l": {"L": []}, "n": {"M": {"m": {"M": {}}}}}
     assert columns_of(image) == {"m": {}, "l": [], "n__m": {}}
 
 
-def test_maps_inside_lists_become_plain_objects_under_their_own_names() -> None:
-    """Only maps outside lists make columns."""
+def test_maps_inside_lists_become_plain_objects_with_their_own_names() -> None:
+    """Only maps outside lists become columns."""
     image = {"l": {"L": [{"M": {"Inner Map": {"M": {"X": {"N": "1"}}}}}]}}
     assert columns_of(image) == {"l": [{"Inner Map": {"X": 1}}]}
 
@@ -84,8 +84,8 @@ def test_maps_inside_lists_become_plain_objects_under_their_own_names() -> None:
         (32, {"a__b__c": 1}),
     ],
 )
-def test_max_depth_bounds_the_names_in_a_column(depth: int, columns: Json) -> None:
-    """Maps below FLATTEN_MAX_DEPTH stay one JSON value, under their own names."""
+def test_max_depth_limits_the_names_in_a_column(depth: int, columns: Json) -> None:
+    """Maps below FLATTEN_MAX_DEPTH stay one JSON value with their own names."""
     assert columns_of({"a": {"M": {"B": {"M": {"c": {"N": "1"}}}}}}, depth) == columns
 
 
@@ -110,7 +110,7 @@ def test_max_depth_bounds_the_names_in_a_column(depth: int, columns: Json) -> No
         "1E-22",
     ],
 )
-def test_ordinary_numbers_are_json_numbers_in_their_own_text(text: str) -> None:
+def test_ordinary_numbers_are_json_numbers_with_the_same_text(text: str) -> None:
     """At most 15 significant digits and an ordinary exponent: the text is written as sent."""
     columns = flatten({"n": {"N": text}}).columns
     assert orjson.dumps(columns) == b'{"n":%s}' % text.encode()
@@ -137,14 +137,14 @@ def test_ordinary_numbers_are_json_numbers_in_their_own_text(text: str) -> None:
         "5.",
     ],
 )
-def test_other_numbers_are_json_strings_of_their_digits(text: str) -> None:
-    """What a double does not carry, and what JSON does not call a number, is a string as sent."""
+def test_other_numbers_are_json_strings(text: str) -> None:
+    """A number that a double or JSON cannot express exactly is a string with the text as sent."""
     assert columns_of({"n": {"N": text}}) == {"n": text}
 
 
 @pytest.mark.parametrize("text", ["9007199254740993", "0.30000000000000004", "1e22", "123456789012345e-22"])
 def test_a_number_read_as_a_double_keeps_every_digit(text: str) -> None:
-    """Whatever form is chosen, reading it as a double and as a decimal gives the same number."""
+    """Reading the value as a double and as a decimal gives the same number."""
     columns = flatten({"n": {"N": text}}).columns
     value = json.loads(orjson.dumps(columns))["n"]
     assert Decimal(str(value)) == Decimal(text)
@@ -174,8 +174,8 @@ def test_a_number_read_as_a_double_keeps_every_digit(text: str) -> None:
         {},
     ],
 )
-def test_what_is_no_number_is_refused(content: Any) -> None:
-    """N holds decimal text, nothing else."""
+def test_content_that_is_not_a_number_is_rejected(content: Any) -> None:
+    """N contains decimal text and nothing else."""
     with pytest.raises(AttributeValueError):
         flatten({"n": {"N": content}})
 
@@ -228,8 +228,8 @@ def test_what_is_no_number_is_refused(content: Any) -> None:
 )
 @pytest.mark.parametrize("depth", [1, 32])
 @pytest.mark.parametrize("within", ["item", "map", "list"])
-def test_what_is_no_attribute_value_is_refused(value: Any, depth: int, within: str) -> None:
-    """Wrong shapes, wrong types, unknown tags and bad base64, at every place a value can stand."""
+def test_a_value_that_is_not_an_attribute_value_is_rejected(value: Any, depth: int, within: str) -> None:
+    """Wrong shapes, wrong types, unknown tags and bad base64, everywhere a value can occur."""
     image = {
         "item": {"x": value},
         "map": {"x": {"M": {"y": value}}},
@@ -243,7 +243,7 @@ def test_what_is_no_attribute_value_is_refused(value: Any, depth: int, within: s
     "image",
     [None, [], "x", 1, [("a", {"S": "b"})], {"a": {"S": object()}}, {"a": {"S": "\ud800"}}, {1: {"S": "a"}}],
 )
-def test_what_is_no_map_is_refused(image: Any) -> None:
+def test_an_item_that_is_not_a_map_is_rejected(image: Any) -> None:
     """An item is a JSON object."""
     with pytest.raises(AttributeValueError):
         flatten(image)
@@ -252,7 +252,7 @@ def test_what_is_no_map_is_refused(image: Any) -> None:
 @pytest.mark.parametrize("depth", [1, 2, 31, 32, 1000])
 @pytest.mark.parametrize("container", ["map", "list", "both"])
 def test_every_depth_dynamodb_allows_is_flattened(depth: int, container: str) -> None:
-    """32 levels, however one counts them, in maps, lists and both by turns."""
+    """32 levels by any way of counting, in maps, in lists and in both alternately."""
     value: Json = {"S": "leaf"}
     for level in range(33):
         as_map = container == "map" or (container == "both" and level % 2)
@@ -263,8 +263,8 @@ def test_every_depth_dynamodb_allows_is_flattened(depth: int, container: str) ->
 
 @pytest.mark.parametrize("levels", [MAX_LEVELS, 200, 400])
 @pytest.mark.parametrize("depth", [1, 32, 1000])
-def test_deeper_than_dynamodb_allows_is_refused(levels: int, depth: int) -> None:
-    """Depth is bounded whatever FLATTEN_MAX_DEPTH says."""
+def test_an_item_nested_deeper_than_dynamodb_allows_is_rejected(levels: int, depth: int) -> None:
+    """Depth is limited for every FLATTEN_MAX_DEPTH."""
     with pytest.raises(DepthError):
         flatten({"top": nested(levels, {"S": "leaf"})}, RowSettings(depth))
     with pytest.raises(DepthError):
@@ -273,8 +273,8 @@ def test_deeper_than_dynamodb_allows_is_refused(levels: int, depth: int) -> None
 
 @pytest.mark.parametrize("leaf", [{"S": "a"}, {"BOOL": True}, {"L": []}, {"M": {}}, {"SS": ["a"]}])
 @pytest.mark.parametrize("container", ["M", "L"])
-def test_either_image_may_be_as_deep_as_the_other(leaf: Json, container: str) -> None:
-    """Else a change of an item that was delivered once could be refused as the state before the next one."""
+def test_both_images_have_the_same_depth_limit(leaf: Json, container: str) -> None:
+    """Otherwise an item could be accepted as a new image and rejected as the next change's old image."""
     verdicts = []
     for levels in range(MAX_LEVELS - 4, MAX_LEVELS + 4):
         value = leaf
@@ -294,13 +294,13 @@ def test_either_image_may_be_as_deep_as_the_other(leaf: Json, container: str) ->
 
 
 def test_exact_owner_of_a_column_keeps_it() -> None:
-    """`state` owns its column, `State` is rescued under its own name."""
+    """`state` owns its column; `State` is rescued under its own name."""
     image = {"State": {"S": "upper"}, "state": {"S": "lower"}, "pk": {"S": "a"}}
     assert rescued_of(image) == ({"state": "lower", "pk": "a"}, {"State": "upper"})
 
 
-def test_attribute_without_a_rival_has_its_column_whatever_others_claim() -> None:
-    """A collision elsewhere in the item costs it nothing, however its name is spelt."""
+def test_attribute_without_a_rival_keeps_its_column() -> None:
+    """A collision elsewhere in the item does not affect it, for every spelling of its name."""
     image = {
         "State": {"S": "upper"},
         "state": {"S": "lower"},
@@ -312,20 +312,20 @@ def test_attribute_without_a_rival_has_its_column_whatever_others_claim() -> Non
     assert rescued == {"State": "upper"}
 
 
-def test_attribute_at_the_top_owns_a_column_before_a_nested_one() -> None:
-    """`a__b` is the column's own name; the map's `a.b` is rescued under its path."""
+def test_top_level_attribute_owns_a_column_before_a_nested_one() -> None:
+    """`a__b` is exactly the column's name; the map's `a.b` is rescued under its path."""
     image = {"a__b": {"S": "top"}, "a": {"M": {"b": {"S": "nested"}, "c": {"S": "free"}}}}
     assert rescued_of(image) == ({"a__b": "top", "a__c": "free"}, {"a": {"b": "nested"}})
 
 
-def test_exact_path_owns_a_column_before_a_misspelt_one() -> None:
-    """Of two nested paths the one that spells the column keeps it."""
+def test_exact_path_owns_a_column_before_an_inexact_one() -> None:
+    """Of two nested paths, the one that spells the column exactly keeps it."""
     image = {"A": {"M": {"b": {"S": "other"}}}, "a": {"M": {"b": {"S": "exact"}}}}
     assert rescued_of(image) == ({"a__b": "exact"}, {"A": {"b": "other"}})
 
 
 def test_without_an_exact_owner_all_are_rescued() -> None:
-    """No claimant is the owner, so none can be told from the others: all are rescued."""
+    """No claimant is better than the others, so all are rescued."""
     image = {"State": {"S": "1"}, "STATE": {"S": "2"}}
     assert rescued_of(image) == ({}, {"State": "1", "STATE": "2"})
 
@@ -337,16 +337,16 @@ def test_two_exact_paths_are_both_rescued() -> None:
 
 
 @pytest.mark.parametrize("name", sorted(RESERVED_NAMES))
-def test_attribute_with_a_reserved_name_has_a_column_of_its_own(name: str) -> None:
-    """`dt`, metadata and Iceberg's columns keep their names; an attribute at the top gets `attribute_…`."""
+def test_attribute_with_a_reserved_name_has_a_prefixed_column(name: str) -> None:
+    """`dt`, metadata and Iceberg's columns keep their names; a top-level attribute gets `attribute_…`."""
     assert columns_of({name: {"S": "mine"}}) == {f"attribute_{name}": "mine"}
     assert columns_of({name.upper(): {"S": "mine"}}) == {f"attribute_{name}": "mine"}
     assert columns_of({"m": {"M": {name: {"S": "free"}}}}) == {f"m__{name}": "free"}
 
 
 @pytest.mark.parametrize("name", sorted(RESERVED_NAMES))
-def test_rivals_for_a_reserved_names_column_follow_the_rule_of_all_columns(name: str) -> None:
-    """Neither `dt` nor `DT` is spelled `attribute_dt`, so both are rescued; what is spelled so, owns it."""
+def test_rivals_for_a_prefixed_column_follow_the_same_rule(name: str) -> None:
+    """`dt` and `DT` are not spelled `attribute_dt`, so both are rescued. An attribute spelled so owns it."""
     rivals = {name: {"S": "mine"}, name.upper(): {"N": "1"}, "pk": {"S": "a"}}
     assert rescued_of(rivals) == ({"pk": "a"}, {name: "mine", name.upper(): 1})
     exact = {name: {"S": "mine"}, f"attribute_{name}": {"S": "exact"}}
@@ -354,7 +354,7 @@ def test_rivals_for_a_reserved_names_column_follow_the_rule_of_all_columns(name:
 
 
 def test_names_too_long_for_a_column_are_rescued() -> None:
-    """255 characters are a column, 256 are not, however they come about; nothing is in neither place."""
+    """255 characters are a column and 256 are not. Every value is in one of the two places."""
     longest, longer = "c" * 255, "d" * 256
     nested = {"n" * 200: {"M": {"a" * 53: {"S": "in"}, "b" * 54: {"S": "out"}}}}
     image = {longest: {"S": "in"}, longer: {"S": "out"}, **nested}
@@ -365,19 +365,19 @@ def test_names_too_long_for_a_column_are_rescued() -> None:
     assert rescued_of({"m" * 300: {"M": {"a": {"S": "out"}}}}) == ({}, {"m" * 300: {"a": "out"}})
 
 
-def test_nested_paths_claim_metadata_columns_in_vain() -> None:
-    """change.id would be change__id, change_.id would be change___id: neither is metadata."""
+def test_nested_paths_never_get_metadata_columns() -> None:
+    """change.id becomes change__id, and change_.id becomes change___id: neither is metadata."""
     image = {"change": {"M": {"id": {"S": "a"}}}}
     assert columns_of(image) == {"change__id": "a"}
 
 
 def test_attribute_without_a_name_has_no_column() -> None:
-    """DynamoDB allows no empty name; should one come, its value is rescued, not lost."""
+    """DynamoDB does not allow an empty name. If one occurs, its value is rescued, not lost."""
     assert rescued_of({"": {"S": "x"}, "a": {"S": "y"}}) == ({"a": "y"}, {"": "x"})
 
 
 def test_rescued_values_are_plain_json_in_sorted_order() -> None:
-    """change_rescued is one text for one item, numbers and sets as everywhere."""
+    """change_rescued is one text per item, with numbers and sets in the same form as in columns."""
     image = {
         "X": {"M": {"b": {"N": "1E-130"}, "a": {"NS": ["3", "2"]}}},
         "x": {"M": {"a": {"N": "1"}, "b": {"N": "2"}}},
@@ -385,14 +385,14 @@ def test_rescued_values_are_plain_json_in_sorted_order() -> None:
     assert flatten(image).rescued == '{"X":{"a":[2,3],"b":"1E-130"}}'
 
 
-def test_collision_below_the_depth_bound_is_none() -> None:
+def test_names_below_the_depth_limit_do_not_collide() -> None:
     """Names inside one JSON value do not compete for columns."""
     image = {"m": {"M": {"State": {"S": "1"}, "state": {"S": "2"}}}}
     assert columns_of(image, 1) == {"m": {"State": "1", "state": "2"}}
 
 
-def test_long_names_above_many_attributes_cost_no_more_than_the_item() -> None:
-    """64 KB of map name times 20,000 attributes is a legal item, and more than a gigabyte of names."""
+def test_long_names_above_many_attributes_do_not_multiply() -> None:
+    """A map name of 64 KB with 20,000 attributes is a legal item; written out, it is a gigabyte of names."""
     image = {"m" * 65_535: {"M": {f"a{n}": {"M": {"b": {"N": "1"}}} for n in range(20_000)}}}
     tracemalloc.start()
     columns, _, _, _, rescued = flatten(image)
@@ -405,8 +405,8 @@ def test_long_names_above_many_attributes_cost_no_more_than_the_item() -> None:
 
 
 @pytest.mark.parametrize("levels", [1, 2, 31])
-def test_names_below_a_name_too_long_are_rescued_each_under_its_path(levels: int) -> None:
-    """However deep, and however short or empty the names below are."""
+def test_names_below_a_name_that_is_too_long_are_rescued_under_their_paths(levels: int) -> None:
+    """At every depth, even with short or empty names below."""
     below = nested(levels, {"M": {"": {"S": "1"}, "a": {"S": "2"}}})
     columns, rescued = rescued_of({"m" * 256: below, "pk": {"S": "a"}})
     assert columns == {"pk": "a"}
@@ -416,8 +416,8 @@ def test_names_below_a_name_too_long_are_rescued_each_under_its_path(levels: int
     assert inner == {"": "1", "a": "2"}
 
 
-def test_names_and_numbers_that_are_data_do_not_pile_up() -> None:
-    """What is remembered between records is bounded: names and numbers may be data, and long."""
+def test_remembered_names_and_numbers_are_limited() -> None:
+    """Names and numbers can be data, and long, so the memory between records is limited."""
     for start in range(0, 40_000, 100):
         image: Json = {f"k{n}": {"M": {f"n{n}": {"N": str(n)}}} for n in range(start, start + 100)}
         image |= {f"top{n}": {"N": "1"} for n in range(start, start + 50)}

@@ -1,4 +1,4 @@
-"""Rows byte for byte: each folder of golden/ holds a change record and the line it becomes.
+"""Rows compared byte for byte: each folder of golden/ contains a change record and its line.
 
 To write the lines anew: `make golden`.
 """
@@ -15,13 +15,13 @@ from transform_lambda.names import METADATA_COLUMNS
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_record_becomes_its_golden_line(case: Path) -> None:
-    """All types, change types and precisions, TTL, numbers, collisions: the bytes that land in the lake."""
+    """All types, change types and precisions, TTL, numbers, collisions: the bytes that the lake stores."""
     assert row_of(case) == (case / "row.jsonl").read_bytes()
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_golden_lines_keep_the_contract_of_the_row(case: Path) -> None:
-    """One line, one level, lower-case names; the sequence padded; the digests 16 hex digits."""
+    """One line, one level, lower-case names, a padded sequence, digests of 16 hex digits."""
     line = (case / "row.jsonl").read_bytes()
     assert line.endswith(b"}\n")
     assert line.count(b"\n") == 1

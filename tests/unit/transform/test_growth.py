@@ -1,4 +1,4 @@
-"""Rows of items that grow as much as items can: the bound of `longest`, and full answers to 1 MiB."""
+"""Items whose rows grow as much as possible: the bound of `longest`, and full answers to 1 MiB."""
 
 import base64
 import json
@@ -22,7 +22,7 @@ from transform_lambda.handler import handler
 MIB = 1_048_576
 # "The maximum item size in DynamoDB is 400 KB" (DynamoDB Developer Guide, "Constraints").
 ITEM_BYTES = 400 * 1024
-# As many recordId digits as Firehose was seen to send, and more.
+# More recordId digits than Firehose was seen to send.
 RECORD_ID = "4" * 64
 
 
@@ -34,7 +34,7 @@ def short_names(count: int, alphabet: str = ascii_lowercase + digits, length: in
 
 CJK = "".join(map(chr, range(0x4E00, 0x4E00 + 250)))
 CONTROL = "".join(map(chr, range(1, 32)))
-# Shape → item of about this many members.
+# Shape → function that builds an item with about this many members.
 SHAPES: dict[str, Callable[[int], Json]] = {
     "a long name over many members": lambda count: {
         "m" * 240: {"M": {name: {"N": "1"} for name in short_names(count)}}
@@ -65,12 +65,12 @@ SHAPES: dict[str, Callable[[int], Json]] = {
 
 
 def nested(levels: int, item: Json) -> Json:
-    """The item, below so many maps."""
+    """The item inside this many maps."""
     return item if not levels else {"level": {"M": nested(levels - 1, item)}}
 
 
 def batch_of(payload: bytes, length: int = MIB) -> Json:
-    """An event of the same payload, as often as length takes."""
+    """An event that repeats the payload until length is reached."""
     return event_of([firehose_record(payload, number) for number in range(length // len(payload))])
 
 
@@ -80,7 +80,7 @@ def batch_of(payload: bytes, length: int = MIB) -> Json:
 def test_batch_of_a_mebibyte_is_answered_in_full(
     monkeypatch: pytest.MonkeyPatch, shape: str, count: int, images: bool
 ) -> None:
-    """Whatever the items, and with partition keys: every record is Ok."""
+    """Every record is Ok, for all shapes of items, with partition keys too."""
     settings = RowSettings(keep_images=images)
     monkeypatch.setattr(module, "CONFIGURATION", Configuration(settings, "ERROR", "ddb-lake"))
     payload = compact(item_record({"pk": {"S": "a"}} | SHAPES[shape](count)))
@@ -91,12 +91,12 @@ def test_batch_of_a_mebibyte_is_answered_in_full(
 
 
 def test_fifty_thousand_names_of_two_characters_are_a_row(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An item of 400 KB: the widest there is, with its image."""
+    """An item of 400 KB with the most attributes possible, and with its image."""
     monkeypatch.setattr(module, "CONFIGURATION", Configuration(RowSettings(keep_images=True)))
     item = {"pk": {"S": "a"}} | SHAPES["names of two characters of three bytes"](50_000)
     assert (
         sum(len(name.encode()) + 1 for name in item) <= ITEM_BYTES
-    )  # a number of one digit is a byte or two
+    )  # a number of one digit has one or two bytes
     payload = compact(item_record(item))
     [answer] = handler(event_of([firehose_record(payload)]), None)["records"]
     row = json.loads(base64.b64decode(answer["data"]))
@@ -105,9 +105,9 @@ def test_fifty_thousand_names_of_two_characters_are_a_row(monkeypatch: pytest.Mo
 
 
 def test_constants_of_the_bound_add_up() -> None:
-    """4/3 * (M + fixed) + E <= 6F, the rest of the proof that `longest` has in its docstring."""
+    """4/3 * (M + fixed) + E <= 6F: the remaining part of the proof in the docstring of `longest`."""
     shortest = change_record("INSERT", {}, keys={}, change={"SizeBytes": 1}, tableName="")
-    # A stream that was enabled without a precision has milliseconds, and records that do not name them.
+    # A stream enabled without a precision has milliseconds, and its records do not state the precision.
     del shortest["dynamodb"]["ApproximateCreationDateTimePrecision"]
     shortest["dynamodb"]["ApproximateCreationDateTime"] = 1_649_930_048_474
     frame = len(compact(shortest)) - len("{}{}")
@@ -124,7 +124,7 @@ def test_constants_of_the_bound_add_up() -> None:
 @pytest.mark.parametrize("count", [1, 40, 5_000])
 @pytest.mark.parametrize("shape", SHAPES)
 def test_row_has_the_most_levels_that_fit(shape: str, count: int, images: bool) -> None:
-    """The item's part is within the bound; at one level more it would not be, and change_levels says so."""
+    """The item's part is within the bound, and with one more level it would not be. change_levels is set."""
     item = SHAPES[shape](count)
     settings = RowSettings(keep_images=images)
     flat = flatten(item, settings)
@@ -135,8 +135,8 @@ def test_row_has_the_most_levels_that_fit(shape: str, count: int, images: bool) 
         return
     assert flatten(item, RowSettings(flat.levels + 1, keep_images=images)) == flat
     if flat.levels:
-        asked = flatten(item, RowSettings(flat.levels, keep_images=images))
-        assert asked == flat._replace(levels=None)
+        explicit = flatten(item, RowSettings(flat.levels, keep_images=images))
+        assert explicit == flat._replace(levels=None)
     else:
         assert flat.columns == {}
         assert flat.names is None
@@ -145,7 +145,7 @@ def test_row_has_the_most_levels_that_fit(shape: str, count: int, images: bool) 
 
 
 def test_some_shapes_are_shortened_and_ordinary_ones_are_not() -> None:
-    """Else the tests above would not reach what they are for."""
+    """Otherwise the tests above would not reach the cases they are for."""
     levels = {shape: flatten(of(5_000), RowSettings(keep_images=True)).levels for shape, of in SHAPES.items()}
     assert levels["a long name over many members"] == 1
     assert levels["long names above long names"] in {1, 2, 3}
@@ -157,7 +157,7 @@ def test_some_shapes_are_shortened_and_ordinary_ones_are_not() -> None:
 
 
 def test_names_that_would_be_megabytes_are_never_written() -> None:
-    """Paths may be much longer than their columns: 255 control characters are 1.5 KB for each member."""
+    """Paths can be much longer than their columns: 255 control characters are 1.5 KB for each member."""
     item = SHAPES["a long name of control characters over many members"](20_000)
     tracemalloc.start()
     flat = flatten(item)

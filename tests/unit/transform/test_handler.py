@@ -1,4 +1,4 @@
-"""Firehose's envelope: one answer a record, in order, whatever the records are."""
+"""Firehose's envelope: one answer per record, in order, for all kinds of records."""
 
 import base64
 import json
@@ -23,21 +23,21 @@ from transform_lambda.configuration import Configuration
 from transform_lambda.flatten import RowSettings
 from transform_lambda.handler import handler
 
-# The answers of the function to these payloads.
+# A function that returns the answers to these payloads.
 Ask = Callable[..., list[Json]]
 
 GOOD = change_record("INSERT", {"pk": {"S": "a"}})
 
 
 def logged(capsys: pytest.CaptureFixture[str]) -> Json:
-    """The one summary line of one invocation."""
+    """The only summary line of one invocation."""
     [line] = capsys.readouterr().out.splitlines()
     read: Json = json.loads(line)
     return read
 
 
 def test_every_record_is_answered_once_and_in_order() -> None:
-    """Firehose matches answers by recordId: none missing, none twice."""
+    """Firehose matches answers by recordId: none may be missing or repeated."""
     payloads = [GOOD, b"not json", GOOD, b"", change_record("PUT"), GOOD]
     event = firehose_event(*payloads)
     answers = handler(event, None)["records"]
@@ -54,15 +54,15 @@ def test_answer_has_the_documented_shape() -> None:
     assert base64.b64decode(good["data"], validate=True).endswith(b"}\n")
 
 
-def test_neighbours_of_a_bad_record_are_the_same_rows() -> None:
-    """A bad record costs itself only."""
+def test_a_bad_record_does_not_change_the_rows_of_its_neighbours() -> None:
+    """Only the bad record fails."""
     alone = handler(firehose_event(GOOD), None)["records"][0]["data"]
     answers = handler(firehose_event(b"\xff", GOOD, b"[" * 5_000, GOOD, change_record()), None)["records"]
     assert answers[1]["data"] == answers[3]["data"] == alone
 
 
 def test_sequence_number_comes_from_the_kinesis_metadata() -> None:
-    """With a Kinesis source Firehose sends it beside the data; without one the column is null."""
+    """With a Kinesis source, Firehose sends it beside the data. Without one the column is null."""
     for sequence, column in (("7", "7".zfill(129)), (None, None)):
         [answer] = handler(event_of([firehose_record(GOOD, 0, sequence)]), None)["records"]
         assert json.loads(base64.b64decode(answer["data"]))["change_sequence"] == column
@@ -71,8 +71,8 @@ def test_sequence_number_comes_from_the_kinesis_metadata() -> None:
 @pytest.mark.parametrize(
     "metadata", [None, {}, [], "x", {"sequenceNumber": None}, {"sequenceNumber": {"deep": 1}}]
 )
-def test_unusable_kinesis_metadata_is_as_good_as_none(metadata: Any) -> None:
-    """The row does not depend on the envelope's extras."""
+def test_invalid_kinesis_metadata_is_treated_as_missing(metadata: Any) -> None:
+    """The row does not depend on optional parts of the envelope."""
     record = firehose_record(GOOD) | {"kinesisRecordMetadata": metadata}
     [answer] = handler(event_of([record]), None)["records"]
     assert answer["result"] == "Ok"
@@ -91,10 +91,10 @@ def test_unusable_kinesis_metadata_is_as_good_as_none(metadata: Any) -> None:
         lambda data: data.rstrip("="),
     ],
 )
-def test_data_that_is_no_base64_text_fails(
+def test_data_that_is_not_base64_text_fails(
     spoilt: Callable[[str], Any], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The envelope's data is standard base64, all of it: who skips what is none makes up a row."""
+    """The data must be standard base64 completely. Skipping invalid characters could produce a wrong row."""
     record = firehose_record(change_record(eventID="a"))
     assert record["data"].endswith("=")
     [answer] = handler(event_of([record | {"data": spoilt(record["data"])}]), None)["records"]
@@ -103,7 +103,7 @@ def test_data_that_is_no_base64_text_fails(
 
 
 def test_record_without_data_fails() -> None:
-    """There is nothing to transform, but there is an id to answer."""
+    """There is nothing to transform, but the id must be answered."""
     assert handler(event_of([{"recordId": "1"}]), None)["records"] == [
         {"recordId": "1", "result": "ProcessingFailed"}
     ]
@@ -124,8 +124,8 @@ def test_record_without_data_fails() -> None:
         {"key1": "v"},
     ],
 )
-def test_event_without_records_is_answered_empty(event: Any, capsys: pytest.CaptureFixture[str]) -> None:
-    """Firehose always sends records; for anything else there is no id to answer, and the log says so."""
+def test_event_without_records_gets_an_empty_answer(event: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    """Firehose always sends records. Another event has no id to answer; the log has a warning."""
     assert handler(event, None) == {"records": []}
     assert logged(capsys)["reasons"] == {"EventShapeError": 1}
 
@@ -143,10 +143,10 @@ DAILY = {
 }
 
 
-def test_the_daily_call_is_answered_at_once_and_leaves_no_line(
+def test_the_daily_call_is_answered_at_once_and_writes_no_log_line(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """It keeps the function Active; a summary of nothing every day would only hide the others."""
+    """The call keeps the function Active. A daily empty summary would only hide the real ones."""
     monkeypatch.delattr(module, "_answers")
     assert handler(DAILY, None) == {"records": []}
     captured = capsys.readouterr()
@@ -163,13 +163,13 @@ def test_the_daily_call_is_answered_at_once_and_leaves_no_line(
     ],
 )
 def test_another_event_is_not_the_daily_call(event: Json, capsys: pytest.CaptureFixture[str]) -> None:
-    """Whatever else asks without records shows in the log."""
+    """Every other call without records is logged."""
     assert handler(event, None) == {"records": []}
     assert logged(capsys)["reasons"] == {"EventShapeError": 1}
 
 
-def test_records_are_answered_whatever_stands_beside_them() -> None:
-    """A batch is never taken for the daily call: that would lose it."""
+def test_records_are_answered_even_in_an_event_like_the_daily_call() -> None:
+    """Treating a batch as the daily call would lose the batch."""
     answers = handler(firehose_event(GOOD) | {"source": "aws.events", "detail-type": "Scheduled Event"}, None)
     assert [answer["result"] for answer in answers["records"]] == ["Ok"]
     assert handler(DAILY | {"records": []}, None) == {"records": []}
@@ -178,7 +178,7 @@ def test_records_are_answered_whatever_stands_beside_them() -> None:
 def test_record_without_an_id_is_counted_and_its_neighbours_answered(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """What has no id cannot be answered; Firehose never sends it."""
+    """A record without an id cannot be answered. Firehose never sends one."""
     deep: list[Any] = []
     for _ in range(100_000):
         deep = [deep]
@@ -200,27 +200,27 @@ def test_record_without_an_id_is_counted_and_its_neighbours_answered(
 
 
 @pytest.mark.parametrize("record_id", [0, 7, -1, 1.5, "", 'quote"d', "é", "\ud800", "x" * 10_000])
-def test_odd_ids_come_back_as_they_came(record_id: Any) -> None:
-    """Whatever scalar stands as the id is what the answer carries."""
+def test_unusual_ids_are_returned_unchanged(record_id: Any) -> None:
+    """The answer has the same id, for every scalar."""
     [answer] = handler(event_of([{"recordId": record_id, "data": "?"}]), None)["records"]
     assert answer == {"recordId": record_id, "result": "ProcessingFailed"}
 
 
-def test_number_for_an_id_is_answered_as_failed(capsys: pytest.CaptureFixture[str]) -> None:
-    """Firehose's ids are text: what it makes of another is unknown, and what failed it keeps."""
+def test_record_with_a_number_as_id_is_answered_as_failed(capsys: pytest.CaptureFixture[str]) -> None:
+    """Firehose's ids are text. How it handles a number is unknown, but it keeps failed records."""
     [answer] = handler(event_of([firehose_record(GOOD) | {"recordId": 7}]), None)["records"]
     assert answer == {"recordId": 7, "result": "ProcessingFailed"}
     assert logged(capsys)["reasons"] == {"EnvelopeError": 1}
 
 
-def test_repeated_ids_are_answered_as_often() -> None:
-    """One answer a record, even if two records share an id."""
+def test_repeated_ids_are_each_answered() -> None:
+    """There is one answer per record, even if two records have the same id."""
     answers = handler(event_of([firehose_record(GOOD, 1), firehose_record(b"", 1)]), None)["records"]
     assert [answer["result"] for answer in answers] == ["Ok", "ProcessingFailed"]
 
 
 def test_invocation_writes_one_summary_line(capsys: pytest.CaptureFixture[str]) -> None:
-    """Counts, and reasons by class: what an operator alarms on."""
+    """It has counts, and reasons by class, so that an operator can set alarms on them."""
     context = SimpleNamespace(aws_request_id="8476a536-e9f4-11e8-9739-2dfe598c3fcd")
     handler(firehose_event(GOOD, b"", b"{}", b"{", GOOD), context)
     line = logged(capsys)
@@ -238,7 +238,7 @@ def test_invocation_writes_one_summary_line(capsys: pytest.CaptureFixture[str]) 
     }
 
 
-def test_summary_says_how_long_the_invocation_took(
+def test_summary_contains_the_duration_of_the_invocation(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """In milliseconds, to a tenth."""
@@ -249,13 +249,13 @@ def test_summary_says_how_long_the_invocation_took(
 
 
 @pytest.mark.parametrize("context", [None, object(), SimpleNamespace(aws_request_id=object())])
-def test_log_never_costs_a_batch(context: object) -> None:
-    """A line that cannot be written is left out, the answer stays."""
+def test_a_failed_log_line_does_not_fail_the_batch(context: object) -> None:
+    """The line is left out, and the answer is the same."""
     assert len(handler(firehose_event(GOOD), context)["records"]) == 1
 
 
-def test_closed_output_never_costs_a_batch(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The same when nothing can be written at all."""
+def test_closed_output_does_not_fail_the_batch(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same is true if nothing can be written at all."""
 
     def closed(*args: object, **kwargs: object) -> None:
         raise BrokenPipeError
@@ -275,7 +275,7 @@ def test_closed_output_never_costs_a_batch(monkeypatch: pytest.MonkeyPatch) -> N
         ("ERROR", b"", 0),
     ],
 )
-def test_log_level_says_what_is_written(
+def test_log_level_decides_which_lines_are_written(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
     log_level: str,
@@ -288,8 +288,8 @@ def test_log_level_says_what_is_written(
     assert len(capsys.readouterr().out.splitlines()) == lines
 
 
-def test_log_never_carries_a_payload_a_name_or_a_key(capsys: pytest.CaptureFixture[str]) -> None:
-    """Canaries in every place of good and bad records: none comes out."""
+def test_log_never_contains_a_payload_a_name_or_a_key(capsys: pytest.CaptureFixture[str]) -> None:
+    """Marker texts are in all parts of good and bad records. None of them is logged."""
     canary = "CANARY"
     event = firehose_event(
         item_record({canary: {"S": canary}, "pk": {"S": canary}}),
@@ -313,7 +313,7 @@ def test_log_never_carries_a_payload_a_name_or_a_key(capsys: pytest.CaptureFixtu
 
 
 def test_depth_setting_reaches_the_rows(monkeypatch: pytest.MonkeyPatch) -> None:
-    """FLATTEN_MAX_DEPTH bounds the columns."""
+    """FLATTEN_MAX_DEPTH limits the columns."""
     payload = item_record({"a": {"M": {"b": {"M": {"c": {"N": "1"}}}}}})
     assert row_of(payload)["a__b__c"] == 1
     monkeypatch.setattr(module, "CONFIGURATION", Configuration(RowSettings(max_depth=2)))
@@ -325,14 +325,14 @@ STREAM_ARN = "arn:aws:firehose:us-east-1:111111111111:deliverystream/"
 
 
 def dated(time: Any, precision: str | None = "MICROSECOND") -> Json:
-    """A change made at this time."""
-    given = {"ApproximateCreationDateTime": time, "ApproximateCreationDateTimePrecision": precision}
-    return change_record("INSERT", {"pk": {"S": "a"}}, change=given)
+    """A change record with this time."""
+    times = {"ApproximateCreationDateTime": time, "ApproximateCreationDateTimePrecision": precision}
+    return change_record("INSERT", {"pk": {"S": "a"}}, change=times)
 
 
 @pytest.fixture
 def ask(monkeypatch: pytest.MonkeyPatch) -> Ask:
-    """The answers to payloads when the delivery stream of this name asks."""
+    """The answers to payloads from the delivery stream with this name."""
     monkeypatch.setattr(module, "CONFIGURATION", Configuration(event_stream_name=EVENT_STREAM))
 
     def asked(*payloads: Any, stream: str = EVENT_STREAM) -> list[Json]:
@@ -357,21 +357,21 @@ def ask(monkeypatch: pytest.MonkeyPatch) -> Ask:
 def test_partition_key_is_the_utc_day_of_the_change(
     ask: Ask, time: Any, precision: str | None, day: str
 ) -> None:
-    """Text, yyyy-MM-dd, of the change's own time in any unit, to the microsecond of midnight."""
+    """Text, yyyy-MM-dd, from the change's own time in any unit, correct to the microsecond at midnight."""
     [answer] = ask(dated(time, precision))
     assert answer["metadata"] == {"partitionKeys": {"dt": day}}
     assert json.loads(base64.b64decode(answer["data"]))["change_time"].startswith(day + "T")
 
 
 def test_partition_key_is_not_taken_from_the_item(ask: Ask) -> None:
-    """An item may hold what looks like the metadata: the change's own time counts."""
+    """An item can have attributes that look like metadata. Only the change's own time counts."""
     fake = {"M": {"change_time": {"S": "1999-01-01T00:00:00.000000Z"}}}
     [answer] = ask(item_record({"a": {"L": [fake]}, "dt": {"S": "x"}, "change_time": {"S": "1999-01-01"}}))
     assert answer["metadata"] == {"partitionKeys": {"dt": "2022-04-14"}}
 
 
 def test_failed_record_has_no_partition_key(ask: Ask) -> None:
-    """It goes to the error prefix whatever its day."""
+    """It goes to the error prefix, for every day."""
     assert ask(b"?", dated("x")) == [
         {"recordId": f"{number:056d}", "result": "ProcessingFailed"} for number in range(2)
     ]
@@ -379,29 +379,29 @@ def test_failed_record_has_no_partition_key(ask: Ask) -> None:
 
 @pytest.mark.parametrize("stream", ["ddb-lake", "x-ddb-lake-event", "ddb-lake-event-2", ""])
 def test_another_delivery_stream_gets_no_partition_keys(ask: Ask, stream: str) -> None:
-    """Two delivery streams may ask one function while one succeeds the other: each gets what it takes."""
+    """While one delivery stream replaces another, both call the function, and each gets its own form."""
     [answer] = ask(GOOD, stream=stream)
     assert set(answer) == {"recordId", "result", "data"}
 
 
-def test_without_the_setting_nobody_gets_partition_keys() -> None:
-    """The default answers as it always did."""
+def test_without_the_setting_no_stream_gets_partition_keys() -> None:
+    """The default answers have no metadata."""
     [answer] = handler(firehose_event(GOOD) | {"deliveryStreamArn": STREAM_ARN}, None)["records"]
     assert set(answer) == {"recordId", "result", "data"}
 
 
 @pytest.mark.usefixtures("ask")
 @pytest.mark.parametrize("arn", [None, 1, [], {}])
-def test_odd_delivery_stream_is_as_good_as_another_one(arn: Any) -> None:
-    """Whatever stands in the envelope, the record is answered."""
+def test_invalid_delivery_stream_arn_gets_no_partition_keys(arn: Any) -> None:
+    """The record is answered for every content of the envelope."""
     [answer] = handler(firehose_event(GOOD) | {"deliveryStreamArn": arn}, None)["records"]
     assert set(answer) == {"recordId", "result", "data"}
 
 
-def test_error_nobody_thought_of_is_one_failed_record(
+def test_an_unexpected_error_fails_only_one_record(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Never an exception: Firehose would retry the batch and then fail all of it."""
+    """The function never raises: Firehose would retry the batch and then fail all of it."""
 
     def broken(*args: object) -> None:
         raise ZeroDivisionError("CANARY")

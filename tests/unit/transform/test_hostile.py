@@ -1,4 +1,4 @@
-"""Hostile payloads: each is one failed record, and its neighbours are delivered."""
+"""Hostile payloads: each fails as one record, and its neighbours are delivered."""
 
 import json
 from typing import Any
@@ -15,14 +15,14 @@ DEEP = 200_000
 
 
 def with_image(text: bytes, change_type: str = "INSERT") -> bytes:
-    """A payload whose item is this JSON text, as it is."""
+    """A payload that contains this JSON text, unchanged, as its item."""
     return compact(item_record({"placeholder": {"S": ""}}, change_type)).replace(
         b'{"placeholder":{"S":""}}', text
     )
 
 
 def verdict(payload: Any, capsys: pytest.CaptureFixture[str]) -> str:
-    """The reason a payload fails for, with good neighbours on both sides."""
+    """The reason why a payload fails, with good neighbours on both sides."""
     assert results(GOOD, payload, GOOD) == ["Ok", FAILED, "Ok"]
     reason: str
     [reason] = json.loads(capsys.readouterr().out)["reasons"]
@@ -40,16 +40,16 @@ def verdict(payload: Any, capsys: pytest.CaptureFixture[str]) -> str:
     ],
 )
 def test_depth_beyond_the_parser_is_not_json(payload: Any, capsys: pytest.CaptureFixture[str]) -> None:
-    """200,000 levels neither crash nor overflow: the parser stops at its own bound."""
+    """200,000 levels cause no crash and no overflow: the parser stops at its own limit."""
     assert verdict(payload, capsys) == "JsonError"
 
 
 @pytest.mark.parametrize("levels", [70, 130, 500])
 @pytest.mark.parametrize("change_type", ["INSERT", "REMOVE"])
-def test_depth_beyond_dynamodb_is_refused(
+def test_depth_beyond_dynamodb_is_rejected(
     levels: int, change_type: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Deeper than an item can be, but within what the parser takes."""
+    """The item is deeper than possible in DynamoDB, but within the parser's limit."""
     maps = b'{"a":' + b'{"M":{"a":' * levels + b'{"S":""}' + b"}}" * levels + b"}"
     lists = b'{"a":' + b'{"L":[' * levels + b"]}" * levels + b"}"
     assert verdict(with_image(maps, change_type), capsys) == "DepthError"
@@ -57,7 +57,7 @@ def test_depth_beyond_dynamodb_is_refused(
 
 
 @pytest.mark.parametrize("levels", [70, 130, 500])
-def test_depth_in_the_other_image_is_refused(levels: int, capsys: pytest.CaptureFixture[str]) -> None:
+def test_depth_in_the_other_image_is_rejected(levels: int, capsys: pytest.CaptureFixture[str]) -> None:
     """The old image of a MODIFY has no columns, but a digest."""
     payload = compact(change_record("MODIFY", {"a": {"S": ""}}, {"old": {"S": ""}}))
     lists = b'{"a":' + b'{"L":[' * levels + b"]}" * levels + b"}"
@@ -67,16 +67,16 @@ def test_depth_in_the_other_image_is_refused(levels: int, capsys: pytest.Capture
 
 
 @pytest.mark.parametrize("levels", [70, 130, 500])
-def test_depth_in_both_images_is_refused(levels: int, capsys: pytest.CaptureFixture[str]) -> None:
-    """Comparing two deep images must not be the end of the interpreter's own depth."""
+def test_depth_in_both_images_is_rejected(levels: int, capsys: pytest.CaptureFixture[str]) -> None:
+    """Comparing two deep images must not exceed the interpreter's recursion limit."""
     deep = b'{"a":' + b'{"L":[' * levels + b"]}" * levels + b"}"
     payload = compact(change_record("MODIFY", {"a": {"S": ""}}, {"a": {"S": ""}}))
     assert verdict(payload.replace(b'{"a":{"S":""}}', deep), capsys) == "DepthError"
 
 
 @pytest.mark.parametrize("levels", [300, 1_000])
-def test_depth_beside_the_images_is_refused(levels: int, capsys: pytest.CaptureFixture[str]) -> None:
-    """In a member nobody reads."""
+def test_depth_beside_the_images_is_rejected(levels: int, capsys: pytest.CaptureFixture[str]) -> None:
+    """The depth is in a member that the function does not read."""
     payload = compact(change_record(extra="deep")).replace(b'"deep"', b"[" * levels + b"]" * levels)
     assert verdict(payload, capsys) == "DepthError"
 
@@ -110,7 +110,7 @@ def test_depth_beside_the_images_is_refused(levels: int, capsys: pytest.CaptureF
         with_image(b'{"a":{"N":NaN}}'),
     ],
 )
-def test_what_is_not_one_json_document_in_utf8_fails(
+def test_a_payload_that_is_not_one_json_document_in_utf8_fails(
     payload: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """NaN, lone surrogates, bad UTF-8, control characters, a second document."""
@@ -118,8 +118,8 @@ def test_what_is_not_one_json_document_in_utf8_fails(
 
 
 @pytest.mark.parametrize("payload", [b"null", b"[]", b"{}", b'""', b"0", b"true", b'{"dynamodb":{}}'])
-def test_json_that_is_no_change_record_fails(payload: Any, capsys: pytest.CaptureFixture[str]) -> None:
-    """Somebody else's record on the stream."""
+def test_json_that_is_not_a_change_record_fails(payload: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    """Another application wrote the record into the stream."""
     assert verdict(payload, capsys) == "ChangeShapeError"
 
 
@@ -142,16 +142,16 @@ def test_json_that_is_no_change_record_fails(payload: Any, capsys: pytest.Captur
     ],
 )
 @pytest.mark.parametrize("change_type", ["INSERT", "MODIFY", "REMOVE"])
-def test_image_that_is_no_item_fails(
+def test_image_that_is_not_an_item_fails(
     image: Any, change_type: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Unknown tags, wrong types, bad numbers and base64, shapes that are no maps."""
+    """Unknown tags, wrong types, bad numbers and base64, values that are not maps."""
     assert verdict(item_record(image, change_type), capsys) == "AttributeValueError"
 
 
 @pytest.mark.parametrize("old", [{"a": {"X": "?"}}, {"a": {"S": 1}}, {"a": {"SS": "x"}}, {"a": {}}, [], 0])
-def test_old_image_that_is_no_item_fails(old: Any, capsys: pytest.CaptureFixture[str]) -> None:
-    """The old image of a MODIFY gives only a digest, but a digest of an item."""
+def test_old_image_that_is_not_an_item_fails(old: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    """The old image of a MODIFY is only used for a digest, but it must be an item."""
     assert verdict(change_record("MODIFY", {"a": {"S": ""}}, old), capsys) == "AttributeValueError"
 
 
@@ -170,13 +170,13 @@ def test_old_image_that_is_no_item_fails(old: Any, capsys: pytest.CaptureFixture
         with_image(b'{"pk":{"S":"a"} , "pk" :{"S":"b"}}'),
         with_image(b'{"pk":{"S":"\\u0022:"},"a":{"N":"1"},"a":{"N":"2"}}'),
         with_image(b'{"pk":{"S":"\\u0022\\u0022"},"":{"N":"1"},"":{"N":"2"}}'),
-        # What is dropped is as long as what the float grows by when it is written back.
+        # The dropped part is as long as the bytes that the float gains when it is written back.
         compact(GOOD)[:-1] + b',"a":"bb","a":"","x":1e9}',
         compact(GOOD)[:-1] + b',"a":0,"a":0,"x":1e6}',
     ],
 )
 def test_name_that_occurs_twice_fails(payload: Any, capsys: pytest.CaptureFixture[str]) -> None:
-    """Readers disagree about which value counts, so neither is delivered."""
+    """Readers do not agree which value counts, so neither is delivered."""
     assert verdict(payload, capsys) == "DuplicateNameError"
 
 
@@ -196,12 +196,12 @@ def test_name_that_occurs_twice_fails(payload: Any, capsys: pytest.CaptureFixtur
     ],
 )
 def test_every_spelling_of_the_same_json_is_the_same_record(payload: Any) -> None:
-    """Blanks, escapes and number spellings are no duplicates."""
+    """Blanks, escapes and number spellings are not mistaken for duplicates."""
     assert results(payload) == ["Ok"]
 
 
 def test_spelling_does_not_change_the_row() -> None:
-    """The same record, spaced and escaped, gives the same bytes."""
+    """The same record with blanks and escapes gives the same bytes."""
     record = item_record({"é": {"S": 'ü "'}, "n": {"N": "1.50"}})
     spaced = json.dumps(record, indent=1).encode()
     one, other = handler(firehose_event(record, spaced), None)["records"]
@@ -209,7 +209,7 @@ def test_spelling_does_not_change_the_row() -> None:
 
 
 def test_name_of_a_megabyte_is_rescued() -> None:
-    """Long names are no error of the record, but no table can have such a column."""
+    """A long name is not an error, but a table cannot have such a column."""
     name = "K" * 1_000_000
     row = row_of(item_record({name: {"S": "v"}, "pk": {"S": "a"}}))
     assert (row["pk"], len(row)) == ("a", 1 + len(METADATA_COLUMNS))
@@ -217,19 +217,19 @@ def test_name_of_a_megabyte_is_rescued() -> None:
 
 
 def test_text_of_a_megabyte_is_a_row() -> None:
-    """Firehose's own limit of a record."""
+    """This is Firehose's limit for a record."""
     text = "é" * 500_000
     assert row_of(item_record({"pk": {"S": text}}))["pk"] == text
 
 
 def test_number_of_a_megabyte_is_text() -> None:
-    """No parser is asked to make a number of it."""
+    """It is not parsed as a number."""
     digits = "9" * 1_000_000
     assert row_of(item_record({"n": {"N": digits}}))["n"] == digits
 
 
 def test_hundred_thousand_attributes_are_columns() -> None:
-    """Wide items cost their own time only."""
+    """A wide item takes time in proportion to its width."""
     image = {f"a{number}": {"N": str(number)} for number in range(100_000)}
     row = row_of(item_record(image))
     assert row["a99999"] == 99_999

@@ -21,7 +21,7 @@ EVERYTHING = RowSettings(
 
 
 def calls(work: Callable[[], Any]) -> int:
-    """How many functions are called, those written in C included."""
+    """The number of function calls, including functions written in C."""
     count = 0
 
     def profiler(_frame: FrameType, event: str, _argument: Any) -> None:
@@ -37,14 +37,14 @@ def calls(work: Callable[[], Any]) -> int:
 
 
 def assert_linear(work: Callable[[int], Callable[[], Any]]) -> None:
-    """At 2n at most twice the calls, and a few."""
+    """At 2n there are at most twice the calls, plus a few."""
     for _ in range(2):  # names are remembered the first time
         once, twice = calls(work(N)), calls(work(2 * N))
     assert twice <= 2 * once + 200, f"{once} calls for {N}, {twice} for {2 * N}"
 
 
 def rivals(count: int) -> Json:
-    """Attributes that all claim one column, and as many maps whose members do."""
+    """Attributes that all claim one column, and the same number of maps whose members do."""
     letters = short_names(count, "-./ #", 5)
     maps = {f"m{name}": {"M": {"b": {"S": ""}}} for name in letters}
     return maps | {f"a{name}": {"S": ""} for name in letters}
@@ -63,8 +63,8 @@ ITEMS: dict[str, Callable[[int], Json]] = SHAPES | {
 
 @pytest.mark.parametrize("shape", ITEMS)
 @pytest.mark.parametrize("settings", [RowSettings(), EVERYTHING], ids=["as launched", "every setting"])
-def test_a_record_costs_no_more_than_in_proportion(shape: str, settings: RowSettings) -> None:
-    """Items of every shape, with both images, and every setting that shapes rows."""
+def test_the_cost_of_a_record_is_proportional_to_its_length(shape: str, settings: RowSettings) -> None:
+    """For items of every shape, with both images, and for every setting that shapes rows."""
 
     def work(count: int) -> Callable[[], Any]:
         item = ITEMS[shape](count)
@@ -77,14 +77,14 @@ def test_a_record_costs_no_more_than_in_proportion(shape: str, settings: RowSett
 @pytest.mark.parametrize(
     "text", ["1" * 1_000_000 + "x", "1." + "0" * 1_000_000 + ".", "1e" + "9" * 1_000_000 + "e"]
 )
-def test_a_long_number_that_is_none_is_refused_in_one_pass(text: str) -> None:
-    """A million digits and a letter; looked at again and again, they would take hours."""
+def test_a_long_invalid_number_is_rejected_in_one_pass(text: str) -> None:
+    """A million digits and a letter: with repeated passes this would take hours."""
     with pytest.raises(RecordError):
         transform(compact(item_record({"n": {"N": text}})))
 
 
-def test_what_a_response_has_no_room_for_is_found_in_one_pass() -> None:
-    """Thousands of records, all of which are too long."""
+def test_the_rows_that_do_not_fit_are_found_in_one_pass() -> None:
+    """There are thousands of records, and all are too long."""
 
     def work(count: int) -> Callable[[], Any]:
         ids, lengths = [str(number) for number in range(count)], [100_000] * count
@@ -93,7 +93,7 @@ def test_what_a_response_has_no_room_for_is_found_in_one_pass() -> None:
     assert_linear(work)
 
 
-def test_the_counter_counts() -> None:
-    """A loop in a loop is found out, or nothing above would show anything."""
+def test_the_call_counter_detects_a_nested_loop() -> None:
+    """Otherwise the tests above would prove nothing."""
     with pytest.raises(AssertionError, match="calls for"):
         assert_linear(lambda count: lambda: [len("") for _ in range(count) for _ in range(count // 10)])

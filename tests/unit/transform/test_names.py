@@ -1,4 +1,4 @@
-"""The column rule, and `change_names`, which says what a column alone does not."""
+"""The column rule, and `change_names`, which lists the paths that a column's name does not show."""
 
 import json
 import sys
@@ -13,7 +13,7 @@ from transform_lambda.flatten import RowSettings, flatten
 from transform_lambda.names import MAX_COLUMN_CHARACTERS, column_name, joined
 from transform_lambda.unicode14 import UNASSIGNED
 
-# Names as they are, and as they stand in a column.
+# Names, and the same names in a column.
 VECTORS = [
     ("pk", "pk"),
     ("CustomerId", "customerid"),
@@ -69,11 +69,11 @@ def test_name_in_a_column(name: str, column: str) -> None:
 
 
 def test_no_character_outside_ascii_is_a_bare_underscore() -> None:
-    """Each leaves a letter or its code point, so that names in any script stay apart."""
+    """Each becomes a letter or its code point, so that names in any script stay distinct."""
     for code in range(0x80, 0x2_0000):
         if 0xD800 <= code <= 0xDFFF:
             continue
-        if unicodedata.normalize("NFC", chr(code)).isascii():  # U+037E is a semicolon, for one
+        if unicodedata.normalize("NFC", chr(code)).isascii():  # for example U+037E, a semicolon
             continue
         column = column_name(chr(code))
         assert column.isascii()
@@ -96,7 +96,7 @@ def test_no_character_outside_ascii_is_a_bare_underscore() -> None:
     ],
 )
 def test_column_at_the_top(name: str, column: str) -> None:
-    """Reserved names get a prefix, and what is too long for any table gets no column."""
+    """Reserved names get a prefix. A name that is too long for any table has no column."""
     assert joined("", name) == column
 
 
@@ -115,10 +115,10 @@ def test_unassigned_characters_are_those_of_unicode_14() -> None:
     assert bool(known_later) is (unicodedata.unidata_version != "14.0.0")
 
 
-def test_characters_that_unicode_14_did_not_know_are_never_normalized(
+def test_characters_not_in_unicode_14_are_never_normalized(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """A later Python would compose or reorder them, and write other bytes than this one."""
+    """A later Python would compose or reorder them and write different bytes."""
     seen = []
 
     def normalize(form: str, text: str) -> str:
@@ -151,20 +151,20 @@ def test_characters_that_unicode_14_did_not_know_are_never_normalized(
         ),
         ({"a.b": {"M": {"c": {"S": ""}}}, "a_b": {"S": ""}}, {"a_b__c": ["a.b", "c"]}),
         ({"a-b": {"M": {}}, "l": {"L": [{"M": {"x-y": {"S": ""}}}]}}, {"a_b": ["a-b"]}),
-        # A rescued attribute is no column of this row.
+        # A rescued attribute is not a column of this row.
         ({"a-b": {"S": ""}, "a_b": {"S": ""}}, None),
         ({"a-b": {"S": ""}, "a.b": {"S": ""}, "c-d": {"S": ""}}, {"c_d": ["c-d"]}),
     ],
 )
-def test_change_names_lists_the_columns_that_do_not_give_the_path(item: Json, names: Json | None) -> None:
-    """Each column of the row whose parts are not the path's names in ASCII lower case, and no other."""
-    for _ in range(2):  # the second time from memory
+def test_change_names_lists_the_columns_that_do_not_show_the_path(item: Json, names: Json | None) -> None:
+    """It lists exactly the columns whose parts are not the path's names in ASCII lower case."""
+    for _ in range(2):  # the second time uses remembered names
         found = flatten(item).names
         assert (found and json.loads(found)) == names
 
 
-def test_what_is_remembered_of_a_name_is_not_what_this_item_has_under_it() -> None:
-    """A name that is a map in one item and text in another is listed where it has the column."""
+def test_a_name_can_be_a_map_in_one_item_and_text_in_another() -> None:
+    """Although names are remembered, it is listed only in the item in which it has the column."""
     as_map, as_text = {"M": {"c": {"S": ""}}}, {"S": ""}
     for _ in range(2):
         assert flatten({"a-b": as_text}).names == '{"a_b":["a-b"]}'
@@ -174,8 +174,8 @@ def test_what_is_remembered_of_a_name_is_not_what_this_item_has_under_it() -> No
         assert flatten({"a-b": as_map}, RowSettings(max_depth=1)).names == '{"a_b":["a-b"]}'
 
 
-def test_change_names_is_in_order_and_in_utf_8() -> None:
-    """The same item, the same text."""
+def test_change_names_is_sorted_and_in_utf_8() -> None:
+    """The same item always gives the same text."""
     item = {"ж": {"S": ""}, "b c": {"S": ""}, 'a"': {"S": ""}}
     assert flatten(item).names == '{"_x0436_":["ж"],"a_":["a\\""],"b_c":["b c"]}'
     assert flatten(dict(reversed(item.items()))).names == flatten(item).names

@@ -1,4 +1,4 @@
-"""KeepWhole, ExcludeAttributes and KeepImages: what they do to a row, and what they leave alone."""
+"""KeepWhole, ExcludeAttributes and KeepImages: which parts of a row they change, and which they do not."""
 
 import json
 from typing import Any
@@ -18,7 +18,7 @@ SCORES = {
 
 
 def row(record: Json, settings: RowSettings) -> Json:
-    """The row of a record, made both ways there are."""
+    """The row of a record, checked to be the same from both functions that build rows."""
     line, _ = transform(compact(record), None, settings)
     assert line == row_line(row_of(read_change(record), settings))
     found: Json = json.loads(line)
@@ -26,8 +26,8 @@ def row(record: Json, settings: RowSettings) -> Json:
 
 
 @pytest.mark.parametrize("spelled", ["Scores", "scores", "SCORES"])
-def test_a_map_kept_whole_is_one_value_under_its_own_names(spelled: str) -> None:
-    """Its keys are data, so they become no columns; other maps are flattened as ever."""
+def test_a_map_kept_whole_is_one_value_with_its_own_names(spelled: str) -> None:
+    """Its keys are data, so they do not become columns. Other maps are flattened."""
     found = row(item_record(SCORES), RowSettings(keep_whole=settings_columns([spelled])))
     assert found["scores"] == {"u1": 1, "u2": 2}
     assert found["n__x"] == ""
@@ -35,7 +35,7 @@ def test_a_map_kept_whole_is_one_value_under_its_own_names(spelled: str) -> None
 
 
 def test_a_nested_map_is_kept_whole_by_its_column() -> None:
-    """`customer__scores` is the map Scores in the map Customer, and no other."""
+    """`customer__scores` is only the map Scores in the map Customer."""
     item = {"Customer": {"M": {"Scores": {"M": {"u": {"N": "1"}}}, "b": {"M": {"c": {"S": ""}}}}}} | SCORES
     found = row(item_record(item), RowSettings(keep_whole=settings_columns(["customer__scores"])))
     assert found["customer__scores"] == {"u": 1}
@@ -44,7 +44,7 @@ def test_a_nested_map_is_kept_whole_by_its_column() -> None:
 
 
 def test_a_map_kept_whole_competes_for_its_column_like_a_value() -> None:
-    """Two maps of one column: the exact name keeps it, the other is rescued, in both ways to flatten."""
+    """If two maps claim one column, the exact name keeps it and the other is rescued."""
     item = {"Scores": {"M": {"u": {"N": "1"}}}, "scores": {"M": {"u": {"N": "2"}}}}
     flat = flatten(item, RowSettings(keep_whole=frozenset({"scores"})))
     assert json.loads(row_line(flat.columns)) == {"scores": {"u": 2}}
@@ -52,7 +52,7 @@ def test_a_map_kept_whole_competes_for_its_column_like_a_value() -> None:
 
 
 def places(value: Any) -> str:
-    """Everything a row says, as one text."""
+    """All names and values of a row as one text."""
     return json.dumps(value, ensure_ascii=False)
 
 
@@ -74,7 +74,7 @@ EXCLUDED = settings_columns(["ssn", "customer__SSN", "customer__m__ssn", "kept__
 @pytest.mark.parametrize("depth", [1, 2, 32])
 @pytest.mark.parametrize("change_type", ["INSERT", "MODIFY", "REMOVE"])
 def test_an_excluded_attribute_is_nowhere_in_the_row(change_type: str, depth: int, images: bool) -> None:
-    """Not in a column, a JSON value, change_rescued or change_image, however its name is spelt."""
+    """Not in a column, a JSON value, change_rescued or change_image, for every spelling of its name."""
     settings = RowSettings(depth, frozenset({"kept"}), EXCLUDED, images)
     rivals = PERSON | {"A": {"S": "1"}, "a.": {"S": "2"}, "a/": {"S": "3"}}
     old = rivals if change_type != "INSERT" else None
@@ -87,7 +87,7 @@ def test_an_excluded_attribute_is_nowhere_in_the_row(change_type: str, depth: in
 
 
 def test_an_excluded_attribute_is_nowhere_in_a_row_without_levels() -> None:
-    """The whole item stands in change_rescued then, without what is excluded."""
+    """In this case the whole item is in change_rescued, without the excluded attributes."""
     wide = {"m" * 250: {"M": {f"k{number}": {"N": "1"} for number in range(3_000)}}, "я" * 50: {"N": "1"}}
     item = PERSON | {f"{number}" + "я" * 30: {"N": "1"} for number in range(2_000)} | wide
     found = row(item_record(item), RowSettings(exclude=EXCLUDED, keep_images=True))
@@ -96,8 +96,8 @@ def test_an_excluded_attribute_is_nowhere_in_a_row_without_levels() -> None:
     assert json.loads(found["change_rescued"])["Customer"] == {"name": "n", "m": {}}
 
 
-def test_digests_cover_what_is_excluded() -> None:
-    """A change of an excluded attribute alone is a change: its digests differ, and the chain stays whole."""
+def test_digests_include_excluded_attributes() -> None:
+    """If only an excluded attribute changes, the digests differ, and the chain of digests stays complete."""
     other = PERSON | {"SSN": {"S": "0"}}
     settings = RowSettings(exclude=EXCLUDED)
     found = row(change_record("MODIFY", other, PERSON), settings)
@@ -109,15 +109,15 @@ def test_digests_cover_what_is_excluded() -> None:
     }
 
 
-def test_sets_of_an_excluded_attribute_are_in_order_for_the_digest() -> None:
-    """Its members come in any order, like those of any set."""
+def test_sets_of_an_excluded_attribute_are_sorted_for_the_digest() -> None:
+    """Its members can arrive in any order, like those of every set."""
     one, other = ({"pk": {"S": "a"}, "ssn": {"SS": members}} for members in (["b", "a"], ["a", "b"]))
     settings = RowSettings(exclude=EXCLUDED)
     assert row(item_record(one), settings) == row(item_record(other), settings)
 
 
-def test_the_item_that_is_given_stays_whole() -> None:
-    """What is left out is left out of a copy."""
+def test_the_given_item_is_not_changed() -> None:
+    """Attributes are only left out of a copy."""
     item = json.loads(json.dumps(PERSON))
     flatten(item, RowSettings(exclude=EXCLUDED))
     assert item == PERSON
@@ -125,7 +125,7 @@ def test_the_item_that_is_given_stays_whole() -> None:
 
 @pytest.mark.parametrize("change_type", ["INSERT", "MODIFY", "REMOVE"])
 def test_change_image_is_the_exact_item(change_type: str) -> None:
-    """Canonical DynamoDB JSON of the new image, for REMOVE of the old one: typed, to the last digit."""
+    """Canonical DynamoDB JSON of the new image, or for REMOVE the old one, with types and all digits."""
     old = EVERY_TYPE | {"pk": {"S": "old"}}
     new = EVERY_TYPE | {"pk": {"S": "new"}, "n": {"N": "1E-130"}}
     record = change_record(
@@ -140,7 +140,7 @@ def test_change_image_is_the_exact_item(change_type: str) -> None:
 
 
 def test_change_image_is_without_excluded_attributes() -> None:
-    """And still an item."""
+    """The rest is still an item."""
     found = row(item_record(PERSON), RowSettings(exclude=EXCLUDED, keep_images=True))
     assert json.loads(found["change_image"]) == {
         "pk": {"S": "a"},
@@ -150,6 +150,6 @@ def test_change_image_is_without_excluded_attributes() -> None:
 
 
 def test_a_change_without_images_has_no_image() -> None:
-    """Of a record of keys alone, keys are no image."""
+    """In a record with keys only, the keys do not count as an image."""
     found = row(change_record("MODIFY"), RowSettings(keep_images=True))
     assert (found["change_image"], found["pk"]) == (None, "a")

@@ -1,4 +1,4 @@
-"""The function runs on every Python the project names, with nothing set and nothing but its own wheels."""
+"""The function runs on every supported Python, without settings, and with only its own wheels."""
 
 import ast
 import subprocess
@@ -14,12 +14,12 @@ SOURCES = sorted((ROOT / "transform_lambda").glob("*.py"))
 @pytest.mark.parametrize("version", [(3, 11), (3, 12), (3, 13), (3, 14)])
 @pytest.mark.parametrize("source", SOURCES, ids=lambda path: path.name)
 def test_sources_are_valid_python_of_every_runtime(source: Path, version: tuple[int, int]) -> None:
-    """Python 3.11 to 3.14; older grammar is what a newer parser can check."""
+    """Python 3.11 to 3.14; a newer parser can check the older grammar."""
     ast.parse(source.read_text(), feature_version=version)
 
 
 def test_import_needs_no_environment_and_no_boto3() -> None:
-    """The zip carries no boto3, and importing it would cost most of a cold start."""
+    """The zip does not contain boto3, and importing it would take most of a cold start."""
     program = (
         "import sys, transform_lambda.handler as h; "
         "heavy = {'boto3', 'botocore', 'asyncio', 'pandas', 'numpy'} & set(sys.modules); "
@@ -30,7 +30,7 @@ def test_import_needs_no_environment_and_no_boto3() -> None:
 
 
 def test_bad_setting_stops_the_function_when_it_starts() -> None:
-    """At deployment, not at the first record."""
+    """It stops at deployment, not at the first record."""
     done = subprocess.run(
         [sys.executable, "-c", "import transform_lambda.handler"],
         cwd=ROOT,
@@ -44,7 +44,7 @@ def test_bad_setting_stops_the_function_when_it_starts() -> None:
 
 
 def test_imports_point_inwards_only() -> None:
-    """transform_lambda imports nothing of the project but itself, and nothing but its own wheels."""
+    """transform_lambda imports only itself and its own wheels, nothing else of the project."""
     allowed = {"transform_lambda", "orjson", "pybase64"} | set(sys.stdlib_module_names)
     for source in SOURCES:
         for node in ast.walk(ast.parse(source.read_text())):
@@ -52,12 +52,12 @@ def test_imports_point_inwards_only() -> None:
             if isinstance(node, ast.Import):
                 names = [alias.name for alias in node.names]
             elif isinstance(node, ast.ImportFrom):
-                names = [node.module or ""]  # a relative import has no name, and is not allowed
+                names = [node.module or ""]  # a relative import has no name and is not allowed
             assert {name.split(".")[0] for name in names} <= allowed, source.name
 
 
-def test_the_collector_is_seldom_called_and_has_nothing_to_collect() -> None:
-    """A batch leaves no circle of objects behind, failed records included: else they would pile up."""
+def test_the_collector_rarely_runs_and_has_nothing_to_collect() -> None:
+    """A batch leaves no reference cycles, even with failed records. Otherwise memory would grow."""
     program = (
         "import gc, transform_lambda.handler as h\n"
         "from tests.unit.transform.records import *\n"
