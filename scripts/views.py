@@ -14,6 +14,7 @@ from pathlib import Path
 from scripts.core.athena import Workgroup
 from scripts.core.connection import Connection
 from scripts.core.console import CommandError, Output, parser, run
+from scripts.core.crawler import crawl_step
 from scripts.core.lake_table import check_source, item_columns
 from scripts.core.proposed_types import propose_types
 from scripts.core.road_switch import NO_SWITCH, kept_switch, read_switch
@@ -84,7 +85,7 @@ def main(arguments: Sequence[str], out: Output) -> int:
     if not every:
         raise CommandError(
             f"{args.database}.changes has no column of an attribute yet",
-            "Start the crawler (the consumer stack's output CrawlNowCommand), or name them in ItemColumns.",
+            f"{crawl_step(workgroup.connection, args.database)} Or name attributes in ItemColumns.",
         )
     columns = chosen(every, split_patterns(args.columns), split_patterns(args.without))
     path = args.types or TYPES / f"{name}.yaml"

@@ -10,6 +10,7 @@ from typing import Any
 
 from scripts.core.connection import Connection
 from scripts.core.console import CommandError, nearest
+from scripts.core.crawler import crawl_step
 
 POLL_SECONDS = 0.25
 MAX_STATEMENT_BYTES = 262_144  # Athena User Guide, "Service Quotas", query string length, in UTF-8
@@ -207,7 +208,10 @@ def next_step(reason: str, database: str, connection: Connection) -> str:  # noq
     if "SCHEMA_NOT_FOUND" in reason or _is_missing("Database", reason) or _is_missing("Schema", reason):
         return "Correct --database (the consumer stack's output DatabaseName)."
     if "COLUMN_NOT_FOUND" in reason or "cannot be resolved" in reason:
-        return "See the columns with `SHOW COLUMNS IN changes`; a new attribute has one after the next crawl."
+        return (
+            "List the columns with `SHOW COLUMNS IN changes`. A new attribute becomes a column at the next "
+            f"crawl. {crawl_step(connection, database)}"
+        )
     if "Incorrect number of parameters" in reason or "INVALID_PARAMETER_USAGE" in reason:
         return "Give one --parameter (text) or --literal (other SQL) for every `?`, in order."
     if "TYPE_MISMATCH" in reason:

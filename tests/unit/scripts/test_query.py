@@ -43,6 +43,7 @@ class Athena:
         self.output = "s3://results/"
         self.failure: Exception | None = None
         self.tables = ["changes", "crawled_data"]
+        self.crawlers: list[dict[str, str]] = [{"Name": "c-1", "DatabaseName": "ddb_lake"}, {"Name": "other"}]
         self.scanned = 12345
         self.names: dict[str, str] = {}  # of the named queries that are not called as their number is
         self.statements: dict[str, str] = {}
@@ -86,6 +87,9 @@ class Athena:
             return Pages(
                 lambda **_: [{"NamedQueryIds": [f"q{n}" for n in range(60)]}, {"NamedQueryIds": ["last"]}]
             )
+
+        if name == "get_crawlers":
+            return Pages(lambda **_: [{"Crawlers": self.crawlers}])
 
         def results(**_: Any) -> list[dict[str, Any]]:
             header: list[Sequence[str | None]] = (
@@ -405,6 +409,15 @@ def test_a_question_about_changes_that_read_nothing_says_why(
     athena.scanned = scanned
     done = run_verb(query.main, sql)
     assert (done.code, "nothing was read" in done.err) == (0, says_so)
+
+
+def test_a_missing_column_leads_to_the_crawl_command(athena: Athena) -> None:
+    """With the options in use; without one known crawler, the stack's output is named."""
+    asked = Connection("consumer", "eu-west-1", None)
+    reason = "COLUMN_NOT_FOUND: line 1:8: Column 'x' cannot be resolved"
+    command = "`aws glue start-crawler --name c-1 --profile consumer --region eu-west-1`"
+    assert command in next_step(reason, "ddb_lake", asked)
+    assert "output CrawlNowCommand" in next_step(reason, "elsewhere", asked)
 
 
 def test_an_empty_database_is_called_so(athena: Athena) -> None:
