@@ -1,7 +1,7 @@
-"""What a month of the pipeline costs, from the shape of the workload.
+"""Estimate the monthly cost of the pipeline for a workload.
 
-Arithmetic over list prices, no call to AWS. Storage of the table itself and its reads and writes are
-left out: they are there without the lake.
+The estimate uses list prices and makes no call to AWS. The table's own storage, reads and writes are not
+included, because they cost the same without the lake.
 """
 
 from __future__ import annotations
@@ -14,23 +14,23 @@ from dataclasses import asdict
 from scripts.core.console import CommandError, Output, parser, run
 from scripts.core.cost import Workload, monthly
 
-MEANINGS = {  # of the options, which are the fields of Workload
-    "changes_per_second": "writes to the table, on average",
-    "item_kb": "size of an item",
-    "record_kb": "size of a change record: both images and the envelope",
-    "row_compressed_kb": "what a row takes in S3",
-    "stream_shards": "shards of the stream; 0 is on-demand",
-    "retention_hours": "how long the stream keeps records, counted up to 168",
-    "buffer_seconds": "Firehose's buffer interval",
-    "crawls_a_month": "runs of the crawler",
-    "gb_queried": "what Athena scans",
+MEANINGS = {  # help of the options, which are the fields of Workload
+    "changes_per_second": "average writes to the table per second",
+    "item_kb": "size of an item in KB",
+    "record_kb": "size of a change record in KB: both images and the envelope",
+    "row_compressed_kb": "size of a compressed row in S3 in KB",
+    "stream_shards": "shards of the stream; 0 means on-demand",
+    "retention_hours": "hours that the stream keeps records, counted up to 168",
+    "buffer_seconds": "Firehose's buffer interval in seconds",
+    "crawls_a_month": "crawler runs per month",
+    "gb_queried": "GB that Athena scans per month",
     "partition_by": "delivery or event",
-    "compaction_minutes_a_day": "of the option stack's job; 0 without it",
+    "compaction_minutes_a_day": "minutes per day of the option stack's job; 0 without it",
 }
 
 
 def main(arguments: Sequence[str], out: Output) -> int:
-    """Show the month as a table, or as `{"workload", "usd_a_month", "total"}`."""
+    """Show the costs of a month as a table, or as `{"workload", "usd_a_month", "total"}`."""
     options = parser("cost", __doc__ or "")
     for name, default in asdict(Workload()).items():
         options.add_argument(
@@ -45,7 +45,7 @@ def main(arguments: Sequence[str], out: Output) -> int:
     costs = monthly(load)
     total = sum(costs.values())
     if not math.isfinite(total):
-        raise CommandError("the month costs more than a number can say", "Give smaller numbers.")
+        raise CommandError("the cost is too large to calculate", "Give smaller numbers.")
     if out.form == "text":
         rows = [(name, f"{usd:,.2f}") for name, usd in costs.items()]
         out.table(

@@ -1,7 +1,7 @@
-"""What a month of the pipeline costs, from the shape of the workload.
+"""Estimate the monthly cost of the pipeline for a workload.
 
-Arithmetic over list prices, no call to AWS. Storage of the table itself and its reads and writes are
-left out: they are there without the lake.
+The estimate uses list prices and makes no call to AWS. The table's own storage, reads and writes are not
+included, because they cost the same without the lake.
 """
 
 from __future__ import annotations
@@ -11,11 +11,12 @@ from dataclasses import asdict, dataclass
 
 from scripts.core.console import CommandError
 
-HOURS = 730.0  # a month, as the AWS pricing pages count it
+HOURS = 730.0  # hours of a month on the AWS pricing pages
 GIB = 2.0**30
 MILLION = 1e6
 
-# USD, us-east-1, list prices of autumn 2026. Each name carries its unit, each first line its pricing page.
+# USD, us-east-1, list prices of autumn 2026. Each name includes its unit; each first line names the pricing
+# page.
 PRICES = {
     "dynamodb_per_million_change_units": 0.10,  # Amazon DynamoDB pricing: a unit is 1 KB of the larger image
     "kinesis_on_demand_stream_hour": 0.04,  # Amazon Kinesis Data Streams pricing, On-demand Standard
@@ -39,11 +40,11 @@ PRICES = {
     "athena_tb_scanned": 5.00,  # Amazon Athena pricing
 }
 
-CRAWLER_DPUS = 2  # [unverified] no AWS page states what a crawler uses
+CRAWLER_DPUS = 2  # [unverified] no AWS page states how many a crawler uses
 CRAWLER_HOURS = 10 / 60
 COMPACTION_DPUS = 2  # the option stack's default, two G.1X workers of one DPU each
 KEYS = 2
-# Metrics that alarms watch, which is what CloudWatch bills; a test counts them in the templates.
+# Metrics that the alarms watch: CloudWatch bills per metric. A test counts them in the templates.
 ALARM_METRICS = 15
 PARTITION_ALARM_METRICS = 1
 COMPACTION_ALARM_METRICS = 1
@@ -52,7 +53,7 @@ FUNCTION_GB_SECONDS_PER_MILLION = 60.0  # 30,000 changes a second in 1,769 MB: b
 
 @dataclass(frozen=True, slots=True)
 class Workload:
-    """What a month brings: averages, sizes in KB of 1,024 bytes, one stream, one delivery stream."""
+    """The workload of a month: averages, sizes in KB of 1,024 bytes, one stream, one delivery stream."""
 
     changes_per_second: float = 10.0
     item_kb: float = 1.0
@@ -64,25 +65,23 @@ class Workload:
     crawls_a_month: float = 30.0
     gb_queried: float = 10.0
     partition_by: str = "delivery"  # or "event", which Firehose bills as dynamic partitioning
-    compaction_minutes_a_day: float = 0.0  # of the option stack's job: 0 without it
+    compaction_minutes_a_day: float = 0.0  # minutes of the option stack's job; 0 without it
 
     def __post_init__(self) -> None:
         if self.partition_by not in ("delivery", "event"):
             raise CommandError(f"--partition-by is {self.partition_by}", "Give delivery or event.")
         for name, value in asdict(self).items():
             if name != "partition_by" and (value < 0 or not math.isfinite(value)):
-                raise CommandError(
-                    f"--{name.replace('_', '-')} is {value}", "Give a number that is not negative."
-                )
+                raise CommandError(f"--{name.replace('_', '-')} is {value}", "Give 0 or a larger number.")
 
     @property
     def changes(self) -> float:
-        """Changes a month."""
+        """Changes per month."""
         return self.changes_per_second * HOURS * 3600
 
 
 def monthly(load: Workload) -> dict[str, float]:
-    """USD a month, by service, for `load`; the values' sum is the month."""
+    """USD per month by service for `load`. The month costs the sum of the values."""
     return {
         "DynamoDB change capture": load.changes
         * math.ceil(load.item_kb)
@@ -128,10 +127,10 @@ def _stream(load: Workload) -> float:
 
 
 def _firehose(load: Workload) -> float:
-    """Bytes in; with partitions bytes and objects out as well.
+    """Incoming bytes; with partitions also delivered bytes and objects.
 
-    The page does not say whether what is delivered counts before or after compression: counted is what
-    came in, which is more than either.
+    The pricing page does not state whether delivered bytes count before or after compression. The incoming
+    bytes are used here, which are more than either.
     """
     gigabytes = _gigabytes(load, rounded_to_kb=5)
     if load.partition_by == "delivery":
@@ -143,7 +142,7 @@ def _firehose(load: Workload) -> float:
 
 
 def _function(load: Workload) -> float:
-    """Requests of one MiB of records each, at least one every ten seconds while there is traffic."""
+    """Requests with one MiB of records each, and at least one every ten seconds while there is traffic."""
     requests = max(load.changes * load.record_kb / 1024, min(load.changes, HOURS * 3600 / 10))
     return (
         requests / MILLION * PRICES["lambda_million_requests"]
@@ -152,7 +151,7 @@ def _function(load: Workload) -> float:
 
 
 def _alarm_metrics(load: Workload) -> int:
-    """Metrics of the alarms that the workload's stacks have."""
+    """The number of metrics that the alarms of the workload's stacks watch."""
     return (
         ALARM_METRICS
         + PARTITION_ALARM_METRICS * (load.partition_by == "event")
@@ -161,10 +160,10 @@ def _alarm_metrics(load: Workload) -> int:
 
 
 def _objects(load: Workload) -> float:
-    """Objects a month: one a buffer interval while there is traffic."""
+    """Objects per month: one per buffer interval while there is traffic."""
     return min(load.changes, HOURS * 3600 / max(load.buffer_seconds, 1))
 
 
 def _gigabytes(load: Workload, *, rounded_to_kb: int) -> float:
-    """GiB a month with each record rounded up, as the services bill."""
+    """GiB per month, with each record rounded up as the services bill it."""
     return load.changes * math.ceil(load.record_kb / rounded_to_kb) * rounded_to_kb * 1024 / GIB

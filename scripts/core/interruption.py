@@ -1,4 +1,4 @@
-"""A command that is told to end takes back what it has half made, as it does on Ctrl-C."""
+"""A command that receives SIGTERM or SIGHUP cleans up as it does on Ctrl-C."""
 
 from __future__ import annotations
 
@@ -13,26 +13,26 @@ SIGNALS = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasat
 
 @contextmanager
 def unwinding() -> Iterator[None]:
-    """Have SIGTERM (kill) and SIGHUP (a terminal that closes) end the block through its `finally` clauses.
+    """Let SIGTERM (kill) and SIGHUP (the terminal closes) end the block through its `finally` clauses.
 
-    Raises SystemExit with 128 and the signal's number, a shell's exit code for it. A signal that was ignored
-    before (nohup) stays ignored.
+    Raises SystemExit with 128 plus the signal's number, as shells do. A signal that was ignored before
+    (nohup) stays ignored.
     """
     if threading.current_thread() is not threading.main_thread():
         yield  # Python handles signals in the main thread only
         return
 
     def end(number: int, _: FrameType | None) -> None:
-        for one in SIGNALS:
-            signal.signal(one, signal.SIG_IGN)  # the way out is not interrupted again
+        for each in SIGNALS:
+            signal.signal(each, signal.SIG_IGN)  # no second signal interrupts the clean-up
         raise SystemExit(128 + number)
 
-    before = {one: signal.getsignal(one) for one in SIGNALS}
+    before = {each: signal.getsignal(each) for each in SIGNALS}
     try:
-        for one, handler in before.items():
+        for each, handler in before.items():
             if handler is not signal.SIG_IGN:
-                signal.signal(one, end)
+                signal.signal(each, end)
         yield
     finally:
-        for one, handler in before.items():
-            signal.signal(one, handler)
+        for each, handler in before.items():
+            signal.signal(each, handler)

@@ -1,6 +1,6 @@
-"""The cut between two roads: the whole second from which a table's changes come by DynamoDB Streams.
+"""The cut between two roads: the second from which a table's changes come through DynamoDB Streams.
 
-Until then they come by Kinesis. The views hold the cut, so that making them again keeps it: it is read from
+Before it they come through Kinesis. The views contain the cut. When they are created again, it is read from
 the definitions that Athena keeps in Glue.
 """
 
@@ -18,15 +18,15 @@ from scripts.core.console import CommandError
 
 NO_SWITCH = "none"
 _GIVEN = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(Z|[+-][0-9]{2}:[0-9]{2})")
-# A view's cut, however Athena has laid out the statement: no other literal of a view has this form.
+# A view's cut, in whatever way Athena formats the statement: no other literal of a view has this form.
 _KEPT = re.compile(r"'([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.000000Z)'")
 _PREFIX, _SUFFIX = "/* Presto View: ", " */"  # around the definition in base64
 
 
 def read_switch(text: str) -> str | None:
-    """The time of a cut as `change_time` has it, None for `none`.
+    """The time of a cut in the format of `change_time`; None for `none`.
 
-    :raises CommandError: not a whole second with its offset from UTC
+    :raises CommandError: the text is not a whole second with an offset from UTC
     """
     if text == NO_SWITCH:
         return None
@@ -37,33 +37,33 @@ def read_switch(text: str) -> str | None:
     except (ValueError, OverflowError):
         raise CommandError(
             f"--switched-at: {text} is not a whole second",
-            "Write it as 2026-11-28T12:00:00Z, or `none` for views without a cut.",
+            "Write it like 2026-11-28T12:00:00Z, or `none` for views without a cut.",
         ) from None
     return moment.replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
 
 
 def kept_switch(workgroup: Workgroup, database: str, names: Iterable[str], source: str) -> str | None:
-    """The cut of the views of this table that are there already, None where they have none.
+    """The cut of this table's existing views; None if they have none.
 
-    :raises CommandError: they do not have the same
+    :raises CommandError: the views have different cuts
     """
     found = set()
     for name in names:
         text = _definition(workgroup, database, name)
-        # a view of another table says nothing of this one
+        # a view of another table has nothing to do with this one
         if text is not None and re.search(rf"change_table\s*=\s*{re.escape(quoted(source))}", text):
             cut = _KEPT.search(text)
             found.add(cut[1] if cut else None)
     if len(found) > 1:
         raise CommandError(
             f"the views of {source} have different cuts: {', '.join(sorted(map(str, found)))}",
-            "Say which one is right with --switched-at (`none` for no cut).",
+            "Give the right one with --switched-at (`none` for no cut).",
         )
     return found.pop() if found else None
 
 
 def _definition(workgroup: Workgroup, database: str, name: str) -> str | None:
-    """The SQL of a view in Glue, None where there is no such view."""
+    """The SQL of a view in Glue; None if the view does not exist."""
     from botocore.exceptions import ClientError  # noqa: PLC0415
 
     glue = workgroup.connection.client("glue")

@@ -1,4 +1,4 @@
-"""Which columns of `changes` a view shows, and under which names: no two columns of a view have one name."""
+"""The columns of `changes` that a view shows, and their names. Every name is unique within a view."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from itertools import count
 from scripts.core.console import CommandError, nearest
 from transform_lambda.names import RESERVED_NAMES, RESERVED_PREFIX
 
-# Columns that history_… has of its own; an attribute of such a name gets an ending, in current_… as well.
+# Columns that history_… adds. An attribute of such a name gets an ending, in current_… too.
 OWN = frozenset(("change_number", "valid_from", "valid_to"))
 ENDING = "_of_item"
 NAME_CHARACTERS = 255  # AWS Glue API, NameString
@@ -18,9 +18,9 @@ NAME_CHARACTERS = 255  # AWS Glue API, NameString
 def shown_names(columns: Sequence[str], own: Collection[str]) -> list[str]:
     """The names under which a view shows columns of `changes`, in their order.
 
-    `own` are the view's other columns. An attribute that claimed a reserved name is shown under it, unless
-    the view or the table has a column of that name. A name that is the view's own gets the ending `_of_item`,
-    and a name that is one with endings gets one more, so a column's name does not depend on the others.
+    `own` are the view's other columns. An attribute with a reserved name is shown under that name, unless the
+    view or the table has a column of that name. A name from `OWN` gets the ending `_of_item`, and such a name
+    that already has endings gets one more. So a column's name does not depend on the other columns.
     """
     taken = {*own, *columns}
     shown = []
@@ -40,7 +40,7 @@ def _with_ending(column: str) -> str:
 
 
 def _short(name: str, used: set[str]) -> str:
-    """A free name in place of one that is too long for Glue: the first with a number at its end."""
+    """A shorter name for one that is too long for Glue: its beginning with the first free number."""
     start = name[: NAME_CHARACTERS - 10]
     free = next(short for number in count(2) if (short := f"{start}_{number}") not in used)
     used.add(free)
@@ -48,17 +48,17 @@ def _short(name: str, used: set[str]) -> str:
 
 
 def chosen(columns: Sequence[str], only: Sequence[str], without: Sequence[str]) -> list[str]:
-    """The columns to show: those that a pattern of `only` matches, or all, without those of `without`.
+    """The columns to show: those that match `only` (all if it is empty), except those that match `without`.
 
     A pattern is a column's name, with `*` for any characters.
 
-    :raises CommandError: a pattern that matches no column, or no column is left
+    :raises CommandError: a pattern matches no column, or no column is left
     """
     wanted = _matched("--columns", only, columns)
     left_out = _matched("--except", without, columns)
     kept = [column for column in columns if (not only or column in wanted) and column not in left_out]
     if columns and not kept:
-        raise CommandError("no column is left to show", "Choose others with --columns and --except.")
+        raise CommandError("no column is left to show", "Change --columns or --except.")
     return kept
 
 
@@ -68,14 +68,14 @@ def _matched(option: str, patterns: Iterable[str], columns: Sequence[str]) -> se
         found = [column for column in columns if fnmatchcase(column, pattern)]
         if not found:
             raise CommandError(
-                f"{option}: changes has no attribute's column {pattern}",
-                f"Correct it, or crawl first: {nearest(pattern, columns)}.",
+                f"{option}: no column of an item is named {pattern}",
+                f"Correct the name: {nearest(pattern, columns)}. A new attribute needs a crawl first.",
             )
         matched.update(found)
     return matched
 
 
 def split_patterns(lists: Iterable[str]) -> list[str]:
-    """The patterns of an option that takes several, separated by commas, and may be given again."""
+    """The patterns of an option that can be repeated and accepts several, separated by commas."""
     parts = [part.strip() for text in lists for part in text.split(",")]
     return [part for part in parts if part]

@@ -154,7 +154,7 @@ def test_how_a_file_was_read_is_said_before_anything_is_written(
     path.write_text("pk,price\na,1.50\n")
     assert command.run(["shop", "--file", str(path), "--dry-run", "--output", "json"]) == 0
     said = capsys.readouterr()
-    assert said.err.splitlines()[1].startswith("note: these columns have no type and are taken as text; ")
+    assert said.err.splitlines()[1].startswith("note: columns without a type are read as text. ")
     assert json.loads(said.out)["items"] == 1
 
 
