@@ -1,11 +1,11 @@
-"""docs/generated/cost-scenarios.md: what a month costs under some loads, computed by scripts/core/cost.py."""
+"""docs/generated/cost-scenarios.md: the monthly cost of some workloads, computed by scripts/core/cost.py."""
 
 from __future__ import annotations
 
 from scripts.build.sources import Sources
 from scripts.core.cost import Workload, monthly
 
-# Changes a second, and shards; no shard is an on-demand stream.
+# Changes per second, and shards; 0 shards is an on-demand stream.
 SCENARIOS = [(1, 0), (10, 0), (10, 1), (100, 0), (100, 1), (1000, 0), (1000, 4)]
 SHOWN = ("DynamoDB change capture", "Kinesis stream", "Firehose")
 HEAD = """\
@@ -13,14 +13,14 @@ HEAD = """\
 
 # Cost by load
 
-US dollars a month at list prices of us-east-1; [cost](../cost.md) says of which table, and what changes it.
+US dollars per month at list prices of us-east-1; [cost](../cost.md) describes the table and other loads.
 
 """
 
 
 def page(_: Sources, __: str) -> str:
     """The scenarios as a Markdown table."""
-    header = ["changes a second", "stream", *SHOWN, "everything else", "total USD a month"]
+    header = ["changes per second", "stream", *SHOWN, "everything else", "total USD per month"]
     lines = [header, ["---"] * len(header)]
     for changes, shards in SCENARIOS:
         costs = monthly(Workload(changes_per_second=changes, stream_shards=shards))

@@ -79,7 +79,8 @@ def test_what_is_left_out_is_said(tmp_path: Path) -> None:
     made = source(tmp_path / "a.json", json.dumps(content))
     assert items(made) == ITEMS
     assert list(made.notes) == [
-        "the file has an answer of batch-get-item with UnprocessedKeys: the table had more items than the file",
+        "the file has an answer of batch-get-item with UnprocessedKeys: "
+        "the table had more items than the file",
         "items of other tables in the file are left out: x, y",
     ]
     page = source(tmp_path / "a.json", json.dumps({"Items": ITEMS, "LastEvaluatedKey": {"pk": {"S": "b"}}}))
