@@ -1,6 +1,4 @@
-"""The lake beside its table: read through Athena, compared key by key, shown on a terminal.
+"""Read the lake through Athena, compare it with its table key by key, and show text on a terminal.
 
-Knows no sandbox and no command.
-
-For `scripts` and `sandbox` alike; it imports `transform_lambda` and `glue` alone.
+`scripts` and `sandbox` use this package. It imports only `transform_lambda` and `glue`.
 """

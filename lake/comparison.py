@@ -1,4 +1,4 @@
-"""Lake against table, key by key: pure, given the table's items and the lake's changes."""
+"""Compare a lake with its table key by key: pure functions of the table's items and the lake's changes."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from transform_lambda.canonical import canonical_json, image_digest
 from transform_lambda.flatten import DEFAULT_SETTINGS, RowSettings, flatten
 from transform_lambda.values import Image
 
-# What may differ where a change was delivered more than once: its place in the stream.
+# The only column that may differ if a change was delivered more than once: its place in the stream.
 _OF_A_DELIVERY = "change_sequence"
 
-# One change as Athena answers it: every column's text, None for NULL.
+# One change as Athena returns it: every column's text, None for NULL.
 Change = Mapping[str, str | None]
 
 
 @dataclass(frozen=True)
 class Difference:
-    """One key on which lake and table differ; `key` as in `change_key`."""
+    """One key for which lake and table differ; `key` has the format of `change_key`."""
 
     key: str
     what: str
@@ -33,7 +33,7 @@ class Difference:
 
 @dataclass
 class Comparison:
-    """What was counted for one table, and every difference."""
+    """The counts for one table, and every difference."""
 
     table: str
     items: int = 0
@@ -48,11 +48,11 @@ class Comparison:
 
     @property
     def agrees(self) -> bool:
-        """Whether no key differs."""
+        """Whether lake and table have no difference."""
         return not self.differences
 
     def figures(self) -> dict[str, int]:
-        """What a person wants to see."""
+        """The counts with labels, for people."""
         return {
             "items in the table": self.items,
             "changes in the lake": self.changes,
@@ -67,7 +67,7 @@ class Comparison:
 
 
 def newest(changes: Sequence[Change]) -> Change:
-    """The last change of one key: by time, ties by the chain, then by sequence."""
+    """The last change of one key: by time, then by the chain, then by sequence."""
     latest = max(str(change["change_time"]) for change in changes)
     tied = [change for change in changes if change["change_time"] == latest]
     if len(tied) > 1:
@@ -80,20 +80,20 @@ def newest(changes: Sequence[Change]) -> Change:
 
 
 def chain_problem(changes: Sequence[Change], last: Change) -> tuple[str | None, bool]:
-    """(what is wrong with one key's chain of digests or None, whether the key is older than the lake).
+    """(the error in one key's chain of digests or None, whether the key is older than the lake).
 
-    Every change leads from `change_before` to `change_after`. Whatever their order, a whole chain leaves each
+    Every change leads from `change_before` to `change_after`. In any order, a complete chain leaves each
     state as often as it enters it, except for its two ends.
     """
     entered = Counter(change["change_after"] for change in changes)
     left = Counter(change["change_before"] for change in changes)
     left[last["change_after"]] += 1
-    entered[None] += 1  # an item begins as nothing
+    entered[None] += 1  # an item starts as nothing
     surplus, lacking = entered - left, left - entered
     if not surplus and not lacking:
         return None, False
     if surplus == Counter([None]) and lacking.total() == 1:
-        return None, True  # it begins as something: it was there before the stream
+        return None, True  # the first state is not nothing: the item is older than the stream
     return f"the chain of its {len(changes)} changes has a gap: a change is missing", False
 
 
@@ -109,7 +109,7 @@ def _shown(value: Any) -> str | None:
 
 
 def _same(value: Any, shown: str | None) -> bool:
-    """Whether a column's text is the value; numbers and JSON are compared by what they mean."""
+    """Whether a column's text is the value. Numbers and JSON are compared by meaning."""
     expected = _shown(value)
     if expected == shown:
         return True
@@ -122,7 +122,7 @@ def _same(value: Any, shown: str | None) -> bool:
 
 
 def _meaning(text: str) -> Any:
-    """JSON as Python values; a number is never `true`, and no digit of it is rounded away."""
+    """JSON as Python values. A number never equals `true`, and keeps every digit."""
 
     def number(digits: str) -> tuple[Decimal]:
         return (Decimal(digits),)
@@ -133,9 +133,9 @@ def _meaning(text: str) -> Any:
 def _compare_columns(
     result: Comparison, image: Image, change: Change, declared: frozenset[str], settings: RowSettings
 ) -> list[str]:
-    """The columns on which the newest change and the item differ, and attributes they do not name.
+    """The columns in which the newest change and the item differ, each with its attribute.
 
-    `change_names` is compared like a column, so a column that both have is of one attribute in both.
+    `change_names` is compared too, so a column that both have comes from the same attribute in both.
     """
     flat = flatten(image, settings)
     result.undeclared += len(flat.columns.keys() - declared)
@@ -168,8 +168,8 @@ def compare(
 ) -> Comparison:
     """Compare a table's (keys, item) pairs with the lake's changes of that table.
 
-    `item_columns` are the declared columns that hold attributes; what is not declared cannot be read.
-    `settings` are those the rows were written with.
+    `item_columns` are the declared columns that hold attributes; other columns cannot be read.
+    `settings` are the settings with which the rows were written.
     """
     result = Comparison(table)
     declared = frozenset(item_columns) - frozenset(METADATA_COLUMNS)

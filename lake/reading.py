@@ -1,4 +1,4 @@
-"""A lake as its users see it: a Glue table over a bucket, read through the Athena API."""
+"""A lake as its users see it: a Glue table on a bucket, read through the Athena API."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _ENDED = {"SUCCEEDED", "FAILED", "CANCELLED"}
 
 
 class LakeError(Exception):
-    """A query failed; the message is Athena's."""
+    """A query failed; the message contains Athena's reason."""
 
 
 @dataclass(frozen=True)
@@ -32,9 +32,9 @@ class Lake:
         return [name for name in self.columns if name not in METADATA_COLUMNS]
 
     def changes(self, source_table: str) -> Iterator[dict[str, str | None]]:
-        """Every change of the source table, all columns as text, partition keys too."""
+        """Every change of the source table, with all columns and partition keys as text."""
         literal = source_table.replace("'", "''")
-        # not by name: thousands of names would make a longer statement than Athena takes
+        # `*` and not names: thousands of names would make the statement too long for Athena
         yield from self.query(f"SELECT * FROM \"{self.table}\" WHERE change_table = '{literal}'")  # noqa: S608
 
     def query(self, sql: str) -> Iterator[dict[str, str | None]]:
@@ -57,7 +57,7 @@ class Lake:
         for page in pages:
             for row in page["ResultSet"]["Rows"]:
                 values = [datum.get("VarCharValue") for datum in row["Data"]]
-                if names is None:  # the first row holds the names
+                if names is None:  # the first row has the names
                     names = [str(value) for value in values]
                 else:
                     yield dict(zip(names, values, strict=True))

@@ -1,11 +1,11 @@
-"""Text from outside, as a terminal may show it: an item's value, a name, the reason of an AWS service.
+"""Make text from outside safe for a terminal: an item's value, a name, an AWS service's message.
 
-A terminal obeys control characters (ESC and the C1 set move the cursor, change the title, paste) and turns
-text around at bidirectional ones, so that a value could look like a line of ours or hide what it is. Every
-character that Python does not call printable, `str.isprintable`, is shown as its escape: controls, format
+A terminal obeys control characters (ESC and the C1 set move the cursor, change the title, paste), and
+bidirectional characters reverse text. So a value could imitate a line of this program, or hide. Every
+character that is not printable in Python, `str.isprintable`, is shown as its escape: controls, format
 characters (bidirectional, zero-width), line and paragraph separators, blanks other than the space, surrogates
-and what Unicode has not assigned. Letters of every script stay. A document keeps the exact value: JSON has
-escapes of its own.
+and unassigned characters. Letters of every script are shown. A JSON document keeps the exact value, with
+JSON's own escapes.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from typing import Any
 
 
 def visible(text: str, *, keep: str = "") -> str:
-    """The text with an escape, `\\x1b` or `\\u202e`, for each character that is not printable.
+    """The text with an escape, such as `\\x1b` or `\\u202e`, for each character that is not printable.
 
-    `keep` are characters that stay as they are: "\\n" where the text has lines.
+    `keep` are characters that are not escaped: "\\n" if the text has several lines.
     """
     if text.isprintable():
         return text
@@ -29,7 +29,7 @@ def visible(text: str, *, keep: str = "") -> str:
 
 
 def json_text(document: Any) -> str:
-    """A JSON document for people and programs: UTF-8, and JSON's own escapes for what is not printable."""
+    """A JSON document for people and programs: UTF-8, with JSON escapes for unprintable characters."""
     text = json.dumps(document, ensure_ascii=False, indent=2, default=str)
     if text.isprintable():
         return text
@@ -37,10 +37,10 @@ def json_text(document: Any) -> str:
 
 
 def tell(text: str) -> None:
-    """Write lines to stderr, where progress and errors go."""
+    """Write lines to stderr, for progress and errors."""
     print(visible(text, keep="\n"), file=sys.stderr, flush=True)
 
 
 def answer(text: str) -> None:
-    """Write lines to stdout, the answer's place."""
+    """Write lines to stdout, for results."""
     print(visible(text, keep="\n"), flush=True)

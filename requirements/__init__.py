@@ -1,1 +1,1 @@
-"""What each environment holds (NAME.in, compiled to NAME.lock), and the check that this Python has it."""
+"""The packages of each environment (NAME.in, compiled to NAME.lock), and the check that Python has them."""

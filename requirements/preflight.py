@@ -1,7 +1,7 @@
-"""Say which command makes the environment, before an import fails with a traceback.
+"""Name the command that creates the environment, before an import fails with a traceback.
 
 Every package that runs as `python -m PACKAGE` calls `require` in its `__init__.py`, which Python loads first.
-An older Python must be able to read both files, so their syntax is that of Python 3.9.
+An older Python must be able to read both files, so they use the syntax of Python 3.9.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ ENVIRONMENTS = {"deploy-venv": ".venv-deploy", "venv": ".venv"}  # make target: 
 
 
 class _Refusal:
-    """An import hook that ends the program when a submodule of the package is asked for."""
+    """An import hook that ends the program when a submodule of the package is imported."""
 
     def __init__(self, package: str, free: Collection[str], message: str) -> None:
         self.refused, self.message = f"{package}.", message
@@ -34,8 +34,8 @@ class _Refusal:
 def require(package: str, modules: Collection[str], target: str, *, free: Collection[str] = ()) -> None:
     """End the program with one line and the next step if this Python cannot run the package.
 
-    `modules` are the top-level modules it imports, `target` is the make target that installs them; `free` are
-    submodules that run anywhere. Nothing happens until another submodule is imported.
+    `modules` are the top-level modules that it imports; `target` is the make target that installs them.
+    `free` are submodules that run anywhere. The program ends only when another submodule is imported.
     """
     problem = _problem(modules)
     if problem is not None:
@@ -44,15 +44,16 @@ def require(package: str, modules: Collection[str], target: str, *, free: Collec
 
 
 def _problem(modules: Collection[str]) -> str | None:
-    """What this Python lacks, None if nothing."""
+    """What is missing in this Python; None if nothing."""
     if sys.version_info < OLDEST_PYTHON:
-        return f"ddb-lake needs Python 3.11 or newer, this is {sys.version.split()[0]} ({sys.executable})"
+        version = sys.version.split()[0]
+        return f"ddb-lake needs Python 3.11 or newer, and this is {version} ({sys.executable})"
     missing = [name for name in modules if find_spec(name) is None]
-    return f"this Python ({sys.executable}) lacks {', '.join(missing)}" if missing else None
+    return f"this Python ({sys.executable}) does not have {', '.join(missing)}" if missing else None
 
 
 def _next_step(target: str) -> str:
-    """The command that leads to an environment: activate one that is ready, else make the target's."""
+    """The command for an environment: activate one that is ready, else create the target's."""
     for folder in (ENVIRONMENTS[target], ENVIRONMENTS["venv"]):
         if (ROOT / folder / ".ready").exists() and Path(sys.prefix).resolve() != (ROOT / folder).resolve():
             return f". {shlex.quote(str(Path(folder, 'bin', 'activate')))}"

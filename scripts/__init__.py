@@ -1,4 +1,4 @@
-"""What a person runs on the lake: `python -m scripts.<verb>`, thin over the AWS APIs."""
+"""The commands for the lake: `python -m scripts.<verb>`, a thin layer over the AWS APIs."""
 
 import sys
 from types import TracebackType

@@ -1,4 +1,4 @@
-"""`python -m scripts` lists the verbs."""
+"""`python -m scripts` lists the commands."""
 
 import ast
 import sys
@@ -8,7 +8,7 @@ from scripts.core.console import page
 
 
 def verbs() -> dict[str, str]:
-    """Every module or package here that runs as a command, and its docstring's first line."""
+    """Every module or package here that runs as a command, with the first line of its docstring."""
     found = {}
     folder = Path(__file__).parent
     for path in sorted([*folder.glob("[a-z]*.py"), *folder.glob("[a-z]*/__main__.py")]):
@@ -20,9 +20,9 @@ def verbs() -> dict[str, str]:
 
 
 def main() -> int:
-    """Print the verbs; exit 2 when something was asked that no verb answers."""
+    """Print the commands; exit 2 for an unknown argument."""
     lines = ["usage: python -m scripts.VERB [--help]", ""]
-    lines += [f"  {verb:<16}{what}" for verb, what in verbs().items()]
+    lines += [f"  {verb:<16}{summary}" for verb, summary in verbs().items()]
     page("\n".join(lines))
     return 2 if len(sys.argv) > 1 and sys.argv[1] not in ("-h", "--help") else 0
 

@@ -1,4 +1,4 @@
-"""Take columns away from `changes` so that neither a crawl nor a stack update brings them back.
+"""Remove columns from `changes` so that neither a crawl nor a stack update adds them again.
 
 No row is touched. Names that are data, as a map keyed by data makes them, fill the table until it takes no
 more; what is forgotten leaves room. docs/operations/forget-columns.md has the steps.
@@ -16,11 +16,12 @@ from typing import TYPE_CHECKING, Any
 from scripts.core.answers import count
 from scripts.core.connection import Connection
 from scripts.core.console import EXIT_USAGE, CommandError, Output, parser, prompt, run
+from scripts.core.crawler import crawl_step
 
 if TYPE_CHECKING:
     from scripts.core.forgetting import Forgetting, Preview
 
-SHOWN = 20  # families, and names, of a list for people; JSON has everything
+SHOWN = 20  # lists show this many families or names; JSON has all
 
 EPILOG = """\
 examples:
@@ -29,33 +30,33 @@ examples:
   python -m scripts.forget_columns 'prices__*' old_name
   python -m scripts.forget_columns --remember old_name
 
-A name with `*` at its end stands for every column that begins so, also for those to come.
-Quote it, or the shell looks for files."""
+A name that ends with `*` means every column that starts with it, also future ones.
+Quote it, or the shell expands it to file names."""
 
 
 def options() -> argparse.ArgumentParser:
     """The options of `forget_columns`."""
-    result = parser("forget_columns", "Take columns away from the table changes for good.", epilog=EPILOG)
+    result = parser("forget_columns", "Remove columns from the table changes for good.", epilog=EPILOG)
     result.add_argument(
-        "names", metavar="NAME", nargs="*", help="a column, or the beginning of columns and *"
+        "names", metavar="NAME", nargs="*", help="a column, or the beginning of column names and *"
     )
-    result.add_argument("--remember", action="store_true", help="let the names be columns again")
+    result.add_argument("--remember", action="store_true", help="let the names become columns again")
     result.add_argument(
-        "--list", action="store_true", help="show what is forgotten, and which names have no column yet"
+        "--list", action="store_true", help="show the forgotten columns, and the names without a column"
     )
-    result.add_argument("--dry-run", action="store_true", help="show what would go, change nothing")
-    result.add_argument("--yes", action="store_true", help="do not ask")
+    result.add_argument("--dry-run", action="store_true", help="show what would change; change nothing")
+    result.add_argument("--yes", action="store_true", help="do not ask for confirmation")
     result.add_argument("--database", metavar="NAME", default="ddb_lake", help="default: ddb_lake")
     return result
 
 
 def main(arguments: Sequence[str], out: Output) -> int:
-    """Forget, remember, or list."""
+    """Forget, remember or list columns."""
     args = options().parse_args(arguments)
     out.interruption = "nothing was changed. Run the command again."
     if args.list == bool(args.names) or (args.list and args.remember):
         raise CommandError(
-            "nothing says which columns", "Give their names, or --list alone.", exit_code=EXIT_USAGE
+            "no column is named", "Give the names of columns, or --list alone.", exit_code=EXIT_USAGE
         )
 
     from catalog_lambda.catalog import Catalog, CatalogError  # noqa: PLC0415  boto3 is behind these
@@ -67,7 +68,7 @@ def main(arguments: Sequence[str], out: Output) -> int:
         if args.list:
             _list(forgetting, args.database, out)
         elif args.remember:
-            _remember(forgetting, args, out)
+            _remember(forgetting, args, connection, out)
         else:
             _forget(forgetting, args, connection, out)
     except CatalogError as error:
@@ -78,7 +79,7 @@ def main(arguments: Sequence[str], out: Output) -> int:
 
 
 def _list(forgetting: Forgetting, database: str, out: Output) -> None:
-    """What is forgotten, by whom and since when; what could be forgotten next."""
+    """List what is forgotten, by whom and when, and what could be forgotten next."""
     acts = forgetting.forgotten.acts
     families, refused = forgetting.families(), forgetting.refused
     for act in acts:
@@ -86,17 +87,17 @@ def _list(forgetting: Forgetting, database: str, out: Output) -> None:
     if not acts:
         out.say(f"no column of {database}.changes is forgotten")
     if families:
-        rows = [(one.beginning, f"{one.columns:,}", f"{one.waiting:,}") for one in families[:SHOWN]]
-        out.table("names that have no column yet", ("beginning", "columns", "waiting"), rows)
+        rows = [(each.beginning, f"{each.columns:,}", f"{each.waiting:,}") for each in families[:SHOWN]]
+        out.table("names without a column", ("beginning", "columns", "without"), rows)
     for name, why in list(refused.items())[:SHOWN]:
-        out.say(f"no column: {_printable(name)} ({why})")
+        out.say(f"cannot be a column: {_printable(name)} ({why})")
     out.answer(
         {
             "database": database,
             "forgotten": [{"names": act.names, "at": act.at, "by": act.by} for act in acts],
             "waiting": [
-                {"beginning": one.beginning, "columns": one.columns, "waiting": one.waiting}
-                for one in families
+                {"beginning": each.beginning, "columns": each.columns, "waiting": each.waiting}
+                for each in families
             ],
             "refused": refused,
         }
@@ -107,8 +108,8 @@ def _forget(forgetting: Forgetting, args: argparse.Namespace, connection: Connec
     preview = forgetting.preview(args.names)
     where = f"account {connection.account}, Region {connection.region}"
     out.say(f"{where}: forget {_some(preview.names)} in {args.database}.changes", "bold")
-    out.say(f"columns that go: {len(preview.columns):,} {_some(preview.columns)}".rstrip())
-    out.say(f"names without a column that will get none: {len(preview.waiting):,}")
+    out.say(f"columns to remove: {len(preview.columns):,} {_some(preview.columns)}".rstrip())
+    out.say(f"names that will not become columns: {len(preview.waiting):,}")
     report = _document(args.database, preview)
     if args.dry_run:
         _say_views(preview, out)
@@ -118,18 +119,18 @@ def _forget(forgetting: Forgetting, args: argparse.Namespace, connection: Connec
     _confirm(args.yes, where)
     out.interruption = "some columns may be forgotten already. Run the command again to forget the rest."
     gone = forgetting.forget(preview, f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}", connection.caller)
-    out.say(f"{count(len(gone), 'column')} forgotten; the rows still hold the values", "green")
+    out.say(f"{count(len(gone), 'column')} forgotten; the rows still contain the values", "green")
     _say_views(preview, out)
     out.answer({**report, "columns": gone, "status": "forgotten"})
 
 
-def _remember(forgetting: Forgetting, args: argparse.Namespace, out: Output) -> None:
+def _remember(forgetting: Forgetting, args: argparse.Namespace, connection: Connection, out: Output) -> None:
     names = forgetting.remembered(args.names)
     if args.dry_run:
         out.say("dry run: nothing was changed")
     else:
         forgetting.remember(names)
-        out.say("next: start the crawler (the consumer stack's output CrawlNowCommand), which declares them")
+        out.say(f"next: {crawl_step(connection, args.database)} The crawl adds the columns.")
     status = "dry run" if args.dry_run else "remembered"
     out.answer({"database": args.database, "names": names, "status": status})
 
@@ -147,32 +148,32 @@ def _document(database: str, preview: Preview) -> dict[str, Any]:
 def _say_views(preview: Preview, out: Output) -> None:
     if preview.views:
         out.say(
-            f"next: run `python -m scripts.views` again for {', '.join(preview.views)}: "
-            "a view that shows a forgotten column fails until then"
+            f"next: run `python -m scripts.views` again for {', '.join(preview.views)}. "
+            "Until then, a view with a forgotten column fails"
         )
 
 
 def _confirm(yes: bool, where: str) -> None:
-    """Go on by --yes or by the word typed; columns never go unasked."""
+    """Return if --yes is given or the user types the word. Raises CommandError otherwise."""
     if yes:
         return
     if sys.stdin.isatty():
-        prompt(f"type forget to take these columns away in {where}: ")
+        prompt(f"type forget to remove these columns in {where}: ")
         if sys.stdin.readline().strip() == "forget":
             return
     raise CommandError(
-        "not confirmed: nothing was changed", "Run it again and type the word forget, or give --yes."
+        "not confirmed: nothing was changed", "Run the command again and type forget, or add --yes."
     )
 
 
 def _some(names: Sequence[str]) -> str:
-    """Names for a sentence: a few of many."""
+    """The first names, for a sentence."""
     shown = ", ".join(_printable(name) for name in names[:SHOWN])
     return f"{shown} and {len(names) - SHOWN:,} more" if len(names) > SHOWN else shown
 
 
 def _printable(name: str) -> str:
-    """A name that a terminal can show: a foreign file may have put anything into it."""
+    """The name with escapes: a name from somebody's file may contain control characters."""
     return json.dumps(name)[1:-1]
 
 

@@ -1,4 +1,4 @@
-"""Ask the lake through Athena: a named query, a file's SQL or SQL text; a table, CSV or JSON comes out."""
+"""Query the lake through Athena: SQL text, a file or a named query; output as a table, CSV or JSON."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ examples:
   python -m scripts.query --profile consumer "SELECT * FROM changes WHERE change_type = ? LIMIT ?" \\
       --parameter REMOVE --literal 10
 
-Only the answer goes to stdout; bytes scanned and time go to stderr.
-JSON, and CSV in a file or a pipe, have the exact values; a terminal shows control characters as \\x1b."""
+The rows go to stdout; bytes scanned and time go to stderr.
+JSON, and CSV in a file or a pipe, have the exact values. A terminal shows control characters as \\x1b."""
 
-# A SELECT from the table or from a view of it; SHOW COLUMNS FROM changes is none.
-ASKS_FOR_CHANGES = re.compile(
+# A SELECT from the table or from one of its views; SHOW COLUMNS FROM changes does not match.
+READS_CHANGES = re.compile(
     r"\A(?!\s*show\b).*\b(?:from|join)\s+(?:\w+\.)?(?:changes|(?:current|history|gaps)_\w+)\b", re.I | re.S
 )
 PARAMETER_CHARACTERS = 1024  # API_StartQueryExecution, ExecutionParameters
@@ -33,14 +33,14 @@ PARAMETER_CHARACTERS = 1024  # API_StartQueryExecution, ExecutionParameters
 
 def options() -> argparse.ArgumentParser:
     """The options of `query`."""
-    made = parser("query", "Query the lake through Athena.", epilog=EPILOG, outputs=("text", "csv", "json"))
-    what = made.add_mutually_exclusive_group(required=True)
-    what.add_argument("sql", metavar="SQL", nargs="?", help="one SQL statement")
-    what.add_argument("--named", metavar="NAME", help="a named query of the workgroup, by its name or its id")
-    what.add_argument("--file", metavar="FILE", type=Path, help="a file that holds one SQL statement")
-    made.add_argument("--workgroup", metavar="NAME", default="ddb-lake", help="default: ddb-lake")
-    made.add_argument("--database", metavar="NAME", help="default: the named query's own, else ddb_lake")
-    made.add_argument(
+    result = parser("query", "Query the lake through Athena.", epilog=EPILOG, outputs=("text", "csv", "json"))
+    statement = result.add_mutually_exclusive_group(required=True)
+    statement.add_argument("sql", metavar="SQL", nargs="?", help="one SQL statement")
+    statement.add_argument("--named", metavar="NAME", help="a named query of the workgroup, by name or id")
+    statement.add_argument("--file", metavar="FILE", type=Path, help="a file with one SQL statement")
+    result.add_argument("--workgroup", metavar="NAME", default="ddb-lake", help="default: ddb-lake")
+    result.add_argument("--database", metavar="NAME", help="default: the named query's, else ddb_lake")
+    result.add_argument(
         "--parameter",
         metavar="TEXT",
         dest="parameters",
@@ -49,28 +49,28 @@ def options() -> argparse.ArgumentParser:
         default=[],
         help="the text for the next `?` (the columns of `changes` are text)",
     )
-    made.add_argument(
+    result.add_argument(
         "--literal",
         metavar="SQL",
         dest="parameters",
         action="append",
         help="the SQL literal for the next `?`: 10, DATE '2026-11-01'",
     )
-    made.add_argument(
+    result.add_argument(
         "--allow-changes",
         action="store_true",
-        help="also run a statement that is not known to read only (INSERT, CREATE, DROP, UNLOAD, EXECUTE)",
+        help="run a statement that may change something too (INSERT, CREATE, DROP, UNLOAD, EXECUTE)",
     )
-    made.add_argument(
+    result.add_argument(
         "--safe-for-spreadsheets",
         action="store_true",
-        help="with --output csv: an apostrophe before texts that a spreadsheet would run as a formula",
+        help="with --output csv: put an apostrophe before text that a spreadsheet would run as a formula",
     )
-    return made
+    return result
 
 
 def main(arguments: Sequence[str], out: Output) -> int:
-    """Run one query and give its answer."""
+    """Run one query and print its result."""
     args = options().parse_args(arguments)
     out.interruption = "no query was started. Run the command again."
     try:
@@ -87,13 +87,15 @@ def main(arguments: Sequence[str], out: Output) -> int:
     for value in args.parameters:
         if not 1 <= len(value) <= PARAMETER_CHARACTERS:
             raise CommandError(
-                f"a parameter has {len(value):,} characters; Athena takes 1 to {PARAMETER_CHARACTERS:,}",
+                f"a parameter has {len(value):,} characters; Athena accepts 1 to {PARAMETER_CHARACTERS:,}",
                 "Write the value into the SQL instead.",
                 exit_code=EXIT_USAGE,
             )
     if args.safe_for_spreadsheets and out.form != "csv":
         raise CommandError(
-            "--safe-for-spreadsheets is for CSV", "Add --output csv, or leave it out.", exit_code=EXIT_USAGE
+            "--safe-for-spreadsheets works with CSV only",
+            "Add --output csv, or leave the option out.",
+            exit_code=EXIT_USAGE,
         )
     if sql is not None and not args.allow_changes:
         _check(sql)
@@ -115,20 +117,18 @@ def main(arguments: Sequence[str], out: Output) -> int:
         f"{count(len(result.rows), 'row')}, {result.bytes_scanned:,} bytes scanned, {result.seconds:.1f} s "
         f"(query {result.query_id})"
     )
-    if not result.bytes_scanned and ASKS_FOR_CHANGES.search(sql):
-        out.say(
-            "nothing was read: no change is delivered yet, or no day of the lake fits the condition on `dt`"
-        )
+    if not result.bytes_scanned and READS_CHANGES.search(sql):
+        out.say("nothing was read: no change has been delivered yet, or no day matches the condition on `dt`")
     return 0
 
 
 def _check(sql: str) -> None:
-    """Refuse a statement that is not known to read only. Raises CommandError."""
+    """Refuse a statement that may change something. Raises CommandError."""
     if not only_reads(sql):
         word = first_word(sql)
         raise CommandError(
-            f"this statement is not known to read only{f': it begins with {word}' if word else ''}",
-            "Correct it, or give --allow-changes to run it all the same.",
+            f"this statement may change something{f': it begins with {word}' if word else ''}",
+            "Correct it, or add --allow-changes to run it anyway.",
             exit_code=EXIT_USAGE,
         )
 

@@ -1,6 +1,7 @@
-"""Delete one stack: says first in which account and Region, and what stays.
+"""Delete one stack, after showing the account, the Region, what goes and what stays.
 
-Before a stack that streams a table goes, the table's stream is stopped and what is under way is delivered.
+If the stack streams a table, the command first stops the table's stream and waits until Firehose has
+delivered every change.
 """
 
 from __future__ import annotations
@@ -23,15 +24,16 @@ if TYPE_CHECKING:
 CONFIRMATION = """\
 Without --yes the command asks for the stack's name; without a terminal it refuses, with exit code 1."""
 EPILOG = f"""\
-Of the stacks there are, remove in this order: {", ".join(kind.stack_name for kind in reversed(KINDS))}.
-What holds data (table, buckets, keys) stays when its stack goes; the commands that delete it are shown.
-Before a stack that streams a table goes, the table's stream is stopped and what is under way is delivered.
-A stack that is not ddb-lake's is not touched.
+Remove the stacks that you have in this order: {", ".join(kind.stack_name for kind in reversed(KINDS))}.
+Resources with data (table, buckets, keys) stay. The command prints how to delete them.
+If the stack streams a table, the command first stops the table's stream and waits until Firehose has
+delivered every change.
+A stack that does not belong to ddb-lake is refused.
 {CONFIRMATION}
-Stopped by Ctrl-C before the deletion, the command leaves the stack whole; run again, it goes on."""
+Ctrl-C before the deletion leaves the stack unchanged. Run the command again to continue."""
 
 
-EMPTY = "REVIEW_IN_PROGRESS"  # of this stack only a change set exists
+EMPTY = "REVIEW_IN_PROGRESS"  # the stack has only a change set
 
 
 def options() -> argparse.ArgumentParser:
@@ -39,12 +41,14 @@ def options() -> argparse.ArgumentParser:
     result = parser("remove", "Delete one stack.", epilog=EPILOG)
     result.add_argument("stack", metavar="STACK", help="the stack's name")
     result.add_argument(
-        "--dry-run", action="store_true", help="show what would go and what stays, change nothing"
+        "--dry-run", action="store_true", help="show what would go and what would stay; change nothing"
     )
     result.add_argument(
-        "--no-drain", action="store_true", help="do not wait for changes that are under way: they are lost"
+        "--no-drain",
+        action="store_true",
+        help="do not wait for the delivery; changes that Firehose has not delivered yet are lost",
     )
-    result.add_argument("--yes", action="store_true", help="do not ask")
+    result.add_argument("--yes", action="store_true", help="do not ask for confirmation")
     return result
 
 
@@ -57,9 +61,9 @@ def main(arguments: Sequence[str], out: Output) -> int:
 
 
 def _remove(args: argparse.Namespace, out: Output) -> int:
+    from scripts.core import removal  # noqa: PLC0415
     from scripts.core.draining import Draining  # noqa: PLC0415  boto3 is behind these
     from scripts.core.ownership import check_stack  # noqa: PLC0415
-    from scripts.core.removal import by_hand, left_behind, resources_of, uploads_of  # noqa: PLC0415
     from scripts.core.stack import Stack  # noqa: PLC0415
 
     connection = Connection.of(args)
@@ -67,26 +71,27 @@ def _remove(args: argparse.Namespace, out: Output) -> int:
     location = location_options(args)
     formation = connection.client("cloudformation")
     stack = Stack(formation, args.stack)
-    found = stack.describe()
+    description = stack.describe()
     where = f"account {account}, Region {region}"
-    if found is None:
+    if description is None:
         raise CommandError(
             f"there is no stack {args.stack} in {where}", "Correct the name, --profile or --region."
         )
-    check_stack(stack, found, where)
-    if found.get("EnableTerminationProtection"):
+    check_stack(stack, description, where)
+    status = str(description["StackStatus"])
+    if description.get("EnableTerminationProtection"):
         raise CommandError(
-            f"stack {args.stack} is protected against deletion",
-            "Lift it: `aws cloudformation update-termination-protection --no-enable-termination-protection "
-            f"--stack-name {args.stack}{location}`.",
+            f"stack {args.stack} has termination protection",
+            "Turn it off: `aws cloudformation update-termination-protection "
+            f"--no-enable-termination-protection --stack-name {args.stack}{location}`.",
         )
-    draining = Draining.of(found, connection, skipped=args.no_drain, location=location, out=out)
-    resources = resources_of(stack, formation, found["StackStatus"])
-    resources += left_behind(draining.source.left_behind if draining else None)
-    resources += uploads_of(found, account, region)
-    out.say(f"{where}: delete stack {args.stack} ({found['StackStatus']})", "bold")
-    rows = [("stays" if r.stays else "goes", r.logical_id, r.type, r.physical_id) for r in resources]
-    out.table("what happens to each", ("", "resource", "type", "name"), sorted(rows, reverse=True))
+    draining = Draining.of(description, connection, skipped=args.no_drain, location=location, out=out)
+    resources = removal.resources_of(stack, formation, status)
+    resources += removal.tables_of(resources, connection, out)
+    resources += removal.left_behind(draining.source.left_behind if draining else None)
+    resources += removal.uploads_of(description, account, region)
+    out.say(f"{where}: delete stack {args.stack} ({status})", "bold")
+    removal.show(resources, out)
     report: dict[str, Any] = {"stack": args.stack, "account": account, "region": region}
     if draining:
         draining.announce(out)
@@ -94,24 +99,24 @@ def _remove(args: argparse.Namespace, out: Output) -> int:
         report["source"] = {"table": source.table, "stream": source.stream_arn, "status": source.status}
     if args.dry_run:
         out.say("dry run: nothing was changed")
-        out.answer({**report, "status": found["StackStatus"], "stays": _stays(resources)})
+        out.answer({**report, "status": status, "stays": _stays(resources)})
         return 0
     _confirm(args.yes, args.stack, where)
     if draining:
         draining.run(out)
-    status = _delete(formation, stack, found, resources, location=location, out=out)
+    status = _delete(formation, stack, description, resources, location=location, out=out)
     staying = [r for r in resources if r.stays]
     if staying:
-        out.say("What stays still costs what it stores. To delete it for good:")
-        # Data before the keys it is encrypted with.
+        out.say("AWS still bills the storage of what stays. To delete it for good:")
+        # Delete the data before the keys that encrypt it.
         for resource in sorted(staying, key=lambda r: r.type == "AWS::KMS::Key"):
-            out.say(f"  {resource.logical_id}: {by_hand(resource)}{location}")
+            out.say(f"  {resource.logical_id}: {removal.by_hand(resource)}{location}")
     out.answer({**report, "status": status, "stays": _stays(resources)})
     return 0
 
 
 def _confirm(yes: bool, stack: str, where: str) -> None:
-    """Go on by --yes or by the stack's name typed; a deletion is never implied."""
+    """Return if --yes is given or the user types the stack's name. Raises CommandError otherwise."""
     if yes:
         return
     if sys.stdin.isatty():
@@ -119,14 +124,14 @@ def _confirm(yes: bool, stack: str, where: str) -> None:
         if sys.stdin.readline().strip() == stack:
             return
     raise CommandError(
-        "not confirmed: nothing was changed", "Run it again and type the stack's name, or give --yes."
+        "not confirmed: nothing was changed", "Run the command again and type the stack's name, or add --yes."
     )
 
 
 def _delete(
     formation: Any,
     stack: Stack,
-    found: Mapping[str, Any],
+    description: Mapping[str, Any],
     resources: Sequence[Resource],
     *,
     location: str,
@@ -139,14 +144,14 @@ def _delete(
 
     seen = stack.event_ids()
     # Once it is deleted, a stack is found by its id alone.
-    stack_id = str(found["StackId"])
+    stack_id = str(description["StackId"])
     out.interruption = (  # from here on, an interrupted call may have reached AWS
         f"CloudFormation continues to delete stack {stack.name}. See how far it is: "
         f"`aws cloudformation describe-stack-events --stack-name {stack_id}{location}`."
     )
     formation.delete_stack(StackName=stack.name)
     by_id = Stack(formation, stack_id)
-    if found["StackStatus"] == EMPTY:
+    if description["StackStatus"] == EMPTY:
         by_id.wait_until_gone()
         out.say(f"stack {stack.name} is DELETE_COMPLETE", "green")
         return "DELETE_COMPLETE"
@@ -157,9 +162,9 @@ def _delete(
         failures = failures_of(formation, stack_id)
         if not failures and first:
             failures = [Failure(first.logical_id, first.type, first.physical_id, first.reason)]
-        what = "; ".join(f"{one.logical_id} ({one.type}): {one.reason}" for one in failures)
+        reasons = "; ".join(f"{each.logical_id} ({each.type}): {each.reason}" for each in failures)
         raise CommandError(
-            f"stack {stack.name} ended in {status}: {what or 'see its events'}",
+            f"stack {stack.name} ended in {status}: {reasons or 'see its events'}",
             way_out(stack.name, failures, location),
             status=status,
         )

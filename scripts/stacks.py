@@ -1,8 +1,8 @@
-"""The one registry of the stacks: what packages, deploys, removes, tries or documents them reads it.
+"""The registry of the stacks. Packaging, deploying, removing, the sandbox and the docs read it.
 
 A new option stack is one template in templates/options/ and one entry here. `KINDS` is in launch order: a
-stack comes after those whose outputs it takes. `takes` is the contract between stacks: the outputs that one
-hands to the other. An output that is not in it is never taken over, whatever it is called.
+stack comes after the stacks whose outputs it takes. `takes` is the contract between stacks: the outputs that
+one passes to the other. No other output is passed on, whatever its name.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ TEMPLATES = Path(__file__).resolve().parents[1] / "templates"
 
 @dataclass(frozen=True)
 class Artifact:
-    """A file that `deploy` builds and uploads: its folder in the artifact bucket, and what builds it."""
+    """A file that `deploy` builds and uploads: its folder in the artifact bucket, and its builder."""
 
     name: str
     folder: str
@@ -28,10 +28,10 @@ class Artifact:
 
 @dataclass(frozen=True)
 class AccountRule:
-    """An output of the other stack names the one account that a stack can be deployed to.
+    """An output of the other stack names the only account that a stack can be deployed to.
 
-    `mismatch` and `way_out` are messages about another account: {stack} is the other stack, {expected} the
-    account of the rule, {account} the one that would be deployed to.
+    `mismatch` and `way_out` are the messages for a wrong account. {stack} is the other stack, {expected} the
+    account of the rule, {account} the account of the deployment.
     """
 
     output: str
@@ -41,10 +41,10 @@ class AccountRule:
 
 @dataclass(frozen=True)
 class NextStep:
-    """What a user does after the first launch, if the stack has the outputs that the text names.
+    """A step after the first launch, shown if the stack has the outputs in the text.
 
-    Besides outputs the text may name {stack}, {profile}, {region}, {profile_and_region} and
-    {outputs_profile}: options as they were given, or nothing.
+    The text may also contain {stack}, {profile}, {region}, {profile_and_region} and {outputs_profile}: the
+    options of the command, or nothing.
     """
 
     text: str
@@ -55,12 +55,13 @@ class NextStep:
 class StackKind:
     """A kind of stack.
 
-    `account` is the side it belongs to, `producer` or `consumer`, which the README uses as profile names;
-    None: the account of the stack whose outputs it takes. `outputs_of` are the kinds whose outputs fill its
-    parameters, whichever of them is there, and `takes` the outputs that do, each the parameter of its name.
-    `artifacts` maps a template parameter, the artifact's key in the
-    bucket, to what builds it. `other_account` is the parameter that names the other account. `unites` are
-    the kinds that this one is in one stack.
+    - `account`: its side, `producer` or `consumer`, which are the README's profile names. None means the
+      account of the stack whose outputs it takes.
+    - `outputs_of`: the kinds whose outputs fill its parameters; one of them must exist.
+    - `takes`: these outputs, each for the parameter of the same name.
+    - `artifacts`: the parameter of an artifact's key in the bucket → what builds the artifact.
+    - `other_account`: the parameter that names the other account.
+    - `unites`: the kinds that it contains as one stack.
     """
 
     name: str
@@ -77,7 +78,7 @@ class StackKind:
 
     @property
     def is_option(self) -> bool:
-        """Whether it is an add-on beside another stack."""
+        """Whether it is an add-on to another stack."""
         return self.template.parent.name == "options"
 
 
@@ -86,17 +87,17 @@ CATALOG = Artifact("catalog", "functions", builders.build_catalog)
 JOB_SCRIPT = Artifact("compact_days", "jobs", builders.build_job_script)
 JOB_LIBRARY = Artifact("compaction", "jobs", builders.build_job_library)
 
-# The account that the lake admits: nothing could be delivered from another one.
+# The lake accepts deliveries from this account only.
 ADMITTED = AccountRule(
     "AdmittedAccountId",
-    "stack {stack} admits account {expected}, and this would deploy to {account}: nothing could be delivered",
-    "Deploy with a --profile of account {expected}, or give the other stack "
-    "ProducerAccountId={account} first.",
+    "stack {stack} accepts deliveries from account {expected} only, and this command deploys to {account}",
+    "Deploy with a --profile of account {expected}, or first update the other stack with "
+    "ProducerAccountId={account}.",
 )
-# The account that holds the lake, where its options belong.
+# The account of the lake, which its options must be deployed to.
 HOLDER = AccountRule(
     "ConsumerAccountId",
-    "stack {stack} holds its lake in account {expected}, and this would deploy to {account}",
+    "the lake of stack {stack} is in account {expected}, and this command deploys to {account}",
     "Deploy with a --profile of account {expected}.",
 )
 
@@ -171,16 +172,16 @@ KINDS: Sequence[StackKind] = (
 )
 
 STACKS: Mapping[str, StackKind] = {kind.name: kind for kind in KINDS}
-# Whatever a template, a changed copy too, may ask for: parameter → what builds it.
+# All artifacts that a template (also a changed copy) may need: parameter → what builds it.
 ARTIFACTS: dict[str, Artifact] = {
     name: artifact for kind in KINDS for name, artifact in kind.artifacts.items()
 }
 
 
 def version_parameter(name: str) -> str:
-    """The parameter that names the version of the object whose key the parameter `name` is.
+    """The parameter for the version of the object whose key is the parameter `name`.
 
-    A template has it where the resource can be told a version: a function's code can, a Glue job's script
-    cannot.
+    A template has it where the resource accepts a version: a function's code does, a Glue job's script does
+    not.
     """
     return f"{name.removesuffix('Key')}Version"

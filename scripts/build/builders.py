@@ -1,9 +1,9 @@
-"""What `deploy` uploads and what a user carries away, built from the tree: one function per file.
+"""Build the files that `deploy` uploads, and put_items.pyz: one function per file.
 
-build/NAME.zip                       a function's package (boto3 comes with the Lambda runtime)
-build/transform-<python>-<arch>.zip  transform_lambda/ and, at its root, what requirements/function.lock names
-build/compact_days.py, compaction.zip  the compaction job (pyspark and boto3 come with Glue)
-build/put_items.pyz                  scripts/put_items/ as one file that Python runs (a zipapp)
+build/NAME.zip                       a function's package (the Lambda runtime has boto3)
+build/transform-<python>-<arch>.zip  transform_lambda/ and the wheels of requirements/function.lock
+build/compact_days.py, compaction.zip  the compaction job (Glue has pyspark and boto3)
+build/put_items.pyz                  scripts/put_items/ as a single file for Python (a zipapp)
 """
 
 from __future__ import annotations
@@ -34,14 +34,14 @@ sys.exit(run(sys.argv[1:], f"python3 {sys.argv[0]}"))
 
 
 class Builder(Protocol):
-    """Builds one file for an interpreter, reports to the output, writes into the folder (None: build/)."""
+    """Builds one file for an interpreter, and writes it into the folder (None: build/)."""
 
     def __call__(self, target: Target, out: Output, folder: Path | None = None, /) -> Package:
         """The built file."""
 
 
 def function(package: str) -> Builder:
-    """The builder of a function that needs nothing but its own package: `NAME_lambda` is NAME.zip."""
+    """The builder of a function that needs only its own package: `NAME_lambda` becomes NAME.zip."""
 
     def build(_: Target, __: Output, folder: Path | None = None) -> Package:
         return write_zip(
@@ -64,7 +64,7 @@ def build_transform(wanted: Target, out: Output, folder: Path | None = None) -> 
 
 
 def build_job_script(_: Target, __: Output, folder: Path | None = None) -> Package:
-    """The compaction job's script, as it is."""
+    """The compaction job's script, unchanged."""
     source = JOBS / "compact_days.py"
     content = source.read_bytes()
     script = (folder or zips.BUILD) / source.name
@@ -81,7 +81,7 @@ def build_job_library(_: Target, __: Output, folder: Path | None = None) -> Pack
 
 
 def build_put_items(_: Target, __: Output, folder: Path | None = None) -> Package:
-    """The put_items command as one file: `python3 put_items.pyz` needs nothing but boto3."""
+    """The put_items command as one file: `python3 put_items.pyz` needs only boto3."""
     modules = (
         (f"put_items/{path.relative_to(PUT_ITEMS).as_posix()}", path.read_bytes())
         for path in PUT_ITEMS.rglob("[!.]*.py")
@@ -91,11 +91,11 @@ def build_put_items(_: Target, __: Output, folder: Path | None = None) -> Packag
 
 
 def _source_entries(package: str) -> Iterator[tuple[str, bytes]]:
-    """The files of one of our packages, by their name in the zip."""
+    """The files of one of the project's packages, by their name in the zip."""
     folder = zips.ROOT / package
     if not (folder / "handler.py").is_file():
         raise CommandError(
-            f"{package}/handler.py is missing", "Run this from a whole clone of the repository."
+            f"{package}/handler.py is missing", "Run the command in a complete clone of the repository."
         )
     for path in folder.rglob("*"):
         name = path.relative_to(zips.ROOT).as_posix()

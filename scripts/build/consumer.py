@@ -1,7 +1,7 @@
-"""What in templates/consumer.yaml is generated: the tables' columns, the named queries, the table's digest.
+"""Generate parts of templates/consumer.yaml: the tables' columns, the named queries, the table's digest.
 
-There is a named query for each of athena/queries/*.sql. The digest changes with the table `changes`, so that
-the stack's update calls the catalog function.
+Each of athena/queries/*.sql becomes a named query. The digest changes with the table `changes`, so that a
+stack update calls the catalog function.
 """
 
 from __future__ import annotations
@@ -35,28 +35,28 @@ def shipped_queries(sources: Sources) -> dict[str, str]:
 
 
 def consumer_text(text: str, queries: Mapping[str, str]) -> str:
-    """consumer.yaml's text with the named queries and the table's digest as they have to be.
+    """consumer.yaml's text with current named queries and the table's current digest.
 
-    `queries` maps a query's name to its SQL. Raises CommandError when the text has no place for them.
+    `queries` maps a query's name to its SQL. Raises CommandError if the text has lost the marks for them.
     """
     named = "\n".join(_named_query(*query) for query in sorted(queries.items()))
     text = filled(text, "named queries", named, PATH)
     if not _DIGEST.search(text):
         raise CommandError(
-            f"{PATH} has lost TableDefinition",
-            "Bring it back from the last commit, then run the command again.",
+            f"TableDefinition is missing in {PATH}",
+            "Restore it from the last commit and run the command again.",
         )
     table = parse(text)["Resources"]["ChangesTable"]["Properties"]
     return _DIGEST.sub(rf'\g<1>"{digest(table)}"', text)
 
 
 def digest(table: Any) -> str:
-    """Twelve hex digits that change whenever the table's definition does."""
+    """Twelve hex digits that change with the table's definition."""
     return hashlib.sha256(json.dumps(table, sort_keys=True).encode()).hexdigest()[:12]
 
 
 def _named_query(name: str, sql: str) -> str:
-    """One AWS::Athena::NamedQuery; its description is the comment the SQL begins with."""
+    """One AWS::Athena::NamedQuery. Its description is the comment at the beginning of the SQL."""
     about = " ".join(line[2:].strip() for line in _leading_comment(sql))
     body = "".join(f"      {line}".rstrip() + "\n" for line in sql.rstrip().splitlines())
     logical_id = "".join(word.capitalize() for word in re.split(r"\W|_", name)) + "Query"

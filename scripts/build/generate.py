@@ -1,7 +1,7 @@
 """Write every generated file of the repository, or check that none is stale.
 
-Some files are generated as a whole, of others the lines between two comments. docs/generated/access.md needs
-Node, and is left out without it. requirements/*.lock are compiled by `make lock`.
+Some files are generated completely; in others, only the lines between two comments. docs/generated/access.md
+needs Node, and is left out without it. `make lock` compiles requirements/*.lock.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from scripts.build.sources import Generator, Sources
 from scripts.core.console import CommandError, Output, nearest, parser, run
 from scripts.core.template import ROOT
 
-# Generated as a whole.
+# Generated completely.
 WHOLE: dict[str, Generator] = {
     "templates/single-account.yaml": single_account.generated,
     "docs/generated/alarms.md": alarms.page,
@@ -25,7 +25,7 @@ WHOLE: dict[str, Generator] = {
     "docs/generated/failures.md": failures.page,
     "docs/generated/row.md": table_columns.row_page,
 }
-# As a whole too, by proofs that take their time; the tests of the proofs hold the pages to what they find.
+# Generated completely by slow proofs. The tests of the proofs compare the pages with their results.
 PROVED: dict[str, Generator] = {
     "docs/generated/access.md": proofs.access,
     "docs/generated/emulator-gaps.md": proofs.emulator_gaps,
@@ -39,31 +39,31 @@ examples:
 
 
 def computed(root: Path = ROOT) -> dict[str, Generator]:
-    """The generated files that follow from the tree alone, without a proof."""
+    """The generated files that need no proof, only the repository's files."""
     regions = dict.fromkeys(table_columns.places(Sources(root)), table_columns.with_columns)
     return {**regions, consumer.PATH: consumer.generated, **WHOLE}
 
 
 def is_stale(sources: Sources, path: str) -> bool:
-    """Whether a file is not as generated.
+    """Whether a file differs from its generated text.
 
-    Raises CommandError and yaml.YAMLError when a source is not what the generator needs, and
-    ProofMissingError when a proof cannot run here.
+    Raises CommandError and yaml.YAMLError if a generator cannot use a source, and ProofMissingError if a
+    proof cannot run on this machine.
     """
     return not (sources.root / path).is_file() or sources.stored(path) != sources.text(path)
 
 
 def chosen(names: Sequence[str], paths: Iterable[str]) -> list[str]:
-    """The generated files named, by path or by name without ending; all of them without a name."""
+    """The named generated files, by path or by name without ending; all files if no name is given."""
     by_name = {name: path for path in paths for name in (PurePosixPath(path).stem, path)}
     for name in names:
         if name not in by_name:
-            raise CommandError(f"{name} is not a generated file", f"Nearest: {nearest(name, by_name)}.")
+            raise CommandError(f"{name} is not a generated file", f"Similar: {nearest(name, by_name)}.")
     return list(dict.fromkeys(by_name[name] for name in names or by_name))
 
 
 def write(path: Path, text: str) -> None:
-    """Write a file; it appears whole or stays as it was."""
+    """Write a file completely, or leave it unchanged."""
     path.parent.mkdir(parents=True, exist_ok=True)
     whole = path.with_name(f"{path.name}.new")
     whole.write_text(text, encoding="utf-8")
@@ -71,7 +71,7 @@ def write(path: Path, text: str) -> None:
 
 
 def main(arguments: Sequence[str], out: Output) -> int:
-    """Write the stale files, or with --check name them."""
+    """Write the stale files; with --check, only name them."""
     options = parser("build.generate", "Write every generated file of the repository.", epilog=EPILOG)
     options.add_argument("names", nargs="*", metavar="NAME", help="a generated file (default: all of them)")
     options.add_argument("--check", action="store_true", help="write nothing; exit 1 when a file is stale")
@@ -88,9 +88,7 @@ def main(arguments: Sequence[str], out: Output) -> int:
                 left_out.append(path)
                 out.say(f"left out: {path}: {missing}")
     except yaml.YAMLError as error:
-        raise CommandError(
-            f"a file is not YAML: {error}", "Correct it, then run the command again."
-        ) from error
+        raise CommandError(f"a file is not YAML: {error}", "Correct it and run the command again.") from error
     names = ", ".join(found)
     if args.check and found:
         raise CommandError(f"stale: {names}", "Run `make generate`.", stale=found)
@@ -98,7 +96,7 @@ def main(arguments: Sequence[str], out: Output) -> int:
         write(ROOT / path, sources.text(path))
     out.answer(
         {"written": found, "left_out": left_out},
-        f"written: {names}" if found else "nothing to write, all is current",
+        f"written: {names}" if found else "nothing to write: every file is current",
     )
     return 0
 

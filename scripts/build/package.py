@@ -1,4 +1,4 @@
-"""Build what the stacks run and the command that is one file: same tree, same bytes."""
+"""Build the stacks' code and put_items.pyz: the same tree gives the same bytes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from scripts.build.zips import Package
 from scripts.core.console import CommandError, Output, parser, run
 from scripts.stacks import ARTIFACTS
 
-# Every file there is to build, by the name that --only takes.
+# Every file to build, by its name for --only.
 PARTS: dict[str, Builder] = {
     **{artifact.name: artifact.build for artifact in ARTIFACTS.values()},
     "put_items": build_put_items,
@@ -22,39 +22,40 @@ PARTS: dict[str, Builder] = {
 
 
 def _build(only: str | None, wanted: Target, out: Output, folder: Path | None = None) -> list[Package]:
-    """All that there is to build, or the one part that is named."""
+    """Build all parts, or the named one."""
     return [build(wanted, out, folder) for name, build in PARTS.items() if only in (None, name)]
 
 
 def _compare(fresh: Package, kept: Path) -> None:
-    """Refuse a zip in build/ that is not what the tree makes."""
+    """Refuse a file in build/ that differs from the one built from this tree."""
     if not kept.is_file():
-        raise CommandError(f"build/{kept.name} is not there", "Build it: leave --check out.")
+        raise CommandError(f"build/{kept.name} does not exist", "Build it: run without --check.")
     if kept.read_bytes() != fresh.path.read_bytes():
         raise CommandError(
-            f"build/{kept.name} is not what this tree makes", "Build it anew: leave --check out."
+            f"build/{kept.name} differs from this tree", "Build it again: run without --check."
         )
 
 
 def main(arguments: Sequence[str], out: Output) -> int:
     """Build the functions' zips, the job's files and put_items.pyz, and report their sizes."""
     options = parser(
-        "build.package", "Build the functions' zips and put_items.pyz into build/: same tree, same bytes."
+        "build.package",
+        "Build the functions' zips and put_items.pyz into build/. The same tree gives the same bytes.",
     )
     options.add_argument(
         "--arch",
         choices=(*MACHINES, "host"),
         default=DEFAULT_ARCHITECTURE,
-        help="what the function runs on (default: arm64); host: this machine's own Python",
+        help="the function's architecture (default: arm64); host: this machine's own Python",
     )
     options.add_argument("--python", metavar="3.N", help=f"the function's Python (default: {DEFAULT_PYTHON})")
     options.add_argument(
         "--only",
         choices=tuple(PARTS),
-        help="build this part alone; all but transform need no network",
+        help="build only this part; only transform needs the network",
     )
     options.add_argument(
-        "--check", action="store_true", help="build elsewhere and compare with build/, byte by byte"
+        "--check", action="store_true", help="build in another folder and compare with build/, byte by byte"
     )
     args = options.parse_args(arguments)
     wanted = target(args.arch, args.python)

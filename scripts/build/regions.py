@@ -1,6 +1,6 @@
-"""The generated lines inside a file that is otherwise written by hand.
+"""Generated lines inside a file that is otherwise written by hand.
 
-They lie between two comments, `# NAME: begin` and `# NAME: end` (`--` in SQL), and are indented like them.
+They are between two comments, `# NAME: begin` and `# NAME: end` (`--` in SQL), with the same indentation.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ _MARK = re.compile(r"^[ ]*# [^:\n]+: (?:begin|end)\n", re.MULTILINE)
 
 
 def named(text: str, prefix: str, path: str) -> list[str]:
-    """The names of the regions of the file `path` that begin with prefix; of half a region, too."""
+    """The names of the file's regions that start with a prefix, even if one of the comments is missing."""
     marks = rf"^[ ]*{_comment(path)} ({re.escape(prefix)}[^:\n]*): (?:begin|end)$"
     return list(dict.fromkeys(re.findall(marks, text, re.MULTILINE)))
 
@@ -22,7 +22,7 @@ def named(text: str, prefix: str, path: str) -> list[str]:
 def filled(text: str, name: str, body: str, path: str) -> str:
     """The text of the file `path` with `body` as its region `name`.
 
-    Raises CommandError when the region is not there exactly once.
+    Raises CommandError if the file does not have the region exactly once.
     """
     begins, ends = (
         list(re.finditer(rf"^([ ]*){_comment(path)} {re.escape(name)}: {edge}\n", text, re.MULTILINE))
@@ -30,15 +30,15 @@ def filled(text: str, name: str, body: str, path: str) -> str:
     )
     if len(begins) != 1 or len(ends) != 1 or begins[0].end() > ends[0].start():
         raise CommandError(
-            f"{path} has lost the comment `{name}: begin` or `{name}: end`, or has it twice",
-            "Bring it back from the last commit, then run the command again.",
+            f"the comment `{name}: begin` or `{name}: end` is missing in {path}, or is there twice",
+            "Restore it from the last commit and run the command again.",
         )
     indented = textwrap.indent(body, begins[0][1])  # blank lines stay empty
     return text[: begins[0].end()] + indented + text[ends[0].start() :]
 
 
 def _comment(path: str) -> str:
-    """What a comment begins with. A query's text inside a template keeps the query's own comments."""
+    """The beginning of a comment. A query's text inside a template keeps the query's own comments."""
     return "--" if path.endswith(".sql") else "#"
 
 

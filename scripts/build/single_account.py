@@ -1,7 +1,7 @@
 """templates/single-account.yaml: consumer.yaml and producer.yaml in one.
 
-The parameters that one stack would take from the other are wired up. The text is put together from the
-templates' text, so that comments and order survive.
+The parameters that one stack takes from the other become references. The text is assembled from the
+templates' text, so that comments and order are kept.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from scripts.build.sources import Sources
 from scripts.core.console import CommandError
 from scripts.core.template import parse
 
-# A parameter that the other stack's output would fill → what it is in one stack: as a Ref, and in a Sub.
+# A parameter that the other stack's output would fill → its value in one stack: as a Ref, and in a Sub.
 WIRED = {
     "ProducerAccountId": ("!Ref AWS::AccountId", "${AWS::AccountId}"),
     "ConsumerAccountId": ("!Ref AWS::AccountId", "${AWS::AccountId}"),
@@ -58,8 +58,8 @@ class Entry:
 
     key: str
     text: str
-    banner: str = ""  # the headline it stands under
-    apart: bool = False  # a blank line goes before it
+    banner: str = ""  # the headline above it
+    apart: bool = False  # whether a blank line comes before it
 
 
 def sections(text: str) -> dict[str, str]:
@@ -69,7 +69,7 @@ def sections(text: str) -> dict[str, str]:
 
 
 def entries(section: str) -> list[Entry]:
-    """The members of a section's text, two blanks deep, in order."""
+    """The members of a section's text, indented by two blanks, in order."""
     found: list[Entry] = []
     banner, waiting = "", ""
     for line in section.splitlines(keepends=True):
@@ -81,7 +81,7 @@ def entries(section: str) -> list[Entry]:
             key = line.strip().split(":")[0]
             found.append(Entry(key, waiting.lstrip("\n") + line, banner, waiting.startswith("\n")))
             waiting = ""
-        else:  # deeper: the member goes on
+        else:  # deeper: a further line of the member
             last = found.pop()
             found.append(Entry(last.key, last.text + waiting + line, last.banner, last.apart))
             waiting = ""
@@ -89,7 +89,7 @@ def entries(section: str) -> list[Entry]:
 
 
 def rendered(members: Iterable[Entry]) -> str:
-    """A section's text; a banner stands once above the members that have it."""
+    """A section's text, with each banner once above its members."""
     text, banner = "", ""
     for member in members:
         if member.banner != banner:
@@ -104,14 +104,14 @@ def rendered(members: Iterable[Entry]) -> str:
 def united(
     name: str, first: Sequence[Entry], second: Sequence[Entry], drop: Iterable[str] = ()
 ) -> list[Entry]:
-    """The members of both: a key that both have is the second's, where it must say the same in either."""
+    """The members of both. For a key in both, the second's is used; the contents must be equal."""
     dropped = set(drop)
     own = {member.key: member for member in second}
     for member in first:
-        if member.key in own and name != "Outputs" and _said(member) != _said(own[member.key]):
+        if member.key in own and name != "Outputs" and _content(member) != _content(own[member.key]):
             raise CommandError(
                 f"{name}: {member.key} differs between producer.yaml and consumer.yaml",
-                "Make both say the same, or give one of them another name.",
+                "Make both equal, or rename one of them.",
             )
     kept = [member for member in first if member.key not in own or name == "Outputs"]
     if name == "Outputs":
@@ -119,24 +119,24 @@ def united(
     return [member for member in (*kept, *own.values()) if member.key not in dropped]
 
 
-def _said(member: Entry) -> Any:
-    """A member's content without its description, which speaks of the other stack."""
+def _content(member: Entry) -> Any:
+    """A member's content without its description, which may mention the other stack."""
     content = parse(member.text)[member.key]
     return {k: v for k, v in content.items() if k != "Description"} if isinstance(content, dict) else content
 
 
 def single_account(consumer: str, producer: str) -> str:
-    """The two templates as one.
+    """Combine the two templates into one.
 
-    Raises CommandError when they contradict each other, or when a resource would stand in it twice, and
-    yaml.YAMLError when one of them is not YAML.
+    Raises CommandError if they contradict each other or have a resource of one name, and yaml.YAMLError if
+    one of them is not YAML.
     """
     parse(consumer), parse(producer)
     first, second = sections(wired(producer)), sections(wired(consumer))
     twice = {e.key for e in entries(first["Resources"])} & {e.key for e in entries(second["Resources"])}
     if twice:
         raise CommandError(
-            f"both templates have a resource {', '.join(sorted(twice))}", "Give each a logical id of its own."
+            f"both templates have a resource {', '.join(sorted(twice))}", "Give each another logical id."
         )
     parameters = united("Parameters", entries(first["Parameters"]), entries(second["Parameters"]), WIRED)
     bodies = {"Metadata": _interface(producer, consumer, parameters), "Parameters": rendered(parameters)}
@@ -150,7 +150,7 @@ def single_account(consumer: str, producer: str) -> str:
 
 
 def wired(text: str) -> str:
-    """A template's text with the other stack's outputs replaced by what they are in the same stack."""
+    """A template's text with the other stack's outputs replaced by their values in one stack."""
     for name, (reference, inside) in WIRED.items():
         text = re.sub(rf'!Ref "?{name}"?(?!\w)', reference, text)
         text = text.replace("${" + name + "}", inside)
@@ -163,8 +163,8 @@ def _check_references(text: str) -> None:
     left = [name for name in WIRED if re.search(rf'(Ref:? "?|\$\{{){name}\b', text)]
     if left:
         raise CommandError(
-            f"single-account.yaml would still refer to {', '.join(left)}",
-            "Refer to it with !Ref NAME or inside a !Sub text.",
+            f"single-account.yaml would still contain references to {', '.join(left)}",
+            "Refer to it with !Ref NAME, or inside a !Sub text.",
         )
 
 
@@ -188,5 +188,5 @@ def _interface(producer: str, consumer: str, parameters: Sequence[Entry]) -> str
 
 
 def generated(sources: Sources, _: str) -> str:
-    """The template's text; errors as in `single_account`."""
+    """The template's text. Raises the same errors as `single_account`."""
     return single_account(sources.text("templates/consumer.yaml"), sources.text("templates/producer.yaml"))

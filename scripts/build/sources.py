@@ -1,4 +1,4 @@
-"""The repository as generators read it: a generated file reads as it will be after `make generate`."""
+"""The repository's files for generators. A generated file has the text that `make generate` will write."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from scripts.core.template import ROOT
 class Sources:
     """The files of a tree, by their path below its root.
 
-    `generators` maps a generated file to the function that gives its text, so that what one generator makes
-    of another's file never depends on which of the two runs first.
+    `generators` maps a generated file to the function that returns its text. So a generator that reads
+    another generator's file gets the same text, whichever runs first.
     """
 
     def __init__(self, root: Path = ROOT, generators: Mapping[str, Generator] | None = None) -> None:
@@ -25,7 +25,7 @@ class Sources:
         self.text = cache(self._text)
 
     def stored(self, path: str) -> str:
-        """A file's text as it is on disk."""
+        """A file's text on disk."""
         return (self.root / path).read_text(encoding="utf-8")
 
     def _text(self, path: str) -> str:
@@ -45,5 +45,5 @@ class Sources:
         return declared
 
 
-# Gives the text of the generated file whose path it is handed.
+# Returns the text of the generated file with the given path.
 Generator = Callable[[Sources, str], str]

@@ -1,7 +1,7 @@
-"""The columns of the declared tables, wherever a list of them is generated from glue/tables/.
+"""Generate the lists of the declared tables' columns from glue/tables/.
 
 A region `columns of NAME` of a template or a query lists the columns of the table's declaration: as Glue
-columns in YAML, as quoted names in SQL. docs/generated/row.md says what the metadata columns hold.
+columns in YAML, as quoted names in SQL. docs/generated/row.md describes the metadata columns.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from scripts.build.regions import filled, named
 from scripts.build.sources import Sources
 
 REGION = "columns of "
-# Files that may have such a region; templates/single-account.yaml follows from the others.
+# Files that may have such a region; templates/single-account.yaml is generated from the others.
 PLACES = (
     "templates/consumer.yaml",
     "templates/producer.yaml",
@@ -41,7 +41,7 @@ def places(sources: Sources) -> list[str]:
 
 
 def with_columns(sources: Sources, path: str) -> str:
-    """The file with every region of columns as the tables are declared."""
+    """The file's text with every region of columns generated from the declared tables."""
     text = sources.stored(path)
     listed = quoted_names if path.endswith(".sql") else glue_columns
     for name in named(text, REGION, path):
@@ -51,7 +51,7 @@ def with_columns(sources: Sources, path: str) -> str:
 
 
 def glue_columns(columns: Iterable[Mapping[str, Any]]) -> str:
-    """Columns as AWS::Glue::Table takes them, one a line."""
+    """Columns in the syntax of AWS::Glue::Table, one per line."""
     return "".join(
         f"- {{Name: {one['name']}, Type: {one['type']}, Comment: {json.dumps(one['comment'])}}}\n"
         for one in columns
@@ -65,7 +65,7 @@ def quoted_names(columns: Iterable[Mapping[str, Any]]) -> str:
 
 
 def row_page(sources: Sources, _: str) -> str:
-    """What each metadata column holds: its `about` in the declaration, else its comment."""
+    """The page with each metadata column's `about` in the declaration, else its comment."""
     lines = (
         f"| `{one['name']}` | {one.get('about', one['comment'])} |\n"
         for one in sources.table("changes")["columns"]

@@ -19,20 +19,20 @@ from scripts.core.console import CommandError, Output
 LOCK = zips.ROOT / "requirements" / "function.lock"
 
 DEFAULT_ARCHITECTURE = "arm64"
-DEFAULT_PYTHON = "3.13"  # the runtime the templates name
+DEFAULT_PYTHON = "3.13"  # the runtime in the templates
 # Lambda's architecture names and those of the wheels.
 MACHINES = {"arm64": "aarch64", "x86_64": "x86_64"}
 # Lambda's Python 3.12 and later run on Amazon Linux 2023, glibc 2.34
 # (docs.aws.amazon.com/lambda/latest/dg/lambda-python.html, "Runtimes").
 GLIBC_TAGS = ("manylinux_2_34", "manylinux_2_28", "manylinux_2_17", "manylinux2014")
 
-# What a wheel holds and the function never reads.
+# Files of a wheel that the function never reads.
 LEFT_OUT = re.compile(r"(?s).*(\.pyi|/py\.typed|\.dist-info/(RECORD|INSTALLER|entry_points\.txt|sboms/.*))")
 
 
 @dataclass(frozen=True)
 class Target:
-    """The interpreter a zip is for: `architecture` is arm64, x86_64 or host; `python` is like 3.13."""
+    """The interpreter of a zip: `architecture` is arm64, x86_64 or host; `python` is like 3.13."""
 
     architecture: str
     python: str
@@ -44,34 +44,36 @@ class Target:
 
 
 def host_architecture() -> str:
-    """This machine's architecture in Lambda's terms."""
+    """This machine's architecture by Lambda's name."""
     machine = platform.machine().lower()
     names = {"aarch64": "arm64", "arm64": "arm64", "x86_64": "x86_64", "amd64": "x86_64"}
     if machine not in names:
         raise CommandError(
-            f"Lambda has no architecture like this machine's ({machine})",
-            "Name one: --arch arm64 or --arch x86_64.",
+            f"Lambda does not support this machine's architecture ({machine})",
+            "Choose one: --arch arm64 or --arch x86_64.",
         )
     return names[machine]
 
 
 def target(architecture: str, python: str | None = None) -> Target:
-    """The target that the options name; `host` is this machine's own Python and architecture."""
+    """The target for the options; `host` is this machine's own Python and architecture."""
     running = f"{sys.version_info.major}.{sys.version_info.minor}"
     if architecture == "host":
         if python not in (None, running):
             raise CommandError(
-                f"--arch host builds for the Python that runs, {running}, not {python}",
-                f"Leave --python out, or run this with python{python}.",
+                f"--arch host builds for the running Python, {running}, not {python}",
+                f"Leave --python out, or run the command with python{python}.",
             )
         return Target("host", running)
     if python is not None and not re.fullmatch(r"3\.\d{1,2}", python):
-        raise CommandError(f"{python} is no Python version", "Name a Lambda runtime's, like --python 3.13.")
+        raise CommandError(
+            f"{python} is not a Python version", "Give a Lambda runtime's, like --python 3.13."
+        )
     return Target(architecture, python or DEFAULT_PYTHON)
 
 
 def wheel_entries(wheels: Iterable[Path]) -> Iterator[tuple[str, bytes]]:
-    """The files of the wheels, without what the function never reads."""
+    """The files of the wheels, without those that the function never reads."""
     for wheel in wheels:
         with zipfile.ZipFile(wheel) as archive:
             for info in archive.infolist():
@@ -91,7 +93,7 @@ def _is_whole(folder: Path, hashes: set[str]) -> bool:
 def fetch_wheels(wanted: Target, out: Output) -> list[Path]:
     """The wheels of requirements/function.lock for a target, each checked against the lock's hashes.
 
-    Kept under build/wheels/ by target and lock, so that a second build needs no network.
+    They are kept under build/wheels/ by target and lock, so that a second build needs no network.
     """
     lock = LOCK.read_bytes()
     system = f"-{sys.platform}-{platform.machine()}" if wanted.architecture == "host" else ""
@@ -101,7 +103,7 @@ def fetch_wheels(wanted: Target, out: Output) -> list[Path]:
         / f"{wanted.python}-{wanted.architecture}{system}-{hashlib.sha256(lock).hexdigest()[:12]}"
     )
     if not _is_whole(folder, _locked_hashes()):
-        out.say(f"fetching wheels for Python {wanted.python}, {wanted.architecture}")
+        out.say(f"downloading wheels for Python {wanted.python}, {wanted.architecture}")
         folder.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
             fresh = Path(scratch) / "fresh"
@@ -109,15 +111,15 @@ def fetch_wheels(wanted: Target, out: Output) -> list[Path]:
             _download(wanted, fresh)
             if not _is_whole(fresh, _locked_hashes()):
                 raise CommandError(
-                    "pip left wheels that are not what requirements/function.lock names",
-                    "Run it again; if it stays, check which index pip asks (`pip config list`).",
+                    "pip downloaded other wheels than those of requirements/function.lock",
+                    "Run the command again. If the error stays, check pip's index (`pip config list`).",
                 )
             _put_in_place(fresh, folder, Path(scratch) / "broken")
     return sorted(folder.glob("*.whl"))
 
 
 def _put_in_place(fresh: Path, folder: Path, broken: Path) -> None:
-    """Keep the fresh wheels, unless another build was faster: its wheels are the same by hash."""
+    """Keep the fresh wheels, unless another build was faster; its wheels have the same hashes."""
     hashes = _locked_hashes()
     if folder.exists() and not _is_whole(folder, hashes):
         folder.rename(broken)
@@ -151,7 +153,8 @@ def _download(wanted: Target, folder: Path) -> None:
             line for line in done.stderr.splitlines() if line.startswith("ERROR")
         ] or done.stderr.splitlines()
         raise CommandError(
-            f"pip could not fetch requirements/function.lock for Python {wanted.python} on "
+            f"pip could not download requirements/function.lock for Python {wanted.python} on "
             f"{wanted.architecture}: {' '.join(reasons[-2:])}",
-            "Check the network and pip's index; a Python without wheels in the lock needs another --python.",
+            "Check the network and pip's index. If the lock has no wheels for this Python, choose another "
+            "--python.",
         )

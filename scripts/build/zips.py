@@ -1,7 +1,7 @@
-"""Zips whose bytes depend on their entries alone: same tree, same bytes.
+"""Zips whose bytes depend only on their entries: the same tree gives the same bytes.
 
-Entries are sorted, carry one time and two modes, and are stored, not deflated: deflate's bytes depend on
-the zlib a Python was built with, and a zip that differs by machine would look like a new function version.
+Entries are sorted, have one time and two modes, and are not compressed. Compressed bytes depend on Python's
+zlib, and a zip that differs between machines would look like a new version of the function.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from scripts.core.console import CommandError
 ROOT = Path(__file__).resolve().parents[2]
 BUILD = ROOT / "build"
 
-EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time a zip can carry
+EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time in a zip
 
 
 @dataclass(frozen=True)
 class Package:
-    """A built zip: bytes of the file, bytes unpacked, SHA-256 in hex."""
+    """A built zip: size of the file, size unpacked (both in bytes), SHA-256 in hex."""
 
     name: str
     path: Path
@@ -34,7 +34,7 @@ class Package:
 
 
 def write_zip(path: Path, entries: Iterable[tuple[str, bytes]], shebang: bytes = b"") -> Package:
-    """Write entries as a zip whose bytes depend on nothing but them; the file appears whole or not at all.
+    """Write entries as a zip whose bytes depend only on them. The file is written completely or not at all.
 
     With a shebang line before the zip, the file is executable.
     """
@@ -42,9 +42,7 @@ def write_zip(path: Path, entries: Iterable[tuple[str, bytes]], shebang: bytes =
     names = [name for name, _ in ordered]
     if len(set(names)) != len(names):
         twice = next(name for name in names if names.count(name) > 1)
-        raise CommandError(
-            f"two wheels both hold {twice}", "Take one of them out of requirements/function.in."
-        )
+        raise CommandError(f"two wheels contain {twice}", "Remove one of them from requirements/function.in.")
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, fresh = tempfile.mkstemp(dir=path.parent, prefix=path.name)
     try:

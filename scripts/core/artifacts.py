@@ -1,10 +1,10 @@
-"""The artifact bucket: where the functions' zips, jobs' code and large templates wait for CloudFormation.
+"""The artifact bucket: the functions' zips, the jobs' code and large templates, for CloudFormation to read.
 
-One an account and Region, `ddb-lake-artifacts-<account>-<region>`: private, encrypted, versioned, TLS only.
-Every call names the account that must own it, so a bucket that someone else took first is refused.
+There is one per account and Region, `ddb-lake-artifacts-<account>-<region>`: private, encrypted, versioned,
+TLS only. Every call names the account that must own it, so another account's bucket of this name is refused.
 
-Whoever may put objects into it knows every key beforehand: it is a digest of what this public tree makes. So
-an object counts by its bytes, never by its key, and what AWS reads of it is named with its version.
+The keys are predictable, because they are digests of files built from a public repository. So an object is
+compared by its bytes, never by its key, and AWS is given the key together with the version.
 """
 
 from __future__ import annotations
@@ -31,25 +31,25 @@ NO_VERSION = "null"  # S3's version id of an object that was put while the bucke
 
 @dataclass(frozen=True)
 class Stored:
-    """An object whose bytes were seen: its key, and its version; empty where the bucket keeps none."""
+    """An object whose bytes were compared: its key and its version, "" if the bucket keeps no versions."""
 
     key: str
     version: str
 
 
 def key_of(folder: str, name: str, content: bytes) -> str:
-    """The key of content: another one when a byte differs, so that CloudFormation sees the change."""
+    """The key of content. It differs if a byte differs, so that CloudFormation notices the change."""
     stem, dot, suffix = name.rpartition(".")
     return f"{folder}/{stem}-{hashlib.sha256(content).hexdigest()[:32]}{dot}{suffix}"
 
 
 def bucket_name(account: str, region: str) -> str:
-    """The artifact bucket's name, unless another one is given."""
+    """The default name of the artifact bucket."""
     return f"ddb-lake-artifacts-{account}-{region}"
 
 
 class ArtifactBucket:
-    """The artifact bucket of one account and Region, or the bucket that is named instead of it."""
+    """The artifact bucket of one account and Region, or a bucket that the user named instead."""
 
     def __init__(
         self,
@@ -68,7 +68,7 @@ class ArtifactBucket:
         self._ready = False
 
     def exists(self) -> bool:
-        """Whether the bucket is there and ours; raises CommandError when another account has it."""
+        """Whether the bucket exists in this account. Raises CommandError if another account owns it."""
         try:
             self._s3.head_bucket(Bucket=self.name, ExpectedBucketOwner=self._account)
         except ClientError as error:
@@ -77,15 +77,15 @@ class ArtifactBucket:
                 return False
             if code in ("403", "AccessDenied", "Forbidden"):
                 raise CommandError(
-                    f"bucket {self.name} is refused: not this account's, or s3:ListBucket is not granted",
-                    "Have s3:ListBucket granted. If another account took the name, make a bucket of your own "
-                    "and name it with --parameter ArtifactBucketName=NAME.",
+                    f"no access to bucket {self.name}: it is not this account's, or s3:ListBucket is missing",
+                    "Get permission for s3:ListBucket. If another account owns the name, create a bucket and "
+                    "name it with --parameter ArtifactBucketName=NAME.",
                 ) from error
             raise
         return True
 
     def ensure(self) -> None:
-        """Make the bucket if it is missing, and finish one whose making was interrupted."""
+        """Create the bucket if it is missing, or complete one whose creation was interrupted."""
         if self._ready:
             return
         if self._is_named:
@@ -93,11 +93,11 @@ class ArtifactBucket:
                 ours = bucket_name(self._account, self._region)
                 raise CommandError(
                     f"there is no bucket {self.name}",
-                    f"Make it, or give --parameter ArtifactBucketName={ours}: that one is made for you.",
+                    f"Create it, or use --parameter ArtifactBucketName={ours}, which this command creates.",
                 )
         elif not self.exists():
-            self._out.say(f"making bucket {self.name}")
-            if self._region == "us-east-1":  # the one Region whose name S3 refuses as a constraint
+            self._out.say(f"creating bucket {self.name}")
+            if self._region == "us-east-1":  # S3 refuses only this Region as a location constraint
                 self._s3.create_bucket(Bucket=self.name)
             else:
                 constraint = {"LocationConstraint": self._region}
@@ -108,7 +108,7 @@ class ArtifactBucket:
         self._ready = True
 
     def _has_policy(self) -> bool:
-        """Whether the last step of making the bucket was reached."""
+        """Whether the bucket has the policy, which is the last step of creating it."""
         try:
             self._s3.get_bucket_policy(Bucket=self.name, ExpectedBucketOwner=self._account)
         except ClientError as error:
@@ -118,7 +118,10 @@ class ArtifactBucket:
         return True
 
     def _settle(self) -> None:
-        """Private, owner-enforced, encrypted, versioned; the TLS policy last, the mark that all is done."""
+        """Set the bucket private, owner-enforced, encrypted and versioned; the TLS policy comes last.
+
+        The policy marks that every earlier step is done.
+        """
         bucket, owner = self.name, self._account
         self._s3.put_public_access_block(
             Bucket=bucket,
@@ -162,46 +165,48 @@ class ArtifactBucket:
         self._s3.put_bucket_policy(Bucket=bucket, ExpectedBucketOwner=owner, Policy=json.dumps(policy))
 
     def stored(self, key: str, content: bytes, *, version: str = "") -> Stored | None:
-        """The object under a key if its bytes are `content`: that version first, then the newest.
+        """The object under a key if its bytes are `content`: first that version, then the newest.
 
-        None for one that is not there, is other bytes, or cannot be read. The last may be another's doing as
-        well: under a key of theirs, S3 refuses it to everybody else.
+        None if the object does not exist, has other bytes, or cannot be read. An object that somebody
+        encrypted with a key of theirs cannot be read either.
         """
-        for which in dict.fromkeys((version, "")):
+        for version_id in dict.fromkeys((version, "")):
             request: dict[str, Any] = {
                 "Bucket": self.name,
                 "Key": key,
                 "ExpectedBucketOwner": self._account,
-                **({"VersionId": which} if which else {}),
+                **({"VersionId": version_id} if version_id else {}),
             }
             try:
                 if self._s3.head_object(**request)["ContentLength"] != len(content):
-                    continue  # whatever it is, it is not fetched
-                found = self._s3.get_object(**request)
-                if found["Body"].read() == content:
-                    return Stored(key, _version(found))
+                    continue  # other bytes: no need to fetch them
+                response = self._s3.get_object(**request)
+                if response["Body"].read() == content:
+                    return Stored(key, _version(response))
             except ClientError:
                 continue
         return None
 
     def put(self, key: str, content: bytes, *, version: str = "") -> Stored:
-        """Have content under its key (`key_of`): uploaded, unless these very bytes are there.
+        """Upload content under its key (`key_of`), unless the bucket already has these bytes.
 
-        `version` is the one that was taken last time, which is taken again.
+        `version` is the version in use; it is preferred if its bytes are the same.
         """
         self.ensure()
         if stored := self.stored(key, content, version=version):
-            self._out.say(f"already there: s3://{self.name}/{key}")
+            self._out.say(f"already uploaded: s3://{self.name}/{key}")
             return stored
         if self._is_taken(key):
-            self._out.say(f"s3://{self.name}/{key} is not what this tree makes: uploading it again", "yellow")
+            self._out.say(
+                f"s3://{self.name}/{key} differs from the file built here: uploading it again", "yellow"
+            )
         return self._upload(key, content)
 
     @contextmanager
     def lent(self, key: str, content: bytes) -> Iterator[Stored]:
-        """Have content in the bucket for the length of a block, and leave the bucket as it was.
+        """Keep content in the bucket during a block, and leave the bucket unchanged afterwards.
 
-        What has to be uploaded gets a key of its own, so that nothing is overwritten, and goes again.
+        An upload gets a new key, so that it overwrites nothing, and is deleted at the end.
         """
         if stored := self.stored(key, content):
             yield stored
@@ -211,14 +216,14 @@ class ArtifactBucket:
         try:
             yield lent
         finally:
-            which: dict[str, Any] = {"VersionId": lent.version} if lent.version else {}
+            version: dict[str, Any] = {"VersionId": lent.version} if lent.version else {}
             try:
                 self._s3.delete_object(
-                    Bucket=self.name, Key=lent.key, ExpectedBucketOwner=self._account, **which
+                    Bucket=self.name, Key=lent.key, ExpectedBucketOwner=self._account, **version
                 )
-                self._out.say(f"deleted s3://{self.name}/{lent.key} again")
+                self._out.say(f"deleted s3://{self.name}/{lent.key}")
             except ClientError as error:
-                self._out.say(f"s3://{self.name}/{lent.key} stays, it cannot be deleted: {error}", "yellow")
+                self._out.say(f"s3://{self.name}/{lent.key} could not be deleted: {error}", "yellow")
 
     def _is_taken(self, key: str) -> bool:
         try:
@@ -228,17 +233,19 @@ class ArtifactBucket:
         return True
 
     def _upload(self, key: str, content: bytes) -> Stored:
-        made = self._s3.put_object(Bucket=self.name, Key=key, Body=content, ExpectedBucketOwner=self._account)
+        response = self._s3.put_object(
+            Bucket=self.name, Key=key, Body=content, ExpectedBucketOwner=self._account
+        )
         self._out.say(f"uploaded {len(content):,} bytes to s3://{self.name}/{key}")
-        return Stored(key, _version(made))
+        return Stored(key, _version(response))
 
     def url(self, stored: Stored) -> str:
-        """The address CloudFormation reads a template from (path style, as the AWS CLI's own deploy uses)."""
+        """The URL of a template for CloudFormation (path style, as in the AWS CLI's deploy)."""
         version = f"?versionId={quote(stored.version, safe='')}" if stored.version else ""
         return f"{self._s3.meta.endpoint_url}/{self.name}/{quote(stored.key)}{version}"
 
 
-def _version(answer: Any) -> str:
-    """The version id of S3's answer; empty where there is none that stays."""
-    version = str(answer.get("VersionId") or "")
+def _version(response: Any) -> str:
+    """The version id in a response of S3; "" if the bucket keeps no versions."""
+    version = str(response.get("VersionId") or "")
     return "" if version == NO_VERSION else version

@@ -1,4 +1,4 @@
-"""Ask a workgroup of Athena: named queries, one statement and its answer, what to do about a failure."""
+"""An Athena workgroup: its named queries, one statement and its result, the next step after a failure."""
 
 from __future__ import annotations
 
@@ -10,17 +10,18 @@ from typing import Any
 
 from scripts.core.connection import Connection
 from scripts.core.console import CommandError, nearest
+from scripts.core.crawler import crawl_step
 
 POLL_SECONDS = 0.25
 MAX_STATEMENT_BYTES = 262_144  # Athena User Guide, "Service Quotas", query string length, in UTF-8
-# The tables that a lake's stack declares (templates/consumer.yaml): a database with one of them is a lake's.
+# The tables that a lake's stack declares (templates/consumer.yaml). A database with one of them is a lake.
 LAKE_TABLES = frozenset(("changes", "change_lines", "errors"))
 RECOVERY = "docs/operations/recover-a-dropped-table.md"
 
 
 @dataclass(frozen=True)
 class Result:
-    """A query's answer: every cell is Athena's own text, None where it is null."""
+    """A query's result. Each cell is Athena's own text, or None for null."""
 
     query_id: str
     columns: list[tuple[str, str]]  # name, Athena type
@@ -30,23 +31,26 @@ class Result:
 
 
 def quoted(text: str) -> str:
-    """A text as Athena takes it among execution parameters, which are SQL literals."""
+    """A text as a SQL literal, which is what Athena accepts as an execution parameter."""
     return "'" + text.replace("'", "''") + "'"
 
 
 class Workgroup:
-    """A workgroup of Athena, through one connection."""
+    """An Athena workgroup, through one connection."""
 
     def __init__(self, connection: Connection, name: str) -> None:
         self.connection, self.name = connection, name
 
     @cached_property
     def athena(self) -> Any:
-        """The client."""
+        """Athena's client."""
         return self.connection.client("athena")
 
     def check(self) -> None:
-        """Refuse one that is not there or keeps no results: awswrangler would make a bucket for them."""
+        """Refuse a workgroup that does not exist or has no result location.
+
+        awswrangler would create a bucket for the results.
+        """
         from botocore.exceptions import ClientError  # noqa: PLC0415
 
         try:
@@ -57,21 +61,21 @@ class Workgroup:
             names = [group["Name"] for group in self.athena.list_work_groups()["WorkGroups"]]
             raise CommandError(
                 f"there is no workgroup {self.name} in Region {self.athena.meta.region_name} of this account",
-                "Name one with --workgroup (the consumer stack's output WorkgroupName): "
+                "Give the consumer stack's output WorkgroupName with --workgroup. The account has: "
                 f"{nearest(self.name, names)}.",
             ) from None
         configuration = found.get("Configuration", {})
         managed = configuration.get("ManagedQueryResultsConfiguration", {}).get("Enabled")
         if not managed and not configuration.get("ResultConfiguration", {}).get("OutputLocation"):
             raise CommandError(
-                f"workgroup {self.name} has no place for results",
-                "Name the lake's workgroup with --workgroup (the consumer stack's output WorkgroupName).",
+                f"workgroup {self.name} has no location for query results",
+                "Give the consumer stack's output WorkgroupName with --workgroup.",
             )
 
     def named(self, name: str) -> Mapping[str, str]:
         """A named query of the workgroup, by its name or its id.
 
-        Athena lets a workgroup have several of one name. Raises CommandError unless exactly one has it.
+        In Athena, several named queries may have one name. Raises CommandError unless exactly one matches.
         """
         ids: list[str] = []
         for page in self.athena.get_paginator("list_named_queries").paginate(WorkGroup=self.name):
@@ -87,33 +91,36 @@ class Workgroup:
         if len(found) == 1:
             return found[0]
         if found:
-            each = ", ".join(f"{one['NamedQueryId']} (database {one['Database']})" for one in found)
+            ids_and_databases = ", ".join(
+                f"{query['NamedQueryId']} (database {query['Database']})" for query in found
+            )
             raise CommandError(
-                f"workgroup {self.name} has {len(found)} named queries {name}: {each}",
-                "Give the id of the one to run instead of its name: --named ID. `aws athena get-named-query "
-                "--named-query-id ID` shows its SQL.",
+                f"workgroup {self.name} has {len(found)} named queries {name}: {ids_and_databases}",
+                "Give the query's id instead of its name: --named ID. `aws athena get-named-query "
+                f"--named-query-id ID{self.connection.location}` shows its SQL.",
             )
         raise CommandError(
             f"workgroup {self.name} has no named query {name}",
-            f"Name one with --named: {nearest(name, names)}."
+            f"Correct --named: {nearest(name, names)}."
             if names
-            else "It has none: give SQL or --file.",
+            else "The workgroup has no named queries: give SQL or --file.",
         )
 
     def execute(self, sql: str, database: str, parameters: Sequence[str] = ()) -> Result:
-        """Run one statement in the workgroup, which alone says where results go, and fetch its answer.
+        """Run one statement in the workgroup and fetch its result.
 
-        `parameters` are SQL literals for its `?`. Raises CommandError with Athena's reason. awswrangler
-        starts the query and waits for it; the rows are read as Athena's text, since a data frame makes one of
-        an empty text, the text `NaN` and null.
+        Only the workgroup decides where results go. `parameters` are SQL literals for the statement's `?`.
+        awswrangler starts the query and waits for it. The rows are read as Athena's text, because a data
+        frame does not distinguish an empty text, the text `NaN` and null. Raises CommandError with Athena's
+        reason.
         """
         size = len(sql.encode())
         if size > MAX_STATEMENT_BYTES:
             raise CommandError(
-                f"the statement has {size:,} bytes, Athena takes {MAX_STATEMENT_BYTES:,}",
-                "Shorten it: name fewer columns or values, or ask in parts.",
+                f"the statement has {size:,} bytes; Athena accepts at most {MAX_STATEMENT_BYTES:,}",
+                "Shorten it: name fewer columns or values, or split the query.",
             )
-        import awswrangler as wr  # noqa: PLC0415  a second of imports that no other verb needs
+        import awswrangler as wr  # noqa: PLC0415  a second of imports that no other command needs
         from botocore.exceptions import ClientError  # noqa: PLC0415
 
         if self.connection.endpoint:
@@ -138,7 +145,7 @@ class Workgroup:
                 f"the query was refused: {reason}", next_step(reason, database, self.connection)
             ) from None
         try:
-            done = wr.athena.wait_query(
+            finished = wr.athena.wait_query(
                 query_id, boto3_session=self.connection.session, athena_query_wait_polling_delay=POLL_SECONDS
             )
         except KeyboardInterrupt:
@@ -154,12 +161,12 @@ class Workgroup:
         except wr.exceptions.QueryCancelled as error:
             raise CommandError(
                 f"the query was cancelled: {error}",
-                "If it met the workgroup's scan limit, narrow it by `dt` or raise the consumer stack's "
-                "limit.",
+                "If it reached the workgroup's scan limit, read fewer days (a condition on `dt`), or raise "
+                "QueryScanLimitMB of the consumer stack.",
                 query=query_id,
             ) from None
-        columns, rows = fetch(self.athena, query_id, has_header=done.get("StatementType") == "DML")
-        statistics = done.get("Statistics", {})
+        columns, rows = fetch(self.athena, query_id, has_header=finished.get("StatementType") == "DML")
+        statistics = finished.get("Statistics", {})
         return Result(
             query_id,
             columns,
@@ -189,7 +196,7 @@ def fetch(
 
 
 def next_step(reason: str, database: str, connection: Connection) -> str:  # noqa: PLR0911  one answer per kind of reason
-    """What to do about a failed query, by what Athena says of it."""
+    """What to do about a failed query, by Athena's reason."""
     if "TABLE_NOT_FOUND" in reason or _is_missing("Table", reason):
         tables = _tables(database, connection)
         lost = re.search(r"\b(\w{1,255})\.(changes|change_lines|errors)\b", reason)
@@ -199,28 +206,36 @@ def next_step(reason: str, database: str, connection: Connection) -> str:  # noq
                 f"{RECOVERY}."
             )
         if view := re.search(r"\b(current|history|gaps)_(\w+)", reason):
-            return f"Make the view first: `python -m scripts.views TABLE --name {view[2]}` makes all three."
+            return (
+                f"Create the views first: `python -m scripts.views TABLE --name {view[2]}"
+                f"{connection.location}`."
+            )
         known = (
-            f"{database} has: {', '.join(tables)}" if tables else f"database {database} is empty or not there"
+            f"{database} has: {', '.join(tables)}"
+            if tables
+            else f"database {database} is empty or does not exist"
         )
         return f"Correct the table's name or --database; {known}."
     if "SCHEMA_NOT_FOUND" in reason or _is_missing("Database", reason) or _is_missing("Schema", reason):
         return "Correct --database (the consumer stack's output DatabaseName)."
     if "COLUMN_NOT_FOUND" in reason or "cannot be resolved" in reason:
-        return "See the columns with `SHOW COLUMNS IN changes`; a new attribute has one after the next crawl."
+        return (
+            "List the columns with `SHOW COLUMNS IN changes`. A new attribute becomes a column at the next "
+            f"crawl. {crawl_step(connection, database)}"
+        )
     if "Incorrect number of parameters" in reason or "INVALID_PARAMETER_USAGE" in reason:
         return "Give one --parameter (text) or --literal (other SQL) for every `?`, in order."
     if "TYPE_MISMATCH" in reason:
-        return "The columns of `changes` are text: cast them, try_cast(price AS decimal(38, 10)) for one."
+        return "The columns of `changes` are text. Cast them, as in try_cast(price AS decimal(38, 10))."
     if "SYNTAX_ERROR" in reason or "mismatched input" in reason:
-        return "Correct the SQL at the place it names (Athena engine 3 speaks Trino's SQL)."
+        return "Correct the SQL at the line and column in the message (Athena engine 3 uses Trino's SQL)."
     if "ccess" in reason and "enied" in reason:
         return "Use a profile that may read the lake's bucket, its key and the Glue table."
-    return "Correct what it names and run the query again."
+    return "Correct the cause in the message and run the query again."
 
 
 def _is_missing(kind: str, reason: str) -> bool:
-    """Whether a reason says that a table, a database or a schema is not there."""
+    """Whether a reason says that a table, a database or a schema does not exist."""
     for line in reason.splitlines():
         _, found, rest = line.replace(kind.lower(), kind).partition(f"{kind} ")
         if found and (" does not exist" in rest or " not found" in rest):
@@ -229,7 +244,7 @@ def _is_missing(kind: str, reason: str) -> bool:
 
 
 def _tables(database: str, connection: Connection) -> list[str]:
-    """The names of a database's tables, as far as they may be seen."""
+    """The names of a database's tables; none if the profile may not list them."""
     from botocore.exceptions import ClientError  # noqa: PLC0415
 
     try:

@@ -1,4 +1,4 @@
-"""Where a verb works: one account and Region, through one profile."""
+"""The account and Region that a command works in, reached through one profile."""
 
 from __future__ import annotations
 
@@ -6,26 +6,34 @@ import argparse
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from scripts.core.console import CommandError
+from scripts.core.console import CommandError, location_options
+from scripts.put_items.credentials import no_credentials
+from scripts.put_items.ended_sandbox import explain_ended
 
 if TYPE_CHECKING:
     import boto3
 
 
 def open_session(profile: str | None, region: str | None) -> boto3.Session:
-    """A boto3 session; a Region is required, since every verb works in one."""
-    import boto3  # noqa: PLC0415  `--help` and bad options answer without the third of a second boto3 takes
+    """Open a boto3 session. Raises CommandError if no Region is set."""
+    import boto3  # noqa: PLC0415  it takes a third of a second, which `--help` need not wait for
 
     session = boto3.Session(profile_name=profile, region_name=region)
     if not session.region_name:
-        raise CommandError("no Region is set", "Name one with --region, or in the profile.")
+        raise CommandError("no Region is set", "Name one with --region, or set one in the profile.")
     return session
 
 
 def open_client(session: boto3.Session, service: str, endpoint: str | None) -> Any:
-    """A client of the session; at an endpoint of one's own, buckets go in the path."""
-    from botocore.config import Config  # noqa: PLC0415
+    """Create a client. With an endpoint of the user's own, bucket names go into the URL's path.
 
+    Raises CommandError if the session has no credentials.
+    """
+    from botocore.config import Config  # noqa: PLC0415
+    from botocore.exceptions import NoCredentialsError  # noqa: PLC0415
+
+    if session.get_credentials() is None:
+        raise CommandError(*(explain_ended(NoCredentialsError()) or no_credentials(session._session.profile)))
     config = Config(retries={"mode": "standard", "max_attempts": 4}, user_agent_extra="ddb-lake")
     if endpoint:
         config = config.merge(Config(s3={"addressing_style": "path"}))
@@ -33,20 +41,21 @@ def open_client(session: boto3.Session, service: str, endpoint: str | None) -> A
 
 
 class Connection:
-    """The account and Region that a verb works in. No call is made before one is asked for."""
+    """The account and Region that a command works in. It makes no call until one is needed."""
 
     def __init__(self, profile: str | None, region: str | None, endpoint: str | None) -> None:
         self.session = open_session(profile, region)
         self.endpoint = endpoint
+        self.location = location_options(argparse.Namespace(profile=profile, region=region))
         self.region: str = self.session.region_name
 
     @classmethod
     def of(cls, args: argparse.Namespace) -> Connection:
-        """The connection that the options every verb has ask for."""
+        """The connection for the options that every command has."""
         return cls(args.profile, args.region, args.endpoint_url)
 
     def client(self, service: str) -> Any:
-        """A client of one service."""
+        """Create a client of one service."""
         return open_client(self.session, service, self.endpoint)
 
     @cached_property
@@ -56,7 +65,7 @@ class Connection:
 
     @property
     def caller(self) -> str:
-        """The caller's ARN: a user's, or that of a role's session."""
+        """The caller's ARN: a user or a role session."""
         return self._identity[1]
 
     @property
@@ -66,10 +75,10 @@ class Connection:
 
     @property
     def partition(self) -> str:
-        """The partition the account is in: aws, aws-us-gov, aws-cn."""
+        """The partition of the account: aws, aws-us-gov or aws-cn."""
         return self.caller.split(":")[1]
 
     def profile_setting(self, name: str) -> str | None:
-        """A setting of ours in the session's profile, in ~/.aws/config beside AWS's own."""
+        """A ddb-lake setting from the session's profile in ~/.aws/config; None if it is not set."""
         value = self.session._session.get_scoped_config().get(name)
         return None if value is None else str(value)

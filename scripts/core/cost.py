@@ -39,7 +39,7 @@ PRICES = {
     "athena_tb_scanned": 5.00,  # Amazon Athena pricing
 }
 
-CRAWLER_DPUS = 2  # [unverified] no AWS page states what a crawler uses
+CRAWLER_DPUS = 2  # [unverified] no AWS page states how many a crawler uses
 CRAWLER_HOURS = 10 / 60
 COMPACTION_DPUS = 2  # the option stack's default, two G.1X workers of one DPU each
 KEYS = 2
@@ -73,13 +73,11 @@ class Workload:
             raise CommandError(f"--partition-by is {self.partition_by}", "Use delivery or event.")
         for name, value in asdict(self).items():
             if name != "partition_by" and (value < 0 or not math.isfinite(value)):
-                raise CommandError(
-                    f"--{name.replace('_', '-')} is {value}", "Give a number that is not negative."
-                )
+                raise CommandError(f"--{name.replace('_', '-')} is {value}", "Give 0 or a larger number.")
 
     @property
     def changes(self) -> float:
-        """Changes a month."""
+        """Changes per month."""
         return self.changes_per_second * HOURS * 3600
 
 

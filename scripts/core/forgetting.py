@@ -1,7 +1,7 @@
-"""Take columns away from `changes` for good, or let them come back: the record first, then the table.
+"""Remove columns from `changes` for good, or let them come back: first the record, then the table.
 
-The catalog function reads the record before it declares anything (catalog_lambda/forgotten.py), so a run
-between the two steps, or one that ends after the first, brings nothing back: run the command again.
+The catalog function reads the record before it adds columns (catalog_lambda/forgotten.py). So nothing comes
+back if a crawl runs between the two steps, or if the command stops after the first: run the command again.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ CRAWLED_PREFIX = "crawled_"  # the crawler's TablePrefix in templates/consumer.y
 
 @dataclass(frozen=True)
 class Preview:
-    """What forgetting does: columns that go, names that get none any more, views to be made anew."""
+    """The effect of forgetting: columns to remove, names that get no column, views to create again."""
 
     names: tuple[str, ...]
     columns: tuple[str, ...]
@@ -37,7 +37,7 @@ class Preview:
 
 @dataclass(frozen=True)
 class Family:
-    """Names that look made of data, by what they begin with: how many are columns, how many are not yet."""
+    """Names with the same beginning, probably made from data: how many are columns, how many are not."""
 
     beginning: str
     columns: int
@@ -45,7 +45,7 @@ class Family:
 
 
 class Forgetting:
-    """The columns of one lake, as they are now, and the record of those that were forgotten."""
+    """The columns of one lake, and the record of forgotten columns."""
 
     def __init__(self, catalog: Catalog) -> None:
         self._catalog = catalog
@@ -56,33 +56,33 @@ class Forgetting:
 
     @cached_property
     def forgotten(self) -> Forgotten:
-        """The record. Raises CatalogError when it cannot be read."""
+        """The record. Raises CatalogError if it cannot be read."""
         return self._catalog.forgotten()
 
     @cached_property
     def _fixed(self) -> tuple[str, ...]:
-        """What every query relies on: metadata and partition keys."""
+        """Columns that every query needs: metadata and partition keys."""
         return (*METADATA_COLUMNS, *(key["Name"] for key in self._table.get("PartitionKeys") or []))
 
     @cached_property
     def columns(self) -> tuple[str, ...]:
-        """The columns of `changes` that are attributes."""
+        """The columns of `changes` that hold attributes."""
         return tuple(name for name in names(self._table) if name not in self._fixed)
 
     @cached_property
     def undeclared(self) -> tuple[str, ...]:
-        """What the crawler found and nobody forgot, and `changes` has no column of."""
+        """Names that the crawler found, that are not forgotten, and that are not columns of `changes`."""
         known = {*self._fixed, *self.columns}
         found = dict.fromkeys(self._catalog.crawled(CRAWLED_PREFIX, None))
         return tuple(name for name in found if name not in known and name not in self.forgotten)
 
     @property
     def refused(self) -> dict[str, str]:
-        """Those of them that cannot be columns, each with the reason."""
+        """The undeclared names that cannot become columns, with the reason."""
         return {name: why for name in self.undeclared if (why := objection(name))}
 
     def families(self) -> list[Family]:
-        """The families with names that have no column yet, the largest first."""
+        """The families that contain names without a column, the largest first."""
         columns, waiting = _by_family(self.columns), _by_family(set(self.undeclared) - set(self.refused))
         found = [
             Family(
@@ -92,50 +92,50 @@ class Forgetting:
             )
             for name, members in waiting.items()
         ]
-        return sorted(found, key=lambda one: (-one.waiting, one.beginning))
+        return sorted(found, key=lambda each: (-each.waiting, each.beginning))
 
-    def preview(self, given: Iterable[str]) -> Preview:
-        """What forgetting these names would do.
+    def preview(self, patterns: Iterable[str]) -> Preview:
+        """The effect of forgetting these names.
 
-        Raises CommandError for a name nobody knows, and for one that stands for metadata.
+        Raises CommandError for an unknown name, and for one that matches metadata.
         """
-        wanted = tuple(dict.fromkeys(name.lower() for name in given))
+        wanted = tuple(dict.fromkeys(name.lower() for name in patterns))
         for name in wanted:
             self._check(name)
-        meant = _all(wanted)
-        columns = tuple(name for name in self.columns if name in meant)
+        matching = _all(wanted)
+        columns = tuple(name for name in self.columns if name in matching)
         return Preview(
             names=wanted,
             columns=columns,
-            waiting=tuple(name for name in self.undeclared if name in meant),
+            waiting=tuple(name for name in self.undeclared if name in matching),
             views=tuple(sorted(self._views_of(set(columns)))),
         )
 
     def _check(self, name: str) -> None:
         if ANY_ENDING in name.removesuffix(ANY_ENDING):
             raise CommandError(
-                f"{name} has a {ANY_ENDING} that is not its end",
+                f"{name} has a {ANY_ENDING} that is not at the end",
                 f"Give whole names, or the beginning of names and {ANY_ENDING}.",
                 exit_code=EXIT_USAGE,
             )
-        if meant := [one for one in self._fixed if stands_for(name, one)]:
+        if needed := [each for each in self._fixed if stands_for(name, each)]:
             raise CommandError(
-                f"{name} would forget {', '.join(meant)}, which every query relies on",
+                f"{name} would forget {', '.join(needed)}, which every query needs",
                 "Give a longer beginning, or name the columns one by one.",
             )
         known = self._known
         if name in self.forgotten.names or name in known:
             return
-        if name.endswith(ANY_ENDING) and any(stands_for(name, one) for one in known):
+        if name.endswith(ANY_ENDING) and any(stands_for(name, each) for each in known):
             return
         raise CommandError(
-            f"no column of {self._catalog.database}.{CHANGES} is or was {name}, and no crawl has found it",
+            f"{self._catalog.database}.{CHANGES} never had a column {name}, and no crawl has found it",
             f"Correct the name: {nearest(name, known)}." if known else "Start the crawler first.",
         )
 
     @cached_property
     def _known(self) -> frozenset[str]:
-        """Every name that is or was a column, or that a crawl has found."""
+        """Every name that is or was a column, or that a crawl found."""
         earlier = set(self._catalog.earlier(CHANGES)) - set(self._fixed)
         return frozenset({*self.columns, *self.undeclared, *earlier})
 
@@ -145,41 +145,43 @@ class Forgetting:
                 yield table["Name"]
 
     def forget(self, preview: Preview, at: str, by: str) -> tuple[str, ...]:
-        """Record the names, then take their columns away; the columns that went, in the table's order.
+        """Record the names, then remove their columns. Returns the removed columns in the table's order.
 
-        Raises CommandError when the record would be too long.
+        Raises CommandError if the record would be too long.
         """
         self._write(lambda before: before.with_act(preview.names, at, by))
         return self._catalog.change(CHANGES, lambda table: self._without(table, preview.names))
 
-    def _without(self, table: Table, given: Collection[str]) -> tuple[str, ...]:
-        columns, meant = (table.get("StorageDescriptor") or {}).get("Columns") or [], _all(given)
-        gone = {name: None for name in names(table) if name not in self._fixed and name in meant}
+    def _without(self, table: Table, patterns: Collection[str]) -> tuple[str, ...]:
+        columns, matching = (table.get("StorageDescriptor") or {}).get("Columns") or [], _all(patterns)
+        gone = {name: None for name in names(table) if name not in self._fixed and name in matching}
         if gone:
-            self._catalog.set_columns(table, [one for one in columns if one["Name"] not in gone])
+            self._catalog.set_columns(table, [each for each in columns if each["Name"] not in gone])
         return tuple(gone)
 
-    def remembered(self, given: Iterable[str]) -> tuple[str, ...]:
-        """The names as the record has them. Raises CommandError for one that it does not have."""
-        wanted = tuple(dict.fromkeys(name.lower() for name in given))
+    def remembered(self, patterns: Iterable[str]) -> tuple[str, ...]:
+        """The names as the record spells them. Raises CommandError for a name that is not recorded."""
+        wanted = tuple(dict.fromkeys(name.lower() for name in patterns))
         for name in wanted:
             if name in self.forgotten.names:
                 continue
-            if covering := [one for one in sorted(self.forgotten.names) if stands_for(one, name)]:
+            if covering := [each for each in sorted(self.forgotten.names) if stands_for(each, name)]:
                 raise CommandError(
-                    f"{name} is forgotten as one of {covering[0]}",
-                    f"Remember {covering[0]}, then forget by other names what should stay forgotten.",
+                    f"{name} is forgotten because {covering[0]} is",
+                    f"Remember {covering[0]}. Then forget the names that should stay forgotten.",
                 )
-            raise CommandError(f"{name} is not forgotten", "`--list` shows the names that are.")
+            raise CommandError(
+                f"{name} is not forgotten", "`python -m scripts.forget_columns --list` shows the names."
+            )
         return wanted
 
-    def remember(self, given: Iterable[str]) -> None:
-        """Take names out of the record: the end of the next crawl declares what was or is to be a column."""
-        gone = tuple(given)
+    def remember(self, patterns: Iterable[str]) -> None:
+        """Remove names from the record. The next crawl adds their columns."""
+        gone = tuple(patterns)
         self._write(lambda before: before.without(gone))
 
     def _write(self, change: Callable[[Forgotten], Forgotten]) -> None:
-        """Change the record, or make it."""
+        """Change the record, or create it."""
         if not any(True for _ in self._catalog.tables(record.TABLE)):
             try:
                 self._catalog.glue.create_table(
@@ -187,7 +189,7 @@ class Forgetting:
                 )
                 return
             except ClientError as error:
-                if code_of(error) != "AlreadyExistsException":  # somebody else made it meanwhile
+                if code_of(error) != "AlreadyExistsException":  # another run has created it
                     raise
 
         def step(table: Table) -> None:
@@ -199,13 +201,13 @@ class Forgetting:
         self._catalog.change(record.TABLE, step)
 
     def _definition(self, forgotten: Forgotten) -> dict[str, Any]:
-        """The record's table: whole enough for Athena to list it, over a place that holds no object."""
+        """The record's table: complete enough for Athena to list it, with a location that has no object."""
         storage = self._table["StorageDescriptor"]
         return {
             "Name": record.TABLE,
-            "Description": "Columns taken away from changes on purpose: scripts.forget_columns keeps it",
+            "Description": "Columns removed from changes on purpose; written by scripts.forget_columns",
             "TableType": "EXTERNAL_TABLE",
-            "PartitionKeys": [],  # Athena wants the list (AWS Glue API reference, "TableInput")
+            "PartitionKeys": [],  # Athena needs the list (AWS Glue API reference, "TableInput")
             "Parameters": {"EXTERNAL": "TRUE", record.PARAMETER: _text(forgotten)},
             "StorageDescriptor": {
                 "Columns": [{"Name": "nothing", "Type": "string", "Comment": "The record is a parameter"}],
@@ -215,13 +217,13 @@ class Forgetting:
         }
 
 
-def _all(given: Iterable[str]) -> Forgotten:
-    """`name in` it is whether one of the given names stands for the name, in one look-up."""
-    return Forgotten((Act(tuple(given), "", ""),))
+def _all(patterns: Iterable[str]) -> Forgotten:
+    """A set that matches names: `name in _all(patterns)` is true if one of the patterns stands for it."""
+    return Forgotten((Act(tuple(patterns), "", ""),))
 
 
 def _beginning_of(members: Collection[str]) -> str:
-    """What all of them begin with and `*`; a single name as it is."""
+    """The common beginning of the names, and `*`; a single name is returned unchanged."""
     first, last = min(members), max(members)
     if first == last:
         return first
@@ -243,6 +245,6 @@ def _text(forgotten: Forgotten) -> str:
         return forgotten.text()
     except RecordError as error:
         raise CommandError(
-            f"the record of forgotten columns has no room: {error}",
-            f"Forget them by what they begin with (prices__{ANY_ENDING}), and remember the single names.",
+            f"the record of forgotten columns is full: {error}",
+            f"Forget the columns by their beginning (prices__{ANY_ENDING}), and remember the single names.",
         ) from error

@@ -27,12 +27,12 @@ def unwinding() -> Iterator[None]:
             signal.signal(one, signal.SIG_IGN)  # a second signal does not interrupt the cleanup
         raise SystemExit(128 + number)
 
-    before = {one: signal.getsignal(one) for one in SIGNALS}
+    before = {each: signal.getsignal(each) for each in SIGNALS}
     try:
-        for one, handler in before.items():
+        for each, handler in before.items():
             if handler is not signal.SIG_IGN:
-                signal.signal(one, end)
+                signal.signal(each, end)
         yield
     finally:
-        for one, handler in before.items():
-            signal.signal(one, handler)
+        for each, handler in before.items():
+            signal.signal(each, handler)

@@ -1,4 +1,4 @@
-"""The table `changes` of one lake: its columns, and the tables it has changes of."""
+"""The table `changes` of one lake: its columns, and the DynamoDB tables whose changes it contains."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ ROWS = "change_type IN ('INSERT', 'MODIFY', 'REMOVE', 'SNAPSHOT')"
 
 
 def item_columns(workgroup: Workgroup, database: str) -> list[str]:
-    """The columns of `changes` that are attributes of items, in the table's order.
+    """The columns of `changes` that hold attributes of items, in the table's order.
 
-    Raises CommandError when there is no such table, or no such column yet.
+    The list is empty before the first crawl. Raises CommandError if the table does not exist.
     """
     from botocore.exceptions import ClientError  # noqa: PLC0415
 
@@ -23,7 +23,7 @@ def item_columns(workgroup: Workgroup, database: str) -> list[str]:
         if error.response.get("Error", {}).get("Code") != "EntityNotFoundException":
             raise
         raise CommandError(
-            f"there is no table {database}.changes in this account and Region",
+            f"table {database}.changes does not exist in this account and Region",
             "Correct --database (the consumer stack's output DatabaseName), --profile or --region.",
         ) from None
     names = [column["Name"] for column in table["StorageDescriptor"]["Columns"]]
@@ -31,7 +31,10 @@ def item_columns(workgroup: Workgroup, database: str) -> list[str]:
 
 
 def check_source(workgroup: Workgroup, database: str, source: str) -> bool:
-    """Refuse a table of which the lake has no change; whether its changes came by both roads."""
+    """Refuse a table that has no changes in the lake.
+
+    Returns whether its changes arrived by both Kinesis and DynamoDB Streams.
+    """
     streams, kinesis = (f"bool_or(length(change_sequence) {sign} 40)" for sign in ("=", "<>"))
     select = f"SELECT change_table, {streams}, {kinesis}"
     sql = f"{select} FROM changes WHERE {ROWS} GROUP BY change_table"
@@ -39,10 +42,11 @@ def check_source(workgroup: Workgroup, database: str, source: str) -> bool:
     if not tables:
         raise CommandError(
             "the lake is empty: no change has been delivered yet",
-            "Write an item, wait for one buffer interval, then run the command again.",
+            "Write an item, wait one buffer interval, and run the command again.",
         )
     if source not in tables:
         raise CommandError(
-            f"the lake has no change of a table {source}", f"Name one of: {nearest(source, tables)}."
+            f"the lake has no changes of table {source}",
+            f"Use the name of a table that has: {nearest(source, tables)}.",
         )
     return tables[source] == ["true", "true"]

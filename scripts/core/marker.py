@@ -1,10 +1,10 @@
-"""Which stacks are ddb-lake's: the marker in their template, which a launch in the console carries as well.
+"""Which stacks belong to ddb-lake: those with this marker in the template, also when launched in the console.
 
     Metadata:
       DdbLake: {Kind: producer}
 
-A stack of a release before the marker is known by how its template's Description begins and by a resource
-that only that template has. Every other stack is somebody else's, whatever it is called.
+Templates of releases before the marker are recognised by the beginning of their Description and by a resource
+that only that template has. No other stack belongs to ddb-lake, whatever its name.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ EARLIER = (
 
 
 def kind_of(template: object) -> str | None:
-    """The kind of stack that a parsed template makes; None for a template that is not ddb-lake's."""
+    """The kind of stack that a parsed template creates; None if the template is not ddb-lake's."""
     if not isinstance(template, Mapping):
         return None
     metadata = template.get("Metadata")
@@ -40,18 +40,18 @@ def kind_of(template: object) -> str | None:
     return None
 
 
-def check_template(name: str, found: str | None, kind: str) -> None:
-    """Refuse a template file whose stack no later command would know, or would take for another kind.
+def check_template(name: str, actual: str | None, kind: str) -> None:
+    """Refuse a template file whose marker is missing or names another kind.
 
-    `found` is the kind that the template makes.
+    `actual` is the kind in the template. Without the marker, no later command would recognise the stack.
     """
-    if found is None:
+    if actual is None:
         raise CommandError(
-            f"{name} has no marker of ddb-lake: no later command would know its stack",
-            f"Write into it: Metadata: {{{SECTION}: {{{KIND}: {kind}}}}}.",
+            f"{name} has no ddb-lake marker, so later commands would not recognise its stack",
+            f"Add to the template: Metadata: {{{SECTION}: {{{KIND}: {kind}}}}}.",
         )
-    if found != kind:
+    if actual != kind:
         raise CommandError(
-            f"{name} is the template of a {found} stack, and this would deploy a {kind} stack",
-            f"Deploy {found}, or name a template with {SECTION}: {{{KIND}: {kind}}}.",
+            f"{name} is the template of a {actual} stack, and this command deploys a {kind} stack",
+            f"Deploy {actual}, or name a template with {SECTION}: {{{KIND}: {kind}}}.",
         )

@@ -1,4 +1,4 @@
-"""The types that the data of one table allows, and the columns that are nearly of one type."""
+"""The column types that fit the data of one table, and the columns for which a type nearly fits."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from scripts.core.athena import Workgroup, quoted
 from scripts.core.lake_table import ROWS
 from scripts.core.views import CASTS, quoted_name
 
-# Types to propose, the narrowest first, and what every value of a column must be for it. A number that leads
-# with a zero or a plus is text, a postal code for one: as a number it would be another text.
+# Types to propose, the narrowest first, with the condition that every value of a column must meet. A number
+# that starts with a zero or a plus stays text, for example a postal code: as a number it would change.
 PROPOSED = {
     "boolean": "{0} IN ('true', 'false')",
     "bigint": "regexp_like({0}, '^(0|-?[1-9][0-9]*)$') AND try_cast({0} AS bigint) IS NOT NULL",
@@ -18,21 +18,21 @@ PROPOSED = {
     "decimal(38, 10)": "regexp_like({0}, '^-?(0|[1-9][0-9]{{0,27}})([.][0-9]{{1,10}})?$')",
     "timestamp": f"substr({{0}}, 11, 1) = 'T' AND {CASTS['timestamp']} IS NOT NULL",
 }
-# Trino takes so many elements in an array constructor ("Too many arguments", seen with 255). Each statement
-# reads the whole lake, so each counts as many columns as it can; names of 255 characters are then 66 KB.
+# Trino's limit of elements in an array constructor ("Too many arguments", seen with 255). Each statement
+# reads the whole lake, so each counts as many columns as possible; names of 255 characters then take 66 KB.
 COUNTED_AT_ONCE = 254
 EXAMPLE_CHARACTERS = 40
 
 
 @dataclass(frozen=True)
 class Nearly:
-    """A column of which most values, but not all, are of a type: so it stays text."""
+    """A column in which most values, but not all, fit a type. It stays text."""
 
     column: str
     kind: str
     values: int
     others: int
-    examples: list[str]  # the first and the last of the others by their text, cut off after 40 characters
+    examples: list[str]  # the first and last values that do not fit, in text order, cut after 40 characters
 
     def document(self) -> dict[str, object]:
         """The fields in `--output json`."""
@@ -45,7 +45,7 @@ class Nearly:
         }
 
     def sentence(self) -> str:
-        """The same for people; whoever writes it to a terminal escapes control characters."""
+        """The same as a sentence. The caller escapes control characters for a terminal."""
         shown = " and ".join(f'"{example}"' for example in self.examples)
         counted = f"{self.others:,} of {self.values:,} values are not {self.kind}"
         return f"{self.column} stays text: {counted}, for example {shown}"
@@ -53,27 +53,27 @@ class Nearly:
 
 @dataclass(frozen=True)
 class Proposal:
-    """Types by column, and the columns that nearly have one."""
+    """Types by column, and the columns that a type nearly fits."""
 
     types: dict[str, str]
     nearly: list[Nearly]
 
 
 def propose_types(workgroup: Workgroup, database: str, source: str, columns: Sequence[str]) -> Proposal:
-    """The narrowest type that keeps every value of a column; what is text, or all null, is left out.
+    """Find the narrowest type that keeps every value of a column. Columns of text or only nulls are left out.
 
-    A column whose values are of one type for the most part is named with values that are not.
+    A column in which at least half of the values fit a type is reported, with values that do not fit.
     """
     types: dict[str, str] = {}
     nearly: list[Nearly] = []
     for start in range(0, len(columns), COUNTED_AT_ONCE):
         part = columns[start : start + COUNTED_AT_ONCE]
         for row in workgroup.execute(count_of_fitting(source, part), database).rows:
-            place, count, *cells = row
-            column, values = part[int(place or 0) - 1], int(count or 0)
+            position, count, *cells = row
+            column, values = part[int(position or 0) - 1], int(count or 0)
             kinds = len(PROPOSED)
             fitting = dict(zip(PROPOSED, (int(cell or 0) for cell in cells[:kinds]), strict=True))
-            best = max(fitting, key=fitting.__getitem__)  # of several the first, which is the narrowest
+            best = max(fitting, key=fitting.__getitem__)  # on a tie, the narrowest, which comes first
             if not fitting[best]:
                 continue
             if fitting[best] == values:
@@ -90,12 +90,12 @@ def _shortened(text: str) -> str:
 
 
 def count_of_fitting(source: str, columns: Sequence[str]) -> str:
-    """The query that counts the values of each column and those that each proposed type keeps.
+    """The query that counts the values of each column, and how many of them fit each proposed type.
 
-    A row a column: its place from 1, its values, those of each type, and for each type the first and the last
-    value by text that is not of it.
+    It returns one row per column: the column's position from 1, its values, the values that fit each type,
+    and for each type the first and the last value in text order that does not fit.
     """
-    text = quoted_name("#text")  # no attribute has a column of such a name
+    text = quoted_name("#text")  # no attribute's column has such a name
     conditions = [condition.format(text) for condition in PROPOSED.values()]
     counted = [f"count({text})", *(f"count_if({condition})" for condition in conditions)]
     for condition in conditions:

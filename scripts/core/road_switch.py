@@ -26,7 +26,7 @@ _PREFIX, _SUFFIX = "/* Presto View: ", " */"  # before and after the definition 
 def read_switch(text: str) -> str | None:
     """The time of a switch in the form of `change_time`; None for `none`.
 
-    :raises CommandError: not a whole second with its offset from UTC
+    :raises CommandError: the text is not a whole second with an offset from UTC
     """
     if text == NO_SWITCH:
         return None

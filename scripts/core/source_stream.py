@@ -1,4 +1,4 @@
-"""The stream of changes of a stack's table: who writes into it, who reads it, and how that is stopped."""
+"""The Kinesis stream of a stack's table: what writes into it, what reads it, and how to stop the writing."""
 
 from __future__ import annotations
 
@@ -20,31 +20,58 @@ BUFFERS = ("BufferIntervalSeconds", "ProcessorBufferIntervalSeconds")  # paramet
 # With dynamic partitioning an interval may take half as long again (Firehose guide, "Buffer data for dynamic
 # partitioning").
 EVENT_FACTOR = 1.5
-# Seconds beyond the buffers' own intervals: the function's call, 120 at most, and the object that is written.
+# Seconds beyond the buffers' own intervals: at most 120 for the function's call, and the write to S3.
 MARGIN = 120.0
-# [unverified] That DISABLED means that every change made before is in the stream stands on no AWS page.
+# [unverified] No AWS page states that at DISABLED every earlier change is in the stream.
 STOPPED = ("DISABLED", "ENABLE_FAILED")
 NOT_THERE = "ResourceNotFoundException"
 PATIENCE = timedelta(minutes=20)
-LOOK = 2.0  # seconds between two looks
+POLL_SECONDS = 2.0
+REPORT_SECONDS = 15.0  # a wait reports at least this often
 
 
 @dataclass(frozen=True)
 class Clock:
-    """The time, and waiting. `speed` divides the buffers' intervals, as in a sandbox that delivers faster."""
+    """The time, and waiting. `speed` divides the buffers' intervals, for a sandbox that delivers faster."""
 
     speed: float = 1.0
     now: Callable[[], datetime] = field(default=lambda: datetime.now(UTC))
     sleep: Callable[[float], None] = time.sleep
 
 
+class Wait:
+    """A wait that prints what it waits for and how long it has waited, at least every 15 seconds."""
+
+    def __init__(self, clock: Clock, out: Output) -> None:
+        self._clock, self._out = clock, out
+        self._text, self._waited, self._silent = "", 0.0, 0.0  # seconds in all, seconds since the last line
+
+    def show(self, text: str) -> None:
+        """Print what is waited for, if it has changed."""
+        if text != self._text:
+            self._text, self._silent = text, 0.0
+            self._out.say(text)
+
+    def sleep(self, seconds: float) -> None:
+        """Wait, and report on the way."""
+        while seconds > 0:
+            step = min(seconds, REPORT_SECONDS - self._silent)
+            self._clock.sleep(step)
+            seconds -= step
+            self._waited += step
+            self._silent += step
+            if self._silent >= REPORT_SECONDS and self._text:
+                self._silent = 0.0
+                self._out.say(f"waited {self._waited:.0f} s so far: {self._text}")
+
+
 @dataclass(frozen=True)
 class Source:
     """A stack's table, the Kinesis stream of its changes and the delivery streams that read it.
 
-    `status` is the table's DestinationStatus, None where it does not stream into this Kinesis stream or is
-    gone. `left_behind` is a delivery stream that an earlier PartitionBy has left reading; it is among
-    `delivery_streams`. `buffer_seconds` is how long a change may stay in one of them.
+    `status` is the table's DestinationStatus; None if the table does not stream into this Kinesis stream or
+    does not exist. `left_behind` is a delivery stream of an earlier PartitionBy that still reads; it is one
+    of `delivery_streams`. `buffer_seconds` is the longest time that a change stays in one of them.
     """
 
     table: str
@@ -56,34 +83,37 @@ class Source:
 
     @property
     def streams(self) -> bool:
-        """Whether the table still writes into the stream, or is about to."""
+        """Whether the table writes into the stream, or is about to."""
         return self.status is not None and self.status not in STOPPED
 
 
-def source_of(found: Mapping[str, Any], connection: Connection) -> Source | None:
+def source_of(description: Mapping[str, Any], connection: Connection) -> Source | None:
     """The source of a described stack; None for a stack that streams no table."""
-    outputs = outputs_of(found)
+    outputs = outputs_of(description)
     if not {"SourceTableName", "SourceStreamArn", STREAM} <= set(outputs):
         return None
-    given = {one["ParameterKey"]: one.get("ParameterValue", "") for one in found.get("Parameters", [])}
+    parameters = {
+        each["ParameterKey"]: each.get("ParameterValue", "") for each in description.get("Parameters", [])
+    }
     stream_arn, current = outputs["SourceStreamArn"], outputs[STREAM]
-    base = given.get(STREAM, current.removesuffix(EVENT_SUFFIX))
+    base = parameters.get(STREAM, current.removesuffix(EVENT_SUFFIX))
     firehose = connection.client("firehose")
     names = (current, *({base, base + EVENT_SUFFIX} - {current}))
     reading = tuple(name for name in names if _reads(firehose, name, stream_arn))
-    by_event = given.get(PARTITION_BY) == "event" or len(reading) > 1
+    by_event = parameters.get(PARTITION_BY) == "event" or len(reading) > 1
     return Source(
         outputs["SourceTableName"],
         stream_arn,
         status_of(connection.client("dynamodb"), outputs["SourceTableName"], stream_arn),
         reading,
         next((name for name in reading if name != current), None),
-        sum(float(given.get(name) or 0) for name in BUFFERS) * (EVENT_FACTOR if by_event else 1) + MARGIN,
+        sum(float(parameters.get(name) or 0) for name in BUFFERS) * (EVENT_FACTOR if by_event else 1)
+        + MARGIN,
     )
 
 
 def _reads(firehose: Any, name: str, stream_arn: str) -> bool:
-    """Whether there is a delivery stream of that name that reads this Kinesis stream."""
+    """Whether a delivery stream of that name exists and reads this Kinesis stream."""
     try:
         found = firehose.describe_delivery_stream(DeliveryStreamName=name)["DeliveryStreamDescription"]
     except ClientError as error:
@@ -95,7 +125,7 @@ def _reads(firehose: Any, name: str, stream_arn: str) -> bool:
 
 
 def status_of(dynamodb: Any, table: str, stream_arn: str) -> str | None:
-    """The DestinationStatus of a table's stream of changes; None where there is none, or no table."""
+    """The DestinationStatus of a table for a Kinesis stream; None if there is none, or no table."""
     try:
         found = dynamodb.describe_kinesis_streaming_destination(TableName=table)
     except ClientError as error:
@@ -111,37 +141,37 @@ def status_of(dynamodb: Any, table: str, stream_arn: str) -> str | None:
 
 
 def stop(source: Source, dynamodb: Any, clock: Clock, out: Output) -> None:
-    """Turn the table's stream off and wait until it is. Raises CommandError when it does not become so.
+    """Turn the table's stream off and wait until it is off. Raises CommandError if that takes too long.
 
-    Disabling takes a while: the destination is DISABLING, then DISABLED; one that is ENABLING or UPDATING
-    cannot be disabled yet (DynamoDB API reference, DisableKinesisStreamingDestination and
+    Disabling takes a while: the destination is DISABLING, then DISABLED. A destination that is ENABLING or
+    UPDATING cannot be disabled yet (DynamoDB API reference, DisableKinesisStreamingDestination and
     KinesisDataStreamDestination).
     """
-    asked, shown, until = False, "", clock.now() + PATIENCE
+    wait, until = Wait(clock, out), clock.now() + PATIENCE
+    requested = waited = False
     while True:
         status = status_of(dynamodb, source.table, source.stream_arn)
         if status is None or status in STOPPED:
             break
-        if status == "ACTIVE" and not asked:
-            asked = True
+        if status == "ACTIVE" and not requested:
+            requested = True
             dynamodb.disable_kinesis_streaming_destination(
                 TableName=source.table, StreamArn=source.stream_arn
             )
             continue
-        if status != shown:
-            shown = status
-            out.say(f"table {source.table}: its stream of changes is {status}, waiting until it is DISABLED")
+        waited = True
+        wait.show(f"table {source.table}: the stream of its changes is {status}, waiting for DISABLED")
         if clock.now() > until:
             raise CommandError(
                 f"the stream of table {source.table} has been {status} for {minutes(PATIENCE)}",
-                "Nothing was deleted. Run the command again: it goes on from here.",
+                "Nothing was deleted. Run the command again; it continues where it stopped.",
                 status=status,
             )
-        clock.sleep(LOOK)
-    if asked or shown:
+        wait.sleep(POLL_SECONDS)
+    if requested or waited:
         out.say(f"table {source.table} no longer streams its changes", "green")
 
 
 def minutes(span: timedelta) -> str:
-    """A span of time for people."""
+    """A time span for messages."""
     return f"{math.ceil(span.total_seconds() / 60)} minutes"

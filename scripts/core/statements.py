@@ -1,19 +1,19 @@
-"""Whether a statement only reads, by its words. What is not understood counts as one that does not.
+"""Whether a statement only reads, judged by its words. An unknown form counts as a statement that writes.
 
 Source: Athena user guide, "SQL reference for Athena" (DDL statements, DML queries, functions and operators),
 and Trino's grammar for comments, quotes and the forms of a query. EXECUTE runs a statement that was prepared
-elsewhere, USING EXTERNAL FUNCTION calls a Lambda function: what they do cannot be seen here.
+elsewhere, and USING EXTERNAL FUNCTION calls a Lambda function: their effect is not visible in the text.
 """
 
 from __future__ import annotations
 
 import re
 
-# A query, and what describes the catalog. The words after them decide nothing.
+# First words of queries and of statements that describe the catalog. Later words cannot make them write.
 READING = frozenset(("select", "values", "table", "show", "describe", "desc"))
-_QUERIES = [[word] for word in ("select", "values", "table", "with", "(")]  # what a query begins with
-# One token: a comment, a text, a quoted name, a word, or any other sign. No alternative fails behind its
-# first sign, so nothing is read twice; what is not closed is its own kind.
+_QUERIES = [[word] for word in ("select", "values", "table", "with", "(")]  # first tokens of a query
+# One token: a comment, a text, a quoted name, a word, or another character. No alternative fails after its
+# first character, so nothing is read twice. Each also matches a token that is not closed.
 _TOKEN = re.compile(
     r"--[^\n]*"
     r"|/\*(?:[^*]|\*(?!/))*(?:\*/)?"
@@ -27,11 +27,11 @@ _BLANKS = re.compile(r"[\s\ufeff]*")
 
 
 class _NotUnderstoodError(Exception):
-    """The statement has a shape that no statement which reads has."""
+    """The statement does not have the form of a statement that reads."""
 
 
 def only_reads(sql: str) -> bool:
-    """Whether a statement is known to change nothing: neither rows nor objects nor the catalog."""
+    """Whether a statement certainly changes nothing: no rows, no objects, nothing in the catalog."""
     try:
         return _reads(_tokens(sql))
     except _NotUnderstoodError:
@@ -39,7 +39,7 @@ def only_reads(sql: str) -> bool:
 
 
 def first_word(sql: str) -> str:
-    """The statement's first word in capitals, for a message; "" where it has none."""
+    """The statement's first word in capitals, for a message; "" if it has none."""
     try:
         return next((token.upper() for token in _tokens(sql) if token[0].isalpha()), "")
     except _NotUnderstoodError:
@@ -47,12 +47,12 @@ def first_word(sql: str) -> str:
 
 
 def _tokens(sql: str) -> list[str]:
-    """The statement's words and signs without comments, all in lower case. A closing semicolon is left out.
+    """The statement's tokens in lower case, without comments and without a final semicolon.
 
-    Raises _NotUnderstoodError where engines may differ on where a comment or a text ends, and for a second
-    statement.
+    Raises _NotUnderstoodError where engines may disagree about the end of a comment or a text, and for a
+    second statement.
     """
-    if "\r" in sql.replace("\r\n", "\n"):  # whether it ends a comment is for each engine to say
+    if "\r" in sql.replace("\r\n", "\n"):  # engines differ on whether it ends a comment
         raise _NotUnderstoodError
     found: list[str] = []
     at = _end_of_blanks(sql, 0)
@@ -79,7 +79,7 @@ def _end_of_blanks(sql: str, at: int) -> int:
 
 
 def _reads(tokens: list[str]) -> bool:
-    """Whether the statement of these tokens only reads."""
+    """Whether these tokens are a statement that only reads."""
     at = 0
     while at < len(tokens):
         word = tokens[at]
@@ -99,7 +99,7 @@ def _reads(tokens: list[str]) -> bool:
 
 
 def _behind_named_queries(tokens: list[str], at: int) -> int:
-    """The place behind `[RECURSIVE] name [(column, …)] AS (query), …`."""
+    """The index after `[RECURSIVE] name [(column, …)] AS (query), …`."""
     at += tokens[at : at + 1] == ["recursive"] and tokens[at + 1 : at + 2] not in (["as"], ["("])
     while True:
         at = _behind_group(tokens, at + 1)
@@ -112,12 +112,12 @@ def _behind_named_queries(tokens: list[str], at: int) -> int:
 
 
 def _behind_options(tokens: list[str], at: int) -> int:
-    """The place behind EXPLAIN's options, `(FORMAT JSON, …)`; a query may stand in parentheses too."""
+    """The index after EXPLAIN's options, `(FORMAT JSON, …)`; a query in parentheses is not skipped."""
     return _behind_group(tokens, at) if tokens[at + 1 : at + 2] in (["format"], ["type"]) else at
 
 
 def _behind_group(tokens: list[str], at: int) -> int:
-    """The place behind the parentheses that open here; the same place where none do."""
+    """The index after the parentheses that open at `at`; `at` itself if none open there."""
     depth = 0
     while at < len(tokens):
         depth += (tokens[at] == "(") - (tokens[at] == ")")

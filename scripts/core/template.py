@@ -1,9 +1,11 @@
-"""What a CloudFormation template asks for, read without resolving it."""
+"""A CloudFormation template: its parameters, resources and outputs, read without resolving functions."""
 
 from __future__ import annotations
 
+import difflib
 import json
 import re
+import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +13,7 @@ from typing import Any
 
 import yaml
 
-from scripts.core.console import CommandError, nearest
+from scripts.core.console import CommandError
 from scripts.core.marker import kind_of
 
 NON_ASCII = re.compile(r"[^\x00-\x7f]")
@@ -24,7 +26,7 @@ URL_LIMIT = 1_000_000  # bytes of a template in S3
 
 
 class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]  # C where libyaml is there
-    """YAML with CloudFormation's short tags kept as the functions they stand for."""
+    """YAML in which CloudFormation's short tags become the functions they stand for."""
 
 
 def _tagged(loader: Any, suffix: str, node: yaml.Node) -> dict[str, Any]:
@@ -42,7 +44,7 @@ _Loader.add_multi_constructor("!", _tagged)
 
 @dataclass(frozen=True)
 class Template:
-    """A template: its text as launched and the parts of it that a deployment reads."""
+    """A template: its text, and the parts that a deployment reads."""
 
     path: Path
     body: str
@@ -50,23 +52,23 @@ class Template:
     resources: Mapping[str, Mapping[str, Any]]
     outputs: Mapping[str, Mapping[str, Any]]
     needs_macros: bool = False
-    kind: str | None = None  # of the stack that it makes, by its marker
+    kind: str | None = None  # the kind of stack it creates, by its marker
 
     @property
     def size(self) -> int:
-        """Bytes of the body as sent."""
+        """The size of the body in bytes."""
         return len(self.body.encode())
 
 
 def parse(body: str) -> Any:
-    """A template's text (YAML or JSON) as data, short tags as the functions they stand for."""
+    """Parse a template's text (YAML or JSON). Short tags become the functions they stand for."""
     return yaml.load(body, _Loader)  # noqa: S506  the loader is a SafeLoader
 
 
 def comparable(body: str | Mapping[str, Any]) -> Any:
-    """A template as data that equals what CloudFormation answers of it.
+    """A template as data that can be compared with a template that CloudFormation returns.
 
-    Its answers have a question mark for every character beyond ASCII (seen by AWS CDK, which compares them
+    CloudFormation returns a question mark for every character beyond ASCII (seen by AWS CDK, which compares
     the same way).
     """
     text = body if isinstance(body, str) else json.dumps(body, ensure_ascii=False)
@@ -76,7 +78,7 @@ def comparable(body: str | Mapping[str, Any]) -> Any:
 def read(path: Path) -> Template:
     """Read a template file (YAML or JSON).
 
-    Raises CommandError when it is no template, or larger than CloudFormation takes.
+    Raises CommandError if the file is not a template, or is larger than CloudFormation accepts.
     """
     try:
         body = path.read_text(encoding="utf-8")
@@ -84,17 +86,17 @@ def read(path: Path) -> Template:
     except UnicodeDecodeError as error:
         raise CommandError(f"{path} is not UTF-8 text", "Name a template file with --template.") from error
     except yaml.YAMLError as error:
-        place = getattr(error, "problem_mark", None)
-        where = f", line {place.line + 1}" if place else ""
+        mark = getattr(error, "problem_mark", None)
+        line = f", line {mark.line + 1}" if mark else ""
         raise CommandError(
-            f"{path}{where} is not YAML: {getattr(error, 'problem', error)}",
-            "Correct the file, then deploy again.",
+            f"{path}{line} is not YAML: {getattr(error, 'problem', error)}",
+            "Correct the file and deploy again.",
         ) from error
     if not isinstance(document, dict) or not isinstance(document.get("Resources"), dict):
         raise CommandError(
             f"{path} has no Resources section", "Name a CloudFormation template with --template."
         )
-    made = Template(
+    result = Template(
         path=path,
         body=body,
         parameters=document.get("Parameters") or {},
@@ -103,31 +105,50 @@ def read(path: Path) -> Template:
         needs_macros="Transform" in document or "Fn::Transform" in body,
         kind=kind_of(document),
     )
-    if made.size > URL_LIMIT:
+    if result.size > URL_LIMIT:
         raise CommandError(
-            f"{path} has {made.size:,} bytes; CloudFormation takes {URL_LIMIT:,}",
-            "Split the template into stacks.",
+            f"{path} has {result.size:,} bytes; CloudFormation accepts at most {URL_LIMIT:,}",
+            "Split the template into several stacks.",
         )
-    return made
+    return result
 
 
 def check_names(template: Template, names: Iterable[str]) -> None:
     """Refuse parameters that the template does not have."""
     for name in names:
         if name not in template.parameters:
+            similar = ", ".join(_similar(name, template.parameters))
             raise CommandError(
                 f"{template.path.name} has no parameter {name}",
-                f"Nearest: {nearest(name, template.parameters)}.",
+                (f"Similar: {similar}. " if similar else "") + _how_to_list(template),
                 parameter=name,
             )
+
+
+def _similar(name: str, known: Iterable[str]) -> list[str]:
+    """At most three known names that are spelled alike, or that contain the given one."""
+    by_lower = {each.lower(): each for each in known}
+    lower = name.lower()
+    close = difflib.get_close_matches(lower, by_lower, n=3, cutoff=0.6)
+    contains = sorted(each for each in by_lower if len(lower) > 2 and lower in each and each not in close)
+    return [by_lower[each] for each in [*close, *contains][:3]]
+
+
+def _how_to_list(template: Template) -> str:
+    """How to list the template's parameters: the console's labels name each of them on a line."""
+    path = template.path.relative_to(ROOT) if template.path.is_relative_to(ROOT) else template.path
+    if all(f"      {name}: {{default: " in template.body for name in template.parameters):
+        command = f"grep '^      [A-Z].*{{default: ' {shlex.quote(str(path))}"
+        return f"`{command}` lists all {len(template.parameters)} parameters."
+    return f"The section Parameters of {path} lists all {len(template.parameters)} parameters."
 
 
 def check_values(
     template: Template, values: Mapping[str, str], *, kept: frozenset[str] = frozenset()
 ) -> None:
-    """Refuse values that CloudFormation would refuse, all of them in one message, before anything is created.
+    """Refuse values that CloudFormation would refuse, in one message, before anything is created.
 
-    `kept` names the parameters whose value the existing stack already has.
+    `kept` are the parameters that keep the existing stack's value.
     """
     wrong = []
     for name, parameter in template.parameters.items():
@@ -141,7 +162,8 @@ def check_values(
             )
     if wrong:
         raise CommandError(
-            "; ".join(wrong), "Give each with --parameter NAME=VALUE (or fill it with --outputs-of STACK)."
+            "; ".join(wrong),
+            "Set each with --parameter NAME=VALUE, or take it from another stack with --outputs-of STACK.",
         )
 
 
@@ -150,7 +172,7 @@ def _shown(parameter: Mapping[str, Any], value: str) -> str:
 
 
 def _problem(parameter: Mapping[str, Any], value: str) -> str | None:
-    """Why CloudFormation would refuse a value, in the template author's words where there are any."""
+    """Why CloudFormation would refuse a value: the template's ConstraintDescription if there is one."""
     kind = str(parameter.get("Type", "String"))
     allowed = [_plain(item) for item in parameter.get("AllowedValues", [])]
     single = kind in ("String", "Number")
@@ -168,7 +190,7 @@ def _problem(parameter: Mapping[str, Any], value: str) -> str | None:
         elif "MaxLength" in parameter and len(value) > int(parameter["MaxLength"]):
             reason = f"must have at most {parameter['MaxLength']} characters"
     elif "AllowedPattern" in parameter and kind.startswith(("CommaDelimitedList", "List<")):
-        # CloudFormation holds every member against the pattern.
+        # CloudFormation checks every member against the pattern.
         for member in value.split(",") if value else []:
             if not _matches(str(parameter["AllowedPattern"]), member.strip()):
                 reason = f"each must match {parameter['AllowedPattern']}"
@@ -186,7 +208,7 @@ def _matches(pattern: str, value: str) -> bool:
     try:
         return re.fullmatch(pattern, value) is not None
     except re.error:
-        return True  # a Java pattern that Python does not read: CloudFormation judges it
+        return True  # a Java pattern that Python cannot compile: CloudFormation checks it
 
 
 def _number_problem(parameter: Mapping[str, Any], value: str) -> str | None:

@@ -1,4 +1,4 @@
-"""Put items into a DynamoDB table: one sample item's insert, update and delete, or a file's items."""
+"""Put items into a DynamoDB table: the items of a file, or one sample item."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""What an exception means to the user: one sentence on what is wrong, one on what to do."""
+"""Translate an exception for the user: one sentence on what is wrong, one on what to do."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from .ended_sandbox import explain_ended
 from .errors import CommandError, error_code, printable
 
 
-def explained(error: Exception) -> CommandError | None:  # noqa: PLR0911, PLR0912  one a kind of error
-    """The CommandError an exception amounts to, None for a defect of ours. It never quotes an item."""
+def explained(error: Exception) -> CommandError | None:  # noqa: PLR0911, PLR0912  one per kind of error
+    """The CommandError for an exception; None for a defect in this package. It never quotes an item."""
     if isinstance(error, CommandError):
         return error
     if isinstance(error, OSError) and error.filename is not None:
@@ -22,31 +22,31 @@ def explained(error: Exception) -> CommandError | None:  # noqa: PLR0911, PLR091
     ended = explain_ended(error)
     if ended:
         return CommandError(*ended)
-    again = "Correct what it names, then run the command again."
+    next_step = "Correct the cause in the message and run the command again."
     if isinstance(error, aws.ClientError):
-        code, said = error_code(error), str(error.response.get("Error", {}).get("Message", ""))
+        code, reason = error_code(error), str(error.response.get("Error", {}).get("Message", ""))
         if "Expired" in code:
-            again = "The credentials have expired: sign in again."
+            next_step = "The credentials have expired. Sign in again."
         elif code in ("UnrecognizedClientException", "InvalidSignatureException", "InvalidClientTokenId"):
-            again = "AWS does not know these credentials: check `aws sts get-caller-identity`."
+            next_step = "AWS does not accept these credentials. Check them: `aws sts get-caller-identity`."
         elif code.startswith("AccessDenied"):
-            again = "Use a profile that may make this call, or have it granted."
+            next_step = f"Use a profile that may call {error.operation_name}, or get the permission."
         elif code == "ValidationException":
             # Its message may quote a value of the item.
-            said, again = "an item is refused", "Check the items against the table's keys and indexes."
-        return CommandError(f"{error.operation_name} was refused: {code}: {said}", again)
+            reason, next_step = "an item is refused", "Check the items against the table's keys and indexes."
+        return CommandError(f"{error.operation_name} was refused: {code}: {reason}", next_step)
     if isinstance(error, aws.ParamValidationError):
         return CommandError("boto3 refuses an item", "Check the items' types against DynamoDB's.")
     if isinstance(error, (aws.HTTPClientError, aws.ConnectionError)):
-        bundle = "Check AWS_CA_BUNDLE and REQUESTS_CA_BUNDLE: they go before the profile's ca_bundle."
-        network = "Check the network, --region and --endpoint-url, then run it again."
+        bundle = "Check AWS_CA_BUNDLE and REQUESTS_CA_BUNDLE: they override the profile's ca_bundle."
+        network = "Check the network, --region and --endpoint-url, and run the command again."
         return CommandError(str(error), bundle if isinstance(error, aws.SSLError) else network)
     if isinstance(error, (aws.NoCredentialsError, aws.PartialCredentialsError, aws.CredentialRetrievalError)):
-        return CommandError(str(error), "Name a profile with --profile, or sign in.")
+        return CommandError(str(error), "Check the credentials of the profile, or sign in again.")
     if isinstance(error, aws.BotoCoreError):
-        return CommandError(str(error), again)
+        return CommandError(str(error), next_step)
     if isinstance(error, ValueError) and str(error).startswith(("Invalid endpoint", "Invalid IPv6 URL")):
         return CommandError(
-            str(error), "Give --endpoint-url, or the profile's endpoint_url, as https://HOST:PORT."
+            str(error), "Write --endpoint-url, or the profile's endpoint_url, as https://HOST:PORT."
         )
     return None

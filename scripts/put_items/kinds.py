@@ -1,4 +1,4 @@
-"""What a JSON value is meant as: plain JSON, DynamoDB JSON, or what the JavaScript SDK writes."""
+"""Recognise the form of a JSON value: plain JSON, DynamoDB JSON, or a value of the JavaScript SDK."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ import re
 from typing import Any
 
 TAGS = ("S", "N", "B", "BOOL", "NULL", "M", "L", "SS", "NS", "BS")
-SETS = {"String": "SS", "Number": "NS", "Binary": "BS"}  # the DocumentClient's names of the sets
+SETS = {"String": "SS", "Number": "NS", "Binary": "BS"}  # the DocumentClient's names for the sets
 
 NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,6})?", re.ASCII)
 
 
 class Number(str):
-    """The digits of a JSON number as the file has them: never a float."""
+    """The digits of a JSON number exactly as in the file, never a float."""
 
 
 def tagged(value: Any) -> bool:
-    """Whether a JSON value reads as DynamoDB JSON: one type tag, and below it what that type can be.
+    """Whether a JSON value can be DynamoDB JSON: one type tag, with content that the type allows.
 
-    It looks one level down only, so that a value nested in others is not read again for each of them.
+    It checks only one level down, so that a nested value is not read again for each level above it.
     """
     if not _has_tag(value):
         return False
@@ -40,7 +40,7 @@ def _has_tag(value: Any) -> bool:
 
 
 def _reads_as(tag: str, content: Any) -> bool:
-    """Whether a value can be the content of S, N or B."""
+    """Whether a value can be the content of type S, N or B."""
     if type(content) is not str or tag == "S":
         return type(content) is str
     if tag == "N":
@@ -53,7 +53,7 @@ def _reads_as(tag: str, content: Any) -> bool:
 
 
 def is_buffer(value: Any) -> bool:
-    """Whether a JSON value is what Node.js writes for a Buffer."""
+    """Whether a JSON value is a Buffer as Node.js writes it."""
     return (
         isinstance(value, dict)
         and len(value) == 2
@@ -63,5 +63,5 @@ def is_buffer(value: Any) -> bool:
 
 
 def is_set(value: dict[str, Any]) -> bool:
-    """Whether an object is what the DocumentClient of the JavaScript SDK writes for a set."""
+    """Whether an object is a set as the DocumentClient of the JavaScript SDK writes it."""
     return value.get("wrapperName") == "Set" and value.keys() == {"wrapperName", "values", "type"}

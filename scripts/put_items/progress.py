@@ -1,4 +1,4 @@
-"""What people see on stderr while the command works."""
+"""Progress on stderr while the command works."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from .errors import printable
 
 
 def say(text: str) -> None:
-    """One message on stderr, at once; whatever it quotes, nothing in it steers the terminal."""
+    """Write a message to stderr immediately, with escapes for control characters."""
     sys.stderr.write("\n".join(map(printable, text.split("\n"))) + "\n")
     sys.stderr.flush()
 
 
 class Progress:
-    """How far it is, on stderr: a bar where rich is there and somebody looks, else a line now and then."""
+    """Progress on stderr: a bar on a terminal if rich is installed, else a line every two seconds."""
 
     def __init__(self, total: int) -> None:
         self._total, self._bar, self._task = total, None, None
@@ -31,7 +31,7 @@ class Progress:
             self._bar.start()
 
     def __call__(self, done: int) -> None:
-        """Show that so many are done."""
+        """Show how many items are done."""
         if self._bar is not None and self._task is not None:
             self._bar.update(self._task, completed=done)
         elif time.monotonic() - self._shown >= 2:
@@ -43,6 +43,6 @@ class Progress:
         return time.monotonic() - self._begun
 
     def close(self) -> None:
-        """Take the bar away."""
+        """Remove the bar."""
         if self._bar is not None:
             self._bar.stop()

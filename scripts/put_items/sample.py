@@ -1,4 +1,4 @@
-"""The sample item: inserted, updated and deleted, so that the lake gets a change of each kind."""
+"""The sample item. It is inserted, updated and deleted, so that the lake receives each kind of change."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .values import Item
 
 
 def sample(table: Table, token: str) -> tuple[Item, Item]:
-    """A key no other item has, and attributes of all ten types."""
+    """A unique key, and attributes of all ten types."""
     name = f"ddb-lake-sample-{token}"
     keys: Item = {"S": {"S": name}, "N": {"N": str(int(token, 16))}, "B": {"B": name.encode()}}
     key = {name: keys[table.types[name]] for name in table.keys}
@@ -32,12 +32,12 @@ def sample(table: Table, token: str) -> tuple[Item, Item]:
         "sizes": {"NS": ["1", "2.5", "1E-5"]},
         "thumbnails": {"BS": [b"one", b"two"]},
     }
-    # An index's key must be of the index's type: a sample attribute of that name stays away.
+    # An index's key must have the index's type, so a sample attribute of that name is left out.
     return key, {name: value for name, value in attributes.items() if name not in table.types}
 
 
 def update(attributes: Item) -> dict[str, Any]:
-    """The sample's update: values set (a nested one too), added to a set, removed; of what the sample has."""
+    """The sample's update of existing attributes: set values (also a nested one), add to a set, remove."""
     actions = {
         "SET": {"price": "#price = :price", "address": "#address.#city = :city"},
         "REMOVE": {"lines": "#lines"},
@@ -62,7 +62,7 @@ def update(attributes: Item) -> dict[str, Any]:
 
 
 def put_sample(client: Any, table: Table, say: Callable[[str], None]) -> dict[str, Any]:
-    """Insert, update and delete one sample item; what was done, as a document."""
+    """Insert, update and delete one sample item; return a report as a document."""
     key, attributes = sample(table, uuid.uuid4().hex[:12])
     (first, *_) = table.keys
     done: list[str] = []
@@ -77,12 +77,12 @@ def put_sample(client: Any, table: Table, say: Callable[[str], None]) -> dict[st
         say("INSERT  put-item: one item with attributes of all ten types")
         client.update_item(TableName=table.name, Key=key, **update(attributes))
         done.append("MODIFY")
-        say("MODIFY  update-item: another price and city, one tag more, no lines")
+        say("MODIFY  update-item: new price and city, one more tag, lines removed")
     finally:
         if "INSERT" in done:
             client.delete_item(TableName=table.name, Key=key)
             done.append("REMOVE")
-            say("REMOVE  delete-item: gone from the table, its last state stays in the lake")
+            say("REMOVE  delete-item: the item is deleted; its last state stays in the lake")
     return {"changes": done, "key": _readable(key)}
 
 

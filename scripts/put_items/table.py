@@ -1,4 +1,4 @@
-"""The table that items are for: its name, place and keys."""
+"""The table to write to: its name, account, Region and keys."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from .errors import CommandError, error_code
 
 
 class Table(NamedTuple):
-    """What a write must know of a table. `types` holds the attributes of its and its indexes' keys."""
+    """The table's facts that a write needs. `types` has the key attributes of the table and its indexes."""
 
     name: str
     account: str
@@ -19,7 +19,7 @@ class Table(NamedTuple):
 
 
 def describe(client: Any, name: str, region: str) -> Table:
-    """What a write must know of the table; raises CommandError when there is none that takes writes."""
+    """Describe a table. Raises CommandError if it does not exist or does not accept writes."""
     from botocore.exceptions import ClientError  # noqa: PLC0415
 
     try:
@@ -32,11 +32,11 @@ def describe(client: Any, name: str, region: str) -> Table:
         ) from None
     if found["TableStatus"] not in ("ACTIVE", "UPDATING"):
         raise CommandError(
-            f"table {name} is {found['TableStatus']}", "Wait until it is ACTIVE, then put again."
+            f"table {name} is {found['TableStatus']}", "Wait until it is ACTIVE and run the command again."
         )
     *_, arn_region, account, _ = found["TableArn"].split(":")
     return Table(
-        name,  # as it was given: another account's table is written by its ARN
+        name,  # unchanged: another account's table is addressed by its ARN
         account,
         arn_region,
         {key["AttributeName"]: key["KeyType"] for key in found["KeySchema"]},
@@ -48,7 +48,7 @@ def describe(client: Any, name: str, region: str) -> Table:
 
 
 def _near_tables(client: Any, name: str) -> str:
-    """The next step for a table that is not there: the names that are."""
+    """The next step for a missing table: the existing names."""
     from botocore.exceptions import ClientError  # noqa: PLC0415
 
     try:
@@ -56,5 +56,5 @@ def _near_tables(client: Any, name: str) -> str:
     except ClientError:
         names = []
     near = difflib.get_close_matches(name, names, n=3, cutoff=0.4) or names[:3]
-    known = f"Tables there are: {', '.join(near)}. " if near else ""
-    return f"{known}Correct the name, --profile or --region (`aws dynamodb list-tables` shows the names)."
+    known = f"Existing tables: {', '.join(near)}. " if near else ""
+    return f"{known}Correct the name, --profile or --region (`aws dynamodb list-tables` lists all names)."

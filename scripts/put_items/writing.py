@@ -1,4 +1,4 @@
-"""Items into the table: batches, several at once, sent again while DynamoDB throttles."""
+"""Write items into the table in parallel batches, and retry while DynamoDB throttles."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ THROTTLES = frozenset(
 class Writer:
     """Puts items through BatchWriteItem, several batches at once.
 
-    Items of one key go through one worker, one after another, and never meet in a batch: the file's last
-    is the table's last, and every one of them is a change of its own.
+    Items of one key go through one worker, one after another, and never into one batch. So the last of them
+    in the file is the last in the table, and each of them is a separate change.
     """
 
     def __init__(
@@ -50,7 +50,7 @@ class Writer:
         self.failure: BaseException | None = None
 
     def put(self, items: Iterable[tuple[Item, int]], on_progress: Callable[[int], None]) -> None:
-        """Put all items; raises what the first failing batch raised, when every worker has stopped."""
+        """Put all items. Raises the first failing batch's exception after every worker has stopped."""
         for thread in self._threads:
             thread.start()
         try:
@@ -100,13 +100,13 @@ class Writer:
                     batch, total = {}, 0
                 batch[key] = item
                 total += size
-        except BaseException as error:  # noqa: BLE001  it is raised again where the writer was called
+        except BaseException as error:  # noqa: BLE001  `put` raises it again
             with self._lock:
                 self.failure = self.failure or error
             self._stop.set()
 
     def _send(self, items: list[Item]) -> None:
-        """One batch, and what of it was not processed, until all of it is written."""
+        """Write one batch, and send its unprocessed items again until all are written."""
         from botocore.exceptions import ClientError  # noqa: PLC0415
 
         requests: list[Any] = [{"PutRequest": {"Item": item}} for item in items]
@@ -126,11 +126,11 @@ class Writer:
             if fruitless == ATTEMPTS_WITHOUT_PROGRESS:
                 raise CommandError(
                     f"table {self.table.name} is throttled: {fruitless} attempts wrote nothing",
-                    "Raise its write capacity (or make it on-demand), or wait, and put the file again.",
+                    "Raise its write capacity, switch it to on-demand, or wait. Then put the file again.",
                 )
             requests = left
             if requests:
-                # Exponential backoff with full jitter, as API_BatchWriteItem asks for.
+                # Exponential backoff with full jitter, as API_BatchWriteItem recommends.
                 self._sleep(random.uniform(0, min(20.0, 0.05 * 2 ** (fruitless + 1))))  # noqa: S311  no secret
                 if self._stop.is_set():
                     return

@@ -242,6 +242,8 @@ class Deployment:
             }
             if service in ("cloudwatch", "ec2", "firehose") and not self.stack.of_type(_DELIVERY):
                 continue  # they are asked about a delivery stream and its network
+            if service == "glue" and not self.stack.of_type("AWS::Glue::Database"):
+                continue  # `remove` lists the tables of the stack's database
             if action == "s3:DeleteObjectVersion":
                 on["s3"] = self._located("template")
             for arn in on[service] if service in on else self._touched(action):

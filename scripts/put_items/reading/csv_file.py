@@ -1,4 +1,4 @@
-"""CSV whose first line names the columns and, where they are not S, their types."""
+"""CSV files. The first line has the columns' names and, if not S, their types."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from .dialect import Dialect, swallowed
 from .json_stream import json_value
 from .record import Record
 
-ROWS_LOOKED_AT = 50  # for the hint on cells that look like another type than the text they are taken as
+ROWS_LOOKED_AT = 50  # for the hint on text columns whose cells look like another type
 BEGINS_AS_JSON = re.compile(r'\s*(\{|\[\s*([\[{"]|$))')
-# Digits that lead with a zero or a plus are names: a postcode, a telephone number.
+# Digits that start with a zero or a plus are text: a postcode, a telephone number.
 LOOKS_LIKE_A_NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?")
-AS_THEY_ARE = frozenset(("S", "N", "B"))  # types whose cells need no reading
+AS_THEY_ARE = frozenset(("S", "N", "B"))  # types whose cells need no parsing
 JSON_KINDS = {"L": "a JSON array", "M": "a JSON object", **dict.fromkeys(SETS.values(), "a JSON array")}
 
 
 class CsvFile:
-    """The records of a CSV file. `types` are those of --types, by column.
+    """The records of a CSV file. `types` are the types of --types, by column.
 
-    `plain` converts the JSON in cells; `note` takes what the user should know.
+    `plain` converts the JSON in cells; `note` receives notes for the user.
     """
 
     def __init__(
@@ -46,14 +46,15 @@ class CsvFile:
         self._dialect, self._plain, self._note = dialect, plain, note
 
     def records(self, file: io.TextIOBase) -> Iterator[Record]:
-        """The records, each cell as DynamoDB JSON; raises CommandError for a broken header or line."""
+        """The records, with each cell as DynamoDB JSON. Raises CommandError for a broken header or line."""
         csv.field_size_limit(ITEM_BYTES * 2)
         before, first = 0, file.readline()
         while first and not first.strip():
             before, first = before + 1, file.readline()
         if BEGINS_AS_JSON.match(first):
             raise CommandError(
-                f"{self._name}: begins as JSON, and its name says CSV", "Name it .json or .jsonl."
+                f"{self._name}: the file has JSON, but its name ends like a CSV file's",
+                "Rename it to .json or .jsonl.",
             )
         delimiter = self._dialect.delimiter_of(first, self._types, self._table.keys, self._name)
         rows = self._dialect.reader(itertools.chain([first], file), delimiter)
@@ -62,7 +63,7 @@ class CsvFile:
             header: list[str] = next(rows, [])
             columns = columns_of(header, self._types, self._table, self._name)
             self._say_padded(header)
-            plan = [(one.name, one.type if one.type in AS_THEY_ARE else "", one) for one in columns]
+            plan = [(each.name, each.type if each.type in AS_THEY_ARE else "", each) for each in columns]
             looked_at: list[list[str]] = []
             before = skipped + rows.line_num
             for row in rows:
@@ -95,18 +96,18 @@ class CsvFile:
             raise self._error(
                 before + 1,
                 f"is not CSV: {error}",
-                "Correct the file, or say --no-quoting if quotes are text in it",
+                "Correct the file, or add --no-quoting if its quotes are part of the text",
             ) from None
 
     def _error(self, line: int, why: str, next_step: str) -> CommandError:
-        return CommandError(f"{self._name}, line {line}: {why}", f"{next_step}; nothing was written.")
+        return CommandError(f"{self._name}, line {line}: {why}", f"{next_step}. Nothing was written.")
 
     def _ragged(self, line: int, cells: int, columns: int) -> CommandError:
-        text = {None: "; say --no-quoting if quotes are text in this file", True: "", False: ""}
+        text = {None: ", or add --no-quoting if quotes are part of the text", True: "", False: ""}
         return self._error(
             line,
-            f"{cells} cells under {columns} columns",
-            "Quote cells that hold the delimiter, or name another with --delimiter"
+            f"{cells} cells, but {columns} columns",
+            "Quote cells that contain the delimiter, or give another delimiter with --delimiter"
             + text[self._dialect.quoting],
         )
 
@@ -114,12 +115,13 @@ class CsvFile:
         lines = last - first + 1
         return self._error(
             first,
-            f"is one row of {lines} lines if its quotes quote a cell, and {lines} rows if they are text",
-            "Say which: --quoting or --no-quoting",
+            f"can be read both ways: one row of {lines} lines if the quotes quote a cell, {lines} rows if "
+            "they are part of the text",
+            "Choose one with --quoting or --no-quoting",
         )
 
     def _cell(self, text: str, column: Column) -> Value:
-        """A cell as DynamoDB JSON; L, M, the sets and JSON are written as JSON in their cell."""
+        """A cell as DynamoDB JSON. Cells of L, M, the sets and JSON contain JSON."""
         if not text:
             return {"NULL": True}
         path = shown(column.name)
@@ -136,27 +138,25 @@ class CsvFile:
     def _say_padded(self, header: list[str]) -> None:
         padded = [cell for cell in header if cell != cell.strip()]
         if padded:
-            self._note(
-                f"white space around names of columns is left out: {listed([c.strip() for c in padded])}"
-            )
+            self._note(f"white space around column names is removed: {listed([c.strip() for c in padded])}")
 
     def _say_untyped(self, columns: list[Column], rows: list[list[str]]) -> None:
-        """Tell of columns that are taken as text for want of a type, and look like another one."""
+        """Note the columns without a type that are read as text but look like another type."""
         found = []
         for index, column in enumerate(columns):
-            if not column.said and column.name not in self._table.types:
+            if not column.is_explicit and column.name not in self._table.types:
                 type_ = _looks_like([row[index] for row in rows if row[index]])
                 if type_:
                     found.append(f"{column.name}:{type_}")
         if found:
             self._note(
-                "these columns have no type and are taken as text; what they look like is "
-                f"{listed(found)} (written so in the header, or as --types NAME=TYPE)"
+                f"columns without a type are read as text. These look like another type: {listed(found)}. "
+                "Write a type like this in the header, or as --types NAME=TYPE"
             )
 
 
 def _looks_like(cells: list[str]) -> str:
-    """The type that all the cells look like; empty for text."""
+    """The type that all cells look like; "" for text."""
     if not cells:
         return ""
     if all(cell.lower() in ("true", "false") for cell in cells):
@@ -167,10 +167,10 @@ def _looks_like(cells: list[str]) -> str:
 
 
 def _of_json(content: Any, type_: str, path: str, plain: Convert) -> Value:
-    """A cell's JSON as DynamoDB JSON of the column's type.
+    """Convert a cell's JSON to DynamoDB JSON of the column's type.
 
-    A cell is DynamoDB JSON already as a whole or not at all: `{"S": "a"}`, `[{"S": "a"}]` and, as the console
-    of DynamoDB writes maps, `{"city": {"S": "Oslo"}}`.
+    Either the whole cell is already DynamoDB JSON, or no part of it: `{"S": "a"}`, `[{"S": "a"}]` and, as the
+    DynamoDB console writes maps, `{"city": {"S": "Oslo"}}`.
     """
     if plain is from_plain:
         if tagged(content) and type_ in ("JSON", *content):
@@ -186,7 +186,7 @@ def _of_json(content: Any, type_: str, path: str, plain: Convert) -> Value:
             return {"M": content}
     if type_ in SETS.values() and isinstance(content, list):
         return {type_: [str(element) if isinstance(element, Number) else element for element in content]}
-    made, _ = plain(content, path, 0)
-    if type_ not in ("JSON", *made):
+    converted, _ = plain(content, path, 0)
+    if type_ not in ("JSON", *converted):
         raise RecordError(path, f"must be {JSON_KINDS[type_]}")
-    return made
+    return converted

@@ -1,4 +1,4 @@
-"""How a CSV file separates and quotes its cells: as it is told, or as its header shows."""
+"""How a CSV file separates and quotes its cells: given by options, or found in its header."""
 
 from __future__ import annotations
 
@@ -10,28 +10,28 @@ from typing import Any, NamedTuple
 from ..errors import CommandError
 from .columns import name_and_type
 
-DELIMITERS = (",", "\t", ";", "|")  # those that are looked for; --delimiter takes any other
+DELIMITERS = (",", "\t", ";", "|")  # found automatically; --delimiter accepts any other
 NAMES = {",": "comma", "\t": "tab", ";": "semicolon", "|": "vertical bar"}
 
 
 class Dialect(NamedTuple):
-    """The delimiter, and whether `"` quotes a cell; None for what the file is to show."""
+    """The delimiter, and whether `"` quotes a cell. None means: decide by the file."""
 
     delimiter: str | None = None
     quoting: bool | None = None
-    usual: str = ","  # of the file's ending
+    usual: str = ","  # the usual delimiter for the file's ending
 
     def reader(self, lines: Iterator[str], delimiter: str) -> Any:
-        """A csv reader; quotes that do not close or do not end their cell are an error, not text."""
+        """A csv reader. A quote that does not close, or does not end its cell, is an error."""
         if self.quoting is False:
             return csv.reader(lines, delimiter=delimiter, quoting=csv.QUOTE_NONE)
         return csv.reader(lines, delimiter=delimiter, strict=True)
 
     def delimiter_of(self, header: str, types: Mapping[str, str], keys: Iterable[str], file: str) -> str:
-        """The delimiter, given or found: the one that splits the header into most keys and names of --types.
+        """The given delimiter, or the one that finds the most keys and names of --types in the header.
 
-        Where no other is better it is that of the file's ending. Not csv.Sniffer, which judges by how often
-        characters stand in the data. Raises CommandError when the header can be read with two delimiters.
+        On a tie it is the usual delimiter of the file's ending. csv.Sniffer is not used, because it counts
+        characters in the data. Raises CommandError if the header can be read with two delimiters.
         """
         if self.delimiter is not None:
             return self.delimiter
@@ -48,21 +48,21 @@ class Dialect(NamedTuple):
             raise CommandError(
                 f"{file}: the header can be read with more than one delimiter: "
                 f"{' or '.join(NAMES[delimiter] for delimiter in several)}",
-                "Name the one that is meant with --delimiter.",
+                "Give the right one with --delimiter.",
             )
         return max(best, key=lambda delimiter: (len(splits[delimiter]), delimiter == self.usual))
 
     def _split(self, header: str, delimiter: str) -> list[str]:
         try:
             return next(self.reader(iter([header]), delimiter), [])
-        except csv.Error:  # a quoted cell may go on in the next line
+        except csv.Error:  # a quoted cell may continue on the next line
             return next(csv.reader([header], delimiter=delimiter, quoting=csv.QUOTE_NONE), [])
 
 
 def swallowed(row: list[str], columns: int, delimiter: str) -> bool:
-    """Whether a row of several lines could as well be several rows, whose quotes are text.
+    """Whether a row of several lines could also be several rows, with quotes as text.
 
-    `1 TAB "Alpha` and `2 TAB Beta"` are such lines: one row of two cells with quoting, two rows without.
+    For example, `1 TAB "Alpha` and `2 TAB Beta"` are one row with quoting, and two rows without.
     """
     lines = re.split(r"\r\n|\r|\n", delimiter.join(row))
     return all(not line or line.count(delimiter) + 1 == columns for line in lines)

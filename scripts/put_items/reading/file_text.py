@@ -1,4 +1,4 @@
-"""The text of a file: unpacked when it is GZIP, refused by the name of its format when it is not UTF-8."""
+"""The text of a file: gzip is decompressed; other formats and encodings are named and refused."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from typing import Any, NamedTuple
 
 from ..errors import CommandError, printable
 
-HEAD_BYTES = 512  # enough for every mark below; a tar archive has its mark at byte 257
+HEAD_BYTES = 512  # enough for every mark below; the mark of a tar archive is at byte 257
 
 
 class Format(NamedTuple):
-    """A format that is not read: the bytes it begins with, its name, and what to do with such a file."""
+    """An unsupported format: its first bytes, its name, and what to do with such a file."""
 
     mark: bytes
     name: str
@@ -29,11 +29,11 @@ class Format(NamedTuple):
 _EXPORT = "Export the table with `--export-format DYNAMODB_JSON`, or convert the file to JSON lines."
 _CONVERT = "Convert it to JSON lines or CSV."
 _SAVE_AS_CSV = "Save the sheet as CSV in UTF-8."
-_UNPACK = "Unpack it, and name the file inside; GZIP alone is read as it is."
+_UNPACK = "Unpack it and give the file inside. Only gzip is read without unpacking."
 _ICONV = "`iconv -f {} -t UTF-8 FILE > NEW`"
 
 ZIP = b"PK\x03\x04"
-OFFICE = (b"[Content_Types]", b"_rels/", b"xl/")  # what a workbook's archive has first
+OFFICE = (b"[Content_Types]", b"_rels/", b"xl/")  # first names in a workbook's archive
 FORMATS = (
     Format(b"$ion_", "Amazon Ion", _EXPORT),
     Format(b"\xe0\x01\x00\xea", "Amazon Ion (binary)", _EXPORT),
@@ -43,7 +43,7 @@ FORMATS = (
     Format(b"ARROW1\0", "Apache Arrow", _CONVERT),
     Format(b"SQLite format 3\0", "an SQLite database", _CONVERT),
     Format(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an Office file (xls)", _SAVE_AS_CSV),
-    Format(b"%PDF-", "a PDF file", "Name a file of JSON or CSV."),
+    Format(b"%PDF-", "a PDF file", "Give a JSON or CSV file."),
     Format(ZIP, "a ZIP archive", _UNPACK),
     Format(b"PK\x05\x06", "an empty ZIP archive", _UNPACK),
     Format(b"\x28\xb5\x2f\xfd", "packed with Zstandard", _UNPACK),
@@ -51,8 +51,8 @@ FORMATS = (
     Format(b"7z\xbc\xaf\x27\x1c", "a 7-Zip archive", _UNPACK),
     Format(b"\x04\x22\x4d\x18", "packed with LZ4", _UNPACK),
 )
-# A mark at the beginning; without one, text begins with an ASCII character (a bracket, a quote, a name) and
-# the zero bytes around it tell. UTF-32 stands before UTF-16, whose marks begin its marks.
+# A byte order mark, or else the zero bytes around the first character, which is ASCII (a bracket, a quote, a
+# name). UTF-32 comes before UTF-16, because its marks start with the marks of UTF-16.
 UNICODE = (
     ("UTF-32", re.compile(rb"\xff\xfe\0\0|\0\0\xfe\xff")),
     ("UTF-32LE", re.compile(rb"[^\0]\0\0\0")),
@@ -64,7 +64,7 @@ UNICODE = (
 
 
 def foreign(head: bytes) -> Format | None:
-    """The format of a file by its first bytes; None for text in UTF-8, as far as those bytes tell."""
+    """The unsupported format of a file by its first bytes; None if they look like UTF-8 text."""
     known = next((known for known in FORMATS if head.startswith(known.mark)), None)
     if known is not None and known.mark == ZIP and any(name in head for name in OFFICE):
         return Format(ZIP, "an Office file (xlsx)", _SAVE_AS_CSV)
@@ -81,7 +81,7 @@ def foreign(head: bytes) -> Format | None:
 
 
 def _binary(raw: io.BufferedReader, name: str) -> Any:
-    """The file's bytes as they are in the file, or as they were before GZIP packed them."""
+    """The file's bytes, decompressed if the file is gzip."""
     packed = raw.read(2) == b"\x1f\x8b"
     raw.seek(0)
     if not packed:
@@ -90,18 +90,18 @@ def _binary(raw: io.BufferedReader, name: str) -> Any:
     twice = stream.read(2) == b"\x1f\x8b"
     stream.seek(0)
     if twice:
-        raise CommandError(f"{name} is packed with GZIP twice", "Unpack it once: `gunzip FILE`.")
+        raise CommandError(f"{name} is compressed with gzip twice", "Decompress it once: `gunzip FILE`.")
     return stream
 
 
 @contextmanager
 def text_of(path: Path) -> Iterator[io.TextIOBase]:
-    """The text of a file; raises CommandError when it is empty, damaged, or in another format or encoding."""
+    """The text of a file. Raises CommandError if it is empty, damaged, or in another format or encoding."""
     name = printable(str(path))
     if not stat.S_ISREG(path.stat().st_mode):
         raise CommandError(
-            f"{name} is not a regular file, and it is read twice: checked first, then put",
-            "Write it to a file, and name that.",
+            f"{name} is not a regular file; the command reads it twice, to check and to put the items",
+            "Write the data to a file and give its name.",
         )
     try:
         with path.open("rb") as raw:
@@ -112,17 +112,17 @@ def text_of(path: Path) -> Iterator[io.TextIOBase]:
             if found is not None:
                 raise CommandError(f"{name} is {found.name}", found.next_step)
             if not head.strip(b"\xef\xbb\xbf \t\r\n") and len(head) < HEAD_BYTES:
-                raise CommandError(f"{name} is empty: it holds no items", "Name a file of items with --file.")
+                raise CommandError(f"{name} is empty", "Give a file with items to --file.")
             with io.TextIOWrapper(stream, encoding="utf-8-sig", newline="") as text:
                 yield text
     except UnicodeDecodeError:
         raise _not_utf8(path, name) from None
     except (gzip.BadGzipFile, EOFError, zlib.error):
-        raise CommandError(f"{name} is a damaged GZIP file", "Fetch it again.") from None
+        raise CommandError(f"{name} is a damaged gzip file", "Download or create it again.") from None
 
 
 def _not_utf8(path: Path, name: str) -> CommandError:
-    """The error that names the line of the first byte that is not UTF-8, and not the byte."""
+    """The error with the line of the first byte that is not UTF-8, without the byte itself."""
     decoder, line = codecs.getincrementaldecoder("utf-8")(), 1
     with path.open("rb") as raw:
         stream = _binary(raw, name)

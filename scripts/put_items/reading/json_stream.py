@@ -1,4 +1,4 @@
-"""JSON, exactly: numbers keep their digits, doubled names are refused, a large file is read in pieces."""
+"""Read JSON exactly: numbers keep their digits, duplicate names are refused, files are read in parts."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from ..kinds import Number
 from ..values import TOO_DEEP
 from .names import first_twice
 
-JSON_BEGINS = frozenset('{["-0123456789tfnNI')  # NaN and Infinity, too, have a message of their own
-RECORD_CHARACTERS = 256 * 1024 * 1024  # one JSON record; beyond it the file is broken, not large
+JSON_BEGINS = frozenset('{["-0123456789tfnNI')  # N and I: NaN and Infinity get their own message
+RECORD_CHARACTERS = 256 * 1024 * 1024  # a longer JSON record means that the file is broken
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """A JSON object, unless it names something twice: which of the two was meant nobody can say."""
-    made = dict(pairs)
-    if len(made) != len(pairs):
+    """A JSON object. Raises RecordError if a name occurs twice, because either value may be meant."""
+    result = dict(pairs)
+    if len(result) != len(pairs):
         twice = first_twice(name for name, _ in pairs)
         raise RecordError(shown(twice or ""), "is named twice in one object")
-    return made
+    return result
 
 
 def _constant(name: str) -> NoReturn:
-    raise RecordError("", f"{name} is no JSON value")
+    raise RecordError("", f"{name} is not a JSON value")
 
 
 DECODER = json.JSONDecoder(
@@ -36,7 +36,7 @@ DECODER = json.JSONDecoder(
 
 
 def json_value(text: str) -> Any:
-    """JSON text as Python values; raises RecordError without the text's content."""
+    """JSON text as Python values. Raises RecordError, without the text's content."""
     try:
         return DECODER.decode(text)
     except json.JSONDecodeError as error:
@@ -48,8 +48,8 @@ def json_value(text: str) -> Any:
 class JsonStream:
     """The JSON values of a file with their lines: the elements of one array, or values one after another.
 
-    Holds one value at a time. What is read at once doubles while a value is not whole, so that even a file
-    that never ends its first value costs no more than reading it.
+    It keeps one value in memory. The read size doubles while a value is incomplete, so the time stays linear
+    even if the first value never ends.
     """
 
     def __init__(self, file: io.TextIOBase, name: str) -> None:
@@ -61,8 +61,8 @@ class JsonStream:
         first = self._next_character()
         if first and first not in JSON_BEGINS:
             raise CommandError(
-                f"{self._name}, line {self._line}: does not begin as JSON, and its name does not say CSV",
-                "Name a file of CSV .csv or .tsv, or give --delimiter.",
+                f"{self._name}, line {self._line}: this is not JSON, and the name is not a CSV file's",
+                "For CSV, rename the file to .csv or .tsv, or add --delimiter.",
             )
         if first != "[":
             while self._next_character():
@@ -82,15 +82,15 @@ class JsonStream:
             raise self._broken(missing)
         self._at += 1
         if self._next_character():
-            raise self._broken("something follows the end of the array")
+            raise self._broken("there is text after the end of the array")
 
     def _value(self) -> tuple[Any, int]:
-        """The value that begins here and its line."""
+        """The next value and its line."""
         while True:
             try:
                 value, end = DECODER.raw_decode(self._buffer, self._at)
             except json.JSONDecodeError as error:
-                # Text that is merely cut off fails at its end, or at the start of a string without one.
+                # Incomplete text fails at its end, or at the start of a string that does not end.
                 if error.pos < len(self._buffer) - 16 and not error.msg.startswith("Unterminated"):
                     self._advance(error.pos)
                     raise self._broken(f"is not JSON: {error.msg}") from None
@@ -101,14 +101,14 @@ class JsonStream:
             except RecordError as error:
                 raise self._broken(str(error)) from None
             else:
-                # The digits at the end of what is read may go on in what is not.
+                # Digits at the end of the buffer may continue in the next part.
                 if end < len(self._buffer) or not self._read_more():
                     line = self._line
                     self._advance(end)
                     return value, line
 
     def _next_character(self) -> str:
-        """The next character that is no white space; empty at the end of the file."""
+        """The next character that is not white space; "" at the end of the file."""
         while True:
             found = re.compile(r"\S").search(self._buffer, self._at)
             self._advance(found.start() if found else len(self._buffer))
@@ -120,7 +120,7 @@ class JsonStream:
         self._at = to
 
     def _read_more(self) -> bool:
-        """Read on behind what is not used yet; False at the end of the file."""
+        """Append the next part of the file to the unused text; False at the end of the file."""
         left = len(self._buffer) - self._at
         if left > RECORD_CHARACTERS:
             raise self._broken("a record has no end")
@@ -130,12 +130,12 @@ class JsonStream:
         return bool(more)
 
     def _broken(self, why: str) -> CommandError:
-        next_step = "Correct the file and put it again; nothing was written."
+        next_step = "Correct the file and put it again. Nothing was written."
         return CommandError(f"{self._name}, line {self._line}: {why}", next_step)
 
 
 def kind_of(value: Any) -> str:
-    """A JSON value's kind, in words."""
+    """The kind of a JSON value in words."""
     if isinstance(value, Number):
         return "a number"
     kinds = {list: "an array", str: "text", bool: "true or false", type(None): "null"}

@@ -1,4 +1,4 @@
-"""Names of which each may be there once."""
+"""Names that must be unique."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 
 def first_twice(names: Iterable[str]) -> str | None:
-    """The first name that was there before, in one pass; None when each is there once."""
+    """The first name that occurs a second time, found in one pass; None if all are unique."""
     seen: set[str] = set()
     for name in names:
         if name in seen:

@@ -1,4 +1,4 @@
-"""One record of a file, as each format's reader gives it."""
+"""One record of a file, as the readers of all formats return it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from ..errors import RecordError
 
 
 class Record(NamedTuple):
-    """One record of a file and where it stands: "line 3", "record 3 (line 17)"."""
+    """One record of a file and its place: "line 3", "record 3 (line 17)"."""
 
     place: str
     content: dict[str, Any] | RecordError

@@ -1,7 +1,7 @@
-"""The shapes that AWS's own tools write around items, recognised by all their names, and the items inside.
+"""The shapes that AWS's own tools write around items, and the items inside them.
 
-A record has a shape when it has every name that the shape needs, of the right kind, and none that the shape
-does not know. So an item with an attribute `Items` and another one stays one item.
+A record has a shape if it has every name that the shape needs, of the right kind, and no other name than the
+shape allows. So an item with the attribute `Items` and another attribute stays one item.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from .json_stream import kind_of
 
 
 class Entry(NamedTuple):
-    """An item inside a shape (or what is in its place), and the table that it was written for, if told."""
+    """An item inside a shape (or a value in its place), and the table that it was written for, if named."""
 
     item: Any
     table: str | None = None
 
 
 class ShapeError(Exception):
-    """A shape that cannot be put: why, and what to do with the file."""
+    """A shape that cannot be put: the reason, and what to do with the file."""
 
     def __init__(self, why: str, next_step: str) -> None:
         super().__init__(why)
@@ -29,10 +29,10 @@ class ShapeError(Exception):
 
 
 class Shape(NamedTuple):
-    """A shape: the names it needs with the kind of each, those it may have beside them, where its items are.
+    """A shape: the names it needs with the kind of each, the other names it may have, and its items.
 
-    `may` is None where AWS may add any name. `tables` gives the content by table, of which one table is put;
-    `entries` then takes one element of that table's list, and otherwise the whole record.
+    `may` is None if AWS may add any name. `tables` returns the content by table; one of these tables is put.
+    `entries` then receives one element of that table's list, and otherwise the whole record.
     """
 
     name: str
@@ -42,17 +42,17 @@ class Shape(NamedTuple):
     tables: Callable[[dict[str, Any]], Mapping[str, list[Any]]] | None = None
 
     def has_needs(self, record: Mapping[str, Any]) -> bool:
-        """Whether the record has what the shape needs."""
+        """Whether the record has the names that the shape needs."""
         return all(isinstance(record.get(name), kind) for name, kind in self.needs.items())
 
     def foreign_name(self, record: Mapping[str, Any]) -> str | None:
-        """A name of the record that the shape does not know; None when it knows them all."""
+        """A name of the record that the shape does not allow; None if it allows all."""
         if self.may is None:
             return None
         return next((name for name in record if name not in self.needs and name not in self.may), None)
 
 
-# What boto3 and the JavaScript SDK add to every answer, and what the call consumed.
+# Names that boto3 and the JavaScript SDK add to every response, and the consumed capacity.
 ANSWERED = frozenset(("ConsumedCapacity", "ItemCollectionMetrics", "ResponseMetadata", "$metadata"))
 PAGE = ANSWERED.union(("Count", "ScannedCount", "LastEvaluatedKey", "NextToken"))
 BATCH = frozenset(("ReturnConsumedCapacity", "ReturnItemCollectionMetrics"))
@@ -83,8 +83,8 @@ def _put(request: dict[str, Any]) -> Iterator[Entry]:
     for name in CONDITIONS:
         if request.get(name):
             raise ShapeError(
-                f"the put has a condition ({name}), and items are put here whatever the table has",
-                f"Take {name} out if that is right, or use `aws dynamodb put-item --cli-input-json`.",
+                f"the put has a condition ({name}); this command puts items without conditions",
+                f"Remove {name}, or use `aws dynamodb put-item --cli-input-json`.",
             )
     table = request.get("TableName")
     yield Entry(request.get("Item"), table if isinstance(table, str) else None)
@@ -94,8 +94,8 @@ def _request(request: Any) -> Iterator[Entry]:
     """The item of one PutRequest."""
     if isinstance(request, dict) and request.keys() == {"DeleteRequest"}:
         raise ShapeError(
-            "the batch deletes items (DeleteRequest); this only puts",
-            "Take its DeleteRequest entries out, or use `aws dynamodb batch-write-item`.",
+            "the batch deletes items (DeleteRequest); this command only puts items",
+            "Remove its DeleteRequest entries, or use `aws dynamodb batch-write-item`.",
         )
     put = request.get("PutRequest") if isinstance(request, dict) and len(request) == 1 else None
     if not isinstance(put, dict) or put.keys() != {"Item"}:
@@ -113,8 +113,8 @@ def _operation(operation: Any) -> Iterator[Entry]:
     kind, content = next(iter(operation.items()), ("", None)) if isinstance(operation, dict) else ("", None)
     if kind != "Put" or not isinstance(content, dict):
         raise ShapeError(
-            f"the transaction has an entry {shown(kind) or 'without a name'}; this only puts (Put)",
-            "Take its other entries out, or use `aws dynamodb transact-write-items`.",
+            f"the transaction has an entry {shown(kind) or 'without a name'}; this command only puts (Put)",
+            "Remove its other entries, or use `aws dynamodb transact-write-items`.",
         )
     yield from _put(content)
 
@@ -122,15 +122,15 @@ def _operation(operation: Any) -> Iterator[Entry]:
 def _responses(record: dict[str, Any]) -> Iterator[Entry]:
     for response in record["Responses"]:
         if not isinstance(response, dict) or response.keys() != {"Item"}:
-            raise ShapeError("a response of the transaction has no item", "Take such responses out.")
+            raise ShapeError("a response of the transaction has no item", "Remove such responses.")
         yield Entry(response["Item"])
 
 
 def _image(record: dict[str, Any]) -> Iterator[Entry]:
     if not isinstance(record.get("NewImage"), dict):
         raise ShapeError(
-            "the incremental export has no NewImage here: the item was deleted, and this only puts",
-            "Take such lines out: `jq -c 'select(.NewImage)' FILE > NEW`.",
+            "this line of the export has no NewImage: the item was deleted, and this command only puts items",
+            "Remove such lines: `jq -c 'select(.NewImage)' FILE > NEW`.",
         )
     yield Entry(record["NewImage"])
 
@@ -156,20 +156,20 @@ def _refused(why: str, next_step: str) -> Callable[[Any], Iterator[Entry]]:
     return refuse
 
 
-_CHANGE = _refused("this is a change record of a stream, not an item", "Name a file of items.")
+_CHANGE = _refused("this is a change record of a stream, not an item", "Give a file of items.")
 _MANIFEST = _refused(
     "this is a manifest of an export, which has no items",
-    "Name the files in the export's folder data/, one after another; they may stay packed.",
+    "Put the files in the export's folder data/, one by one; they may stay compressed.",
 )
 _NO_PUT = _refused(
-    "this is an input of get-item, update-item or delete-item (TableName, Key); this only puts",
+    "this is an input of get-item, update-item or delete-item (TableName, Key); this command only puts items",
     "Give whole items: the item itself, or an input of put-item.",
 )
 _PARTS = _refused(
-    "this is what a write returned (Attributes), which may be parts of an item only",
+    "this is the output of a write (Attributes), which may have only a part of the item",
     'Give the whole item, as {"Item": …}.',
 )
-_DEFINITION = _refused("this is a table's description, which has no items", "Name a file of items.")
+_DEFINITION = _refused("this is a table's description, which has no items", "Give a file of items.")
 
 SHAPES = (
     Shape("a line of an export, or an answer of get-item", {"Item": dict}, ANSWERED, _item),
@@ -232,7 +232,7 @@ def shape_of(record: dict[str, Any]) -> Shape | None:
 
 
 def nearly(record: dict[str, Any]) -> tuple[str, str] | None:
-    """Of a record that lacks a shape by one name that the shape does not know: the mark, and that name."""
+    """For a record with all names of a shape and one that it does not allow: the mark, and that name."""
     for shape in SHAPES:
         if shape.needs and shape.has_needs(record):
             foreign = shape.foreign_name(record)

@@ -1,4 +1,4 @@
-"""The items inside the shapes that AWS's own tools write around them, for the one table that is meant."""
+"""The items inside the shapes that AWS's own tools write around them, for the one table to put."""
 
 from __future__ import annotations
 
@@ -12,24 +12,27 @@ from .json_stream import kind_of
 from .shapes import Entry, Shape, ShapeError, nearly, shape_of
 
 LEAVE_OUT_MODEL = "Leave --model-table out."
-# In an answer of AWS: what is not empty when the table has more than the answer.
+# Names in AWS's output that are not empty if the table has more items than the output.
 INCOMPLETE = ("LastEvaluatedKey", "NextToken", "UnprocessedKeys")
 
 
 class Wrappers:
-    """Takes the items out of a file's records; of several tables in it, those of the one that is meant.
+    """Extracts the items from a file's records; of several tables, only those of the one to put.
 
-    `note` takes what the user should know: that a file was written for another table, or is a part.
+    `note` receives notes for the user: the file was written for another table, or is incomplete.
     """
 
     def __init__(self, name: str, table: Table, model_table: str | None, note: Callable[[str], None]) -> None:
         self._name, self._table, self._model_table, self._note = name, table, model_table, note
         self._own = _bare(table.name)
-        self._named: dict[str, None] = {}  # the tables that single requests name, in their order
-        self.left_out: dict[str, None] = {}  # those of them that --model-table did not choose
+        self._named: dict[str, None] = {}  # the tables in single requests, in order
+        self.left_out: dict[str, None] = {}  # those that --model-table did not choose
 
     def items(self, record: dict[str, Any], line: int) -> Iterator[dict[str, Any] | RecordError]:
-        """The items in a record: itself, or those inside a shape; raises CommandError for what is no put."""
+        """The items in a record: the record itself, or the items inside its shape.
+
+        Raises CommandError if the record cannot be put.
+        """
         shape = shape_of(record)
         if shape is None or self._is_item(record, shape, line):
             if self._model_table:
@@ -39,7 +42,9 @@ class Wrappers:
         try:
             for name in INCOMPLETE:
                 if record.get(name):
-                    self._note(f"the file has {shape.name} with {name}: there were more items than it has")
+                    self._note(
+                        f"the file has {shape.name} with {name}: the table had more items than the file"
+                    )
             for entry in self._entries(record, shape):
                 if entry.table is None and shape.tables is None and self._model_table:
                     raise self._no_tables(line)
@@ -58,7 +63,7 @@ class Wrappers:
             yield from shape.entries(element)
 
     def _is_item(self, record: dict[str, Any], shape: Shape, line: int) -> bool:
-        """Whether a record of a shape is an item all the same: it has the table's keys, none inside has."""
+        """Whether a record with a shape is an item: it has the table's keys, and no item inside has them."""
         keys = self._table.keys
         if not all(name in record and _can_be_key(record[name]) for name in keys):
             return False
@@ -68,14 +73,13 @@ class Wrappers:
             return True
         if any(isinstance(item, dict) and all(name in item for name in keys) for item in inside):
             raise CommandError(
-                f"{self._name}, line {line}: this can be an item of table {self._table.name} as well as "
-                f"{shape.name}",
-                'Write every item as {"Item": …}, with nothing beside it.',
+                f"{self._name}, line {line}: this may be an item of table {self._table.name} or {shape.name}",
+                'Write every item as {"Item": …}, without other names.',
             )
         return True
 
     def _explained(self, record: dict[str, Any]) -> dict[str, Any] | RecordError:
-        """An item; where it lacks its keys and has nearly a shape, the error that says what is in the way."""
+        """The item, or an error if it has no keys and nearly has a shape."""
         if any(name in record for name in self._table.keys):
             return record
         near = nearly(record)
@@ -83,17 +87,17 @@ class Wrappers:
             return record
         return RecordError(
             next(iter(self._table.keys)),
-            f"is missing, and a key of the table; the record has {near[0]}, but {shown(near[1])} beside it, "
-            "so it is taken as one item",
+            f"is missing; it is a key of the table. The record has {near[0]}, but also {shown(near[1])}, "
+            "so it is read as one item",
         )
 
     def _no_tables(self, line: int) -> CommandError:
         return CommandError(
-            f"{self._name}, line {line}: there are no tables here to choose from", LEAVE_OUT_MODEL, EXIT_USAGE
+            f"{self._name}, line {line}: the file names no tables to choose from", LEAVE_OUT_MODEL, EXIT_USAGE
         )
 
     def _is_meant(self, table: str) -> bool:
-        """Whether a single request's table is the one that is meant."""
+        """Whether a single request's table is the one to put."""
         if self._model_table:
             if table == self._model_table:
                 return True
@@ -115,13 +119,13 @@ class Wrappers:
             )
 
     def _chosen(self, tables: Mapping[str, Any], what: str) -> list[Any]:
-        """The content of the one table that is meant, of several in a record."""
+        """The content of the one table to put, of several in a record."""
         name = self._model_table or next((name for name in tables if _bare(name) == self._own), None)
         if name is None and len(tables) == 1:
             name = next(iter(tables))
         if name is None or name not in tables:
             raise CommandError(
-                f"{self._name}: {what} holds the tables {listed(list(tables)) or '(none)'}",
+                f"{self._name}: {what} has the tables {listed(list(tables)) or '(none)'}",
                 "Name the one to put with --model-table.",
             )
         if not isinstance(tables[name], list):
@@ -138,10 +142,10 @@ class Wrappers:
 
 
 def _bare(table: str) -> str:
-    """A table's name out of its name or ARN."""
+    """The table's name from its name or ARN."""
     return table.rpartition("/")[2]
 
 
 def _can_be_key(value: Any) -> bool:
-    """Whether a value can be a key's: text, number or binary, plain or with its type tag."""
+    """Whether a value can be a key: text, number or binary, plain or with a type tag."""
     return not isinstance(value, (dict, list)) or tagged(value) or is_buffer(value)

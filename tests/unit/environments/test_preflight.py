@@ -75,7 +75,7 @@ def test_without_packages_a_command_says_how_to_get_them(bare: Path, command: st
     target = required(command.partition(".")[0])[1]
     assert (done.returncode, done.stdout) == (1, "")
     assert SAID.fullmatch(done.stderr), done.stderr
-    assert f"this Python ({bare}) lacks " in done.stderr
+    assert f"this Python ({bare}) does not have " in done.stderr
     assert f"make {target} && . .venv" in done.stderr or ". .venv" in done.stderr
 
 
@@ -101,7 +101,7 @@ def test_a_real_older_python_is_told() -> None:
         refused = run(python, "-m", "scripts.deploy", "consumer")
         assert refused.returncode == 1
         assert SAID.fullmatch(refused.stderr), refused.stderr
-        assert "needs Python 3.11 or newer, this is 3." in refused.stderr
+        assert "needs Python 3.11 or newer, and this is 3." in refused.stderr
         assert "--file" in run(python, "-m", "scripts.put_items", "--help").stdout
 
 

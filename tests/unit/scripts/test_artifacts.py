@@ -178,7 +178,7 @@ def test_other_bytes_under_our_key_are_not_taken(other: bytes, capsys: pytest.Ca
     s3._put_object(key, other)
     assert bucket(s3).put(key, b"x") == Stored(key, "v2")
     assert s3.objects[key] == b"x"
-    assert "is not what this tree makes: uploading it again" in capsys.readouterr().err
+    assert "differs from the file built here: uploading it again" in capsys.readouterr().err
     fetched = s3.names().count("get_object")
     assert fetched == (1 if len(other) == 1 else 0), "what has another length is not fetched"
 

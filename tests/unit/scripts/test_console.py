@@ -188,6 +188,21 @@ def test_a_setting_of_ours_is_read_from_the_profile(tmp_path: Path, monkeypatch:
     assert Connection("b", None, None).profile_setting("ddb_lake_arch") is None
 
 
+@pytest.mark.parametrize(
+    ("profile", "why"), [(None, "no credentials were found"), ("a", "profile a has no credentials")]
+)
+def test_missing_credentials_name_the_profile_that_was_given(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, profile: str | None, why: str
+) -> None:
+    """`--profile` is not suggested to someone who used it."""
+    (tmp_path / "config").write_text("[profile a]\nregion = eu-west-1\n")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    with pytest.raises(CommandError, match=why) as missing:
+        Connection(profile, "eu-west-1", None).client("sts")
+    assert ("Name a profile" in missing.value.next_step) == (profile is None)
+
+
 def test_a_region_is_required(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """By option or profile; nothing is guessed."""
     config = tmp_path / "config"

@@ -40,7 +40,7 @@ def test_what_could_not_go_is_what_failed() -> None:
         (
             "AWS::EC2::SecurityGroup",
             "resource x has a dependent object",
-            "up to 40 minutes after the function is gone; wait for that, and see what is attached with "
+            "up to 40 minutes after the function is deleted. Wait, and list them with "
             "`aws ec2 describe-network-interfaces --filters Name=group-id,Values=x --profile p`",
         ),
         ("AWS::EC2::Subnet", "has dependencies", "--filters Name=subnet-id,Values=x --profile p"),
@@ -54,9 +54,9 @@ def test_what_could_not_go_is_what_failed() -> None:
         (
             "AWS::IAM::Role",
             "User: u is not authorized to perform: iam:DeleteRole",
-            "have the action that its reason names granted",
+            "grant the action in its reason to the profile",
         ),
-        ("AWS::Glue::Crawler", "CrawlerRunning", "Release what is named."),
+        ("AWS::Glue::Crawler", "CrawlerRunning", "Correct the reasons in the message."),
     ],
 )
 def test_the_usual_reasons_have_a_way_out(kind: str, reason: str, advice: str) -> None:

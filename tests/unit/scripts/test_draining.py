@@ -14,7 +14,7 @@ from scripts import remove
 from scripts.core import connection, draining
 from scripts.core.console import CommandError, Output
 from scripts.core.deployment.partitioning import EVENT_SUFFIX
-from scripts.core.source_stream import MARGIN, PATIENCE, Clock, Source, source_of, stop
+from scripts.core.source_stream import MARGIN, PATIENCE, Clock, Source, Wait, source_of, stop
 from tests.templates import launches
 from tests.unit.scripts.conftest import Ran
 from tests.unit.scripts.edge import Pages, refused
@@ -250,23 +250,41 @@ def test_every_delivery_stream_is_waited_for() -> None:
     assert drained(aws) == 180 + 1.5 * 70 + MARGIN
 
 
-def test_without_any_metric_the_buffers_are_waited_for(capsys: pytest.CaptureFixture[str]) -> None:
-    """A stack of a few minutes, or a sandbox: it is said that nobody knows, and it takes no longer."""
+def test_without_any_metric_only_the_buffers_are_waited_for(capsys: pytest.CaptureFixture[str]) -> None:
+    """A stack of a few minutes, or a sandbox, has no metric yet. The message says so."""
     assert drained(Aws("DISABLED")) == BUFFERED
-    assert "no metric tells how far it has been read" in capsys.readouterr().err
+    assert "no metric shows how far Firehose has read" in capsys.readouterr().err
 
 
-def test_a_sandbox_that_delivers_faster_is_waited_for_that_much_shorter() -> None:
-    """Its buffers are emptied sooner."""
+def test_a_wait_reports_every_15_seconds(capsys: pytest.CaptureFixture[str]) -> None:
+    """What it waits for, and how long it has waited."""
+    aws = Aws("DISABLED")
+    wait = Wait(aws.clock(), Output())
+    wait.show("waiting for A")
+    for seconds in (10.0, 10.0, 40.0):
+        wait.sleep(seconds)
+    wait.show("waiting for A")
+    wait.show("waiting for B")
+    wait.sleep(14.0)
+    assert capsys.readouterr().err.splitlines() == [
+        "waiting for A",
+        *(f"waited {seconds} s so far: waiting for A" for seconds in (15, 30, 45, 60)),
+        "waiting for B",
+    ]
+    assert sum(aws.slept) == 74
+
+
+def test_a_faster_sandbox_shortens_the_wait_for_buffers() -> None:
+    """It empties its buffers sooner."""
     aws = Aws("DISABLED")
     draining.drain(source(aws), aws, aws.clock(speed=10), Output())
-    assert aws.slept == [BUFFERED / 10]
+    assert sum(aws.slept) == pytest.approx(BUFFERED / 10)
 
 
-def test_a_metric_that_ceases_ends_the_command() -> None:
-    """What cannot be told any more is not taken for done: nothing is deleted, and the way on is named."""
+def test_a_metric_that_stops_ends_the_command() -> None:
+    """Without a report nothing is deleted, and the message has the next step."""
     aws = reading([(-60, 0)])
-    with pytest.raises(CommandError, match="lake has not told for 20 minutes") as failure:
+    with pytest.raises(CommandError, match="lake has not reported for 20 minutes") as failure:
         drained(aws)
     assert "Nothing was deleted" in failure.value.next_step
     assert "--no-drain" in failure.value.next_step
@@ -284,7 +302,7 @@ def test_a_change_that_is_held_is_waited_for() -> None:
 def test_changes_that_are_refused_end_the_command() -> None:
     """A lake that lets nobody in any more would lose a week of changes with the stack."""
     age = [(at, 86_400.0 + at) for at in range(0, 3_600, 60)]
-    with pytest.raises(CommandError, match="lake holds changes that it does not deliver") as failure:
+    with pytest.raises(CommandError, match="lake does not deliver its changes") as failure:
         drained(reading([(0, 0)], age))
     assert "log group" in failure.value.next_step
 
@@ -339,8 +357,8 @@ def test_a_dry_run_and_an_answer_that_is_none_stop_nothing(run: Callable[..., Ra
         account = Streaming(Aws("ACTIVE"))
         done = run(account, *arguments)
         assert (done.code, account.aws.calls, account.aws.slept, account.calls) == (code, [], [], [])
-        assert f"first table orders stops streaming into {STREAM}" in done.err
-        assert "then lake delivers what is under way, which takes 190 s or more" in done.err
+        assert f"first: table orders stops streaming into {STREAM}" in done.err
+        assert "then: lake delivers the remaining changes, which takes 190 s or more" in done.err
 
 
 def test_without_draining_the_stream_is_stopped_and_nothing_waited_for(run: Callable[..., Ran]) -> None:
@@ -349,7 +367,7 @@ def test_without_draining_the_stream_is_stopped_and_nothing_waited_for(run: Call
     done = run(account, "--yes", "--no-drain")
     assert done.code == 0, done.err
     assert (account.aws.calls, account.aws.slept) == ([f"disable orders {STREAM}"], [])
-    assert "changes that are under way are lost: --no-drain" in done.err
+    assert "--no-drain: changes that Firehose has not delivered yet are lost" in done.err
     assert "delete_stack" in account.calls
 
 
@@ -375,7 +393,8 @@ def test_who_may_not_look_deletes_nothing_unless_that_is_meant(run: Callable[...
     assert "--no-drain" in done.err
     skipped = run(account, "--yes", "--no-drain")
     assert (skipped.code, "delete_stack" in account.calls) == (0, True), skipped.err
-    assert ("is not granted: the table's stream may stay on" in skipped.err) == (action != "GetMetricData")
+    no_permission = f"no permission for {action}: the table's stream may stay on" in skipped.err
+    assert no_permission == (action != "GetMetricData")
 
 
 def test_an_interruption_leaves_the_stack_whole(
@@ -390,7 +409,7 @@ def test_an_interruption_leaves_the_stack_whole(
     monkeypatch.setattr(account.aws, "_sleep", interrupted)
     done = run(account, "--yes", "--profile", "p")
     assert (done.code, account.calls) == (130, [])
-    assert "nothing was deleted. Run the command again to go on" in done.err
+    assert "nothing was deleted. Run the command again to continue" in done.err
     assert (
         f"aws dynamodb enable-kinesis-streaming-destination --table-name orders --stream-arn {STREAM}"
         in done.err
@@ -414,4 +433,4 @@ def test_the_sandboxs_speed_is_for_the_sandbox(run: Callable[..., Ran]) -> None:
     account.aws.meta = SimpleNamespace(endpoint_url="https://localhost:1")
     assert run(account, "--yes", speed="nan").code == 2
     assert run(account, "--yes", speed="10").code == 0
-    assert account.aws.slept == [BUFFERED / 10]
+    assert sum(account.aws.slept) == pytest.approx(BUFFERED / 10)

@@ -135,7 +135,7 @@ def test_the_command_writes_what_is_stale_and_names_it(tree: Path, run_verb: Run
     written = json.loads(run_verb(generate.main, "--output", "json").out)["written"]
     assert written == [SINGLE, "docs/generated/row.md"]
     assert contents(tree) == before
-    assert run_verb(generate.main).out == "nothing to write, all is current\n"
+    assert run_verb(generate.main).out == "nothing to write: every file is current\n"
 
 
 def test_the_command_writes_the_files_named(tree: Path, run_verb: Run) -> None:
@@ -146,7 +146,7 @@ def test_the_command_writes_the_files_named(tree: Path, run_verb: Run) -> None:
     assert not (tree / "docs/generated/row.md").exists()
     assert run_verb(generate.main, "docs/generated/row.md").out == "written: docs/generated/row.md\n"
     wrong = run_verb(generate.main, "alarm")
-    assert (wrong.code, "Nearest: alarms" in wrong.err) == (1, True)
+    assert (wrong.code, "Similar: alarms" in wrong.err) == (1, True)
 
 
 def test_check_names_what_is_stale_and_writes_nothing(tree: Path, run_verb: Run) -> None:
@@ -250,5 +250,5 @@ def test_a_query_inside_a_template_keeps_its_own_comments() -> None:
 def test_a_region_that_is_not_there_once_is_an_error(text: str) -> None:
     """Half a region counts as one that is lost: it is never passed over."""
     assert named(text, "list", "t.yaml") == ["list"]
-    with pytest.raises(CommandError, match=r"t\.yaml has lost the comment `list: begin`"):
+    with pytest.raises(CommandError, match=r"the comment `list: begin` or `list: end` is missing in t"):
         filled(text, "list", "", "t.yaml")

@@ -233,7 +233,7 @@ def test_what_somebody_puts_under_our_keys_is_neither_launched_nor_run(
 
     again = launch(body, "--parameter", "Shards=2", "--yes")
     assert again.code == 0, again.err
-    assert "is not what this tree makes: uploading it again" in again.err
+    assert "differs from the file built here: uploading it again" in again.err
     made = json.loads(again.out)
     assert [change["resource"] for change in made["changes"]] == ["Stream"]
     ours = build_catalog(target("arm64"), Output()).path.read_bytes()

@@ -43,6 +43,7 @@ class Athena:
         self.output = "s3://results/"
         self.failure: Exception | None = None
         self.tables = ["changes", "crawled_data"]
+        self.crawlers: list[dict[str, str]] = [{"Name": "c-1", "DatabaseName": "ddb_lake"}, {"Name": "other"}]
         self.scanned = 12345
         self.names: dict[str, str] = {}  # of the named queries that are not called as their number is
         self.statements: dict[str, str] = {}
@@ -86,6 +87,9 @@ class Athena:
             return Pages(
                 lambda **_: [{"NamedQueryIds": [f"q{n}" for n in range(60)]}, {"NamedQueryIds": ["last"]}]
             )
+
+        if name == "get_crawlers":
+            return Pages(lambda **_: [{"Crawlers": self.crawlers}])
 
         def results(**_: Any) -> list[dict[str, Any]]:
             header: list[Sequence[str | None]] = (
@@ -240,7 +244,7 @@ def test_what_may_change_something_needs_a_word(
     for given in ([sql], ["--file", str(path)], ["--named", "q1"]):
         done = run_verb(query.main, *given)
         assert (done.code, athena.started) == (2, {})
-        assert done.err.startswith("error: this statement is not known to read only: it begins with ")
+        assert done.err.startswith("error: this statement may change something: it begins with ")
         assert "--allow-changes" in done.err.splitlines()[1]
         assert run_verb(query.main, *given, "--allow-changes").code == 0
         assert athena.started["sql"] == sql
@@ -340,7 +344,7 @@ def test_a_workgroup_without_a_place_for_results_is_refused(
     """awswrangler would make a bucket for them."""
     athena.output = ""
     done = run_verb(query.main, "SELECT 1")
-    assert (done.code, "has no place for results" in done.err, athena.started) == (1, True, {})
+    assert (done.code, "has no location for query results" in done.err, athena.started) == (1, True, {})
 
 
 @pytest.mark.parametrize(
@@ -370,7 +374,7 @@ def test_a_workgroup_without_a_place_for_results_is_refused(
         ("INVALID_PARAMETER_USAGE: Incorrect number of parameters: expected 1 but found 0", "for every `?`"),
         ("SYNTAX_ERROR: line 1:1: mismatched input 'SELEC'", "Correct the SQL"),
         ("Access denied when writing output", "may read the lake's bucket"),
-        ("HIVE_CURSOR_ERROR: odd", "Correct what it names"),
+        ("HIVE_CURSOR_ERROR: odd", "Correct the cause in the message"),
     ],
 )
 def test_a_failed_query_has_athenas_reason_and_a_next_step(
@@ -407,11 +411,20 @@ def test_a_question_about_changes_that_read_nothing_says_why(
     assert (done.code, "nothing was read" in done.err) == (0, says_so)
 
 
+def test_a_missing_column_leads_to_the_crawl_command(athena: Athena) -> None:
+    """With the options in use; without one known crawler, the stack's output is named."""
+    asked = Connection("consumer", "eu-west-1", None)
+    reason = "COLUMN_NOT_FOUND: line 1:8: Column 'x' cannot be resolved"
+    command = "`aws glue start-crawler --name c-1 --profile consumer --region eu-west-1`"
+    assert command in next_step(reason, "ddb_lake", asked)
+    assert "output CrawlNowCommand" in next_step(reason, "elsewhere", asked)
+
+
 def test_an_empty_database_is_called_so(athena: Athena) -> None:
     """No table to suggest."""
     athena.tables = []
     reason = "TABLE_NOT_FOUND: line 1:15: Table 'awsdatacatalog.d.x' does not exist"
-    assert "database d is empty or not there" in next_step(reason, "d", Connection(None, None, None))
+    assert "database d is empty or does not exist" in next_step(reason, "d", Connection(None, None, None))
 
 
 def test_a_table_that_was_dropped_leads_to_its_recovery(athena: Athena) -> None:
@@ -439,7 +452,7 @@ def test_a_cancelled_query_names_the_scan_limit(athena: Athena, run_verb: Callab
     """The workgroup's limit cancels."""
     athena.failure = wr.exceptions.QueryCancelled("Bytes scanned limit was exceeded")
     done = run_verb(query.main, "SELECT 1")
-    assert (done.code, "narrow it by `dt`" in done.err) == (1, True)
+    assert (done.code, "a condition on `dt`" in done.err) == (1, True)
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
@@ -14,7 +15,7 @@ from scripts import remove
 from scripts.core import connection
 from tests.unit.scripts.conftest import Ran
 from tests.unit.scripts.deploy.account import Account
-from tests.unit.scripts.edge import Pages, Terminal
+from tests.unit.scripts.edge import Pages, Terminal, refused
 
 TEMPLATE = """
 Metadata: {DdbLake: {Kind: consumer}}
@@ -132,6 +133,70 @@ def test_after_a_failed_first_launch_only_what_is_always_retained_stays(run: Cal
     """RetainExceptOnCreate does not hold what the launch that failed has made."""
     done = run(Removable("ROLLBACK_COMPLETE"), "lake", "--dry-run", "--output", "json")
     assert [stays["name"] for stays in json.loads(done.out)["stays"]] == ["lake-1"]
+
+
+class WithDatabase(Removable):
+    """An account whose stack has a Glue database, with tables of the stack's and others."""
+
+    tables: Any = (
+        {"Name": "changes"},
+        {"Name": "crawled_data"},
+        {"Name": "current_orders", "TableType": "VIRTUAL_VIEW"},
+    )
+    denied = False
+
+    def get_paginator(self, name: str) -> Pages:
+        """Glue's tables; the stack's resources."""
+        if name == "get_tables":
+
+            def tables(DatabaseName: str) -> list[dict[str, Any]]:
+                if self.denied:
+                    raise refused("AccessDeniedException")
+                assert DatabaseName == "ddb_lake"
+                return [{"TableList": self.tables[:1]}, {"TableList": self.tables[1:]}]
+
+            return Pages(tables)
+        if name == "list_stack_resources":
+            keys = ("LogicalResourceId", "ResourceType", "PhysicalResourceId", "ResourceStatus")
+            glue = [
+                ("LakeDatabase", "AWS::Glue::Database", "ddb_lake", "CREATE_COMPLETE"),
+                ("ChangesTable", "AWS::Glue::Table", "changes", "CREATE_COMPLETE"),
+            ]
+            rows = [dict(zip(keys, row, strict=True)) for row in (*glue, *RESOURCES)]
+            return Pages(lambda **_: [{"StackResourceSummaries": rows}])
+        return super().get_paginator(name)
+
+
+def test_tables_and_views_that_go_with_the_database_are_listed(run: Callable[..., Ran]) -> None:
+    """No stack made them, and the database takes them along. Without permission the message says so."""
+    account = WithDatabase()
+    shown = run(account, "lake", "--dry-run")
+    assert shown.code == 0, shown.err
+    assert re.search(r"\(a table in ddb_lake\) +AWS::Glue::Table +crawled_data\n", shown.err)
+    assert re.search(r"\(a view in ddb_lake\) +AWS::Glue::Table +current_orders\n", shown.err)
+    assert len(re.findall(r"\bchanges\n", shown.err)) == 1
+    account.denied = True
+    hidden = run(account, "lake", "--dry-run")
+    assert hidden.code == 0, hidden.err
+    assert "tables and views in database ddb_lake go too; they cannot be listed" in hidden.err
+
+
+@pytest.mark.parametrize("width", ["60", "200"])
+def test_what_stays_comes_last_and_no_name_is_broken(
+    run: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch, width: str
+) -> None:
+    """Each group has titled columns; a name that does not fit moves to a line of its own."""
+    monkeypatch.setenv("COLUMNS", width)
+    long = "lake-" + "n" * 50
+    monkeypatch.setitem(
+        globals(), "RESOURCES", [("Bucket", "AWS::S3::Bucket", long, "CREATE_COMPLETE"), *RESOURCES[1:]]
+    )
+    said = run(Removable(), "lake", "--dry-run").err
+    goes, _, stays = said.partition("stays (2):\n")
+    assert "goes (1):\n" in goes
+    assert stays.split()[:3] == ["resource", "type", "name"]
+    assert (f"AWS::S3::Bucket\n      {long}\n" in stays) == (width == "60")
+    assert long in stays
 
 
 def test_a_dry_run_deletes_nothing(run: Callable[..., Ran]) -> None:

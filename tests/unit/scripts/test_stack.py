@@ -157,7 +157,7 @@ def test_a_complete_stack_is_updated_and_a_missing_one_is_created(status: str | 
         ("ROLLBACK_COMPLETE", "`python -m scripts.remove lake --profile p`, then deploy again"),
         ("ROLLBACK_FAILED", "`python -m scripts.remove lake --profile p`"),
         ("CREATE_FAILED", "`python -m scripts.remove lake --profile p`"),
-        ("DELETE_FAILED", "Group: network interfaces of Lambda may still be attached"),
+        ("DELETE_FAILED", "Group: Lambda's network interfaces may stay attached"),
         (
             "DELETE_FAILED",
             "delete-stack --stack-name lake --profile p --retain-resources Group`. Then deploy",

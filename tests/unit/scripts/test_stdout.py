@@ -82,7 +82,7 @@ def test_put_items_prints_its_answer_in_every_locale_or_an_error() -> None:
 
     done = ran(PUT, "--output", "json", redirected=">/dev/full")
     assert done.returncode == 1
-    assert done.stderr.startswith(b"error: the answer could not be written: ")
+    assert done.stderr.startswith(b"error: the output could not be written: ")
     assert b"Traceback" not in done.stderr
 
 

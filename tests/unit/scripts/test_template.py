@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from scripts.core import template as templates
 from scripts.core.console import CommandError
-from scripts.core.template import check_names, check_values, read
+from scripts.core.template import ROOT, check_names, check_values, read
 from scripts.stacks import ARTIFACTS, KINDS, StackKind
 
 TEMPLATE = """
@@ -90,14 +91,30 @@ def test_good_values_pass(template: templates.Template) -> None:
     check_values(template, {"Columns": ""}, kept=frozenset({"AccountId"}))
 
 
-def test_an_unknown_parameter_is_answered_with_the_nearest(template: templates.Template) -> None:
-    """`accountid` for `AccountId`; when none is near, with all."""
-    with pytest.raises(CommandError, match="has no parameter Accountid") as near:
-        check_names(template, ["Accountid"])
-    assert near.value.next_step == "Nearest: AccountId."
+def test_an_unknown_parameter_lists_similar_names(template: templates.Template) -> None:
+    """A misspelled name and a part of a name lead to it. Without a similar name, only the list is named."""
+    for wrong in ("Accountid", "countid"):
+        with pytest.raises(CommandError, match=f"has no parameter {wrong}") as similar:
+            check_names(template, [wrong])
+        assert similar.value.next_step.startswith("Similar: AccountId. The section Parameters of ")
     with pytest.raises(CommandError) as far:
         check_names(template, ["zzzzzzzz"])
-    assert "Columns" in far.value.next_step
+    assert far.value.next_step.startswith("The section Parameters of ")
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
+def test_the_named_command_lists_every_parameter(kind: StackKind) -> None:
+    """The console's labels are one line per parameter, so grep can list them."""
+    template = read(kind.template)
+    with pytest.raises(CommandError) as unknown:
+        check_names(template, ["Nothing"])
+    command = unknown.value.next_step.split("`")[1]
+    assert unknown.value.next_step.endswith(f"lists all {len(template.parameters)} parameters.")
+    listed = subprocess.run(
+        ["sh", "-c", command], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout.splitlines()
+    assert {line.split(":")[0].strip() for line in listed} == set(template.parameters)
+    assert len(listed) == len(template.parameters)
 
 
 @pytest.mark.parametrize(
@@ -108,7 +125,7 @@ def test_an_unknown_parameter_is_answered_with_the_nearest(template: templates.T
         (b"text", "has no Resources section"),
         (b"Resources: []", "has no Resources section"),
         (b"\xff\xfe", "is not UTF-8 text"),
-        (b"Resources: {A: {Type: B}}\n#" + b"x" * 1_000_000, "CloudFormation takes 1,000,000"),
+        (b"Resources: {A: {Type: B}}\n#" + b"x" * 1_000_000, "CloudFormation accepts at most 1,000,000"),
     ],
 )
 def test_what_is_no_template_is_refused(tmp_path: Path, content: bytes, why: str) -> None:

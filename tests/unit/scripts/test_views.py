@@ -262,7 +262,7 @@ def test_a_view_that_passes_is_within_both_limits(most: int) -> None:
 def test_no_statement_of_more_bytes_than_athena_takes_is_sent() -> None:
     """Whoever made it: 262,144 bytes, not characters."""
     connection: Any = SimpleNamespace()
-    with pytest.raises(CommandError, match="the statement has 262,145 bytes, Athena takes 262,144"):
+    with pytest.raises(CommandError, match="the statement has 262,145 bytes; Athena accepts at most 262,144"):
         Workgroup(connection, "ddb-lake").execute("é" * 131_072 + "x", "ddb_lake")
 
 

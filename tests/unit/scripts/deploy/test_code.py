@@ -48,7 +48,7 @@ def test_a_template_that_is_replaced_under_our_key_is_not_launched(
     done = consumer()
     assert done.code == 0, done.err
     assert aws["consumer"].templates["ddb-lake-consumer"] == body
-    assert "is not what this tree makes: uploading it again" in done.err
+    assert "differs from the file built here: uploading it again" in done.err
 
 
 def test_a_template_that_is_replaced_before_cloudformation_reads_it_is_not_launched(

@@ -158,9 +158,9 @@ def test_a_terminated_command_deletes_its_change_set(
 @pytest.mark.parametrize(
     ("template", "said"),
     [
-        ("Resources: {}", "is not a ddb-lake stack: its template has no marker of ddb-lake"),
+        ("Resources: {}", "is not a ddb-lake stack: its template has no ddb-lake marker"),
         ({"Resources": {}, "Metadata": {"DdbLake": "x"}}, "is not a ddb-lake stack"),
-        (PRODUCER, "is a ddb-lake producer stack, and this would make it a consumer stack"),
+        (PRODUCER, "is a ddb-lake producer stack, and this command would change it into a consumer stack"),
     ],
 )
 @pytest.mark.parametrize("status", ["CREATE_COMPLETE", "ROLLBACK_COMPLETE"])
@@ -208,13 +208,13 @@ def test_a_stack_in_review_is_ours_if_its_change_sets_are(
     done = consumer()
     assert (done.code == 0) == goes_on
     assert ("execute_change_set" in account.calls) == goes_on
-    assert ("is not a ddb-lake stack: somebody else's change set waits in it" in done.err) != goes_on
+    assert ("is not a ddb-lake stack: it has a change set that deploy did not create" in done.err) != goes_on
 
 
 @pytest.mark.parametrize(
     ("metadata", "said"),
     [
-        ("", "has no marker of ddb-lake: no later command would know its stack"),
+        ("", "has no ddb-lake marker, so later commands would not recognise its stack"),
         ("Metadata: {DdbLake: {Kind: producer}}", "is the template of a producer stack"),
     ],
 )

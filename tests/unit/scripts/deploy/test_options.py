@@ -67,7 +67,7 @@ def test_an_option_stack_in_another_account_than_the_lake_is_refused(
     """Its job could not read the lake."""
     done = columnar("producer")
     assert done.code == 1
-    assert "holds its lake in account 222222222222, and this would deploy to 111111111111" in done.err
+    assert "is in account 222222222222, and this command deploys to 111111111111" in done.err
     assert aws["producer"].calls == []
 
 

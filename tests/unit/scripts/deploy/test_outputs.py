@@ -84,7 +84,7 @@ def test_an_account_that_the_other_stack_does_not_admit_is_refused(
     feed(aws["consumer"], AdmittedAccountId="333333333333")
     done = producer("--outputs-profile", "consumer")
     assert done.code == 1
-    assert "admits account 333333333333" in done.err
+    assert "accepts deliveries from account 333333333333 only" in done.err
     assert "\nnext: Deploy with a --profile of account 333333333333" in done.err
     assert aws["producer"].calls == []
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, NoCredentialsError
 
 from scripts.put_items import command
 from scripts.put_items.command import put_file
@@ -22,8 +22,8 @@ from tests.unit.scripts.put_items.files import TABLE
     ("arguments", "code", "why"),
     [
         ([], 2, "the following arguments are required: TABLE"),
-        (["no"], 2, "no is no table name"),
-        (["shop", "--workers", "0"], 2, "--workers 0 is not 1 to 32"),
+        (["no"], 2, "no is not a table name"),
+        (["shop", "--workers", "0"], 2, "--workers 0 is not from 1 to 32"),
         (["shop", "--types", "a"], 2, "--types a is not NAME=TYPE"),
         (["shop", "--types", "a=X"], 2, "--types a=X is not NAME=TYPE"),
         (["shop", "--types", "a=N+"], 2, "--types a=N+ is not NAME=TYPE"),
@@ -60,13 +60,46 @@ def test_nothing_is_written_of_a_file_with_one_bad_record(tmp_path: Path) -> Non
     assert client.batches == []
 
 
-def test_a_dry_run_checks_and_writes_nothing(tmp_path: Path) -> None:
+def test_a_dry_run_checks_and_writes_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """--dry-run counts the file's items."""
     path = tmp_path / "a.jsonl"
     path.write_text('{"pk":"a","v":1}\n')
     client = FakeTable()
     done = put_file(client, TABLE, Source(path, TABLE, {}, None), 2, dry_run=True)
     assert (done["items"], done["written"], client.batches) == (1, 0, [])
+    assert capsys.readouterr().err.endswith("\ndry run: nothing was written\n")
+
+
+@pytest.mark.usefixtures("shop")
+def test_a_dry_run_without_a_file_says_that_nothing_was_written(capsys: pytest.CaptureFixture[str]) -> None:
+    """The sample is not put either."""
+    assert command.run(["shop", "--dry-run"]) == 0
+    assert capsys.readouterr().err.endswith("; nothing was written\n")
+
+
+@pytest.mark.parametrize(
+    ("options", "why"), [([], "no credentials"), (["--profile", "p"], "profile p has no")]
+)
+def test_missing_credentials_name_the_profile_that_was_given(
+    options: list[str],
+    why: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """`--profile` is not suggested to someone who used it."""
+
+    def unsigned(*_: object) -> None:
+        raise NoCredentialsError
+
+    (tmp_path / "config").write_text("[profile p]\n")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    monkeypatch.setattr(command, "describe", unsigned)
+    assert command.run(["shop", *options]) == 1
+    said = capsys.readouterr().err
+    assert why in said
+    assert ("Name a profile with --profile" in said) == (not options)
 
 
 def test_a_failure_half_way_says_how_far_it_came(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -82,7 +115,7 @@ def test_a_failure_half_way_says_how_far_it_came(tmp_path: Path, capsys: pytest.
 
     with pytest.raises(ClientError):
         put_file(Breaking(), TABLE, Source(path, TABLE, {}, None), 1, dry_run=False)
-    assert "25 of 60 items were written; putting the file again is harmless" in capsys.readouterr().err
+    assert "25 of 60 items were written. It is safe to put the file again" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("given", ["tab", "\\t", "\t"])
@@ -121,7 +154,7 @@ def test_how_a_file_was_read_is_said_before_anything_is_written(
     path.write_text("pk,price\na,1.50\n")
     assert command.run(["shop", "--file", str(path), "--dry-run", "--output", "json"]) == 0
     said = capsys.readouterr()
-    assert said.err.splitlines()[1].startswith("note: these columns have no type and are taken as text; ")
+    assert said.err.splitlines()[1].startswith("note: columns without a type are read as text. ")
     assert json.loads(said.out)["items"] == 1
 
 

@@ -36,7 +36,7 @@ def test_a_csv_cell_of_another_type_is_a_mistake_of_its_record(tmp_path: Path) -
     """One bad cell names its line and column; the lines around it are read on."""
     made = source(tmp_path / "a.csv", "pk,n:N,m:M\na,one,\nb,2,\nc,3,[1]\n")
     assert [(place, str(item)) for place, item, _ in made.items() if isinstance(item, RecordError)] == [
-        ("line 2", "n.N: is no number that DynamoDB takes"),
+        ("line 2", "n.N: is not a number"),
         ("line 4", "m: must be a JSON object"),
     ]
 
@@ -84,8 +84,8 @@ def test_cells_of_dynamodb_json_have_their_own_types(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("cell", "why"),
     [
-        ('{"a":{"S":"x"},"b":1}', 'm.a: looks like DynamoDB JSON ({"S": …}) among plain JSON'),
-        ('{"S":"x"}', 'm: looks like DynamoDB JSON ({"S": …}) among plain JSON'),
+        ('{"a":{"S":"x"},"b":1}', 'm.a: looks like DynamoDB JSON ({"S": …}) within plain JSON'),
+        ('{"S":"x"}', 'm: looks like DynamoDB JSON ({"S": …}) within plain JSON'),
         ('{"a":{"N":"x"}}', None),
         ("[1]", "m: must be a JSON object"),
         ('{"type":"Buffer","data":[1]}', "m: must be a JSON object"),
@@ -127,7 +127,7 @@ def test_a_mistaken_type_in_the_header_is_refused_and_not_a_name(suffix: str, tm
     """`total:NUM` would become an attribute of that name; a column really called so is named in --types."""
     with pytest.raises(CommandError) as refused:
         items(source(tmp_path / "a.csv", f"pk,total:{suffix}\na,1\n"))
-    assert f"the column total:{suffix} has no type {suffix}" in refused.value.message
+    assert f"column total:{suffix} has an unknown type {suffix}" in refused.value.message
     assert "Types are S, N, B," in refused.value.next_step
     assert f"--types 'total:{suffix}=S'" in refused.value.next_step
     named = source(tmp_path / "a.csv", f"pk,total:{suffix}\na,1\n", types={f"total:{suffix}": "N"})
@@ -146,7 +146,7 @@ def test_columns_taken_as_text_that_look_otherwise_are_told(tmp_path: Path) -> N
     made = source(tmp_path / "a.csv", text)
     assert len(items(made)) == 2
     (note,) = made.notes
-    assert "what they look like is price:N, doc:JSON, seen:BOOL (" in note
+    assert "These look like another type: price:N, doc:JSON, seen:BOOL. " in note
     spaced = source(tmp_path / "a.csv", "pk, name\na,x\n")
     assert items(spaced) == [{"pk": {"S": "a"}, "name": {"S": "x"}}]
-    assert list(spaced.notes) == ["white space around names of columns is left out: name"]
+    assert list(spaced.notes) == ["white space around column names is removed: name"]

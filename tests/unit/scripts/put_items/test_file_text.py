@@ -59,7 +59,11 @@ FOREIGN = {
     "xz": (lzma.compress(b"{}"), "is packed with XZ", "Unpack it"),
     "zstandard": (b"\x28\xb5\x2f\xfd\x04", "is packed with Zstandard", "Unpack it"),
     "tar": (tar(), "is a tar archive", "Unpack it"),
-    "gzip twice": (gzip.compress(gzip.compress(b"{}")), "is packed with GZIP twice", "Unpack it once"),
+    "gzip twice": (
+        gzip.compress(gzip.compress(b"{}")),
+        "is compressed with gzip twice",
+        "Decompress it once",
+    ),
     "ion packed": (gzip.compress(ION.encode()), "is Amazon Ion", "--export-format DYNAMODB_JSON"),
     "tar packed": (gzip.compress(tar()), "is a tar archive", "Unpack it"),
     "utf-16": (TEXT.encode("utf-16"), "is UTF-16 text, not UTF-8", "iconv -f UTF-16 -t UTF-8"),
@@ -74,9 +78,9 @@ FOREIGN = {
     "latin-1 packed": (gzip.compress(TEXT.encode("latin-1")), ", line 2: is not UTF-8 text", "iconv"),
     "cut off": (b"pk\n\xe2\x82", ", line 2: is not UTF-8 text", "iconv"),
     "zero bytes": (b"pk,name\n1,\0\n", "is not text", "JSON lines or CSV"),
-    "empty": (b"", "is empty: it holds no items", "--file"),
-    "a mark alone": (b"\xef\xbb\xbf\n", "is empty: it holds no items", "--file"),
-    "empty packed": (gzip.compress(b""), "is empty: it holds no items", "--file"),
+    "empty": (b"", "is empty", "--file"),
+    "a mark alone": (b"\xef\xbb\xbf\n", "is empty", "--file"),
+    "empty packed": (gzip.compress(b""), "is empty", "--file"),
 }
 
 
@@ -124,6 +128,6 @@ def test_a_pipe_is_refused_before_it_is_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "a.json")
     made = source(tmp_path / "b.json", PLAIN)
     made.path = tmp_path / "a.json"
-    with pytest.raises(CommandError, match="is read twice") as refused:
+    with pytest.raises(CommandError, match="the command reads it twice") as refused:
         items(made)
-    assert "Write it to a file" in refused.value.next_step
+    assert "Write the data to a file" in refused.value.next_step

@@ -27,31 +27,31 @@ def test_one_file_in_every_shape_holds_the_same_items(name: str, packed: bool, t
     [
         ("a.json", '[{"pk":"a"}', "line 1: the array has no end"),
         ("a.json", '[{"pk":"a"} {"pk":"b"}]', "line 1: a comma is missing"),
-        ("a.json", '[{"pk":"a"}]\n\n]', "line 3: something follows the end of the array"),
+        ("a.json", '[{"pk":"a"}]\n\n]', "line 3: there is text after the end of the array"),
         ("a.json", '[{"pk":"a"},\n{"pk":}]', "line 2: is not JSON"),
         ("a.json", '{"pk":"a"}\n{"pk":"b"', "line 2: is not JSON"),
         ("a.json", '{"pk":"a","pk":"b"}', "pk: is named twice"),
-        ("a.json", '{"pk":NaN}', "NaN is no JSON value"),
-        ("a.json", '{"pk":-Infinity}', "-Infinity is no JSON value"),
-        ("a.json", "[" * 200_000, "nested deeper than DynamoDB's 32 levels"),
-        ("a.json", '{"pk":' * 200_000, "nested deeper than DynamoDB's 32 levels"),
+        ("a.json", '{"pk":NaN}', "NaN is not a JSON value"),
+        ("a.json", '{"pk":-Infinity}', "-Infinity is not a JSON value"),
+        ("a.json", "[" * 200_000, "has more than 32 levels, which is DynamoDB's limit"),
+        ("a.json", '{"pk":' * 200_000, "has more than 32 levels, which is DynamoDB's limit"),
         ("a.json", "[1]", "line 1: a record is a number, not an object"),
         ("a.json", '"text"', "a record is text, not an object"),
         ("a.json", b"\xff\xfe{", "is UTF-16 text, not UTF-8"),
-        ("a.json", b"\x1f\x8b\x08\x00broken", "is a damaged GZIP file"),
-        ("a.json", gzip.compress(b'{"pk":"a"}', mtime=0)[:-6], "is a damaged GZIP file"),
+        ("a.json", b"\x1f\x8b\x08\x00broken", "is a damaged gzip file"),
+        ("a.json", gzip.compress(b'{"pk":"a"}', mtime=0)[:-6], "is a damaged gzip file"),
         ("a.json", '{"T":[{"DeleteRequest":{"Key":{"pk":{"S":"a"}}}}]}', "the batch deletes items"),
-        ("a.json", json.dumps(MODEL), "a model of NoSQL Workbench holds the tables Shop, Empty"),
+        ("a.json", json.dumps(MODEL), "a model of NoSQL Workbench has the tables Shop, Empty"),
         ("a.json", '{"Items":[1]}', "an item is a number"),
         ("a.csv", "id,n\na,1\n", "there is no column pk, a key of table shop; the columns are id, n"),
         ("a.csv", "", "is empty"),
         ("a.csv", "\n" * 1000, "there is no column pk, a key of table shop; the columns are none"),
-        ("a.txt", "pk,n\na,1\n", "does not begin as JSON, and its name does not say CSV"),
-        ("a.csv", '{"pk":"a"}\n', "begins as JSON, and its name says CSV"),
-        ("a.csv", '["pk"]', "begins as JSON, and its name says CSV"),
-        ("a.csv", "pk,n\na\n", "line 2: 1 cells under 2 columns"),
+        ("a.txt", "pk,n\na,1\n", "is not JSON, and the name is not a CSV file's"),
+        ("a.csv", '{"pk":"a"}\n', "has JSON, but its name ends like a CSV file's"),
+        ("a.csv", '["pk"]', "has JSON, but its name ends like a CSV file's"),
+        ("a.csv", "pk,n\na\n", "line 2: 1 cells, but 2 columns"),
         ("a.csv", 'pk,n\n"a,1\n', "is not CSV"),
-        ("a.csv", "pk,n,n\na,1,1\n", "column n stands twice"),
+        ("a.csv", "pk,n,n\na,1,1\n", "column n is in the header twice"),
         ("a.csv", "pk,\na,1\n", "a column has no name"),
     ],
 )
@@ -82,13 +82,13 @@ def test_several_mistakes_are_told_at_once_and_never_with_values(tmp_path: Path)
         check(source(tmp_path / "a.jsonl", "\n".join(lines)))
     message = refused.value.message
     assert "record 1 (line 1): pk: is missing" in message
-    assert "record 5 (line 5): pk: is of type L" in message
+    assert "record 5 (line 5): pk: has type L" in message
     assert "record 6" not in message
     assert secret not in message
-    assert "nothing was written" in refused.value.next_step
+    assert "Nothing was written" in refused.value.next_step
 
 
 def test_an_empty_file_holds_no_items(tmp_path: Path) -> None:
     """Nothing to put is a mistake, not a success."""
-    with pytest.raises(CommandError, match="holds no items"):
+    with pytest.raises(CommandError, match="is empty"):
         check(source(tmp_path / "a.json", " \n "))

@@ -41,7 +41,7 @@ def test_a_table_that_does_not_exist_is_answered_with_those_that_do() -> None:
     with pytest.raises(CommandError) as unknown:
         describe(Tables("orders", "movies"), "movie", "eu-west-1")
     assert unknown.value.message == "there is no table movie in Region eu-west-1 of this account"
-    assert unknown.value.next_step.startswith("Tables there are: movies. ")
+    assert unknown.value.next_step.startswith("Existing tables: movies. ")
 
 
 def test_a_table_that_is_not_ready_is_waited_for_by_the_user() -> None:

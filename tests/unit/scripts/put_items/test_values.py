@@ -84,11 +84,11 @@ def test_dynamodb_json_of_all_ten_types_is_taken_as_it_is() -> None:
         ("a", "one type tag"),
         ({"S": 1}, "must be text"),
         ({"N": 1}, "must be text"),
-        ({"N": "NaN"}, "no number"),
-        ({"N": "1_000"}, "no number"),
-        ({"N": " 1"}, "no number"),
-        ({"N": "٣"}, "no number"),
-        ({"N": "1e999999999"}, "no number"),
+        ({"N": "NaN"}, "is not a number"),
+        ({"N": "1_000"}, "is not a number"),
+        ({"N": " 1"}, "is not a number"),
+        ({"N": "٣"}, "is not a number"),
+        ({"N": "1e999999999"}, "is not a number"),
         ({"B": "%%%"}, "not base64"),
         ({"BOOL": "true"}, "true or false"),
         ({"NULL": False}, "must be true"),
@@ -188,7 +188,7 @@ def test_a_typed_value_inside_plain_json_is_refused_or_a_map_as_told(
     """Nobody can say which was meant: the message names place and tag, and --plain says that it is a map."""
     content = keyed(x=wrap(value))
     (tag,) = value
-    assert f'looks like DynamoDB JSON ({{"{tag}": …}}) among plain JSON' in refusal(content)
+    assert f'looks like DynamoDB JSON ({{"{tag}": …}}) within plain JSON' in refusal(content)
     item, _ = item_of(DECODER.decode(json.dumps(content)), TABLE, from_literal)
     assert TypeDeserializer().deserialize(cast("Any", item["x"])) == wrap(value)
 
@@ -243,16 +243,16 @@ def test_a_buffer_can_be_a_key() -> None:
 @pytest.mark.parametrize(
     ("value", "why"),
     [
-        (document_set(["a"], "Map"), "x: is a set of the DocumentClient without a list of values of type"),
+        (document_set(["a"], "Map"), "x: is a set of the DocumentClient, but not a list of values of type"),
         (document_set(["a"], ["String"]), "x: is a set of the DocumentClient"),
         (document_set("a", "String"), "x: is a set of the DocumentClient"),
         (document_set([], "String"), "x: must not be empty"),
         (document_set([1], "String"), "x[0]: must be text"),
-        (document_set(["a"], "Number"), "x[0]: is no number"),
-        (document_set([buffer(256)], "Binary"), "x[0]: is a Buffer whose data are not bytes"),
-        (buffer(-1), "x: is a Buffer whose data are not bytes"),
-        ({"type": "Buffer", "data": ["a"]}, "x: is a Buffer whose data are not bytes"),
-        ({"type": "Buffer", "data": [1.5]}, "x: is a Buffer whose data are not bytes"),
+        (document_set(["a"], "Number"), "x[0]: is not a number"),
+        (document_set([buffer(256)], "Binary"), "x[0]: is a Buffer with data other than bytes"),
+        (buffer(-1), "x: is a Buffer with data other than bytes"),
+        ({"type": "Buffer", "data": ["a"]}, "x: is a Buffer with data other than bytes"),
+        ({"type": "Buffer", "data": [1.5]}, "x: is a Buffer with data other than bytes"),
     ],
 )
 def test_a_broken_set_or_buffer_is_refused_by_its_name(value: object, why: str) -> None:
@@ -263,17 +263,17 @@ def test_a_broken_set_or_buffer_is_refused_by_its_name(value: object, why: str) 
 @pytest.mark.parametrize(
     ("digits", "why"),
     [
-        ("1,234.50", "it has a comma; leave out separators of thousands"),
+        ("1,234.50", "it has a comma. Remove thousands separators"),
         ("1.234,50", "it has a comma"),
         ("", "it is empty"),
         (" 1", "it has white space around it"),
-        ("-Infinity", "which has neither NaN nor infinity"),
-        ("nan", "which has neither NaN nor infinity"),
+        ("-Infinity", "DynamoDB has neither NaN nor infinity"),
+        ("nan", "DynamoDB has neither NaN nor infinity"),
     ],
 )
 def test_a_text_that_was_perhaps_a_number_is_told_what_to_change(digits: str, why: str) -> None:
     """The reason follows the rule, without the text itself."""
-    with pytest.raises(RecordError, match="is no number that DynamoDB takes") as refused:
+    with pytest.raises(RecordError, match="is not a number") as refused:
         number(digits, "a")
     assert why in str(refused.value)
 
@@ -283,15 +283,15 @@ def test_a_text_that_was_perhaps_a_number_is_told_what_to_change(digits: str, wh
     [
         ({"pk": "a"}, "sk: is missing"),
         ({"sk": 1}, "pk: is missing"),
-        ({"pk": "a", "sk": "1"}, "sk: is of type S"),
+        ({"pk": "a", "sk": "1"}, "sk: has type S"),
         ({"pk": "", "sk": 1}, "pk: has 0 bytes"),
         ({"pk": "x" * 2049, "sk": 1}, "pk: has 2,049 bytes"),
-        (keyed(gsi="text"), "gsi: is of type S; it is an index's key of table t, of type B"),
-        (keyed(a={"b": [1, {"c": "\ud800"}]}), "a.b[1].c: holds half a character"),
+        (keyed(gsi="text"), "gsi: has type S, but as an index's key of table t it has type B"),
+        (keyed(a={"b": [1, {"c": "\ud800"}]}), "a.b[1].c: contains half a character"),
         (keyed(a={"": 1}), "a.: its name has 0 bytes"),
         (keyed(**{"x" * 1_000_000: 1}), "x" * 57 + "...: its name has 1,000,000 bytes"),
-        (keyed(a="x" * 409_600), "DynamoDB takes 409,600 an item"),
-        (keyed(a=float("nan")), "NaN is no JSON value"),
+        (keyed(a="x" * 409_600), "DynamoDB accepts 409,600 per item"),
+        (keyed(a=float("nan")), "NaN is not a JSON value"),
         (keyed(n=10**40 + 1), "n: has 41 significant digits"),
     ],
 )

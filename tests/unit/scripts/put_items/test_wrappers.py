@@ -47,7 +47,7 @@ def test_of_inputs_for_several_tables_one_is_chosen(wrap: Any, tmp_path: Path) -
     with pytest.raises(CommandError, match="several tables: shop, other") as refused:
         items(source(tmp_path / "a.json", text))
     assert "--model-table" in refused.value.next_step
-    with pytest.raises(CommandError, match="has items of the tables shop, other only"):
+    with pytest.raises(CommandError, match="has only items of the tables shop, other"):
         check(source(tmp_path / "a.json", text, model_table="neither"))
 
 
@@ -79,7 +79,8 @@ def test_what_is_left_out_is_said(tmp_path: Path) -> None:
     made = source(tmp_path / "a.json", json.dumps(content))
     assert items(made) == ITEMS
     assert list(made.notes) == [
-        "the file has an answer of batch-get-item with UnprocessedKeys: there were more items than it has",
+        "the file has an answer of batch-get-item with UnprocessedKeys: "
+        "the table had more items than the file",
         "items of other tables in the file are left out: x, y",
     ]
     page = source(tmp_path / "a.json", json.dumps({"Items": ITEMS, "LastEvaluatedKey": {"pk": {"S": "b"}}}))
@@ -99,8 +100,8 @@ SUMMARY = {"version": "2020-06-30", "exportArn": "arn", "manifestFilesS3Key": "x
             "has a condition (ConditionExpression)",
             "put-item",
         ),
-        (put("shop", "a") | {"Expected": {"pk": {}}}, "has a condition (Expected)", "Take Expected out"),
-        ({"Put": put("shop", "a") | {"ConditionExpression": "x"}}, "has a condition", "Take Cond"),
+        (put("shop", "a") | {"Expected": {"pk": {}}}, "has a condition (Expected)", "Remove Expected"),
+        ({"Put": put("shop", "a") | {"ConditionExpression": "x"}}, "has a condition", "Remove Cond"),
         (
             {"TransactItems": [{"Put": put("shop", "a")}, {"Update": {}}]},
             "an entry Update",
@@ -121,9 +122,9 @@ SUMMARY = {"version": "2020-06-30", "exportArn": "arn", "manifestFilesS3Key": "x
         ({"RequestItems": {"shop": [{"PutRequest": 1}]}}, "is not a PutRequest with an Item", "Correct"),
         ({"PutRequest": {"Key": {}}}, "is not a PutRequest with an Item", "Correct"),
         ({"PutRequest": {"Item": 1}}, "an item is a number, not an object", "Correct"),
-        ({"UnprocessedItems": {}}, "holds the tables (none)", "--model-table"),
-        (KEYS, "has no NewImage here: the item was deleted", "select(.NewImage)"),
-        (KEYS | {"OldImage": {"pk": {"S": "a"}}}, "has no NewImage here", "select(.NewImage)"),
+        ({"UnprocessedItems": {}}, "has the tables (none)", "--model-table"),
+        (KEYS, "has no NewImage: the item was deleted", "select(.NewImage)"),
+        (KEYS | {"OldImage": {"pk": {"S": "a"}}}, "has no NewImage", "select(.NewImage)"),
         (SUMMARY, "is a manifest of an export", "folder data/"),
         (
             {"itemCount": 8, "md5Checksum": "x", "etag": "x", "dataFileS3Key": "x"},
@@ -137,10 +138,10 @@ SUMMARY = {"version": "2020-06-30", "exportArn": "arn", "manifestFilesS3Key": "x
             "an input of get-item, update-item",
             "put-item",
         ),
-        ({"Attributes": {"pk": {"S": "a"}}}, "is what a write returned (Attributes)", '{"Item": …}'),
-        ({"Table": {"TableName": "shop"}}, "is a table's description", "Name a file of items"),
-        ({"TableDescription": {"TableName": "shop"}}, "is a table's description", "Name a file of items"),
-        ({"Responses": [{}]}, "a response of the transaction has no item", "Take such responses out"),
+        ({"Attributes": {"pk": {"S": "a"}}}, "is the output of a write (Attributes)", '{"Item": …}'),
+        ({"Table": {"TableName": "shop"}}, "is a table's description", "Give a file of items"),
+        ({"TableDescription": {"TableName": "shop"}}, "is a table's description", "Give a file of items"),
+        ({"Responses": [{}]}, "a response of the transaction has no item", "Remove such responses"),
         ({"DataModel": [{"TableData": []}]}, "a table of the model has no TableName", "Correct"),
         (
             {"DataModel": [{"TableName": "shop", "TableData": {"a": 1}}]},
@@ -167,7 +168,7 @@ def test_an_item_with_an_attribute_like_a_shapes_is_one_item(tmp_path: Path) -> 
     assert [line["M"]["id"] for line in item["Items"]["L"]] == [{"S": "sku1"}, {"S": "sku2"}]
     with pytest.raises(CommandError, match="id: is missing") as refused:
         check(source(tmp_path / "a.json", json.dumps(order), table(id="S")))
-    assert "the record has Items, but orderId beside it, so it is taken as one item" in refused.value.message
+    assert "The record has Items, but also orderId, so it is read as one item" in refused.value.message
 
 
 MARKED = [dict.fromkeys(shape.needs) for shape in SHAPES if shape.needs]
@@ -208,7 +209,7 @@ def test_a_tables_key_may_be_called_like_a_shapes_name(tmp_path: Path) -> None:
 def test_a_record_of_two_readings_is_refused(tmp_path: Path) -> None:
     """A key called TableName is in the input of put-item and in the item inside."""
     text = json.dumps({"TableName": "shop", "Item": {"TableName": {"S": "a"}}})
-    with pytest.raises(CommandError, match="as well as an input of put-item") as refused:
+    with pytest.raises(CommandError, match="or an input of put-item") as refused:
         items(source(tmp_path / "a.json", text, table(TableName="S")))
     assert '{"Item": …}' in refused.value.next_step
 
