@@ -1,4 +1,4 @@
--- More expressions and queries, a line each, as in tests/trino/expressions.sql; Trino 435 answered answers.json.
+-- More expressions and queries, one per line, as in tests/trino/expressions.sql. answers.json has the answers of Trino 435.
 
 -- More expressions
 1.0/3, 10/4, 100.0*5/7, 1e0/3, 1.5+1, 1.5*2, 10/3.0, 10.00/3, 2.5%2, -5/2, 5%-3, bigint '5'/2, cast(1 as real)/3, 1/0.5, 100*1.0/3
@@ -270,7 +270,7 @@ SELECT nullif(1, 'a')
 SELECT if('a', 1, 2)
 SELECT "$path" from (values 1) t(x)
 
--- What the renderer must not mix up
+-- Cases that the renderer must distinguish
 transform(array['a'], x -> array_remove(array['a','b'], x))
 transform(array[1,2], z -> zip_with(array[1], array[2], (x,y) -> x+y+z))
 transform(array[array[1,2],array[3]], x -> transform(x, y -> y * cardinality(x)))

@@ -1,6 +1,6 @@
 import java.io.IOException;
 
-/** What Trino's own TrinoServer class does, and an end when the process that started this one is gone. */
+/** Starts Trino like its own TrinoServer class, and ends when the process that started this one ends. */
 public final class Launcher
 {
     public static void main(String[] arguments)
@@ -15,7 +15,7 @@ public final class Launcher
     {
         try {
             while (System.in.read() >= 0) {
-                // nothing is sent; only the end counts
+                // wait for the end of the input; no data is sent
             }
         }
         catch (IOException closed) {

@@ -1,4 +1,4 @@
--- One expression or query a line. Trino's answers stand in expressions.json (python -m tests.trino.record).
+-- One expression or query per line. Trino's answers are in expressions.json (python -m tests.trino.record).
 -- A line that starts with SELECT, WITH or VALUES is a whole query; any other is `SELECT <line>`.
 
 -- Text
