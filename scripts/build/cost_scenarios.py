@@ -13,7 +13,8 @@ HEAD = """\
 
 # Cost by load
 
-US dollars per month at list prices of us-east-1; [cost](../cost.md) describes the table and other loads.
+US dollars per month at list prices of us-east-1.
+[Cost](../cost.md) describes the table and what changes the cost.
 
 """
 

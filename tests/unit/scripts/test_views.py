@@ -58,14 +58,14 @@ def test_a_views_name_needs_no_quotes() -> None:
 @pytest.mark.parametrize(
     "kind", ["money", "decimal(39, 2)", "decimal(2, 3)", "timestamp with time zone", "BIGINT"]
 )
-def test_a_type_that_no_view_can_have_is_refused_with_those_there_are(kind: str) -> None:
+def test_an_unknown_type_is_refused_with_the_known_types(kind: str) -> None:
     """Athena would refuse the view, or Trino the cast, after half of the work."""
     with pytest.raises(CommandError, match="a view cannot have type") as refused:
         cast(kind, "x", "here")
     assert "decimal(38, 2)" in refused.value.next_step
 
 
-def test_a_type_file_is_held_to_the_table(tmp_path: Path) -> None:
+def test_a_type_file_is_checked_against_the_table(tmp_path: Path) -> None:
     """`column: type` a line, every name as it stands; an unknown column names those near it."""
     path = tmp_path / "orders.yaml"
     path.write_text("total: decimal(38, 2)\npaid: boolean\n")
@@ -81,7 +81,7 @@ def test_a_type_file_is_held_to_the_table(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("text", "why"), [("- a", "not a list of columns"), ("a: [", "is not YAML")])
-def test_what_is_no_type_file_is_refused(tmp_path: Path, text: str, why: str) -> None:
+def test_a_file_that_is_not_a_type_file_is_refused(tmp_path: Path, text: str, why: str) -> None:
     """It says what one looks like."""
     path = tmp_path / "orders.yaml"
     path.write_text(text)
@@ -111,7 +111,7 @@ def test_no_two_columns_of_a_view_have_one_name(names: list[str]) -> None:
         assert all(len(name) <= NAME_CHARACTERS for name in shown)
 
 
-def test_every_depth_of_an_ending_leaves_its_neighbours_alone() -> None:
+def test_every_depth_of_an_ending_has_its_own_name() -> None:
     """Of valid_from, valid_from_of_item and so on each gets one ending more, the longest a number."""
     columns = ["valid_from" + "_of_item" * depth for depth in range(31)]
     shown = shown_names(columns, OWN)
@@ -120,7 +120,7 @@ def test_every_depth_of_an_ending_leaves_its_neighbours_alone() -> None:
     assert shown_names(["valid_from"], OWN) == shown[:1]
 
 
-def test_a_name_does_not_depend_on_what_other_columns_there_are() -> None:
+def test_a_name_does_not_depend_on_other_columns() -> None:
     """An attribute that appears later never changes what a column of a view means."""
     assert shown_names(["valid_from", "valid_from_of_item"], OWN) == [
         *shown_names(["valid_from"], OWN),
@@ -128,7 +128,7 @@ def test_a_name_does_not_depend_on_what_other_columns_there_are() -> None:
     ]
 
 
-def test_an_attribute_of_a_reserved_name_is_shown_under_it_where_the_view_has_none() -> None:
+def test_a_reserved_name_is_shown_if_the_view_has_no_such_column() -> None:
     """`dt` and `_deleted` in both views; a metadata column only where the view leaves its own out."""
     columns = ["attribute_dt", "attribute__deleted", "attribute_change_before", "attribute_change_id"]
     current, _, history = definitions("orders", "orders", columns, {})
@@ -162,7 +162,7 @@ def test_columns_are_chosen_by_name_and_by_pattern() -> None:
         (["total"], ["t*"], "no column is left"),
     ],
 )
-def test_a_choice_of_nothing_is_refused(only: list[str], without: list[str], message: str) -> None:
+def test_a_choice_without_columns_is_refused(only: list[str], without: list[str], message: str) -> None:
     """A pattern that no column fits is a mistake, and a view of no column is too."""
     with pytest.raises(CommandError) as error:
         chosen(["pk", "total"], only, without)
@@ -188,7 +188,7 @@ def of_types(types: dict[str, str], name: str = "orders") -> Any:
     return lambda columns: definitions(name, name, columns, types)
 
 
-def test_views_of_a_map_with_2410_keys_are_taken_by_athena_and_glue() -> None:
+def test_views_of_a_map_with_2410_keys_fit_athena_and_glue() -> None:
     """44 characters each, as a UUID below a map has: what their statement takes is their name, once."""
     columns = wide(2_411)
     check_size(of_types({})(columns), columns, of_types({}))
@@ -204,7 +204,7 @@ def test_views_of_a_map_with_2410_keys_are_taken_by_athena_and_glue() -> None:
         ("timestamp", 3_600, 255),
     ],
 )
-def test_views_that_are_too_large_say_what_to_leave_out(kind: str, number: int, length: int) -> None:
+def test_a_too_large_view_names_columns_to_leave_out(kind: str, number: int, length: int) -> None:
     """And without it they are taken."""
     columns = wide(number, length)
     again = of_types(dict.fromkeys(columns, kind))
@@ -215,7 +215,7 @@ def test_views_that_are_too_large_say_what_to_leave_out(kind: str, number: int, 
     check_size(again(rest), rest, again)
 
 
-def test_views_of_many_long_names_without_a_map_say_how_to_choose() -> None:
+def test_a_too_large_view_without_maps_explains_how_to_choose() -> None:
     """Nothing stands out, so the options are named."""
     columns = [f"c{number:0254}" for number in range(3_600)]
     with pytest.raises(CommandError) as error:
@@ -224,7 +224,7 @@ def test_views_of_many_long_names_without_a_map_say_how_to_choose() -> None:
     assert "--except" in error.value.next_step
 
 
-def test_a_way_out_is_found_in_few_steps_however_many_maps_there_are() -> None:
+def test_the_next_step_is_found_quickly_for_many_maps() -> None:
     """Each of thousands of maps has one column: rendering the views for each of them would take minutes."""
     asked = []
 
@@ -259,7 +259,7 @@ def test_a_view_that_passes_is_within_both_limits(most: int) -> None:
     assert all(len(base64.b64encode(json.dumps(view.select).encode())) < 409_600 for view in views)
 
 
-def test_no_statement_of_more_bytes_than_athena_takes_is_sent() -> None:
+def test_a_statement_above_athenas_limit_is_not_sent() -> None:
     """Whoever made it: 262,144 bytes, not characters."""
     connection: Any = SimpleNamespace()
     with pytest.raises(CommandError, match="the statement has 262,145 bytes; Athena accepts at most 262,144"):
@@ -294,7 +294,7 @@ def counts(sql: str, columns: Sequence[str], fitting: dict[str, int], examples: 
     ]
 
 
-def test_types_of_the_widest_table_are_proposed_in_statements_that_athena_takes() -> None:
+def test_type_proposals_for_the_widest_table_fit_athena() -> None:
     """262,144 bytes at most; every column is counted once, whichever statement counts it."""
     columns = [f"c{number:0254}" for number in range(1_000)]
     asked: list[str] = []
@@ -371,7 +371,7 @@ NAMES_OF_VIEWS = ["current_orders", "gaps_orders", "history_orders"]
 
 @pytest.mark.parametrize("laid_out", [False, True])
 @pytest.mark.parametrize("cut", [None, CUT])
-def test_making_views_again_keeps_their_cut(cut: str | None, laid_out: bool) -> None:
+def test_creating_views_again_keeps_their_cut(cut: str | None, laid_out: bool) -> None:
     """It is read from the views, so it is there on any machine, and however Athena laid the statement out."""
     views = definitions("orders", "orders", ["pk"], {}, cut)
     kept = kept_switch(existing(*views, laid_out=laid_out), "ddb_lake", NAMES_OF_VIEWS, "orders")
@@ -385,7 +385,7 @@ def test_views_of_another_table_have_no_cut_for_this_one() -> None:
     assert kept_switch(existing(), "ddb_lake", NAMES_OF_VIEWS, "orders") is None
 
 
-def test_views_whose_making_stopped_half_way_ask_which_cut_is_right() -> None:
+def test_views_with_different_cuts_are_refused() -> None:
     """One was made again with a cut, the others were not."""
     current, gaps, history = definitions("orders", "orders", ["pk"], {})
     made = definitions("orders", "orders", ["pk"], {}, CUT)[0]
@@ -395,7 +395,7 @@ def test_views_whose_making_stopped_half_way_ask_which_cut_is_right() -> None:
     assert "--switched-at" in error.value.next_step
 
 
-def test_without_a_cut_nothing_is_asked_of_the_road() -> None:
+def test_without_a_cut_the_road_does_not_matter() -> None:
     """And with one every view asks the same."""
     whole = definitions("orders", "orders", ["pk"], {})
     cut = definitions("orders", "orders", ["pk"], {}, CUT)
