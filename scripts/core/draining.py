@@ -144,9 +144,9 @@ def drain(source: Source, cloudwatch: Any, clock: Clock, out: Output) -> None:
     began = clock.now()
     measured = _wait_for_reading(source, cloudwatch, began, clock, out)
     seconds = source.buffer_seconds / clock.speed
-    progress = "Firehose has read every change" if measured else "no metric shows how far Firehose has read"
+    out.say("Firehose has read every change" if measured else "no metric shows how far Firehose has read")
     wait = Wait(clock, out)
-    wait.show(f"{progress}: waiting {seconds:.0f} s until every buffer is empty")
+    wait.show(f"waiting {seconds:.0f} s until every buffer is empty")
     wait.sleep(seconds)
     if measured:
         _wait_for_delivery(source, cloudwatch, began, clock, out)
