@@ -92,7 +92,7 @@ def main(arguments: Sequence[str], out: Output) -> int:
     both_roads = check_source(workgroup, args.database, args.table)
     if not every:
         raise CommandError(
-            f"{args.database}.changes has no column for an attribute yet",
+            f"{args.database}.changes has no column of an attribute yet",
             "Start the crawler with the command in the consumer stack's output CrawlNowCommand, wait about a "
             "minute, then run this again. Or name the columns in the stack's parameter ItemColumns.",
         )

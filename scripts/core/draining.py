@@ -90,7 +90,7 @@ class Draining:
                 _permitted(lambda: drain(source, client("cloudwatch"), clock, out), self.skipped, out)
         except (KeyboardInterrupt, SystemExit):
             out.interruption = (
-                "nothing was deleted. Run the command again to go on, or have the table stream again: "
+                "nothing was deleted. Run the command again to continue, or turn the table's stream on: "
                 f"aws dynamodb enable-kinesis-streaming-destination --table-name {source.table} "
                 f"--stream-arn {source.stream_arn} --enable-kinesis-streaming-configuration "
                 f"ApproximateCreationDateTimePrecision=MICROSECOND{self.location}"
@@ -144,9 +144,9 @@ def drain(source: Source, cloudwatch: Any, clock: Clock, out: Output) -> None:
     began = clock.now()
     measured = _wait_for_reading(source, cloudwatch, began, clock, out)
     seconds = source.buffer_seconds / clock.speed
-    progress = "Firehose has read every change" if measured else "no metric shows how far Firehose has read"
+    out.say("Firehose has read every change" if measured else "no metric shows how far Firehose has read")
     wait = Wait(clock, out)
-    wait.show(f"{progress}: waiting {seconds:.0f} s until every buffer is empty")
+    wait.show(f"waiting {seconds:.0f} s until every buffer is empty")
     wait.sleep(seconds)
     if measured:
         _wait_for_delivery(source, cloudwatch, began, clock, out)

@@ -138,11 +138,11 @@ def show(resources: Sequence[Resource], out: Output) -> None:
             continue
         out.say(f"{title} ({len(rows)}):", "bold")
         rows = [("resource", "type", "name"), *rows]
-        first, second, third = (max(map(len, column)) for column in zip(*rows, strict=True))
-        one_line = first + second + third + 6 <= out.console.width
+        first, second, _ = (max(map(len, column)) for column in zip(*rows, strict=True))
         for resource, type_, name in rows:
-            if one_line:
-                out.say(f"  {resource:<{first}}  {type_:<{second}}  {name}".rstrip())
+            line = f"  {resource:<{first}}  {type_:<{second}}  {name}"
+            if len(line) <= out.console.width:
+                out.say(line)
             else:
                 out.say(f"  {resource:<{first}}  {type_}")
                 out.say(f"      {name}")

@@ -184,8 +184,8 @@ def put_file(client: Any, table: Table, source: Source, workers: int, *, dry_run
     except BaseException as error:
         progress.close()
         state = (
-            f"{writer.written:,} of {count:,} items were written; putting the file again is harmless: "
-            "an item that is there already is overwritten with itself"
+            f"{writer.written:,} of {count:,} items were written. It is safe to put the file again: "
+            "an item that was written is overwritten with itself"
         )
         if isinstance(error, KeyboardInterrupt):
             raise KeyboardInterrupt(state) from None

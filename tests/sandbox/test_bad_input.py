@@ -86,9 +86,9 @@ def tables(lake: Lake, database: str) -> dict[str, str]:
             "filled",
             "SELECT colour FROM changes",
             "Column 'colour' cannot be resolved",
-            "after the next crawl",
+            "at the next crawl. Start the crawler: ",
         ),
-        ("filled", "SELECT 1 FROM WHERE", "refused: line 1:", "Correct the SQL at the place"),
+        ("filled", "SELECT 1 FROM WHERE", "refused: line 1:", "Correct the SQL at the line"),
         ("filled", "SELECT total > 5 FROM changes", "TYPE_MISMATCH", "try_cast"),
     ],
 )
@@ -123,19 +123,19 @@ def test_a_query_of_an_empty_lake_says_that_nothing_was_read(run: Run) -> None:
     """No error, no rows, and why."""
     code, out, err = run("query", "empty", "SELECT change_id FROM changes", "--output", "csv")
     assert (code, out) == (0, '"change_id"\n')
-    assert "nothing was read: no change is delivered yet" in err
+    assert "nothing was read: no change has been delivered yet" in err
     assert "nothing was read" not in run("query", "filled", "SELECT change_id FROM changes")[2]
 
 
 @pytest.mark.parametrize(
     ("database", "arguments", "message", "next_"),
     [
-        ("empty", (TABLE,), "the lake is empty", "wait for one buffer interval"),
+        ("empty", (TABLE,), "the lake is empty", "wait one buffer interval"),
         ("empty", (TABLE, "--propose-types"), "the lake is empty", "Write an item"),
-        ("uncrawled", (TABLE,), "uncrawled.changes has no column for an attribute yet", "Start the crawler"),
-        ("uncrawled", ("order",), "the lake has no change of a table order", "Name one of: orders"),
-        ("filled", ("order",), "the lake has no change of a table order", "Name one of: orders"),
-        ("nobody", (TABLE,), "there is no table nobody.changes", "Correct --database"),
+        ("uncrawled", (TABLE,), "uncrawled.changes has no column of an attribute yet", "Start the crawler"),
+        ("uncrawled", ("order",), "the lake has no changes of table order", "orders"),
+        ("filled", ("order",), "the lake has no changes of table order", "orders"),
+        ("nobody", (TABLE,), "table nobody.changes does not exist", "Correct --database"),
         ("filled", (TABLE, "--workgroup", "other"), "there is no workgroup other", "--workgroup"),
         (
             "filled",

@@ -98,7 +98,7 @@ def test_queries_are_written_twice_alike() -> None:
         (
             "!Ref LakeKeyArn",
             "!Select [0, [!Ref LakeKeyArnX, {Ref: LakeKeyArn}]]",
-            "still refer to LakeKeyArn",
+            "still contain references to LakeKeyArn",
         ),
     ],
 )

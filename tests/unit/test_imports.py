@@ -130,7 +130,7 @@ def test_the_job_imports_nothing_of_the_project() -> None:
     assert [name for found in job.values() for name in found if not name.startswith("glue.jobs")] == []
 
 
-def test_a_room_of_the_athena_engine_imports_only_those_below_it() -> None:
+def test_an_athena_package_imports_only_those_below_it() -> None:
     """In the order that the docstring of sandbox/athena gives."""
     prefix = "sandbox.athena."
     rooms = {room: [name for name in graph() if name.startswith(f"{prefix}{room}.")] for room in ROOMS}

@@ -247,7 +247,7 @@ class CountedPending(outlet._Pending):
     __hash__ = object.__hash__
 
 
-def test_delivered_objects_are_put_aside_in_one_pass(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_delivered_objects_are_moved_in_one_pass(monkeypatch: pytest.MonkeyPatch) -> None:
     """After an outage many wait, and the newest may be the first that S3 takes."""
 
     def waiting(n: int) -> tuple[Outlet, list[CountedPending]]:
@@ -270,7 +270,7 @@ def test_delivered_objects_are_put_aside_in_one_pass(monkeypatch: pytest.MonkeyP
     assert Buffer.__hash__ is object.__hash__
 
 
-def test_active_partitions_are_counted_once_a_batch() -> None:
+def test_active_partitions_are_counted_once_per_batch() -> None:
     """Not for every record of a replay, whose days are all different; no more than 500 become active."""
     asked = []
 

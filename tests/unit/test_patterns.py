@@ -52,7 +52,7 @@ SQL_PATTERN = re.compile(r"\bregexp_\w+\([^(),']*, '((?:[^']|'')*)'")
         (r"(?m)^\s*#.*;", SEARCH),
     ],
 )
-def test_a_pattern_that_can_be_slow_is_found(pattern: str, use: str) -> None:
+def test_a_slow_pattern_is_found(pattern: str, use: str) -> None:
     """Two repeats that share a character and have nothing between them, a repeat in a repeat, a search."""
     assert witness(pattern, 0, use) is not None
 
@@ -75,7 +75,7 @@ def test_a_pattern_that_can_be_slow_is_found(pattern: str, use: str) -> None:
         (r'version "(\d+)', SEARCH),
     ],
 )
-def test_a_linear_pattern_is_let_through(pattern: str, use: str) -> None:
+def test_a_linear_pattern_is_accepted(pattern: str, use: str) -> None:
     """Or nobody could follow the rule."""
     assert witness(pattern, 0, use) is None
 

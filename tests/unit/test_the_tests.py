@@ -38,7 +38,7 @@ def test_no_example_has_a_deadline() -> None:
 
 
 @pytest.mark.parametrize(("broken", "code"), [(0, 0), (2, 0), (3, 1)])
-def test_a_broken_download_is_tried_again(
+def test_a_broken_download_is_retried(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, broken: int, code: int
 ) -> None:
     """Twice, not for ever; the last attempt tells how it ended."""

@@ -60,7 +60,7 @@ def test_the_lock_has_every_module_that_the_scripts_import() -> None:
     assert {module: name for module, name in distributions.items() if name not in locked} == {}
 
 
-def test_the_environments_agree() -> None:
+def test_the_environments_have_the_same_versions() -> None:
     """What the tests prove with one version is deployed with that version."""
     tested = pins("development.lock")
     assert {name: version for name, version in pins("deploy.lock").items() if tested[name] != version} == {}

@@ -105,7 +105,7 @@ def variables() -> dict[str, str]:
     return uv_variables(pip_settings(listed.stdout), dict(os.environ))
 
 
-def test_uv_asks_the_index_of_pips_configuration(index: Index, tmp_path: Path) -> None:
+def test_uv_uses_the_index_of_pips_configuration(index: Index, tmp_path: Path) -> None:
     """A company's mirror that only pip.conf names is not passed by."""
     python = bare_environment(tmp_path / "environment")
     assert install_with_uv(UV, python, index.lock, variables()) is None
@@ -124,7 +124,7 @@ def test_bytecode_is_compiled_where_python_may_not_write_it(
     assert len(list(folder.rglob("tiny.*.pyc"))) == compiled
 
 
-def test_uv_takes_nothing_with_another_hash(index: Index, tmp_path: Path) -> None:
+def test_uv_refuses_another_hash(index: Index, tmp_path: Path) -> None:
     """What an index serves is installed only if it is what the lock names."""
     index.lock.write_text(f"tiny==1.0 \\\n    --hash=sha256:{'0' * 64}\n")
     python = bare_environment(tmp_path / "environment")
@@ -133,7 +133,7 @@ def test_uv_takes_nothing_with_another_hash(index: Index, tmp_path: Path) -> Non
     assert not answers(python)
 
 
-def test_uv_takes_nothing_without_a_hash(index: Index, tmp_path: Path) -> None:
+def test_uv_refuses_a_package_without_a_hash(index: Index, tmp_path: Path) -> None:
     """A line that somebody forgot to pin is refused."""
     index.lock.write_text("tiny==1.0\n")
     python = bare_environment(tmp_path / "environment")
@@ -143,9 +143,7 @@ def test_uv_takes_nothing_without_a_hash(index: Index, tmp_path: Path) -> None:
     assert not answers(python)
 
 
-def test_pip_installs_where_uv_cannot(
-    index: Index, tmp_path: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_pip_installs_if_uv_cannot(index: Index, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     """An index or a platform without uv costs time, no more; one line says so."""
     folder = tmp_path / "environment"
     make(index.lock, folder)
@@ -176,7 +174,7 @@ def test_a_link_is_never_emptied(tmp_path: Path) -> None:
     assert (tmp_path / "other" / "kept").exists()
 
 
-def test_an_older_python_makes_no_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_older_python_creates_no_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It says which version it takes and how to name one."""
     monkeypatch.setattr(sys, "version_info", (3, 10, 13))
     with pytest.raises(EnvironmentFailure, match=r"needs Python 3\.11 or newer.*\nnext: .*PYTHON=python3"):
@@ -197,7 +195,7 @@ def test_the_aws_command_runs_in_a_folder_with_a_space(tmp_path: Path) -> None:
     assert done.stdout == "aws s3 ls\n"
 
 
-def test_pips_last_word_counts() -> None:
+def test_the_last_setting_of_pip_wins() -> None:
     """The environment goes before `install`, and that before `global`, whatever the order of the lines."""
     listed = (
         ":env:.index-url='https://env.example/simple'\n"
@@ -214,7 +212,7 @@ def test_pips_last_word_counts() -> None:
     }
 
 
-def test_uv_is_told_what_pip_is_set_to() -> None:
+def test_uv_receives_pips_settings() -> None:
     """Lists in uv's own separators; a certificate of requests where pip has none."""
     settings = {
         "index-url": "https://mirror.example/simple",
@@ -231,7 +229,7 @@ def test_uv_is_told_what_pip_is_set_to() -> None:
     assert told["UV_PYTHON_DOWNLOADS"] == "never"
 
 
-def test_what_uv_was_told_by_the_user_stays() -> None:
+def test_the_users_settings_for_uv_stay() -> None:
     """By the variable itself, or by an older or a wider one for the same."""
     settings = {"index-url": "https://pip.example/simple", "cert": "/pip.pem", "proxy": "http://pip.example"}
     user = {"UV_DEFAULT_INDEX": "https://uv.example/simple", "UV_NATIVE_TLS": "1", "HTTPS_PROXY": "http://p"}

@@ -69,7 +69,7 @@ def test_a_package_requires_the_modules_it_imports(package: str) -> None:
 
 
 @pytest.mark.parametrize("command", commands())
-def test_without_packages_a_command_says_how_to_get_them(bare: Path, command: str) -> None:
+def test_missing_packages_have_a_next_step(bare: Path, command: str) -> None:
     """One line on what is missing, one on what to do, whatever the options."""
     done = run(bare, "-m", command, "--help")
     target = required(command.partition(".")[0])[1]
@@ -80,22 +80,22 @@ def test_without_packages_a_command_says_how_to_get_them(bare: Path, command: st
 
 
 @pytest.mark.parametrize("command", ["scripts.deploy", "sandbox", "benchmarks", "tests.soak"])
-def test_an_older_python_is_told(command: str) -> None:
+def test_an_older_python_is_refused(command: str) -> None:
     """The version goes first: the packages of a Python that is too old do not matter."""
     done = run(sys.executable, "-c", OLD, command)
     assert done.returncode == 1
     assert SAID.fullmatch(done.stderr), done.stderr
-    assert "needs Python 3.11 or newer, this is " in done.stderr
+    assert "needs Python 3.11 or newer, and this is " in done.stderr
 
 
 @pytest.mark.parametrize("name", READ_BY_ANY_PYTHON)
-def test_an_older_python_can_read_what_tells_it(name: str) -> None:
+def test_an_older_python_can_read_the_check(name: str) -> None:
     """The syntax is that of Python 3.9, the oldest that CloudShell has had."""
     ast.parse((ROOT / name).read_text(encoding="utf-8"), feature_version=(3, 9))
 
 
 @pytest.mark.skipif(not older_pythons("3.9", "3.10"), reason="no Python 3.9 or 3.10 on this machine")
-def test_a_real_older_python_is_told() -> None:
+def test_a_real_older_python_is_refused() -> None:
     """Not only one that calls itself older; put_items goes on, as it promises."""
     for python in older_pythons("3.9", "3.10"):
         refused = run(python, "-m", "scripts.deploy", "consumer")
@@ -112,7 +112,7 @@ def test_put_items_runs_in_a_bare_python(bare: Path) -> None:
     assert "boto3 is not installed" in asked.stderr
 
 
-def test_an_environment_that_is_ready_is_named(bare: Path, tmp_path: Path) -> None:
+def test_a_ready_environment_is_named(bare: Path, tmp_path: Path) -> None:
     """Who forgot to activate it need not make it anew."""
     clone = tmp_path / "clone"
     for name in ("requirements", "scripts"):

@@ -76,7 +76,7 @@ def test_a_column_of_another_attribute_differs() -> None:
         (RowSettings(), {"change_levels": "1"}),
     ],
 )
-def test_rows_are_compared_as_they_were_written(settings: RowSettings, wrong: dict[str, str | None]) -> None:
+def test_rows_are_compared_with_their_settings(settings: RowSettings, wrong: dict[str, str | None]) -> None:
     """With the settings of the function, all agrees; without them, or with another value, it does not."""
     image = item("a", n={"N": "1"}, m={"M": {"x": {"N": "1"}}})
     flat = flatten(image, settings)
@@ -156,7 +156,7 @@ def test_each_difference_is_named(items: list[Image], changes: list[Change], exp
     assert expected in what
 
 
-def test_a_key_older_than_the_lake_is_no_gap() -> None:
+def test_a_key_older_than_the_lake_is_not_a_gap() -> None:
     """An adopted table has items from before its stream."""
     changes = [change("a", 1, ONE, TWO)]
     assert chain_problem(changes, changes[0]) == (None, True)
@@ -167,7 +167,7 @@ def test_a_key_older_than_the_lake_is_no_gap() -> None:
     assert chain_problem(history("a", ONE, TWO, ONE)[::2], history("a", ONE, TWO, ONE)[2])[1] is False
 
 
-def test_a_write_that_changes_nothing_ends_no_chain() -> None:
+def test_a_write_without_effect_keeps_the_chain() -> None:
     """Of three changes of one time the last is found, whatever the sequence numbers say."""
     moment = {"change_time": "2026-11-20T00:00:00.000000Z"}
     first, second, third = history("a", ONE, TWO, TWO)
@@ -223,7 +223,7 @@ def test_a_column_of_another_value_differs(attribute: Image, shown: str | None) 
         ({"M": {}}, "{}"),
     ],
 )
-def test_a_column_is_compared_by_what_it_means(attribute: Image, shown: str | None) -> None:
+def test_a_column_is_compared_by_meaning(attribute: Image, shown: str | None) -> None:
     """Spacing of JSON and trailing zeros are the reader's affair."""
     state = item("a", n=attribute)
     assert differences([state], [change("a", 1, None, state, n=shown)]) == []

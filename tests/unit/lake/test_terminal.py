@@ -32,14 +32,14 @@ def dangers(text: str, *, kept: str = "\n") -> set[str]:
 
 
 @given(st.text(st.characters(exclude_categories=())))
-def test_a_shown_text_has_no_character_that_acts(text: str) -> None:
+def test_a_shown_text_has_no_control_characters(text: str) -> None:
     """Controls, bidirectional and zero-width characters, separators, surrogates: all are escapes."""
     assert dangers(visible(text), kept="") == set()
     assert dangers(visible(text, keep="\n")) == set()
     assert visible(text, keep="\n").count("\n") == text.count("\n")
 
 
-def test_an_escape_is_what_python_and_json_call_it() -> None:
+def test_escapes_are_those_of_python_and_json() -> None:
     """So that it can be looked up, and searched for in the data."""
     assert visible("\x1b[2J\x9b\u202e\n\t\U000e0041") == r"\x1b[2J\x9b\u202e\n\t\U000e0041"
     assert (
@@ -63,7 +63,7 @@ def test_a_json_document_stays_readable() -> None:
     )
 
 
-def test_no_way_out_of_a_command_lets_a_control_character_pass(capsys: pytest.CaptureFixture[str]) -> None:
+def test_no_output_of_a_command_has_control_characters(capsys: pytest.CaptureFixture[str]) -> None:
     """Progress, tables, pairs, errors, questions, answers; what is one line stays one line."""
     for form in ("text", "json"):
         out = Output(form)

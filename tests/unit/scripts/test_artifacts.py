@@ -130,7 +130,7 @@ def test_a_new_bucket_gets_every_setting_and_the_policy_last() -> None:
     assert owners == {"111111111111"}
 
 
-def test_us_east_1_is_named_by_leaving_it_out() -> None:
+def test_us_east_1_has_no_location_constraint() -> None:
     """S3 refuses us-east-1 as a location constraint."""
     s3 = FakeS3()
     bucket(s3, "us-east-1").ensure()
@@ -146,7 +146,7 @@ def test_a_bucket_of_another_account_is_refused() -> None:
     assert s3.names() == ["head_bucket"]
 
 
-def test_a_bucket_whose_making_was_cut_off_is_finished() -> None:
+def test_an_incomplete_bucket_is_completed() -> None:
     """The policy comes last: while it is missing, every setting is made again."""
     s3 = FakeS3(broken="put_bucket_versioning")
     with pytest.raises(Exception, match="InternalError"):
@@ -159,7 +159,7 @@ def test_a_bucket_whose_making_was_cut_off_is_finished() -> None:
     assert s3.names() == ["head_bucket", "get_bucket_policy"]
 
 
-def test_content_that_is_there_is_not_uploaded_again() -> None:
+def test_existing_content_is_not_uploaded_again() -> None:
     """The key names the content, and the version is that of the bytes that were compared."""
     s3 = FakeS3(owner="111111111111")
     ours = bucket(s3)
@@ -171,7 +171,7 @@ def test_content_that_is_there_is_not_uploaded_again() -> None:
 
 
 @pytest.mark.parametrize("other", [b"y", b"longer"], ids=["same length", "another length"])
-def test_other_bytes_under_our_key_are_not_taken(other: bytes, capsys: pytest.CaptureFixture[str]) -> None:
+def test_other_bytes_under_our_key_are_replaced(other: bytes, capsys: pytest.CaptureFixture[str]) -> None:
     """Anyone who may put objects there can compute the key of the next release."""
     s3 = FakeS3(owner="111111111111")
     key = key_of("functions", "catalog.zip", b"x")
@@ -183,7 +183,7 @@ def test_other_bytes_under_our_key_are_not_taken(other: bytes, capsys: pytest.Ca
     assert fetched == (1 if len(other) == 1 else 0), "what has another length is not fetched"
 
 
-def test_the_version_that_runs_stays_while_its_bytes_are_ours() -> None:
+def test_the_running_version_is_kept_if_its_bytes_match() -> None:
     """A newer version under the key, with whatever in it, is no reason to change a function."""
     s3 = FakeS3(owner="111111111111")
     ours = bucket(s3)
@@ -195,7 +195,7 @@ def test_the_version_that_runs_stays_while_its_bytes_are_ours() -> None:
 
 
 @pytest.mark.parametrize("refusal", ["403", "400", "InvalidObjectState"])
-def test_an_object_that_cannot_be_read_is_not_taken(refusal: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unreadable_object_is_uploaded_again(refusal: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Somebody's key (SSE-C is answered 400), or an archive: what cannot be compared is uploaded again."""
     s3 = FakeS3(owner="111111111111")
     s3._put_object("functions/a.zip", b"x")
@@ -207,7 +207,7 @@ def test_an_object_that_cannot_be_read_is_not_taken(refusal: str, monkeypatch: p
     assert bucket(s3).put("functions/a.zip", b"x").version == "v2"
 
 
-def test_a_bucket_without_versions_has_none_to_name() -> None:
+def test_a_bucket_without_versions_returns_no_version() -> None:
     """`null` is no version: the next object of that key takes it over."""
     s3 = FakeS3(owner="111111111111", versioned=False)
     assert bucket(s3, name="mine").put("functions/a.zip", b"x") == Stored("functions/a.zip", "")
@@ -223,7 +223,7 @@ def test_the_address_of_a_template_names_its_version() -> None:
     assert ours.url(Stored("templates/a.yaml", "3/L4+a=")) == f"{address}?versionId=3%2FL4%2Ba%3D"
 
 
-def test_what_is_lent_goes_again() -> None:
+def test_a_lent_object_is_deleted() -> None:
     """However the block ends; under a key of its own, so that nothing that is there goes with it."""
     s3 = FakeS3(owner="111111111111")
     ours = bucket(s3)
@@ -239,7 +239,7 @@ def test_what_is_lent_goes_again() -> None:
     assert s3.objects == {"templates/a.yaml": b"x"}
 
 
-def test_a_bucket_that_is_named_is_never_made_or_changed() -> None:
+def test_a_named_bucket_is_never_created_or_changed() -> None:
     """It is the user's: it must be there, and keeps its settings."""
     s3 = FakeS3()
     with pytest.raises(CommandError, match="there is no bucket mine"):

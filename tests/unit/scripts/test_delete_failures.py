@@ -28,7 +28,7 @@ class Formation:
         return Pages(lambda **_: [{"StackResourceSummaries": rows[:2]}, {"StackResourceSummaries": rows[2:]}])
 
 
-def test_what_could_not_go_is_what_failed() -> None:
+def test_only_failed_resources_are_listed() -> None:
     """What went, and what nobody tried to delete, is not named."""
     reason = "The subnet 'subnet-1' has dependencies and cannot be deleted."
     assert failures_of(Formation(), "lake") == [Failure("Stuck", "AWS::EC2::Subnet", "subnet-1", reason)]
@@ -59,7 +59,7 @@ def test_what_could_not_go_is_what_failed() -> None:
         ("AWS::Glue::Crawler", "CrawlerRunning", "Correct the reasons in the message."),
     ],
 )
-def test_the_usual_reasons_have_a_way_out(kind: str, reason: str, advice: str) -> None:
+def test_the_usual_reasons_have_a_next_step(kind: str, reason: str, advice: str) -> None:
     """Then the command again; or the one that leaves what cannot go."""
     said = way_out("lake", [Failure("Thing", kind, "x", reason)], OPTIONS)
     assert advice in said
@@ -69,13 +69,13 @@ def test_the_usual_reasons_have_a_way_out(kind: str, reason: str, advice: str) -
     )
 
 
-def test_several_failures_are_left_by_one_command() -> None:
+def test_one_command_keeps_several_failed_resources() -> None:
     """A function's interfaces keep its subnets and its groups alike."""
     both = [Failure(name, "AWS::EC2::Subnet", name, "has dependencies") for name in ("A", "B")]
     assert "--retain-resources A B`" in way_out("lake", both, "")
 
 
-def test_a_failure_nobody_lists_is_looked_up() -> None:
+def test_without_a_failure_the_events_are_named() -> None:
     """CloudFormation retains nothing that it was not told by name."""
     said = way_out("lake", [], OPTIONS)
     assert "`aws cloudformation describe-stack-events --stack-name lake --profile p`" in said

@@ -137,7 +137,7 @@ def test_a_stack_that_streams_no_table_has_no_source() -> None:
 
 @pytest.mark.parametrize("launch", [launches.producer, launches.single_account])
 @pytest.mark.parametrize("partition_by", ["delivery", "event"])
-def test_the_shipped_stacks_tell_their_source(
+def test_the_shipped_stacks_have_a_source(
     launch: Callable[..., Any], partition_by: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Outputs and parameters have the names that are asked for; both names of a delivery stream are known."""
@@ -187,7 +187,7 @@ def test_only_the_stacks_own_stream_counts(statuses: list[str], streams: bool) -
 # Stop
 
 
-def test_the_stream_is_stopped_once_and_waited_for() -> None:
+def test_the_stream_is_stopped_once() -> None:
     """Disabling takes a while, and one that is being enabled cannot be disabled yet."""
     aws = Aws("ENABLING", "ENABLING", "ACTIVE", "ACTIVE", "DISABLING", "DISABLED")
     stop(source(aws), aws, aws.clock(), Output())
@@ -196,7 +196,7 @@ def test_the_stream_is_stopped_once_and_waited_for() -> None:
 
 
 @pytest.mark.parametrize("status", [[], [""], ["DISABLED"]])
-def test_a_stream_that_is_off_is_left_alone(status: list[str]) -> None:
+def test_a_stopped_stream_is_not_stopped_again(status: list[str]) -> None:
     """So a command that was interrupted goes on, and one that runs after the table is gone goes through."""
     aws = Aws(*status)
     stop(source(aws), aws, aws.clock(), Output())
@@ -226,7 +226,7 @@ def drained(aws: Aws, **parameters: str) -> float:
     return (aws.time - START).total_seconds()
 
 
-def test_what_is_read_leaves_its_buffers_before_the_stack_goes() -> None:
+def test_buffers_are_emptied_before_the_deletion() -> None:
     """A whole minute at the end of the stream, then the buffers' intervals: nothing is left in them."""
     assert drained(reading([(0, 0)])) == 60 + BUFFERED
 
@@ -291,7 +291,7 @@ def test_a_metric_that_stops_ends_the_command() -> None:
     assert aws.time - START > PATIENCE
 
 
-def test_a_change_that_is_held_is_waited_for() -> None:
+def test_an_undelivered_change_is_waited_for() -> None:
     """Firehose at the stream's end may still hold what S3 refuses: its oldest record's age says so."""
     held = [(0, 30), (180, 400), (240, 300)]
     assert drained(reading([(0, 0)], held)) > 300
@@ -299,7 +299,7 @@ def test_a_change_that_is_held_is_waited_for() -> None:
         assert drained(reading([(0, 0)], gone)) == 60 + BUFFERED
 
 
-def test_changes_that_are_refused_end_the_command() -> None:
+def test_refused_changes_end_the_command() -> None:
     """A lake that lets nobody in any more would lose a week of changes with the stack."""
     age = [(at, 86_400.0 + at) for at in range(0, 3_600, 60)]
     with pytest.raises(CommandError, match="lake does not deliver its changes") as failure:
@@ -351,7 +351,7 @@ def test_the_stack_goes_after_its_changes_have_arrived(run: Callable[..., Ran]) 
     assert json.loads(done.out)["source"] == {"table": "orders", "stream": STREAM, "status": "ACTIVE"}
 
 
-def test_a_dry_run_and_an_answer_that_is_none_stop_nothing(run: Callable[..., Ran]) -> None:
+def test_nothing_stops_without_confirmation(run: Callable[..., Ran]) -> None:
     """What would be done is shown, and the table streams on."""
     for arguments, code in ((["--dry-run"], 0), ([], 1)):
         account = Streaming(Aws("ACTIVE"))
@@ -361,7 +361,7 @@ def test_a_dry_run_and_an_answer_that_is_none_stop_nothing(run: Callable[..., Ra
         assert "then: lake delivers the remaining changes, which takes 190 s or more" in done.err
 
 
-def test_without_draining_the_stream_is_stopped_and_nothing_waited_for(run: Callable[..., Ran]) -> None:
+def test_no_drain_stops_the_stream_without_waiting(run: Callable[..., Ran]) -> None:
     """The loss is said plainly."""
     account = Streaming(Aws("ACTIVE", "ACTIVE", "DISABLED"))
     done = run(account, "--yes", "--no-drain")
@@ -380,7 +380,7 @@ def test_without_draining_the_stream_is_stopped_and_nothing_waited_for(run: Call
         "GetMetricData",
     ],
 )
-def test_who_may_not_look_deletes_nothing_unless_that_is_meant(run: Callable[..., Ran], action: str) -> None:
+def test_missing_permissions_delete_nothing_without_no_drain(run: Callable[..., Ran], action: str) -> None:
     """A stack may be deleted by who may not see its table; --no-drain lets them, and says what follows."""
     account = Streaming(Aws("ACTIVE"))
     account.aws.denied = {action}
@@ -397,7 +397,7 @@ def test_who_may_not_look_deletes_nothing_unless_that_is_meant(run: Callable[...
     assert no_permission == (action != "GetMetricData")
 
 
-def test_an_interruption_leaves_the_stack_whole(
+def test_an_interruption_leaves_the_stack_unchanged(
     run: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Both ways on are named: the command again, or the stream on again."""
@@ -417,7 +417,7 @@ def test_an_interruption_leaves_the_stack_whole(
     assert "MICROSECOND --profile p" in done.err
 
 
-def test_a_delivery_stream_that_was_left_behind_is_listed_with_its_command(run: Callable[..., Ran]) -> None:
+def test_an_earlier_delivery_stream_is_listed_with_its_command(run: Callable[..., Ran]) -> None:
     """It is no stack's resource, and billed on."""
     account = Streaming(Aws("DISABLED"))
     account.aws.delivery_streams["lake-event"] = STREAM
@@ -426,7 +426,7 @@ def test_a_delivery_stream_that_was_left_behind_is_listed_with_its_command(run: 
     assert "lake-event" in [stays["name"] for stays in json.loads(done.out)["stays"]]
 
 
-def test_the_sandboxs_speed_is_for_the_sandbox(run: Callable[..., Ran]) -> None:
+def test_the_sandboxs_speed_is_refused_for_aws(run: Callable[..., Ran]) -> None:
     """On AWS it would delete a stack before its buffers are empty."""
     account = Streaming(Aws("DISABLED"))
     assert (run(account, "--yes", speed="60").code, account.calls) == (2, [])

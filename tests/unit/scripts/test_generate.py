@@ -160,7 +160,7 @@ def test_check_names_what_is_stale_and_writes_nothing(tree: Path, run_verb: Run)
     assert run_verb(generate.main, "--check", "row").code == 0
 
 
-def test_a_file_follows_from_others_as_they_will_be(tree: Path, run_verb: Run) -> None:
+def test_a_generator_reads_generated_text(tree: Path, run_verb: Run) -> None:
     """One run is enough, whatever the order: a query goes through the consumer's into the one template."""
     edit(tree / "athena/queries/lost-changes.sql", "LIMIT 100", "LIMIT 101")
     assert run_verb(generate.main, "single-account").out == f"written: {SINGLE}\n"
@@ -186,7 +186,7 @@ def test_a_template_that_is_not_yaml_is_an_error(tree: Path, run_verb: Run) -> N
     assert (tree / "docs/generated/row.md").read_text(encoding="utf-8") == "stale"
 
 
-def test_a_page_without_its_proof_is_left_out_in_a_line(
+def test_a_page_without_its_proof_is_left_out(
     tree: Path, run_verb: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Without Node the rest is written all the same."""
@@ -205,7 +205,7 @@ def test_a_page_without_its_proof_is_left_out_in_a_line(
     ("code", "error", "says"),
     [(proofs.EXIT_TOOL_MISSING, proofs.ProofMissingError, "no Node"), (1, CommandError, "failed: no Node")],
 )
-def test_a_proof_that_fails_is_no_page(
+def test_a_failed_proof_writes_no_page(
     code: int, error: type[Exception], says: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its last line on stderr says why; what it printed is not written."""
@@ -226,7 +226,7 @@ def test_names_choose_files_once() -> None:
     assert chosen([], paths) == paths
 
 
-def test_a_region_is_filled_at_its_own_depth() -> None:
+def test_a_region_keeps_its_indentation() -> None:
     """Blank lines stay empty, what is around stays, and filling twice is filling once."""
     text = "a:\n  # list: begin\n  - old\n  # list: end\nb: 1\n"
     once = filled(text, "list", "- new\n\n- newer\n", "t.yaml")
@@ -247,7 +247,7 @@ def test_a_query_inside_a_template_keeps_its_own_comments() -> None:
     "text",
     ["# list: begin\n", "# list: end\n", "# list: end\n# list: begin\n", "# list: begin\n# list: end\n" * 2],
 )
-def test_a_region_that_is_not_there_once_is_an_error(text: str) -> None:
+def test_a_missing_or_duplicate_region_is_an_error(text: str) -> None:
     """Half a region counts as one that is lost: it is never passed over."""
     assert named(text, "list", "t.yaml") == ["list"]
     with pytest.raises(CommandError, match=r"the comment `list: begin` or `list: end` is missing in t"):

@@ -25,13 +25,13 @@ from scripts.stacks import KINDS, STACKS, StackKind
         (None, None),
     ],
 )
-def test_the_marker_says_the_kind(template: Any, kind: str | None) -> None:
+def test_the_marker_gives_the_kind(template: Any, kind: str | None) -> None:
     """And nothing else in its place does."""
     assert kind_of(template) == kind
 
 
 @pytest.mark.parametrize("kind", [STACKS[name] for _, _, name in EARLIER], ids=lambda kind: kind.name)
-def test_a_stack_of_an_earlier_release_is_known(kind: StackKind) -> None:
+def test_a_stack_of_an_earlier_release_is_recognised(kind: StackKind) -> None:
     """Today's templates without the marker are those: description and resource have stayed."""
     template = parse(read(kind.template).body)
     del template["Metadata"]["DdbLake"]

@@ -131,7 +131,7 @@ def launch(
     return run
 
 
-def test_a_stack_is_launched_changed_left_alone_and_removed(
+def test_a_stack_is_launched_updated_unchanged_and_removed(
     launch: Callable[..., Ran], profile: str, run_verb: Callable[..., Ran]
 ) -> None:
     """Create, no change, dry run, update, remove: events, outputs, and the zip where the template says."""
@@ -214,9 +214,7 @@ def test_a_dry_run_leaves_nothing_behind(launch: Callable[..., Ran], profile: st
         assert everything(profile) == before
 
 
-def test_what_somebody_puts_under_our_keys_is_neither_launched_nor_run(
-    launch: Callable[..., Ran], profile: str
-) -> None:
+def test_foreign_objects_under_our_keys_are_never_used(launch: Callable[..., Ran], profile: str) -> None:
     """Who may put objects into the artifact bucket, and has the public tree, knows every key beforehand."""
     session = boto3.Session(profile_name=profile)
     s3, functions = session.client("s3"), session.client("lambda")
@@ -249,7 +247,7 @@ def test_what_somebody_puts_under_our_keys_is_neither_launched_nor_run(
     assert "aws lambda update-function-code" in error["next"]
 
 
-def test_a_stack_of_somebody_else_is_neither_updated_nor_removed(
+def test_a_foreign_stack_is_neither_updated_nor_removed(
     launch: Callable[..., Ran], profile: str, run_verb: Callable[..., Ran]
 ) -> None:
     """Whatever it is called; dry run or not, and whatever --yes says."""
@@ -267,7 +265,7 @@ def test_a_stack_of_somebody_else_is_neither_updated_nor_removed(
     assert everything(profile) == before
 
 
-def test_a_plan_that_removes_or_replaces_is_not_applied_unasked(
+def test_a_destructive_plan_needs_confirmation(
     launch: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """In a pipe there is nobody to ask: exit code 1, what would go, and the option that means it."""
@@ -286,7 +284,7 @@ def test_a_plan_that_removes_or_replaces_is_not_applied_unasked(
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
-def test_a_first_launch_that_is_killed_at_its_question_is_not_in_the_way(
+def test_a_killed_first_launch_does_not_block_the_next(
     launch: Callable[..., Ran],
     profile: str,
     tmp_path: Path,
@@ -321,7 +319,7 @@ def test_a_first_launch_that_is_killed_at_its_question_is_not_in_the_way(
     assert launch(TEMPLATE, "--yes").code == 0
 
 
-def test_a_failed_launch_names_the_resource_and_the_way_out(
+def test_a_failed_launch_names_the_resource_and_the_next_step(
     launch: Callable[..., Ran], profile: str, run_verb: Callable[..., Ran]
 ) -> None:
     """The reason first; then ROLLBACK_COMPLETE is refused with the command that leads on, and it does."""
@@ -341,7 +339,7 @@ def test_a_failed_launch_names_the_resource_and_the_way_out(
     assert launch(TEMPLATE, "--yes").code == 0
 
 
-def test_a_files_items_are_in_the_table_digit_by_digit(
+def test_a_files_items_arrive_with_every_digit(
     launch: Callable[..., Ran], profile: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """All ten types, 38 digits and many versions of one key come back as the file has them."""

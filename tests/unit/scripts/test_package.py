@@ -104,14 +104,14 @@ def test_a_private_module_is_part_of_the_package(clone: Path) -> None:
         assert "catalog_lambda/_names.py" in archive.namelist()
 
 
-def test_two_owners_of_one_file_are_refused(tmp_path: Path) -> None:
+def test_a_file_in_two_wheels_is_refused(tmp_path: Path) -> None:
     """Which of the two the function would import nobody could say."""
     with pytest.raises(CommandError, match=r"two wheels contain a\.py"):
         write_zip(tmp_path / "a.zip", [("a.py", b"1"), ("a.py", b"2")])
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_build_that_fails_leaves_the_last_zip(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_build_keeps_the_last_zip(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The file appears whole or not at all."""
     path = tmp_path / "a.zip"
     kept = write_zip(path, [("a.py", b"1")]).sha256
@@ -126,9 +126,7 @@ def test_a_build_that_fails_leaves_the_last_zip(tmp_path: Path, monkeypatch: pyt
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_wheels_are_fetched_once_and_anew_when_they_are_not_the_locks(
-    clone: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_wheels_are_downloaded_once_per_lock(clone: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A kept wheel counts only with a hash of the lock."""
     fetched: list[Target] = []
     download = wheels._download
@@ -147,7 +145,7 @@ def test_wheels_are_fetched_once_and_anew_when_they_are_not_the_locks(
     assert len(fetched) == 2
 
 
-def test_a_faster_builds_wheels_are_left_alone(clone: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_wheels_of_a_faster_build_are_kept(clone: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Two builds at once fetch twice and keep one folder, which the other may be reading."""
     download = wheels._download
     kept: list[int] = []
@@ -167,13 +165,11 @@ def test_a_faster_builds_wheels_are_left_alone(clone: Path, monkeypatch: pytest.
 def test_a_wheel_outside_the_lock_is_never_packed(clone: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """pip checks hashes as it fetches; what it left behind is checked again."""
     monkeypatch.setattr(wheels, "_download", lambda _, folder: (folder / "evil.whl").write_bytes(b"x"))
-    with pytest.raises(CommandError, match="not what requirements/function"):
+    with pytest.raises(CommandError, match="other wheels than those of requirements/function"):
         build_transform(Target("arm64", "3.13"), OUT)
 
 
-def test_pip_is_asked_for_hashed_wheels_of_the_target(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_pip_downloads_hashed_wheels_for_the_target(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Never a source package, never an unlocked one, and Amazon Linux's glibc for Lambda's architectures."""
     asked: list[list[str]] = []
 
@@ -192,7 +188,7 @@ def test_pip_is_asked_for_hashed_wheels_of_the_target(
     assert "--platform" not in host
 
 
-def test_what_pip_says_is_passed_on(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_pips_error_is_shown(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """The last errors of pip and the next step, instead of a traceback."""
     failed = SimpleNamespace(
         returncode=1, stderr="WARNING: x\nERROR: No matching distribution found for fast==1\n"
@@ -207,11 +203,11 @@ def test_host_is_this_machines_python() -> None:
     """Another --python with it is a contradiction."""
     running = f"{sys.version_info.major}.{sys.version_info.minor}"
     assert target("host") == target("host", running) == Target("host", running)
-    with pytest.raises(CommandError, match="builds for the Python that runs"):
+    with pytest.raises(CommandError, match="builds for the running Python"):
         target("host", "3.99")
 
 
-def test_check_tells_a_zip_that_is_not_the_trees(clone: Path, run_verb: Callable[..., Ran]) -> None:
+def test_check_refuses_a_stale_zip(clone: Path, run_verb: Callable[..., Ran]) -> None:
     """Missing, equal, different: 1, 0, 1; nothing in build/ is touched."""
     missing = run_verb(package.main, "--check")
     assert (missing.code, "does not exist" in missing.err) == (1, True)
@@ -237,9 +233,7 @@ def test_one_part_is_built_and_checked_alone(
     assert (stale.code, "build/put_items.pyz differs from this tree" in stale.err) == (1, True)
 
 
-def test_the_file_that_runs_has_the_same_bytes_from_the_same_tree(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_put_items_pyz_is_reproducible(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither times nor caches nor an editor's files are in it; a changed character is."""
     first = build_put_items(ANY, OUT, tmp_path / "first").path.read_bytes()
     copied = tmp_path / "scripts" / "put_items"
@@ -254,7 +248,7 @@ def test_the_file_that_runs_has_the_same_bytes_from_the_same_tree(
 
 
 @pytest.mark.usefixtures("clone")
-def test_sizes_are_told_to_people_and_machines(run_verb: Callable[..., Ran]) -> None:
+def test_sizes_are_in_the_table_and_in_json(run_verb: Callable[..., Ran]) -> None:
     """A table on stderr, one JSON document on stdout."""
     done = run_verb(package.main, "--output", "json")
     packages = {entry["path"]: entry for entry in json.loads(done.out)["packages"]}
@@ -266,7 +260,7 @@ def test_sizes_are_told_to_people_and_machines(run_verb: Callable[..., Ran]) -> 
         assert f"{entry['bytes']:,}" in done.err
 
 
-def test_the_zips_python_is_the_templates_runtime() -> None:
+def test_the_zip_is_built_for_the_templates_runtime() -> None:
     """A wheel for another Python would not import."""
     runtimes = set()
     for path in sorted((templates.ROOT / "templates").glob("*.yaml")):
@@ -299,7 +293,7 @@ def test_the_zip_for_this_machine_runs_by_itself(tmp_path: Path) -> None:
     assert name == "handler"
 
 
-def test_the_zip_for_lambda_holds_arm64_code(tmp_path: Path) -> None:
+def test_the_zip_for_lambda_contains_arm64_code(tmp_path: Path) -> None:
     """Every shared object in the default zip is an ELF for AArch64 (e_machine 183)."""
     built = build_transform(target("arm64"), OUT, tmp_path)
     with zipfile.ZipFile(built.path) as archive:

@@ -129,7 +129,7 @@ def athena(monkeypatch: pytest.MonkeyPatch) -> Athena:
     return made
 
 
-def test_json_tells_null_empty_and_nan_apart(athena: Athena, run_verb: Callable[..., Ran]) -> None:
+def test_json_distinguishes_null_empty_and_nan(athena: Athena, run_verb: Callable[..., Ran]) -> None:
     """Numbers that JSON readers keep are numbers; what they would round is Athena's text."""
     done = run_verb(query.main, "SELECT 1", "--output", "json")
     assert done.code == 0, done.err
@@ -178,14 +178,14 @@ def test_a_result_with_many_columns_is_shown_as_records(athena: Athena, run_verb
     assert "… and 1 row more" in done.err
 
 
-def test_a_statement_without_header_loses_no_row(athena: Athena, run_verb: Callable[..., Ran]) -> None:
+def test_the_first_row_of_show_tables_is_kept(athena: Athena, run_verb: Callable[..., Ran]) -> None:
     """SHOW and DESCRIBE answer without repeating their column names, even if a table is called so."""
     athena.statement, athena.columns, athena.rows = "UTILITY", [("tab_name", "string")], [["tab_name"]]
     done = run_verb(query.main, "SHOW TABLES", "--output", "json")
     assert json.loads(done.out)["rows"] == [{"tab_name": "tab_name"}]
 
 
-def test_columns_of_one_name_are_all_in_the_json(athena: Athena, run_verb: Callable[..., Ran]) -> None:
+def test_json_keeps_columns_with_equal_names(athena: Athena, run_verb: Callable[..., Ran]) -> None:
     """`SELECT a, a` is legal SQL."""
     athena.columns, athena.rows = [("a", "varchar"), ("a", "varchar")], [["1", "2"]]
     assert json.loads(run_verb(query.main, "SELECT 1", "--output", "json").out)["rows"] == [
@@ -193,7 +193,7 @@ def test_columns_of_one_name_are_all_in_the_json(athena: Athena, run_verb: Calla
     ]
 
 
-def test_results_go_where_the_workgroup_says(athena: Athena, run_verb: Callable[..., Ran]) -> None:
+def test_the_workgroup_decides_where_results_go(athena: Athena, run_verb: Callable[..., Ran]) -> None:
     """No location and no CTAS of ours; parameters in order, texts quoted, literals as they are."""
     sql = "SELECT * FROM changes WHERE city = ? LIMIT ?"
     done = run_verb(query.main, sql, "--parameter", "l'Aquila", "--literal", "10", "--database", "d")
@@ -212,7 +212,7 @@ def test_a_named_query_is_found_beyond_the_first_page(athena: Athena, run_verb: 
     assert athena.started["database"] == "d"
 
 
-def test_a_name_that_two_queries_have_is_refused(athena: Athena, run_verb: Callable[..., Ran]) -> None:
+def test_an_ambiguous_query_name_is_refused(athena: Athena, run_verb: Callable[..., Ran]) -> None:
     """Anybody who may make named queries may make one of a name that is there; an id says which is meant."""
     athena.names = {"q7": "last"}
     done = run_verb(query.main, "--named", "last")
@@ -235,7 +235,7 @@ def test_a_name_that_two_queries_have_is_refused(athena: Athena, run_verb: Calla
         "SELEC 1",
     ],
 )
-def test_what_may_change_something_needs_a_word(
+def test_a_statement_that_may_write_needs_allow_changes(
     *, athena: Athena, run_verb: Callable[..., Ran], tmp_path: Path, sql: str
 ) -> None:
     """Given, in a file, by name: nothing starts without --allow-changes, everything with it."""
@@ -251,7 +251,7 @@ def test_what_may_change_something_needs_a_word(
         athena.started = {}
 
 
-def test_the_mark_at_the_start_of_a_windows_file_is_no_sql(
+def test_a_byte_order_mark_is_not_part_of_the_sql(
     athena: Athena, run_verb: Callable[..., Ran], tmp_path: Path
 ) -> None:
     """Editors write U+FEFF there."""
@@ -275,7 +275,7 @@ HARMLESS = [
 ]
 
 
-def test_csv_for_spreadsheets_holds_no_formula(athena: Athena, run_verb: Callable[..., Ran]) -> None:
+def test_csv_for_spreadsheets_contains_no_formula(athena: Athena, run_verb: Callable[..., Ran]) -> None:
     """Texts get an apostrophe, names of columns too, numbers stay. Without the option, all is exact."""
     athena.columns = [("=a", "varchar"), ("n", "integer")]
     athena.rows = [[before, "-5"] for before, _ in HARMLESS] + [[None, None]]
@@ -290,13 +290,13 @@ def test_csv_for_spreadsheets_holds_no_formula(athena: Athena, run_verb: Callabl
 
 
 @pytest.mark.parametrize("form", ["text", "json"])
-def test_only_csv_is_for_spreadsheets(athena: Athena, run_verb: Callable[..., Ran], form: str) -> None:
+def test_safe_for_spreadsheets_requires_csv(athena: Athena, run_verb: Callable[..., Ran], form: str) -> None:
     """What would do nothing is a mistake."""
     done = run_verb(query.main, "SELECT 1", "--output", form, "--safe-for-spreadsheets")
     assert (done.code, athena.started, "Add --output csv" in done.err) == (2, {}, True)
 
 
-def test_a_file_that_is_no_text_is_refused(
+def test_a_file_that_is_not_utf8_is_refused(
     athena: Athena, run_verb: Callable[..., Ran], tmp_path: Path
 ) -> None:
     """Before anything is asked, without a traceback."""
@@ -338,9 +338,7 @@ def test_wrong_input_is_refused_before_a_query_starts(
         assert "ddb-lake" in done.err.splitlines()[1]
 
 
-def test_a_workgroup_without_a_place_for_results_is_refused(
-    athena: Athena, run_verb: Callable[..., Ran]
-) -> None:
+def test_a_workgroup_without_result_location_is_refused(athena: Athena, run_verb: Callable[..., Ran]) -> None:
     """awswrangler would make a bucket for them."""
     athena.output = ""
     done = run_verb(query.main, "SELECT 1")
@@ -402,7 +400,7 @@ def test_a_failed_query_has_athenas_reason_and_a_next_step(
         ("SELECT * FROM information_schema.tables", 0, False),
     ],
 )
-def test_a_question_about_changes_that_read_nothing_says_why(
+def test_a_query_that_read_nothing_explains_why(
     *, athena: Athena, run_verb: Callable[..., Ran], sql: str, scanned: int, says_so: bool
 ) -> None:
     """An empty lake answers like one whose condition fits nothing: no rows, no error."""
@@ -420,14 +418,14 @@ def test_a_missing_column_leads_to_the_crawl_command(athena: Athena) -> None:
     assert "output CrawlNowCommand" in next_step(reason, "elsewhere", asked)
 
 
-def test_an_empty_database_is_called_so(athena: Athena) -> None:
+def test_an_empty_database_is_reported(athena: Athena) -> None:
     """No table to suggest."""
     athena.tables = []
     reason = "TABLE_NOT_FOUND: line 1:15: Table 'awsdatacatalog.d.x' does not exist"
     assert "database d is empty or does not exist" in next_step(reason, "d", Connection(None, None, None))
 
 
-def test_a_table_that_was_dropped_leads_to_its_recovery(athena: Athena) -> None:
+def test_a_dropped_table_leads_to_its_recovery(athena: Athena) -> None:
     """Where the database has another of the lake's tables; elsewhere it is the database that is wrong."""
     assert {path.stem for path in TABLES.glob("*.yaml")} == LAKE_TABLES
     reason = "TABLE_NOT_FOUND: line 1:15: Table 'awsdatacatalog.d.changes' does not exist"

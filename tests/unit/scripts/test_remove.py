@@ -91,7 +91,7 @@ def run(monkeypatch: pytest.MonkeyPatch, run_verb: Callable[..., Ran]) -> Callab
     return command
 
 
-def test_what_stays_is_named_with_the_command_that_deletes_it(run: Callable[..., Ran]) -> None:
+def test_remove_prints_how_to_delete_what_stays(run: Callable[..., Ran]) -> None:
     """Account and Region first; retained resources listed for people and machines."""
     account = Removable()
     done = run(account, "lake", "--yes", "--output", "json")
@@ -106,7 +106,7 @@ def test_what_stays_is_named_with_the_command_that_deletes_it(run: Callable[...,
     assert [stays["name"] for stays in document["stays"]] == ["lake-1", "key-1"]
 
 
-def test_a_command_that_deletes_for_good_names_the_account_and_the_region_worked_in(
+def test_deletion_commands_have_the_profile_and_region(
     run: Callable[..., Ran],
 ) -> None:
     """A table of the same name may stand in the profile's own Region."""
@@ -116,7 +116,7 @@ def test_a_command_that_deletes_for_good_names_the_account_and_the_region_worked
 
 
 @pytest.mark.parametrize("dry", [["--dry-run"], ["--yes"]])
-def test_what_deploy_uploaded_stays_and_is_named(run: Callable[..., Ran], dry: list[str]) -> None:
+def test_the_bucket_of_deploy_is_listed_as_staying(run: Callable[..., Ran], dry: list[str]) -> None:
     """The bucket of the zips is no stack's resource; one that the user named is not spoken of."""
     uploads = "ddb-lake-artifacts-222222222222-eu-west-1"
     for name, stays in ((uploads, ["lake-1", "key-1", uploads]), ("mine", ["lake-1", "key-1"])):
@@ -129,7 +129,7 @@ def test_what_deploy_uploaded_stays_and_is_named(run: Callable[..., Ran], dry: l
         assert (f"aws s3 rb s3://{name}" in done.err) == (name == uploads and dry == ["--yes"])
 
 
-def test_after_a_failed_first_launch_only_what_is_always_retained_stays(run: Callable[..., Ran]) -> None:
+def test_a_failed_first_launch_keeps_only_retained_resources(run: Callable[..., Ran]) -> None:
     """RetainExceptOnCreate does not hold what the launch that failed has made."""
     done = run(Removable("ROLLBACK_COMPLETE"), "lake", "--dry-run", "--output", "json")
     assert [stays["name"] for stays in json.loads(done.out)["stays"]] == ["lake-1"]
@@ -217,7 +217,7 @@ def test_a_dry_run_deletes_nothing(run: Callable[..., Ran]) -> None:
     ],
     ids=["name", "y", "closed", "nobody"],
 )
-def test_a_deletion_is_confirmed_by_the_stacks_name(
+def test_deletion_needs_the_typed_name_or_yes(
     run: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch, stdin: io.StringIO, goes: bool
 ) -> None:
     """Typed at a terminal, or --yes; a deletion is never implied."""
@@ -227,7 +227,7 @@ def test_a_deletion_is_confirmed_by_the_stacks_name(
     assert (done.code == 0, "delete_stack" in account.calls) == (goes, goes)
 
 
-def test_a_resource_that_cannot_go_is_named(run: Callable[..., Ran]) -> None:
+def test_a_failed_deletion_names_the_resource(run: Callable[..., Ran]) -> None:
     """With its reason, and what to do."""
     done = run(Removable(end="DELETE_FAILED"), "lake", "--yes")
     assert done.code == 1
@@ -236,7 +236,7 @@ def test_a_resource_that_cannot_go_is_named(run: Callable[..., Ran]) -> None:
     assert "`python -m scripts.remove lake` again" in done.err
 
 
-def test_what_cannot_be_removed_is_refused(run: Callable[..., Ran]) -> None:
+def test_a_missing_or_protected_stack_is_refused(run: Callable[..., Ran]) -> None:
     """A stack that is not there, or protected."""
     missing = run(Removable(), "lak", "--yes")
     assert (missing.code, "there is no stack lak in account 222222222222" in missing.err) == (1, True)
@@ -258,7 +258,7 @@ def test_a_stack_that_is_not_ours_is_not_removed(run: Callable[..., Ran], argume
 
 
 @pytest.mark.parametrize(("description", "goes"), [("python -m scripts.deploy", True), ("theirs", False)])
-def test_an_empty_stack_is_removed_when_only_our_change_sets_are_in_it(
+def test_an_empty_stack_with_only_our_change_sets_is_removed(
     run: Callable[..., Ran], description: str, *, goes: bool
 ) -> None:
     """What a first deployment leaves that is killed before it is carried out; it has no template."""

@@ -26,13 +26,13 @@ def test_every_template_is_registered_once() -> None:
 
 
 @EVERY_KIND
-def test_a_template_asks_for_the_artifacts_its_kind_has(kind: StackKind) -> None:
+def test_a_template_has_the_parameters_of_its_artifacts(kind: StackKind) -> None:
     """A key that nobody fills would have to be typed; one that no parameter takes is built for nothing."""
     assert set(read(kind.template).parameters) & set(ARTIFACTS) == set(kind.artifacts)
 
 
 @EVERY_KIND
-def test_the_parameters_and_outputs_an_entry_names_are_there(kind: StackKind) -> None:
+def test_an_entrys_parameters_and_outputs_exist(kind: StackKind) -> None:
     """The other account's parameter, and the outputs of its next steps and of the stacks that feed it."""
     template = read(kind.template)
     if kind.other_account:
@@ -44,7 +44,7 @@ def test_the_parameters_and_outputs_an_entry_names_are_there(kind: StackKind) ->
 
 
 @EVERY_KIND
-def test_what_stacks_hand_over_is_what_templates_give_and_take(kind: StackKind) -> None:
+def test_the_contract_matches_outputs_and_parameters(kind: StackKind) -> None:
     """Both ways: an output by chance named like a parameter of a stack that reads it breaks this, too."""
     parameters = set(read(kind.template).parameters)
     assert bool(kind.takes) == bool(kind.outputs_of)
@@ -57,7 +57,7 @@ def test_what_stacks_hand_over_is_what_templates_give_and_take(kind: StackKind) 
     assert parameters & first == set(kind.takes)
 
 
-def test_the_guide_names_what_stacks_hand_over() -> None:
+def test_the_guide_lists_the_contract() -> None:
     """docs/architecture.md has a line for each kind that takes something, and no other output in it."""
     page = (TEMPLATES.parent / "docs" / "architecture.md").read_text(encoding="utf-8")
     told = {
@@ -98,7 +98,7 @@ def test_a_template_pins_the_version_of_each_functions_code(kind: StackKind) -> 
 
 
 @EVERY_KIND
-def test_what_an_entry_refers_to_is_registered(kind: StackKind) -> None:
+def test_references_between_entries_are_registered(kind: StackKind) -> None:
     """Names of kinds, and a side that has an account."""
     assert {*kind.outputs_of, *kind.unites} <= set(STACKS)
     assert kind.account in (("producer", "consumer") if not kind.is_option else (None,))
@@ -122,9 +122,7 @@ def contents(path: Path) -> list[str]:
     ("name", "artifact"),
     [(name, artifact) for kind in KINDS for name, artifact in kind.artifacts.items()],
 )
-def test_an_artifact_is_what_its_parameter_is_named_for(
-    name: str, artifact: Artifact, tmp_path: Path
-) -> None:
+def test_an_artifact_matches_its_parameters_name(name: str, artifact: Artifact, tmp_path: Path) -> None:
     """A function with another one's code would start and lose its batches.
 
     `XArtifactKey` is the zip of x_lambda, `…ScriptKey` a script, `…LibraryKey` the zip of a package.

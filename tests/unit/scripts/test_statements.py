@@ -108,13 +108,13 @@ OTHERS = [
 
 
 @pytest.mark.parametrize("sql", READ)
-def test_a_statement_that_reads_is_known(sql: str) -> None:
+def test_a_reading_statement_is_recognised(sql: str) -> None:
     """Whatever stands around it."""
     assert only_reads(sql)
 
 
 @pytest.mark.parametrize("sql", OTHERS)
-def test_every_other_statement_is_not(sql: str) -> None:
+def test_every_other_statement_counts_as_writing(sql: str) -> None:
     """What writes, what runs a statement that cannot be seen, and what is not understood."""
     assert not only_reads(sql)
 
@@ -127,13 +127,13 @@ AROUND = st.lists(
 
 @given(AROUND, WRITING)
 @example(["EXPLAIN ANALYZE ", "("], "DROP TABLE t")
-def test_nothing_before_a_statement_that_writes_makes_it_read(around: list[str], writing: str) -> None:
+def test_no_prefix_makes_a_writing_statement_read(around: list[str], writing: str) -> None:
     """Comments, blanks, parentheses, a mark, EXPLAIN ANALYZE: alone and in any order."""
     assert not only_reads("".join(around) + writing)
 
 
 @given(st.text(st.sampled_from("'\"`-/*;()\n\r SELECTWIHAXPN,")))
-def test_no_text_is_too_odd(sql: str) -> None:
+def test_any_text_is_judged(sql: str) -> None:
     """An answer, never an exception; and a second statement that drops a table is never let through."""
     only_reads(sql)
     first_word(sql)

@@ -78,7 +78,7 @@ def test_a_value_cloudformation_would_refuse_is_refused_first(
     assert "A1" not in refused.value.message
 
 
-def test_every_wrong_value_is_told_at_once(template: templates.Template) -> None:
+def test_all_wrong_values_are_in_one_message(template: templates.Template) -> None:
     """One round for all of them."""
     with pytest.raises(CommandError) as refused:
         check_values(template, {"AccountId": "x", "Days": "0", "Name": "ab"})
@@ -128,7 +128,7 @@ def test_the_named_command_lists_every_parameter(kind: StackKind) -> None:
         (b"Resources: {A: {Type: B}}\n#" + b"x" * 1_000_000, "CloudFormation accepts at most 1,000,000"),
     ],
 )
-def test_what_is_no_template_is_refused(tmp_path: Path, content: bytes, why: str) -> None:
+def test_a_file_that_is_not_a_template_is_refused(tmp_path: Path, content: bytes, why: str) -> None:
     """With the line, where there is one."""
     path = tmp_path / "t.yaml"
     path.write_bytes(content)
@@ -138,7 +138,7 @@ def test_what_is_no_template_is_refused(tmp_path: Path, content: bytes, why: str
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
-def test_the_shipped_defaults_are_values_the_templates_take(kind: StackKind) -> None:
+def test_the_shipped_defaults_are_valid(kind: StackKind) -> None:
     """Every default passes the check that users' values pass; only what is found or built has none."""
     template = read(kind.template)
     defaults = {

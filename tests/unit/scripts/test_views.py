@@ -111,7 +111,7 @@ def test_no_two_columns_of_a_view_have_one_name(names: list[str]) -> None:
         assert all(len(name) <= NAME_CHARACTERS for name in shown)
 
 
-def test_every_depth_of_an_ending_leaves_its_neighbours_alone() -> None:
+def test_every_depth_of_an_ending_has_its_own_name() -> None:
     """Of valid_from, valid_from_of_item and so on each gets one ending more, the longest a number."""
     columns = ["valid_from" + "_of_item" * depth for depth in range(31)]
     shown = shown_names(columns, OWN)
@@ -120,7 +120,7 @@ def test_every_depth_of_an_ending_leaves_its_neighbours_alone() -> None:
     assert shown_names(["valid_from"], OWN) == shown[:1]
 
 
-def test_a_name_does_not_depend_on_what_other_columns_there_are() -> None:
+def test_a_name_does_not_depend_on_other_columns() -> None:
     """An attribute that appears later never changes what a column of a view means."""
     assert shown_names(["valid_from", "valid_from_of_item"], OWN) == [
         *shown_names(["valid_from"], OWN),
@@ -128,7 +128,7 @@ def test_a_name_does_not_depend_on_what_other_columns_there_are() -> None:
     ]
 
 
-def test_an_attribute_of_a_reserved_name_is_shown_under_it_where_the_view_has_none() -> None:
+def test_a_reserved_name_is_shown_if_the_view_has_no_such_column() -> None:
     """`dt` and `_deleted` in both views; a metadata column only where the view leaves its own out."""
     columns = ["attribute_dt", "attribute__deleted", "attribute_change_before", "attribute_change_id"]
     current, _, history = definitions("orders", "orders", columns, {})
@@ -162,7 +162,7 @@ def test_columns_are_chosen_by_name_and_by_pattern() -> None:
         (["total"], ["t*"], "no column is left"),
     ],
 )
-def test_a_choice_of_nothing_is_refused(only: list[str], without: list[str], message: str) -> None:
+def test_a_choice_without_columns_is_refused(only: list[str], without: list[str], message: str) -> None:
     """A pattern that no column fits is a mistake, and a view of no column is too."""
     with pytest.raises(CommandError) as error:
         chosen(["pk", "total"], only, without)
@@ -188,7 +188,7 @@ def of_types(types: dict[str, str], name: str = "orders") -> Any:
     return lambda columns: definitions(name, name, columns, types)
 
 
-def test_views_of_a_map_with_2410_keys_are_taken_by_athena_and_glue() -> None:
+def test_views_of_a_map_with_2410_keys_fit_athena_and_glue() -> None:
     """44 characters each, as a UUID below a map has: what their statement takes is their name, once."""
     columns = wide(2_411)
     check_size(of_types({})(columns), columns, of_types({}))
@@ -204,7 +204,7 @@ def test_views_of_a_map_with_2410_keys_are_taken_by_athena_and_glue() -> None:
         ("timestamp", 3_600, 255),
     ],
 )
-def test_views_that_are_too_large_say_what_to_leave_out(kind: str, number: int, length: int) -> None:
+def test_a_too_large_view_names_columns_to_leave_out(kind: str, number: int, length: int) -> None:
     """And without it they are taken."""
     columns = wide(number, length)
     again = of_types(dict.fromkeys(columns, kind))
@@ -259,7 +259,7 @@ def test_a_view_that_passes_is_within_both_limits(most: int) -> None:
     assert all(len(base64.b64encode(json.dumps(view.select).encode())) < 409_600 for view in views)
 
 
-def test_no_statement_of_more_bytes_than_athena_takes_is_sent() -> None:
+def test_a_statement_above_athenas_limit_is_not_sent() -> None:
     """Whoever made it: 262,144 bytes, not characters."""
     connection: Any = SimpleNamespace()
     with pytest.raises(CommandError, match="the statement has 262,145 bytes; Athena accepts at most 262,144"):
@@ -294,7 +294,7 @@ def counts(sql: str, columns: Sequence[str], fitting: dict[str, int], examples: 
     ]
 
 
-def test_types_of_the_widest_table_are_proposed_in_statements_that_athena_takes() -> None:
+def test_type_proposals_for_the_widest_table_fit_athena() -> None:
     """262,144 bytes at most; every column is counted once, whichever statement counts it."""
     columns = [f"c{number:0254}" for number in range(1_000)]
     asked: list[str] = []

@@ -102,7 +102,9 @@ def test_missing_credentials_name_the_profile_that_was_given(
     assert ("Name a profile with --profile" in said) == (not options)
 
 
-def test_a_failure_half_way_says_how_far_it_came(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_failed_write_reports_how_many_items_were_written(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """What is written is counted, and that putting the file again is harmless is said."""
     path = tmp_path / "a.jsonl"
     path.write_text("\n".join(f'{{"pk":"k{n}","v":1}}' for n in range(60)))
@@ -146,7 +148,7 @@ def test_an_option_of_csv_is_refused_for_json(option: list[str], tmp_path: Path)
 
 
 @pytest.mark.usefixtures("shop")
-def test_how_a_file_was_read_is_said_before_anything_is_written(
+def test_notes_on_a_file_come_before_the_first_write(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Notes are for people: with --output json stdout has the one document alone."""
@@ -184,7 +186,7 @@ EVIL = "\x1b]0;pwned\x07\x1b[2J\x9b31m\u202egpj\r"
     ],
 )
 @pytest.mark.usefixtures("shop")
-def test_nothing_in_a_message_steers_the_terminal(
+def test_messages_contain_no_control_characters(
     name: str, text: str, options: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Names of attributes, tables, files and options are shown escaped: ESC, C1 controls, bidi, line ends."""
@@ -197,7 +199,7 @@ def test_nothing_in_a_message_steers_the_terminal(
     assert said.out.isprintable() or not said.out
 
 
-def test_a_message_of_aws_is_shown_escaped(
+def test_a_message_of_aws_is_escaped(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """An endpoint may say anything."""

@@ -10,7 +10,7 @@ from scripts.put_items.errors import CommandError, RecordError
 from tests.unit.scripts.put_items.files import NUMBERED, items, source
 
 
-def test_a_missing_key_column_names_the_column_that_was_perhaps_meant(tmp_path: Path) -> None:
+def test_a_missing_key_column_names_a_similar_column(tmp_path: Path) -> None:
     """`Title` for `title` is the usual mistake."""
     with pytest.raises(CommandError) as refused:
         list(source(tmp_path / "a.csv", "year,titel\n2013,Rush\n", NUMBERED).items())
@@ -32,7 +32,7 @@ def test_csv_types_come_from_option_header_and_key(tmp_path: Path) -> None:
     ]
 
 
-def test_a_csv_cell_of_another_type_is_a_mistake_of_its_record(tmp_path: Path) -> None:
+def test_a_csv_cell_of_a_wrong_type_is_a_record_error(tmp_path: Path) -> None:
     """One bad cell names its line and column; the lines around it are read on."""
     made = source(tmp_path / "a.csv", "pk,n:N,m:M\na,one,\nb,2,\nc,3,[1]\n")
     assert [(place, str(item)) for place, item, _ in made.items() if isinstance(item, RecordError)] == [
@@ -41,7 +41,7 @@ def test_a_csv_cell_of_another_type_is_a_mistake_of_its_record(tmp_path: Path) -
     ]
 
 
-def test_a_column_of_json_is_what_its_json_says(tmp_path: Path) -> None:
+def test_the_json_in_a_cell_decides_its_type(tmp_path: Path) -> None:
     """Any JSON value, or DynamoDB JSON; an empty cell is no attribute, and `null` is NULL."""
     text = (
         'pk,doc:JSON\na,"[1,2.50]"\nb,"{""a"":1}"\nc,5\nd,"""text"""\ne,true\nf,null\ng,\n'
@@ -92,7 +92,7 @@ def test_cells_of_dynamodb_json_have_their_own_types(tmp_path: Path) -> None:
         ("{", "m: is not JSON"),
     ],
 )
-def test_a_cell_is_dynamodb_json_as_a_whole_or_not_at_all(cell: str, why: str | None, tmp_path: Path) -> None:
+def test_a_cell_is_completely_dynamodb_json_or_not_at_all(cell: str, why: str | None, tmp_path: Path) -> None:
     """Half of it typed is refused, and so is what is not of the column's type."""
     quoted = cell.replace('"', '""')
     ((_, item, _),) = source(tmp_path / "a.csv", f'pk,m:M\na,"{quoted}"\n').items()
@@ -103,7 +103,7 @@ def test_a_cell_is_dynamodb_json_as_a_whole_or_not_at_all(cell: str, why: str | 
     )
 
 
-def test_sets_and_buffers_in_cells_are_what_they_were(tmp_path: Path) -> None:
+def test_sets_and_buffers_in_cells_keep_their_type(tmp_path: Path) -> None:
     """What Node.js wrote into a cell."""
     cell = '[{"type":"Buffer","data":[1]},{"wrapperName":"Set","values":[1],"type":"Number"}]'
     text = "pk\tl:L\na\t" + cell + "\n"
@@ -111,7 +111,7 @@ def test_sets_and_buffers_in_cells_are_what_they_were(tmp_path: Path) -> None:
     assert item["l"] == {"L": [{"B": b"\x01"}, {"NS": ["1"]}]}
 
 
-def test_an_empty_cell_is_null_where_the_type_says_so(tmp_path: Path) -> None:
+def test_an_empty_cell_is_null_if_its_type_allows_null(tmp_path: Path) -> None:
     """+NULL after any type, in the header or in --types; elsewhere it is no attribute."""
     text = "pk,a:N+NULL,b:JSON+NULL,c,d\nx,,,,\ny,1,2,3,4\n"
     assert items(source(tmp_path / "a.csv", text, types={"c": "S+NULL"})) == [
@@ -123,7 +123,7 @@ def test_an_empty_cell_is_null_where_the_type_says_so(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "suffix", ["NUM", "STRING", "VARCHAR(20)", "n", "int", "Boolean", "json", "N+NUL", "NS+"]
 )
-def test_a_mistaken_type_in_the_header_is_refused_and_not_a_name(suffix: str, tmp_path: Path) -> None:
+def test_an_unknown_type_in_the_header_is_refused(suffix: str, tmp_path: Path) -> None:
     """`total:NUM` would become an attribute of that name; a column really called so is named in --types."""
     with pytest.raises(CommandError) as refused:
         items(source(tmp_path / "a.csv", f"pk,total:{suffix}\na,1\n"))
@@ -135,12 +135,12 @@ def test_a_mistaken_type_in_the_header_is_refused_and_not_a_name(suffix: str, tm
 
 
 @pytest.mark.parametrize("name", ["note:draft", "xml:lang", "a:", ":b c", "time:12"])
-def test_a_colon_in_a_name_is_no_type(name: str, tmp_path: Path) -> None:
+def test_a_colon_in_a_name_does_not_start_a_type(name: str, tmp_path: Path) -> None:
     """The name is the file's."""
     assert items(source(tmp_path / "a.csv", f"pk,{name}\na,1\n")) == [{"pk": {"S": "a"}, name: {"S": "1"}}]
 
 
-def test_columns_taken_as_text_that_look_otherwise_are_told(tmp_path: Path) -> None:
+def test_text_columns_that_look_like_another_type_are_noted(tmp_path: Path) -> None:
     """Once, by name and type; not those with a type of their own, nor digits that are no numbers."""
     text = "pk;price;doc;seen;zip;phone;name;n:S;empty\na;1.50;[1];TRUE;0150;+47;x;1;\nb;-2;{};;9;1;1;2;\n"
     made = source(tmp_path / "a.csv", text)

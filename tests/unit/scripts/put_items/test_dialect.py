@@ -30,7 +30,7 @@ def test_the_delimiter_is_the_one_that_finds_the_keys(delimiter: str, ending: st
     ]
 
 
-def test_a_given_delimiter_is_taken_whatever_the_header_has(tmp_path: Path) -> None:
+def test_a_given_delimiter_is_always_used(tmp_path: Path) -> None:
     """Also for a file whose name says neither CSV nor JSON."""
     made = source(tmp_path / "a.txt", "pk:x,y:z\na:b,c:d\n", delimiter=":")
     assert items(made) == [{"pk": {"S": "a"}, "x,y": {"S": "b,c"}, "z": {"S": "d"}}]
@@ -58,7 +58,7 @@ def test_one_column_needs_no_delimiter(tmp_path: Path) -> None:
         ('pk,n\na,1\nb,"x', "line 3: is not CSV", "--no-quoting"),
     ],
 )
-def test_a_file_of_another_dialect_is_refused_with_the_option_that_it_lacks(
+def test_a_file_of_another_dialect_names_the_missing_option(
     text: str, why: str, next_step: str, tmp_path: Path
 ) -> None:
     """The message names the line and the option."""
@@ -77,7 +77,7 @@ TITLES = {
 
 
 @pytest.mark.parametrize("name", TITLES)
-def test_quotes_that_may_be_text_are_refused_until_it_is_said(name: str, tmp_path: Path) -> None:
+def test_ambiguous_quotes_need_an_option(name: str, tmp_path: Path) -> None:
     """A quote that opens in one line and closes in another would swallow the items between them."""
     with pytest.raises(CommandError) as refused:
         items(source(tmp_path / "a.tsv", TITLES[name]))
@@ -90,7 +90,7 @@ def test_quotes_that_may_be_text_are_refused_until_it_is_said(name: str, tmp_pat
         assert len(items(source(tmp_path / "a.tsv", TITLES[name], quoting=True))) < len(read)
 
 
-def test_a_cell_of_several_lines_is_one_cell_where_its_lines_are_no_rows(tmp_path: Path) -> None:
+def test_a_quoted_cell_may_have_several_lines(tmp_path: Path) -> None:
     """An address has fewer delimiters than a row: nothing is asked."""
     text = 'pk,address,zip\na,"Main Street 1\r\nOslo, Norway",0150\nb,"x, ""y""\n",1\n'
     read = items(source(tmp_path / "a.csv", text))
@@ -112,7 +112,7 @@ each_file = settings(suppress_health_check=[HealthCheck.function_scoped_fixture]
 
 @each_file
 @given(ROWS, st.sampled_from(DELIMITERS))
-def test_a_quoted_file_is_read_as_it_was_written_or_refused(
+def test_a_quoted_file_is_read_exactly_or_refused(
     tmp_path: Path, rows: list[tuple[str, ...]], delimiter: str
 ) -> None:
     """Whatever its cells hold: each item with each value, or the options that decide."""

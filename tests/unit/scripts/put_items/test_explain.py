@@ -16,7 +16,7 @@ from tests.unit.scripts.edge import refused
         ParamValidationError(report="Invalid type for parameter, value: canary-4711"),
     ],
 )
-def test_an_error_that_may_quote_an_item_is_told_without_the_quote(error: Exception) -> None:
+def test_an_error_message_never_quotes_an_item(error: Exception) -> None:
     """DynamoDB and boto3 quote values in some messages; ours never do."""
     known = explained(error)
     assert known is not None

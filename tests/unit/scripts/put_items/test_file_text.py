@@ -86,9 +86,7 @@ FOREIGN = {
 
 @pytest.mark.parametrize("ending", ["csv", "json"])
 @pytest.mark.parametrize("name", FOREIGN)
-def test_a_file_of_another_format_is_named_and_told_what_to_do(
-    name: str, ending: str, tmp_path: Path
-) -> None:
+def test_an_unsupported_format_is_named_with_a_next_step(name: str, ending: str, tmp_path: Path) -> None:
     """By its first bytes, whatever its own name says, packed or not."""
     content, why, next_step = FOREIGN[name]
     path = tmp_path / f"a.{ending}"
@@ -98,7 +96,7 @@ def test_a_file_of_another_format_is_named_and_told_what_to_do(
     assert next_step in refused.value.next_step
 
 
-def test_the_line_is_named_in_which_a_byte_is_not_utf8(tmp_path: Path) -> None:
+def test_the_line_of_the_first_byte_that_is_not_utf8_is_named(tmp_path: Path) -> None:
     """Also far behind the beginning, and where a character lies across what is read at once."""
     text = b"pk,name\n" + b"x,\xc3\xab\n" * 100_000 + b"y,\xeb\n"
     for content in (text, gzip.compress(text)):
@@ -118,12 +116,12 @@ def test_a_header_like_a_formats_mark_is_a_header(header: str, tmp_path: Path) -
     assert len(items(source(tmp_path / "a.csv", f"{header}\nx,1\n"))) == 1
 
 
-def test_every_mark_lies_in_what_is_looked_at() -> None:
+def test_every_mark_is_within_the_first_bytes() -> None:
     """And none is empty, which every file would begin with."""
     assert all(0 < len(known.mark) < HEAD_BYTES for known in FORMATS)
 
 
-def test_a_pipe_is_refused_before_it_is_waited_for(tmp_path: Path) -> None:
+def test_a_pipe_is_refused_without_waiting(tmp_path: Path) -> None:
     """A file is read twice, and a pipe is empty the second time."""
     os.mkfifo(tmp_path / "a.json")
     made = source(tmp_path / "b.json", PLAIN)

@@ -63,7 +63,7 @@ def comparisons(work: Callable[[list[Counted]], object], count: int) -> int:
     ],
     ids=["object", "header"],
 )
-def test_the_name_that_is_there_twice_is_found_in_one_pass(work: Callable[[list[Counted]], object]) -> None:
+def test_a_duplicate_name_is_found_in_one_pass(work: Callable[[list[Counted]], object]) -> None:
     """No name is compared with every other one."""
     small, large = comparisons(work, LENGTH), comparisons(work, 2 * LENGTH)
     assert 0 < small <= 10 * LENGTH
@@ -160,7 +160,7 @@ def test_a_record_twice_as_long_takes_at_most_twice_the_calls(name: str, tmp_pat
     assert calls(lambda: check(large)) <= 3 * calls(lambda: check(small))
 
 
-def test_a_value_that_comes_in_pieces_is_not_parsed_anew_for_each(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_value_read_in_parts_is_parsed_in_linear_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is read at once doubles, so that the characters parsed stay in proportion to the value."""
     parsed = 0
     decode = json_stream.DECODER.raw_decode

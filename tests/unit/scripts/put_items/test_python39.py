@@ -82,7 +82,7 @@ def imported_packages(module: Path) -> set[str]:
     return {name.partition(".")[0] for name in names}
 
 
-def test_nothing_but_boto3_is_needed_and_the_root_does_not_matter() -> None:
+def test_only_boto3_is_needed() -> None:
     """rich is used where it is. Of itself the package imports by relative imports alone."""
     foreign = {name for module in MODULES for name in imported_packages(module)} - set(
         sys.stdlib_module_names

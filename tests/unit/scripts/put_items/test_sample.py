@@ -82,7 +82,7 @@ def test_the_update_names_only_what_the_sample_has(taken: str) -> None:
     assert set(names.values()) - {"city"} <= set(attributes)
 
 
-def test_a_sample_whose_update_is_refused_is_taken_away_again() -> None:
+def test_a_sample_is_deleted_if_its_update_fails() -> None:
     """Nothing half-written: the inserted item goes."""
     client = Calls(failing="update_item")
     with pytest.raises(ClientError):

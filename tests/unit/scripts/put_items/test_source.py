@@ -74,7 +74,7 @@ def test_a_table_chosen_from_a_file_without_tables_is_refused(tmp_path: Path, na
     assert refused.value.next_step == "Leave --model-table out."
 
 
-def test_several_mistakes_are_told_at_once_and_never_with_values(tmp_path: Path) -> None:
+def test_several_errors_are_in_one_message_without_values(tmp_path: Path) -> None:
     """Five mistakes name record and attribute; nothing of what the records hold is repeated."""
     secret = "canary-4711"
     lines = [json.dumps({"no": secret}), *(json.dumps({"pk": [secret]}) for _ in range(9))]
@@ -88,7 +88,7 @@ def test_several_mistakes_are_told_at_once_and_never_with_values(tmp_path: Path)
     assert "Nothing was written" in refused.value.next_step
 
 
-def test_an_empty_file_holds_no_items(tmp_path: Path) -> None:
+def test_an_empty_file_is_refused(tmp_path: Path) -> None:
     """Nothing to put is a mistake, not a success."""
     with pytest.raises(CommandError, match="is empty"):
         check(source(tmp_path / "a.json", " \n "))

@@ -36,7 +36,7 @@ class Tables:
         return {"TableNames": list(self._names)}
 
 
-def test_a_table_that_does_not_exist_is_answered_with_those_that_do() -> None:
+def test_a_missing_table_lists_similar_tables() -> None:
     """The nearest names come first."""
     with pytest.raises(CommandError) as unknown:
         describe(Tables("orders", "movies"), "movie", "eu-west-1")
@@ -44,7 +44,7 @@ def test_a_table_that_does_not_exist_is_answered_with_those_that_do() -> None:
     assert unknown.value.next_step.startswith("Existing tables: movies. ")
 
 
-def test_a_table_that_is_not_ready_is_waited_for_by_the_user() -> None:
+def test_a_table_that_is_not_active_is_refused() -> None:
     """CREATING, DELETING and the like take no writes."""
     with pytest.raises(CommandError, match="table orders is CREATING"):
         describe(Tables("orders", status="CREATING"), "orders", "eu-west-1")

@@ -34,7 +34,7 @@ def keyed(**attributes: object) -> dict[str, object]:
     return {"pk": "a", "sk": 1, **attributes}
 
 
-def test_plain_json_becomes_the_types_it_has() -> None:
+def test_plain_json_keeps_its_types() -> None:
     """Text S, number N, true and false BOOL, null NULL, array L, object M; no number is ever a float."""
     big = "12345678901234567890123456789012345678"
     text = f'{{"s":"é","n":1.10,"big":{big},"t":true,"z":null,"l":[1,"a"],"m":{{"x":{{}}}}}}'
@@ -52,7 +52,7 @@ def test_plain_json_becomes_the_types_it_has() -> None:
     }
 
 
-def test_dynamodb_json_of_all_ten_types_is_taken_as_it_is() -> None:
+def test_dynamodb_json_of_all_ten_types_is_unchanged() -> None:
     """Only B changes: base64 text becomes the bytes the client sends."""
     value = {
         "M": {
@@ -119,7 +119,7 @@ def test_wrong_dynamodb_json_is_refused(value: object, why: str) -> None:
         ("1E+125", "10E124"),
     ],
 )
-def test_one_number_has_one_spelling(digits: str, same_as: str) -> None:
+def test_equal_numbers_have_equal_text(digits: str, same_as: str) -> None:
     """Keys that DynamoDB holds equal are equal here, to the last of 38 digits."""
     assert str(number(digits, "")) == str(number(same_as, ""))
 
@@ -139,7 +139,7 @@ def test_a_numbers_value_is_never_rounded(value: Decimal) -> None:
     assert number(str(value), "") == value
 
 
-def test_a_typed_key_says_that_the_record_is_dynamodb_json() -> None:
+def test_a_typed_key_marks_a_record_as_dynamodb_json() -> None:
     """A key is never a map, so {"S": …} as a key can only be a tag; then every attribute has one."""
     typed, _ = item_of({"pk": {"S": "a"}, "sk": {"N": "1"}, "x": {"S": "y"}}, TABLE)
     assert typed["x"] == {"S": "y"}
@@ -182,7 +182,7 @@ LOOK_PLAIN: list[object] = [
 
 @pytest.mark.parametrize("wrap", [lambda v: v, lambda v: [v], lambda v: {"deep": [{"er": v}]}])
 @pytest.mark.parametrize("value", LOOK_TYPED, ids=str)
-def test_a_typed_value_inside_plain_json_is_refused_or_a_map_as_told(
+def test_a_typed_value_in_plain_json_is_refused_without_an_option(
     value: dict[str, object], wrap: Any
 ) -> None:
     """Nobody can say which was meant: the message names place and tag, and --plain says that it is a map."""
@@ -224,7 +224,7 @@ def document_set(values: object, type_: object) -> dict[str, object]:
     ],
     ids=str,
 )
-def test_sets_and_buffers_of_the_javascript_sdk_are_what_they_were(value: object, made: object) -> None:
+def test_sets_and_buffers_of_the_javascript_sdk_keep_their_type(value: object, made: object) -> None:
     """JSON.stringify of what the DocumentClient read; with --plain it stays the map that it looks like."""
     content = DECODER.decode(json.dumps(keyed(x=value)))
     assert item_of(content, TABLE)[0]["x"] == made
@@ -255,7 +255,7 @@ def test_a_buffer_can_be_a_key() -> None:
         ({"type": "Buffer", "data": [1.5]}, "x: is a Buffer with data other than bytes"),
     ],
 )
-def test_a_broken_set_or_buffer_is_refused_by_its_name(value: object, why: str) -> None:
+def test_a_broken_set_or_buffer_is_refused_with_its_path(value: object, why: str) -> None:
     """It says what was recognised, and never becomes another type."""
     assert why in refusal(keyed(x=value))
 
@@ -271,7 +271,7 @@ def test_a_broken_set_or_buffer_is_refused_by_its_name(value: object, why: str) 
         ("nan", "DynamoDB has neither NaN nor infinity"),
     ],
 )
-def test_a_text_that_was_perhaps_a_number_is_told_what_to_change(digits: str, why: str) -> None:
+def test_an_invalid_number_has_a_hint(digits: str, why: str) -> None:
     """The reason follows the rule, without the text itself."""
     with pytest.raises(RecordError, match="is not a number") as refused:
         number(digits, "a")
@@ -295,12 +295,12 @@ def test_a_text_that_was_perhaps_a_number_is_told_what_to_change(digits: str, wh
         (keyed(n=10**40 + 1), "n: has 41 significant digits"),
     ],
 )
-def test_a_record_the_table_would_refuse_is_named_by_attribute(content: object, why: str) -> None:
+def test_a_refused_record_names_the_attribute(content: object, why: str) -> None:
     """The message has the path and the rule."""
     assert why in refusal(content)
 
 
-def test_an_item_of_exactly_400_kb_is_taken() -> None:
+def test_an_item_of_exactly_400_kb_is_accepted() -> None:
     """The limit itself is allowed: pk+a (3 bytes), sk+1 (4), name and value the rest."""
     _, size = item_of({"pk": {"S": "a"}, "sk": {"N": "1"}, "v": {"S": "x" * (409_600 - 8)}}, TABLE)
     assert size == ITEM_BYTES
@@ -321,7 +321,7 @@ def test_depth_is_dynamodbs_32_levels() -> None:
         from_typed(typed, "")
 
 
-def test_equal_keys_are_equal_however_they_are_spelled() -> None:
+def test_equal_keys_are_equal_in_any_spelling() -> None:
     """1, 1.0 and 1e0 name one item."""
     keys = {key_of({"pk": {"S": "a"}, "sk": {"N": digits}}, TABLE) for digits in ("1", "1.0", "1e0", "10E-1")}
     assert len(keys) == 1
@@ -340,7 +340,7 @@ PLAIN = st.recursive(
 
 
 @given(st.dictionaries(st.text("abcé", min_size=1), PLAIN, max_size=5))
-def test_plain_json_survives_the_way_in(content: dict[str, object]) -> None:
+def test_plain_json_round_trips(content: dict[str, object]) -> None:
     """What boto3 reads back of the item is what the JSON said."""
     item, _ = item_of(DECODER.decode(json.dumps(keyed(**content))), TABLE)
     read: Any = TypeDeserializer().deserialize  # its stub wants each value to be of one literal type

@@ -22,7 +22,7 @@ def table(**keys: str) -> Table:
     return Table("shop", "111111111111", "us-east-1", dict.fromkeys(keys, "HASH"), keys)
 
 
-def test_of_a_model_with_several_tables_one_is_chosen(tmp_path: Path) -> None:
+def test_one_table_of_a_model_is_chosen(tmp_path: Path) -> None:
     """By --model-table; by the table's own name when the model has it."""
     assert items(source(tmp_path / "a.json", json.dumps(MODEL), model_table="Shop")) == ITEMS
     named = {
@@ -37,7 +37,7 @@ def put(table_name: str, key: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("wrap", [lambda one: one, lambda one: {"Put": one}], ids=["inputs", "puts"])
-def test_of_inputs_for_several_tables_one_is_chosen(wrap: Any, tmp_path: Path) -> None:
+def test_one_table_of_several_inputs_is_chosen(wrap: Any, tmp_path: Path) -> None:
     """Which is not known before the last of them: without --model-table the file is refused."""
     text = json.dumps([wrap(put("shop", "a")), wrap(put("other", "b")), wrap(put("shop", "c"))])
     assert items(source(tmp_path / "a.json", text, model_table="shop")) == [
@@ -63,7 +63,7 @@ def test_of_inputs_for_several_tables_one_is_chosen(wrap: Any, tmp_path: Path) -
     ],
     ids=["inputs", "transaction", "batch", "request items", "answer", "model"],
 )
-def test_a_file_for_another_table_is_put_and_it_is_said(content: object, tmp_path: Path) -> None:
+def test_a_file_for_another_table_is_put_with_a_note(content: object, tmp_path: Path) -> None:
     """The command names the table; that the file names another one is told once."""
     made = source(tmp_path / "a.json", json.dumps(content))
     assert len(items(made)) == 2
@@ -73,7 +73,7 @@ def test_a_file_for_another_table_is_put_and_it_is_said(content: object, tmp_pat
     assert (len(items(own)), list(own.notes)) == (2, [])
 
 
-def test_what_is_left_out_is_said(tmp_path: Path) -> None:
+def test_left_out_items_are_noted(tmp_path: Path) -> None:
     """Items of other tables beside the one that is meant, and a page that is not the last."""
     content = {"Responses": {"shop": ITEMS, "x": [], "y": []}, "UnprocessedKeys": {"shop": {"Keys": [{}]}}}
     made = source(tmp_path / "a.json", json.dumps(content))
@@ -150,7 +150,7 @@ SUMMARY = {"version": "2020-06-30", "exportArn": "arn", "manifestFilesS3Key": "x
         ),
     ],
 )
-def test_a_shape_that_is_no_put_is_refused_by_its_name(
+def test_a_shape_that_cannot_be_put_is_refused_by_name(
     content: object, why: str, next_step: str, tmp_path: Path
 ) -> None:
     """Never for a key it lacks: the message says what was recognised, and what to do."""
@@ -161,7 +161,7 @@ def test_a_shape_that_is_no_put_is_refused_by_its_name(
     assert next_step in refused.value.next_step
 
 
-def test_an_item_with_an_attribute_like_a_shapes_is_one_item(tmp_path: Path) -> None:
+def test_an_item_with_a_shapes_attribute_is_one_item(tmp_path: Path) -> None:
     """An order with its `Items` is an order, whether or not the table's key is there."""
     order = {"orderId": "o1", "Items": [{"id": "sku1", "n": 1}, {"id": "sku2", "n": 2}]}
     (item,) = items(source(tmp_path / "a.json", json.dumps(order), table(orderId="S")))
@@ -178,7 +178,7 @@ INSIDE = st.sampled_from(
 
 
 @given(st.data(), st.sampled_from(MARKED), st.booleans())
-def test_a_record_with_its_keys_is_one_item_whatever_else_it_has(
+def test_a_record_with_the_tables_keys_is_one_item(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject, marked: dict[str, None], typed: bool
 ) -> None:
     """Even with every name that a shape needs: the kind of a record is decided by all of its names."""
@@ -206,7 +206,7 @@ def test_a_tables_key_may_be_called_like_a_shapes_name(tmp_path: Path) -> None:
     assert items(source(tmp_path / "a.json", deletes, table(Update="S"))) == [{"Update": {"S": "a"}}]
 
 
-def test_a_record_of_two_readings_is_refused(tmp_path: Path) -> None:
+def test_an_ambiguous_record_is_refused(tmp_path: Path) -> None:
     """A key called TableName is in the input of put-item and in the item inside."""
     text = json.dumps({"TableName": "shop", "Item": {"TableName": {"S": "a"}}})
     with pytest.raises(CommandError, match="or an input of put-item") as refused:

@@ -68,7 +68,7 @@ def test_unprocessed_items_are_sent_again_and_keep_their_order() -> None:
 
 
 @pytest.mark.parametrize("throttle", ["unprocessed", "exception"])
-def test_a_table_that_takes_nothing_is_given_up_with_the_next_step(throttle: str) -> None:
+def test_a_throttled_table_ends_with_a_next_step(throttle: str) -> None:
     """Throttling is waited for, ever longer, but not for ever."""
     waits: list[float] = []
     error = refused("ProvisionedThroughputExceededException") if throttle == "exception" else None

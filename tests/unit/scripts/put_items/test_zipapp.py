@@ -62,7 +62,7 @@ def alone(home: Path, environment: dict[str, str], *arguments: str) -> subproces
     return subprocess.run(command, cwd=home, env=environment, capture_output=True, text=True, check=False)
 
 
-def test_the_file_runs_alone_with_nothing_but_boto3(home: Path, boto3_alone: dict[str, str]) -> None:
+def test_the_file_runs_alone_with_only_boto3(home: Path, boto3_alone: dict[str, str]) -> None:
     """As uploaded to CloudShell: no repository, no rich; the three changes are made."""
     with dynamodb() as (endpoint, calls):
         done = alone(home, boto3_alone, "shop", "--endpoint-url", endpoint, "--output", "json")
@@ -83,7 +83,7 @@ def test_the_file_alone_puts_a_file(home: Path, tmp_path: Path, boto3_alone: dic
     assert written == [{"pk": {"S": f"k{n}"}, "price": {"N": f"{n}.10"}} for n in range(30)]
 
 
-def test_without_boto3_it_says_so(home: Path) -> None:
+def test_missing_boto3_is_reported(home: Path) -> None:
     """The one dependency is named."""
     done = alone(home, {}, "shop")
     assert done.returncode == 1
