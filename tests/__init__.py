@@ -13,6 +13,7 @@ require(
         "matplotlib",
         "ministack",
         "orjson",
+        "pandas",
         "pyarrow",
         "pybase64",
         "pytest",

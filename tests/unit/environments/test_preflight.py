@@ -41,7 +41,13 @@ def commands() -> list[str]:
 def required(package: str) -> tuple[tuple[str, ...], str]:
     """The modules and the make target that the package's `__init__.py` gives to `require`."""
     tree = ast.parse((ROOT / package / "__init__.py").read_text(encoding="utf-8"))
-    [call] = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    [call] = [
+        node.value
+        for node in tree.body
+        if isinstance(node, ast.Expr)
+        and isinstance(node.value, ast.Call)
+        and ast.unparse(node.value.func) == "require"
+    ]
     name, modules, target = (ast.literal_eval(argument) for argument in call.args)
     assert name == package
     return modules, target
