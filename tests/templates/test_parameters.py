@@ -332,7 +332,7 @@ def test_price_of_the_interface_endpoints_is_the_one_described() -> None:
     zones = len(endpoints[0]["SubnetIds"])
     month = len(endpoints) * zones * 730 * 0.01
     words = shipped_template("producer")["Parameters"]["CreateInterfaceEndpoints"]["Description"]
-    assert f"{len(endpoints)} endpoints in {zones} zones are about {month:.0f} USD a month" in words
+    assert f"{len(endpoints)} endpoints in {zones} zones cost about {month:.0f} USD a month" in words
 
 
 def test_function_reaches_its_interface_endpoints_and_nobody_else_does() -> None:
