@@ -99,9 +99,9 @@ def test_region_decides_the_partition(region: str, expected: list[str]) -> None:
     [
         ("!Ref Nothing", "has no resource Nothing"),
         ("!Ref Absent", "has no resource Absent .or its condition does not hold"),
-        ("!GetAtt Key.Colour", "Key .AWS::KMS::Key. has no attribute Colour"),
+        ("!GetAtt Key.Colour", "Key .AWS::KMS::Key. has no supported attribute Colour"),
         ("!ImportValue elsewhere", "nothing exports elsewhere"),
-        ("{Fn::Transform: {Name: x}}", "Fn::Transform is not known here"),
+        ("{Fn::Transform: {Name: x}}", "Fn::Transform is not supported"),
         ("!If [NoSuch, a, b]", "no condition NoSuch"),
     ],
 )
