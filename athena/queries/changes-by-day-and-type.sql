@@ -1,6 +1,6 @@
--- How many changes of which type were made on which day (UTC), newest day first.
+-- Number of changes per day (UTC) and type, newest day first.
 -- A change that was delivered twice counts once.
--- Takes no parameter. Rows under a dt older than thirty days are not read: change the 30 to look further back.
+-- Takes no parameter. Reads only the last thirty days (dt): change the 30 to look further back.
 SELECT
   substr(change_time, 1, 10) AS day,
   change_type,

@@ -1,7 +1,7 @@
--- Columns that appeared this week: each one's name, the first day it lies under (dt) and the time of the change that had it
--- first, and how many changes have it. New is what no line of the thirty days before this week has: in a lake
--- younger than that, its first columns are all new. It reads the lines themselves and needs no crawl.
--- Takes no parameter. Rows under a dt older than 37 days are not read: change the 7 and the 37 to look further back.
+-- Columns that appeared this week: the name, the first day (dt) and the time of the first change that has the column,
+-- and the number of changes that have it. A column is new if no line of the thirty days before this week has it. In a
+-- younger lake, all first columns are therefore new. The query reads the lines themselves and needs no crawl.
+-- Takes no parameter. Reads only the last 37 days (dt): change the 7 and the 37 to look further back.
 WITH every_line AS (
   SELECT
     dt,
@@ -12,7 +12,7 @@ WITH every_line AS (
   WHERE dt >= date_format(current_date - INTERVAL '37' DAY, '%Y-%m-%d')
     AND json_extract_scalar(line, '$.change_type') IN ('INSERT', 'MODIFY', 'REMOVE', 'SNAPSHOT')
 ),
--- Rows of the same columns count as one, so that hundreds of columns do not multiply millions of rows.
+-- Rows with the same columns are grouped first, so that hundreds of columns do not multiply millions of rows.
 shapes AS (
   SELECT names, min(dt) AS first_day, min(change_time) AS first_change, count(DISTINCT change_id) AS changes
   FROM every_line

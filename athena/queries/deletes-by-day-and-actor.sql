@@ -1,5 +1,5 @@
--- How many items were deleted on which day (UTC) by DynamoDB's time to live and by users, newest day first.
--- Takes no parameter. Rows under a dt older than thirty days are not read: change the 30 to look further back.
+-- Number of items deleted per day (UTC) by DynamoDB's time to live and by users, newest day first.
+-- Takes no parameter. Reads only the last thirty days (dt): change the 30 to look further back.
 SELECT
   substr(change_time, 1, 10) AS day,
   count(DISTINCT IF(change_actor = 'ttl', change_id)) AS deleted_by_ttl,

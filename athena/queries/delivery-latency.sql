@@ -1,7 +1,7 @@
--- Seconds from a change in DynamoDB to the object in S3 that holds it, by the day the row lies under (dt, which
--- is the day of delivery, or the change's own with PartitionBy event): median, 90th and 99th percentile and the
--- longest. Most of it is Firehose's buffering; every delivery counts, repeated ones too.
--- Takes no parameter. Rows under a dt older than thirty days are not read: change the 30 to look further back.
+-- Seconds from a change in DynamoDB to its object in S3, per day (dt): median, 90th and 99th percentile, and longest.
+-- dt is the day of delivery, or with PartitionBy event the day of the change. Firehose's buffering is most of the time.
+-- Every delivery counts, repeated ones too.
+-- Takes no parameter. Reads only the last thirty days (dt): change the 30 to look further back.
 SELECT
   dt,
   count(*) AS deliveries,
@@ -13,7 +13,7 @@ FROM (
   SELECT
     dt,
     to_unixtime("$file_modified_time") - to_unixtime(
-      -- what is not the function's own spelling is not read: a year of eight digits would fail the query
+      -- only times in the function's own format: a year of eight digits would fail the query
       IF(regexp_like(change_time, '^[0-9]{4}-.*Z$'), try(from_iso8601_timestamp(change_time)))
     ) AS seconds
   FROM changes

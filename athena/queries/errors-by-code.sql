@@ -1,14 +1,14 @@
--- Changes that could not become rows, by error: how many, when the first and the last one arrived (UTC), what the
--- error says, and an object that holds the newest of them. The changes themselves are in the objects.
--- For operators: it needs the right to read errors/ (the stack's output OperatorPolicyArn), which analysts lack.
--- Takes no parameter. Failures older than thirty days are not read: change the 30 to look further back.
+-- Changes that could not become rows, by error code: their number, the time of the first and last arrival (UTC), the
+-- newest error message, and the newest object with such changes. The object contains the changes themselves.
+-- For operators: it needs read access to errors/ (the stack's output OperatorPolicyArn), which analysts do not have.
+-- Takes no parameter. Reads only failures of the last thirty days: change the 30 to look further back.
 WITH failures AS (
   SELECT
     error_type,
     coalesce(errorcode, lasterrorcode, 'no code') AS error_code,
     coalesce(errormessage, lasterrormessage) AS message,
     coalesce(
-      -- milliseconds up to the year 5138: a greater number would fail the query
+      -- milliseconds up to the year 5138: a larger number would fail the query
       IF(
         regexp_like(arrivaltimestamp, '^[0-9]{1,14}$'),
         to_iso8601(from_unixtime(try_cast(arrivaltimestamp AS bigint) / 1000e0))

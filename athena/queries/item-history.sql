@@ -1,7 +1,7 @@
--- Every change of one item, oldest first, with the item's columns as each change left them; a REMOVE shows
--- the last state. A change that was delivered twice is shown once: #delivery, the last column, is 1.
--- Parameter 1: the item's key as change_key has it, canonical DynamoDB JSON, e.g. '{"pk":{"S":"order-1"}}'.
--- Reads the whole lake; add AND dt >= '2026-11-01' to read less.
+-- Every change of one item, oldest first, with the item's columns after each change. A REMOVE shows the last state.
+-- A change that was delivered twice is shown once: #delivery, the last column, is 1.
+-- Parameter 1: the item's key in the format of change_key, canonical DynamoDB JSON, e.g. '{"pk":{"S":"order-1"}}'.
+-- Reads the whole lake. Add AND dt >= '2026-11-01' to read less.
 SELECT *
 FROM (
   SELECT

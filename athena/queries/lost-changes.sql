@@ -1,6 +1,7 @@
--- Changes that start from a state no delivered change of the item has left: what lies between is missing.
--- No row is good news. An item's first change after streaming was enabled shows here too, unless it was inserted
--- since or a backfill wrote its state; a loss that ends in a state the item had before is not seen.
+-- Changes whose earlier state does not come from any delivered change of the item: the changes in between are missing.
+-- No rows means no loss was found. The first change of an item after streaming was enabled is also listed, unless the
+-- item was inserted since then or a backfill wrote its state. The query does not find a loss that ends in a state the
+-- item had before.
 -- Takes no parameter. Reads the whole lake.
 WITH every_change AS (
   SELECT DISTINCT change_key, change_type, change_time, change_before, change_after

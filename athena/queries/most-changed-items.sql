@@ -1,5 +1,5 @@
--- The hundred items that changed most: changes by type, and when the first and the last one were made.
--- Takes no parameter. Rows under a dt older than thirty days are not read: change the 30 to look further back.
+-- The hundred items with the most changes: changes by type, and the time of the first and last change.
+-- Takes no parameter. Reads only the last thirty days (dt): change the 30 to look further back.
 SELECT
   change_key,
   count(DISTINCT change_id) AS changes,

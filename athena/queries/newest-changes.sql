@@ -1,6 +1,6 @@
 -- The hundred newest changes of the last week, newest first, with the columns of the items.
 -- A change that was delivered twice is shown once: #delivery, the last column, is 1.
--- Takes no parameter. Rows under a dt older than seven days are not read: change the 7 to look further back.
+-- Takes no parameter. Reads only the last seven days (dt): change the 7 to look further back.
 SELECT *
 FROM (
   SELECT

@@ -1,5 +1,5 @@
--- Changes that arrived more than once (delivery is at least once), and the objects that hold them.
--- Takes no parameter. Rows under a dt older than thirty days are not read: change the 30 to look further back.
+-- Changes that were delivered more than once (delivery is at least once), and the objects that contain them.
+-- Takes no parameter. Reads only the last thirty days (dt): change the 30 to look further back.
 SELECT
   change_id,
   change_time,

@@ -1,6 +1,6 @@
--- Values that had no column of their own, because two attributes claimed one column; newest first.
+-- Values without their own column, because two attributes map to the same column name; newest first.
 -- A change that was delivered twice is shown once.
--- Takes no parameter. Rows under a dt older than thirty days are not read: change the 30 to look further back.
+-- Takes no parameter. Reads only the last thirty days (dt): change the 30 to look further back.
 SELECT
   min(change_time) AS change_time,
   min(change_sequence) AS change_sequence,

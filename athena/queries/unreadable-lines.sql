@@ -1,5 +1,5 @@
--- Objects with lines that are no row of this lake (half-written or foreign files), and how many such lines.
--- Takes no parameter. Rows under a dt older than thirty days are not read: change the 30 to look further back.
+-- Objects with lines that are not rows of this lake (half-written or foreign files), and the number of such lines.
+-- Takes no parameter. Reads only the last thirty days (dt): change the 30 to look further back.
 SELECT
   "$path" AS object,
   count(*) AS lines

@@ -1,13 +1,14 @@
--- The items of one table as they are now: the newest state of each, deleted items gone.
--- To fill in: name of the view, source table, the cut between two roads (nothing where there is none), the metadata
--- columns that are not named here, columns of the items (each after a comma), typed as wanted.
--- The newest change is the last by time. Of several at one time it is the one whose state is arrived at more often than
--- left; where all are left again (A to B to A), the one that leads back to the state held before them; then the last by
--- sequence. Changes delivered twice, under the same or another eventID, late or out of order do not alter the answer.
--- A row of DynamoDB Streams (a sequence of 40 digits; Kinesis has 129) has its time in whole seconds, so an item may
--- make one step twice at one time: the eventID tells a repeated delivery from another change, and the sequence gives
--- the order, unless a change without a sequence is among them.
--- Names with # are the view's own: no attribute has a column of such a name.
+-- The items of one table as they are now: the newest state of each item, without deleted items.
+-- To fill in: the name of the view, the source table, the cut between two roads (nothing if there is none), the metadata
+-- columns that are not listed here, and the columns of the items (each after a comma), cast to the wanted types.
+-- The newest change is the last by time. If several changes have the same time, the newest is the one whose state is
+-- reached more often than left. If every state is left again (A to B to A), it is the change that leads back to the
+-- state before them. After that, the last by sequence. The answer is the same if changes are delivered twice (with the
+-- same or another eventID), late or out of order.
+-- A row of DynamoDB Streams (sequence of 40 digits; Kinesis has 129) has its time in whole seconds, so an item can make
+-- the same step twice at one time. There, the eventID distinguishes a repeated delivery from another change, and the
+-- sequence gives the order, unless a change without a sequence is among them.
+-- Names with # belong to the view: no attribute has a column with such a name.
 CREATE OR REPLACE VIEW current_${name} AS
 WITH delivered AS (
   SELECT
@@ -82,5 +83,5 @@ SELECT
 FROM ranked
 WHERE "#age" = 1
   AND change_type <> 'REMOVE'
-  -- a SNAPSHOT without a state says that there was no item
+  -- a SNAPSHOT without a state means that there was no item
   AND NOT (change_type = 'SNAPSHOT' AND change_after IS NULL)

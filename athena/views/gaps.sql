@@ -1,12 +1,12 @@
--- Places where the chain of an item of one table breaks, so that changes are missing there. No row is good news.
--- To fill in: name of the view, source table, the cut between two roads (nothing where there is none).
--- The changes of one time must lead, in some order, from the state held before them to another, through all of them. A
--- row says that something is missing after a state was last reached, or before a state was left.
--- An item that was there before streaming was enabled shows with its first state, unless a backfill (SNAPSHOT) wrote
--- it. What was lost after an item's last delivered change shows in no chain: compare the current view with the table.
--- What leads back to the state it came from (A to B to A, or inserted and removed), lost as a whole, shows nowhere.
--- A row of DynamoDB Streams (a sequence of 40 digits; Kinesis has 129) has its time in whole seconds, so an item may
--- make one step twice at one time: the eventID tells a repeated delivery from another change.
+-- Places where the chain of changes of an item is broken, so that changes are missing. No rows means no gap was found.
+-- To fill in: the name of the view, the source table, the cut between two roads (nothing if there is none).
+-- The changes of one time must form a path, in some order, from the state before them to another state, through all of
+-- them. A row means that something is missing after a state was last reached, or before a state was left.
+-- An item that existed before streaming was enabled is listed with its first state, unless a backfill (SNAPSHOT) wrote
+-- it. The view cannot show two losses: changes after the last delivered change of an item (compare the current view
+-- with the table), and a complete loop back to the same state (A to B to A, or inserted and removed).
+-- A row of DynamoDB Streams (sequence of 40 digits; Kinesis has 129) has its time in whole seconds, so an item can make
+-- the same step twice at one time. There, the eventID distinguishes a repeated delivery from another change.
 CREATE OR REPLACE VIEW gaps_${name} AS
 WITH steps AS (
   SELECT

@@ -1,13 +1,13 @@
--- Every change of the items of one table, once, in order: number it, and say from when to when its state held.
--- To fill in: name of the view, source table, the cut between two roads (nothing where there is none), the metadata
--- columns that are not named here, columns of the items (each after a comma), typed as wanted.
--- A change delivered again, even under another eventID, says the same of the same item at the same time and counts
--- once. Changes of one time stand in the order of their chain: first the one that leaves the state held before them,
--- last the one whose state is arrived at more often than left; those between, by sequence.
--- A row of DynamoDB Streams (a sequence of 40 digits; Kinesis has 129) has its time in whole seconds, so an item may
--- make one step twice at one time: the eventID tells a repeated delivery from another change, and the sequence gives
--- the order, unless a change without a sequence is among them.
--- Names with # are the view's own: no attribute has a column of such a name.
+-- Every change of the items of one table, once and in order, with a number and the time its state was valid.
+-- To fill in: the name of the view, the source table, the cut between two roads (nothing if there is none), the metadata
+-- columns that are not listed here, and the columns of the items (each after a comma), cast to the wanted types.
+-- A change delivered again, even with another eventID, has the same content for the same item at the same time and
+-- counts once. Changes of the same time are in the order of their chain: first the one that leaves the state before
+-- them, last the one whose state is reached more often than left, and those in between by sequence.
+-- A row of DynamoDB Streams (sequence of 40 digits; Kinesis has 129) has its time in whole seconds, so an item can make
+-- the same step twice at one time. There, the eventID distinguishes a repeated delivery from another change, and the
+-- sequence gives the order, unless a change without a sequence is among them.
+-- Names with # belong to the view: no attribute has a column with such a name.
 CREATE OR REPLACE VIEW history_${name} AS
 WITH delivered AS (
   SELECT

@@ -1,8 +1,8 @@
 """The access matrix: actor, resource, action, allowed or denied, and the statement that decides.
 
-``python -m tests.policies.access`` (``make access``) prints it, from the access ledger as the policy
-simulator judges it. ``--output markdown`` is what ``make generate`` puts into docs/generated/access.md.
-The exit code is 1 when an answer is not the ledger's, and 3 where a tool is missing (1 where ``CI`` is set).
+``python -m tests.policies.access`` (``make access``) prints it, from the verdicts of the policy
+simulator on the access ledger. ``make generate`` writes docs/generated/access.md with ``--output markdown``.
+The exit code is 1 if a verdict differs from the ledger, and 3 if a tool is missing (1 if ``CI`` is set).
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from tests.policies.simulation import SimulationError
 
 @dataclass(frozen=True)
 class Row:
-    """Requests that differ in one respect only, put together."""
+    """Requests that differ only in one respect, joined."""
 
     title: str
     actors: tuple[str, ...]
@@ -43,7 +43,7 @@ class Row:
 
     @property
     def short_actions(self) -> str:
-        """``s3:GetObject, PutObject``: the service once."""
+        """``s3:GetObject, PutObject``: the service is written once."""
         written: list[str] = []
         service = ""
         for action in self.actions:
@@ -54,7 +54,7 @@ class Row:
 
 
 def rows(verdicts: Iterable[Verdict], actor: str = "") -> list[Row]:
-    """The verdicts as rows; requests that differ in action only are one, then in resource, then in actor."""
+    """The verdicts as rows. Requests that differ only in action are joined, then resource, then actor."""
     found = [
         Row(
             verdict.entry.title,
@@ -82,7 +82,7 @@ def _with(row: Row, name: str, values: tuple[str, ...]) -> Row:
 
 
 def markdown(verdicts: Iterable[Verdict], actor: str = "") -> str:
-    """One table a section, every cell in one line."""
+    """One table per section, every cell in one line."""
     verdicts = list(verdicts)
     lines = [f"{summary(verdicts)}, in the layout of two accounts."]
     title = None

@@ -1,7 +1,7 @@
-"""Records whose every value is a canary, and a search for canaries in what was printed.
+"""Records in which every value is a canary, and a search for canaries in printed text.
 
-A canary is a text, a number or a bytes value that occurs nowhere else. The search knows them as they are, in
-any case, in hexadecimal, and inside base64 at each of its three alignments.
+A canary is a text, a number or a bytes value that occurs nowhere else. The search finds them in plain text,
+in any case, in hexadecimal, and inside base64 at each of its three alignments.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ DIGITS = "271828182845904523536"
 
 
 def _in_base64(text: str) -> list[str]:
-    """What the text looks like inside base64, whatever stands before it; the two uncertain ends cut off."""
+    """The text inside base64 at any alignment, without the two uncertain ends."""
     found = []
     for shift in range(3):
         encoded = base64.b64encode(b"\0" * shift + text.encode()).decode()
@@ -40,7 +40,7 @@ _SIGHTING = re.compile(
 
 
 def sightings(text: str) -> list[str]:
-    """Every canary in a text, with a little of what stands around it."""
+    """Every canary in a text, with a little of the text around it."""
     return [text[max(0, m.start() - 40) : m.end() + 40] for m in _SIGHTING.finditer(text)]
 
 
@@ -63,7 +63,7 @@ def item(chance: random.Random) -> dict[str, Any]:
 
 
 def change(chance: random.Random) -> dict[str, Any]:
-    """A change record as DynamoDB writes it, canaries wherever a user's data or name stands."""
+    """A change record as DynamoDB writes it, with canaries in place of a user's data and names."""
     image = item(chance)
     kind = chance.choice(["INSERT", "MODIFY", "REMOVE"])
     images = {"INSERT": ["NewImage"], "REMOVE": ["OldImage"], "MODIFY": ["NewImage", "OldImage"]}[kind]
@@ -87,7 +87,7 @@ def _cut(text: str, chance: random.Random) -> str:
     return text[: chance.randrange(1, len(text))]
 
 
-# What can be wrong with a record, as text that is to be base64-encoded.
+# Faulty records, as text that is to be base64-encoded.
 FAULTS: dict[str, Callable[[dict[str, Any], random.Random], str]] = {
     "none": lambda record, _: json.dumps(record),
     "cut off": lambda record, chance: _cut(json.dumps(record), chance),
@@ -122,7 +122,7 @@ def _nested(depth: int) -> dict[str, Any]:
 
 
 def firehose_record(number: int, chance: random.Random) -> dict[str, Any]:
-    """A Firehose record around a change, one in two with a fault in it."""
+    """A Firehose record that contains a change; every second one has a fault."""
     fault = chance.choice(["none", *FAULTS]) if chance.random() < 0.5 else "none"
     text = FAULTS[fault](change(chance), chance)
     data: Any = base64.b64encode(text.encode("utf-8", "surrogatepass")).decode()

@@ -1,4 +1,4 @@
-"""What the policy tests share: the simulator, installed once, and the ledger of each layout, judged once."""
+"""Fixtures of the policy tests: the simulator, installed once, and the ledger of each layout, judged once."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.policies.ledger import Ledger, Verdict
 
 
 def _left_out() -> str | None:
-    """Why the simulator cannot run here; None when it can, or when CI has to see it fail."""
+    """The reason why the simulator cannot run; None when it can, or in CI, where it has to fail."""
     try:
         toolbox.node()
     except toolbox.ToolMissingError as missing:
@@ -20,7 +20,7 @@ def _left_out() -> str | None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Without Node leave out what needs the simulator, as a whole instead of skip by skip."""
+    """Without Node, deselect all tests that need the simulator, instead of one skip each."""
     if _left_out():
         needing = [item for item in items if "simulator" in getattr(item, "fixturenames", ())]
         config.hook.pytest_deselected(items=needing)
@@ -28,14 +28,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """One line says what was left out."""
+    """One line reports the tests that were left out."""
     if reason := _left_out():
         terminalreporter.write_line(f"left out: {reason}")
 
 
 @pytest.fixture(scope="session")
 def simulator() -> None:
-    """Needs the policy simulator; where it cannot be installed the test is left out, in CI it fails."""
+    """Needs the policy simulator. If it cannot be installed, the test is left out; in CI it fails."""
     try:
         toolbox.install_simulator()
     except toolbox.ToolMissingError as missing:

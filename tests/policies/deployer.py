@@ -1,10 +1,10 @@
-"""What a deployer needs: the calls of `deploy` and `remove`, and those that CloudFormation makes for them.
+"""The permissions a deployer needs: for the calls of `deploy` and `remove`, and for CloudFormation's calls.
 
-CloudFormation calls services with the credentials of whoever deploys, unless a service role is given
-(CloudFormation guide, "AWS CloudFormation service role"). Which calls a resource type takes is in its schema,
+CloudFormation calls services with the credentials of the deployer, unless a service role is set
+(CloudFormation guide, "AWS CloudFormation service role"). The schema of a resource type lists its calls,
 ``handlers``, ``permissions`` (CloudFormation CLI guide, "Resource type schema"); cfn-lint ships AWS's
-schemas. The calls of the scripts are read off their syntax trees. ``deployer.yaml`` has what cannot be read
-off, and which permissions of a schema no template asks for.
+schemas. The calls of the scripts are read from their syntax trees. ``deployer.yaml`` adds the calls that
+cannot be read, and the permissions of a schema that no template needs.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ VIA = {"aws:CalledVia": ["cloudformation.amazonaws.com"]}
 _FREE = {"sts:GetCallerIdentity"}  # it takes no permission (STS API reference)
 _HANDLERS = ("create", "read", "update", "delete")
 
-# How the service authorization reference calls a resource: the type in a template.
+# The name of a resource in the service authorization reference: its type in a template.
 _TYPES = {
     "athena:workgroup": "AWS::Athena::WorkGroup",
     "cloudwatch:alarm": "AWS::CloudWatch::Alarm",
@@ -72,12 +72,12 @@ _DELIVERY = "AWS::KinesisFirehose::DeliveryStream"
 
 
 class DeployerError(ValueError):
-    """A permission whose resource is not known here; the message names it."""
+    """A permission with an unsupported resource; the message names it."""
 
 
 @dataclass(frozen=True)
 class Need:
-    """One action on one resource that deploying or removing a kind of stack takes."""
+    """One action on one resource that deploying or removing a kind of stack needs."""
 
     kind: str
     action: str
@@ -85,7 +85,7 @@ class Need:
     account: str
     context: dict[str, Any] = field(hash=False, default_factory=dict)
     why: str = ""
-    owner: Policy | None = None  # a key's own policy: without it IAM decides nothing over a key
+    owner: Policy | None = None  # a key policy: without it, IAM policies have no effect on a key
 
     @property
     def name(self) -> str:
@@ -115,7 +115,7 @@ def policies() -> dict[str, Policy]:
 
 
 def held(kind: str) -> tuple[Policy, ...]:
-    """The policies that whoever deploys this kind of stack holds."""
+    """The policies of a deployer of this kind of stack."""
     return tuple(policies()[name] for name in table()["takes"][kind])
 
 
@@ -133,14 +133,14 @@ def schemas() -> dict[str, dict[str, Any]]:
 
 
 def permissions_of(type_name: str) -> set[str]:
-    """Every existing action that CloudFormation may call to make, read, change or delete such a resource."""
+    """Every existing action that CloudFormation may call to create, read, change or delete a resource."""
     handlers = schemas()[type_name].get("handlers", {})
     listed = {action for name in _HANDLERS for action in handlers.get(name, {}).get("permissions", [])}
     return {action for action in listed if _known(action) is not None}
 
 
 def _known(action: str) -> dict[str, Any] | None:
-    """What the service authorization reference says of an action; None for what is none."""
+    """The entry of an action in the service authorization reference; None if it does not exist."""
     service, _, name = action.partition(":")
     try:
         found: dict[str, Any] | None = service_actions(service).get(name.lower())
@@ -150,7 +150,7 @@ def _known(action: str) -> dict[str, Any] | None:
 
 
 def is_left_out(entry: Mapping[str, Any], kind: str, type_name: str, action: str) -> bool:
-    """Whether an entry of `without` says that no resource of the type needs this in this kind of stack."""
+    """Whether an entry of `without` excludes this permission for the type in this kind of stack."""
     return (
         type_name in entry["types"]
         and kind in entry.get("kinds", (kind,))
@@ -205,7 +205,7 @@ def script_calls() -> set[str]:
 
 @dataclass(frozen=True)
 class Deployment:
-    """One kind of stack as it is launched, and what that needs."""
+    """One kind of stack as launched, and its needs."""
 
     kind: str
     stack: Stack
@@ -215,7 +215,7 @@ class Deployment:
         return f"arn:aws:s3:::ddb-lake-artifacts-{self.stack.account}-{REGION}"
 
     def needs(self) -> Iterator[Need]:
-        """Everything: the scripts' own calls, CloudFormation's, and what no schema says."""
+        """All needs: the scripts' own calls, CloudFormation's calls, and those that no schema lists."""
         yield from self._of_scripts()
         for resource in self.stack.resources.values():
             if resource.type in schemas():
@@ -241,7 +241,7 @@ class Deployment:
                 "s3": [self.artifacts + ("/functions/x.zip" if action.endswith("Object") else "")],
             }
             if service in ("cloudwatch", "ec2", "firehose") and not self.stack.of_type(_DELIVERY):
-                continue  # they are asked about a delivery stream and its network
+                continue  # calls about a delivery stream and its network
             if service == "glue" and not self.stack.of_type("AWS::Glue::Database"):
                 continue  # `remove` lists the tables of the stack's database
             if action == "s3:DeleteObjectVersion":
@@ -259,7 +259,7 @@ class Deployment:
         kinds = [f"{service}:{kind['name']}" for kind in known["resourceTypes"]]
         if not kinds:
             return {"*": "*"}
-        if "tag" in action.lower():  # of one resource, of whichever kind; other actions touch each of theirs
+        if "tag" in action.lower():  # about one resource of any kind; other actions apply to each of theirs
             kinds = [kind for kind in kinds if _TYPES.get(kind) == type_name] or kinds
         found = {arn: kind for kind in kinds for arn in self._located(kind)}
         if not found and any(_TYPES.get(kind) is None for kind in kinds):
@@ -316,7 +316,7 @@ class Deployment:
 
 
 def _arn(kind: str, resource: Resource) -> str:
-    """The resource's ARN as its service spells it in a policy."""
+    """The resource's ARN in the format that its service uses in policies."""
     account = resource.stack.account
     if kind.startswith("ec2:"):
         return f"arn:aws:ec2:{REGION}:{account}:{kind.partition(':')[2]}/{resource.name}"
@@ -335,6 +335,6 @@ def _arn(kind: str, resource: Resource) -> str:
 
 
 def deployments() -> list[Deployment]:
-    """Every kind of stack as its defaults launch it."""
+    """Every kind of stack, launched with its defaults."""
     stacks = {**launched("single-account"), **launched("two-accounts")}
     return [Deployment(kind, stacks[kind]) for kind in STACKS]

@@ -1,9 +1,9 @@
 """Two independent evaluators on the same random policies and requests.
 
 The policy simulator (``simulation.py``) judges the ledger; the emulator's IAM engine
-(``ministack.core.iam_evaluator``, in process and unpatched) enforces policies in the sandbox. Both are asked
-about random policies built from the constructs that the shipped policies use. Where they disagree, one of the
-explanations below must say which is right by AWS's documentation; a disagreement without one is an error.
+(``ministack.core.iam_evaluator``, in process and unpatched) enforces policies in the sandbox. Both judge
+random policies with the constructs of the shipped policies. If they disagree, one of the explanations below
+must state which is right by AWS's documentation; a disagreement without an explanation is an error.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _PRINCIPALS = [
 ]
 _SERVICES = ["firehose.amazonaws.com", "events.amazonaws.com", f"logs.{REGION}.amazonaws.com"]
 
-# Service → actions on one kind of resource, resources of that kind, and patterns a policy might hold.
+# Service → actions on one kind of resource, resources of that kind, and patterns a policy might contain.
 _KINDS: list[tuple[list[str], list[str], list[str]]] = [
     (
         ["s3:PutObject", "s3:GetObject", "s3:PutObjectAcl", "s3:AbortMultipartUpload", "s3:DeleteObject"],
@@ -93,14 +93,14 @@ _KINDS: list[tuple[list[str], list[str], list[str]]] = [
     ),
 ]
 
-# Context key → values a request or a policy may hold; every key can go with every kind's service.
+# Context key → values for requests and policies; every key can be used with the service of every kind.
 _ARN_KEYS = {
     "aws:PrincipalArn": [*_PRINCIPALS, f"arn:aws:iam::{PRODUCER}:role/*", f"arn:aws:iam::{PRODUCER}:*"],
     "aws:SourceArn": [
         f"arn:aws:events:{REGION}:{CONSUMER}:rule/crawled",
         f"arn:aws:events:{REGION}:{CONSUMER}:rule/*",
         f"arn:aws:events:{REGION}:{STRANGER}:rule/crawled",
-        f"arn:aws:events:{REGION}:*rule/crawled",  # a wildcard that would have to reach over a colon
+        f"arn:aws:events:{REGION}:*rule/crawled",  # a wildcard that would have to match a colon
     ],
 }
 _TEXT_KEYS = {
@@ -122,10 +122,10 @@ OPERATORS = {*_TEXT_OPERATORS, *_ARN_OPERATORS, "Bool", "Null"}
 
 @dataclass(frozen=True)
 class Pair:
-    """One random request with the policies it meets."""
+    """One random request with the policies that apply to it."""
 
     principal: str
-    session: bool  # whether a role's session asks, by its STS ARN
+    session: bool  # whether the caller is a role session, with its STS ARN
     action: str
     resource: str
     owner_account: str
@@ -275,7 +275,7 @@ def _test(chance: random.Random, service: str) -> tuple[str, str, Any]:
     return operator, key, values if len(values) > 1 else values[0]
 
 
-# Why the two may disagree. Each explanation is tried: without its cause, they have to agree.
+# Reasons for a disagreement. Each is tested: without its cause, the two evaluators must agree.
 
 _OVER_A_COLON = f"arn:aws:events:{REGION}:*rule/crawled"
 
@@ -340,19 +340,19 @@ EXPLANATIONS = {
 
 
 def explanations(pair: Pair) -> list[str]:
-    """The names in EXPLANATIONS of what may make the two disagree on this pair."""
+    """The names in EXPLANATIONS of the possible causes of a disagreement on this pair."""
     return [name for name, cause in EXPLANATIONS.items() if cause.applies(pair)]
 
 
 def without_causes(pair: Pair) -> Pair:
-    """The pair with every cause of disagreement taken out: on this one the two must agree."""
+    """The pair without any cause of disagreement: the two evaluators must agree on it."""
     for name in explanations(pair):
         pair = EXPLANATIONS[name].without(pair)
     return pair
 
 
 def arn_patterns_of(document: dict[str, Any]) -> list[str]:
-    """Every value of an ARN condition in a document, for the claim that none reaches over a colon."""
+    """Every value of an ARN condition in a document, for the claim that none matches a colon."""
     statements = document["Statement"]
     return [
         value

@@ -1,7 +1,7 @@
-"""Every policy document of a launched layout, by name, and who is judged by which.
+"""Every policy document of a launched layout, by name, and the actors it applies to.
 
-The documents come from the templates as launched (``tests/templates/resolver.py``), none is copied by hand.
-A resource that carries a policy document this module does not know is an error, so none is overlooked.
+The documents come from the templates as launched (``tests/templates/resolver.py``); none is copied by hand.
+A policy document in an unknown place is an error, so none is overlooked.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ REGION = "us-east-1"
 LAYOUTS = ("two-accounts", "single-account")
 
 _COMMON = {"ArtifactBucketName": "ddb-lake-artifacts"}
-# The options that bring policies of their own; an option stack takes them over from the lake's outputs.
+# Options that add policies; an option stack takes their values from the lake's outputs.
 _OPTIONAL = {
     "CatalogKeyArn": f"arn:aws:kms:{REGION}:{CONSUMER}:key/0ccccccc-0000-4000-8000-000000000003",
     "CreateInterfaceEndpoints": "true",
@@ -28,7 +28,7 @@ _OPTIONAL = {
 
 
 class PolicyError(ValueError):
-    """A policy document stands where it would be overlooked, or needs what is not modelled."""
+    """A policy document is in an unknown place, or needs something that is not modelled."""
 
 
 def launched(
@@ -47,22 +47,22 @@ def launched(
             continue
         body = (templates or {}).get(kind.name) or shipped_template(kind.name)
         source = next((stacks[name] for name in kind.outputs_of if name in stacks), None)
-        given = dict(source.outputs) if source else {}
-        given |= _COMMON | {
+        parameters = dict(source.outputs) if source else {}
+        parameters |= _COMMON | {
             name: f"{artifact.folder}/{artifact.name}{'.py' if name.endswith('ScriptKey') else '.zip'}"
             for name, artifact in kind.artifacts.items()
         }
         if not kind.is_option:
-            given |= _OPTIONAL
+            parameters |= _OPTIONAL
         if kind.other_account and source is None:
-            given[kind.other_account] = PRODUCER
-        given |= options or {}
+            parameters[kind.other_account] = PRODUCER
+        parameters |= options or {}
         stacks[kind.name] = Stack(
             body,
             name=kind.stack_name,
             account=PRODUCER if kind.account == "producer" and not kind.unites else CONSUMER,
             region=REGION,
-            parameters={name: value for name, value in given.items() if name in body["Parameters"]},
+            parameters={name: value for name, value in parameters.items() if name in body["Parameters"]},
         )
     return stacks
 
@@ -172,7 +172,7 @@ class Documents:
 
 _ATTACHED_TO_ROLES = {"AWS::IAM::Policy", "AWS::IAM::ManagedPolicy", "AWS::IAM::RolePolicy"}
 
-# Resource types that are a policy or carry one, and the property it stands in.
+# Resource types that are a policy or have one, and the property with the document.
 _DOCUMENT_OF = {
     **dict.fromkeys(_ATTACHED_TO_ROLES, "PolicyDocument"),
     "AWS::EC2::VPCEndpoint": "PolicyDocument",
@@ -212,7 +212,7 @@ def _documents_in(value: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str,
 
 
 def _permission_statement(permission: Resource) -> dict[str, Any]:
-    """The statement that Lambda makes of an AWS::Lambda::Permission (AddPermission, Lambda API reference)."""
+    """The statement that Lambda builds for AWS::Lambda::Permission (AddPermission, Lambda API reference)."""
     properties = permission.properties
     principal = str(properties["Principal"])
     conditions: dict[str, dict[str, str]] = {}

@@ -13,7 +13,7 @@ from typing import Any
 cfn_guard_rs: Any
 try:
     cfn_guard_rs = import_module("cfn_guard_rs")
-except ImportError:  # its wheels end at Python 3.12; test_guard.py says what is left out
+except ImportError:  # no wheels after Python 3.12; test_guard.py reports the skipped tests
     cfn_guard_rs = None
 
 RULES = Path(__file__).resolve().parents[2] / "templates" / "guard"
@@ -29,23 +29,23 @@ def _files() -> dict[str, str]:
 
 @lru_cache(maxsize=1)
 def rules() -> dict[str, str]:
-    """Rule → what Guard has to be given to run it alone: the file's ``let`` lines and the rule itself."""
+    """Rule → the text that Guard needs to run it alone: the file's ``let`` lines and the rule itself."""
     found: dict[str, str] = {}
     for name, text in _files().items():
         shared = _RULE.sub("", text)
         for match in _RULE.finditer(text):
             if match["name"] in found:
-                raise ValueError(f"{name}: the rule {match['name']} is there twice")
+                raise ValueError(f"{name}: the rule {match['name']} is defined twice")
             found[match["name"]] = shared + match[0]
     return found
 
 
 def status(rule: str, template: dict[str, Any]) -> str:
-    """PASS, FAIL or SKIP (the template has nothing the rule speaks about)."""
+    """PASS, FAIL or SKIP (the rule does not apply to the template)."""
     try:
         report = cfn_guard_rs.run_checks(template, rules()[rule])
     except json.JSONDecodeError:
-        # cfn-guard-rs 0.3.3 cuts the beginning off a report of many kilobytes, which only a failure writes.
+        # cfn-guard-rs 0.3.3 drops the beginning of a report of many kilobytes, which only a failure writes.
         return "FAIL"
     if report.not_compliant:
         return "FAIL"

@@ -1,12 +1,12 @@
 """The access ledger: who may do what, as data (``actors.yaml``, ``access-*.yaml``), judged by the simulator.
 
-An entry reads like a sentence: an actor, an action, the resource it is on, and the context AWS sends with it
+An entry reads like a sentence: an actor, an action, its resource, and the context AWS sends with it
 (``with``). ``also`` names further decisions of the same call (the key behind an encrypted object): the call
 is allowed only when every one is. ``through`` names the VPC endpoint it passes. ``only`` names the one layout
 it belongs to. Lists of actors, actions or resources make one request of each combination.
 
-``each side`` says that both accounts refuse, each by itself: the request is made again with a resource
-whose owner lets everybody in, and again by an actor whose account grants it everything. Within one account
+``each side`` means that each account refuses by itself: the request is repeated with a resource whose owner
+admits everybody, and repeated by an actor whose account grants it everything. Within one account
 either side suffices, so those two belong to the two-account layout.
 
 Sent with every request, as AWS does: ``aws:PrincipalArn``, ``aws:PrincipalAccount``,
@@ -39,7 +39,7 @@ _SIDES = {
     "granted": "though its own account granted everything",
 }
 
-# Stands in for a resource's policy where only the actor's own side is to be judged.
+# Replaces a resource's policy when only the actor's own side is judged.
 _OPEN = Policy(
     "an owner who lets everybody in",
     "resource",
@@ -58,7 +58,7 @@ class LedgerError(ValueError):
 
 @dataclass(frozen=True)
 class Actor:
-    """Who asks: ``principal`` signs the request (None when unsigned), ``role`` is its aws:PrincipalArn."""
+    """The caller: ``principal`` signs the request (None when unsigned), ``role`` is its aws:PrincipalArn."""
 
     name: str
     principal: str | None
@@ -69,7 +69,7 @@ class Actor:
 
 @dataclass(frozen=True)
 class Part:
-    """One authorisation decision of a call; policies by name, so that a mutant can take their place."""
+    """One authorisation decision of a call; policies are names, so that a mutant can replace them."""
 
     actor: Actor
     action: str
@@ -102,8 +102,8 @@ class Entry:
 
     number: int
     title: str
-    shown: str  # the resource as the ledger spells it
-    circumstances: str  # the context that matters, as the ledger spells it
+    shown: str  # the resource as written in the ledger
+    circumstances: str  # the relevant context, as written in the ledger
     parts: tuple[Part, ...]
     allowed: bool
 
@@ -163,12 +163,10 @@ class Ledger:
     def expanded(
         self, section: dict[str, Any], written: dict[str, Any], allowed: bool, so_far: int
     ) -> Iterator[Entry]:
-        """What is written as one entry, a request for each combination of its lists."""
+        """The requests of one entry, one for each combination of its lists."""
         unknown = set(written) - _KEYS
         if unknown or written.get("only", LAYOUTS[0]) not in LAYOUTS:
-            raise LedgerError(
-                f"{section['title']}: {', '.join(unknown) or written['only']} is not known here"
-            )
+            raise LedgerError(f"{section['title']}: {', '.join(unknown) or written['only']} is not supported")
         base: dict[str, Any] = {"actor": section.get("actor"), "through": section.get("through")} | written
         product = itertools.product(*(_listed(base[key]) for key in ("actor", "action", "resource")))
         sides: tuple[str | None, ...] = (None,)
@@ -211,7 +209,7 @@ class Ledger:
         context: Mapping[str, Any],
         endpoints: tuple[str, ...] = (),
     ) -> Part:
-        """The decision on one action, with what AWS sends with every request besides ``context``."""
+        """The decision on one action, with ``context`` and the keys AWS sends with every request."""
         sent: dict[str, Any] = {"aws:SecureTransport": "true", "aws:RequestedRegion": REGION}
         sent["aws:ResourceAccount"] = account
         if action.startswith("s3:"):
@@ -221,7 +219,7 @@ class Ledger:
         return Part(actor, action, resource, account, sent | dict(context), owner, endpoints)
 
     def actor_named(self, name: str) -> Actor:
-        """The actor of actors.yaml, with the policies it holds in this layout."""
+        """The actor of actors.yaml, with its policies in this layout."""
         if name not in self._cast["actors"]:
             raise LedgerError(f"no actor is called {name}: describe it in actors.yaml")
         cast = self._cast["actors"][name]
@@ -244,7 +242,7 @@ class Ledger:
         return self.signed_by(name, arn, held)
 
     def signed_by(self, name: str, role: str, held: Iterable[str]) -> Actor:
-        """An actor that signs as a session of the role, by its ARN, and holds these policies."""
+        """An actor that signs as a session of the role, by its ARN, and has these policies."""
         account = role.split(":")[4]
         session = f"arn:aws:sts::{account}:assumed-role/{role.rsplit('/', 1)[-1]}/session"
         return Actor(name, session, role, account, tuple(held))
@@ -283,7 +281,7 @@ class Ledger:
         return self.policies.setdefault(policy.name, policy).name
 
     def _default(self, there: Mapping[str, Any]) -> str | None:
-        """The default policy of a key that no template made: its account decides (KMS developer guide)."""
+        """The default policy of a key outside the templates: its account decides (KMS developer guide)."""
         if not there["arn"].startswith("arn:aws:kms:"):
             return None
         root = f"arn:aws:iam::{self.filled(there['account'])}:root"
@@ -347,13 +345,13 @@ def _listed(value: Any) -> list[Any]:
 
 
 def _spelled(text: str) -> str:
-    """A resource as people read it: ``consumer's glue database/LakeDatabase`` for an ARN."""
+    """A resource in readable form: ``consumer's glue database/LakeDatabase`` for an ARN."""
     text = re.sub(r"arn:aws:([\w-]+):\$\{region\}:\$\{(\w+)\}:", r"\2's \1 ", text)
     return re.sub(r"\$\{([^}]+)\}", r"\1", text)
 
 
 def _circumstances(written: Mapping[str, Any], side: str) -> str:
-    """What sets a request apart from others on the same resource: ``plaintext; through S3Endpoint``."""
+    """The context that distinguishes requests on one resource: ``plaintext; through S3Endpoint``."""
     found = [str(written["why"])] if "why" in written else []
     if not found:
         for key, value in written.get("with", {}).items():

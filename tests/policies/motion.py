@@ -1,7 +1,7 @@
-"""The same identities in the sandbox: real calls, answered by the emulator with policies enforced.
+"""The same identities in the sandbox: real calls to the emulator, which enforces the policies.
 
 An identity is assumed as on AWS (a template's role by its service, another role by its account); a call is
-allowed unless the answer is a refusal, whatever else it answers.
+allowed unless the response is a denial; other errors count as allowed.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ IDENTITIES = (
 
 
 def launched_documents(sandbox: Sandbox) -> Documents:
-    """The policies of the stacks as they stand in the sandbox, with the names that things have there."""
+    """The policies of the stacks in the sandbox, with the names of the resources there."""
     stacks: dict[str, Stack] = {}
     for kind, stack in sandbox.stacks.items():
         cloudformation = sandbox.session(stack["profile"]).client("cloudformation")
@@ -67,7 +67,7 @@ def launched_documents(sandbox: Sandbox) -> Documents:
 
 @dataclass(frozen=True)
 class Call:
-    """One API call, as the ledger spells it and as boto3 makes it.
+    """One API call, as written in the ledger and as boto3 calls it.
 
     ``crosses`` says whether a caller of another account can name the resource at all: most APIs look a name
     up in the caller's own account. ``also`` is the key that the service uses for the caller.
@@ -82,7 +82,7 @@ class Call:
 
     @property
     def parts(self) -> tuple[dict[str, Any], ...]:
-        """The decisions AWS takes, as the ledger writes them."""
+        """The decisions that AWS takes, as written in the ledger."""
         return ({"action": self.action, "resource": self.resource, "with": self.context}, *self.also)
 
     @property
@@ -137,7 +137,7 @@ class Caller:
         return self._clients[service, plaintext]
 
     def may(self, call: Call, ledger: Ledger) -> bool:
-        """Whether the sandbox lets this identity make the call; another error than a refusal is a yes."""
+        """Whether the sandbox allows the call for this identity; any error except a denial means yes."""
         try:
             call.make(self, ledger)
         except ClientError as error:
@@ -146,7 +146,7 @@ class Caller:
 
 
 def _arrived_in_plaintext(request: Any, **_: Any) -> None:
-    """The sandbox speaks TLS only; with this header it takes a request for one that came without."""
+    """The sandbox accepts only TLS; this header makes it treat a request as one without TLS."""
     request.headers["x-forwarded-proto"] = "http"
 
 

@@ -1,15 +1,15 @@
-"""Policy documents changed on purpose: mutants that widen or remove one thing, and edits that change nothing.
+"""Policy documents changed on purpose: mutants that widen or remove one part, and edits without effect.
 
-A mutant that the access ledger cannot tell from the original is a hole in the ledger, or a grant that nobody
-needs. Mutants that AWS itself could not tell from the original are not made:
+If the access ledger cannot distinguish a mutant from the original, the ledger has a hole or nobody needs the
+permission. Mutants that AWS itself could not distinguish are not created:
 
 * a wildcard that adds no existing action, or only actions whose requests never carry a key that the
   statement needs;
 * in a bucket's, key's or function's own policy, a resource beyond that bucket, key or function;
 * ``aws:PrincipalArn`` and the resource's account only if sent: AWS sends them with every signed request;
-* a wider principal beside ``ArnEquals aws:PrincipalArn``, which names the one role by itself (another
-  principal in its place is made instead);
-* a key id with a wildcard behind it: ids have one length.
+* a wider principal beside ``ArnEquals aws:PrincipalArn``, which names the one role by itself (a mutant with
+  another principal replaces it);
+* a key ID with a wildcard after it: all IDs have the same length.
 """
 
 from __future__ import annotations
@@ -37,13 +37,13 @@ _ANY = {"StringLike": "*", "ArnLike": "arn:*:*:*:*:*"}
 
 @dataclass(frozen=True)
 class Mutant:
-    """One change to one policy. ``sid`` is the statement it is in, ``what`` says what was done to it."""
+    """One change to one policy. ``sid`` is the statement it is in, ``what`` describes the change."""
 
     policy: Policy
     sid: str
     what: str
-    removed_action: str | None = None  # of an Allow: the grant that was taken away
-    touched: tuple[str, ...] = ("*",)  # action patterns: no other request can tell the difference
+    removed_action: str | None = None  # of an Allow: the action that was removed
+    touched: tuple[str, ...] = ("*",)  # action patterns: the change affects no other request
     reached: tuple[str, ...] = ("*",)  # and resource patterns
 
     @property
@@ -51,7 +51,7 @@ class Mutant:
         return f"{self.policy.name} / {self.sid}: {self.what}"
 
     def touches(self, action: str, resource: str) -> bool:
-        """Whether the changed statement, before or after, is about such a request at all."""
+        """Whether the statement applies to such a request, before or after the change."""
         return _is_among(action, self.touched) and _is_among(resource, self.reached)
 
 
@@ -83,7 +83,7 @@ def service_actions(service: str) -> dict[str, Any]:
 
 
 def granted(actions: list[str]) -> set[str]:
-    """The actions that a list of patterns comes to."""
+    """The actions that match a list of patterns."""
     found: set[str] = set()
     for pattern in actions:
         service, _, name = pattern.lower().partition(":")
@@ -112,7 +112,7 @@ def mutants(policy: Policy) -> Iterator[Mutant]:
             yield Mutant(Policy(policy.name, policy.kind, document), sid, what, grant, touched, reached)
 
 
-# What stands in for a policy whose only statement was removed: it grants nothing that anybody asks for.
+# Replaces a policy whose only statement was removed: it grants nothing that any request needs.
 _NOTHING = {"Sid": "Inert", "Effect": "Allow", "Action": "sts:GetFederationToken"}
 _INERT: dict[str, dict[str, Any]] = {
     "identity": {**_NOTHING, "Resource": "*"},
@@ -121,7 +121,7 @@ _INERT: dict[str, dict[str, Any]] = {
     "endpoint": {**_NOTHING, "Principal": "*", "Resource": "*"},
 }
 
-# What was done, the statement that comes of it (None: removed), the action that was taken away.
+# The change, the resulting statement (None: removed), the action that was removed.
 Change = tuple[str, dict[str, Any] | None, str | None]
 
 
@@ -131,7 +131,7 @@ def _changes(statement: dict[str, Any], kind: str) -> Iterator[Change]:
     yield from _action_changes(statement, kind)
     if (
         "Principal" in statement and kind != "endpoint"
-    ):  # "*" is the only principal an endpoint's policy takes
+    ):  # "*" is the only principal allowed in an endpoint policy
         yield from _principal_changes(statement)
     if "Resource" in statement:
         yield from _resource_changes(statement, kind)
@@ -149,7 +149,7 @@ def _action_changes(statement: dict[str, Any], kind: str) -> Iterator[Change]:
     for pattern in wider:
         if any(_can_match(action, statement) for action in granted([pattern]) - now):
             yield f"{pattern} added", {**statement, "Action": [*actions, pattern]}, None
-    if kind in {"identity", "endpoint"}:  # another resource's policy is only ever asked about its own service
+    if kind in {"identity", "endpoint"}:  # other resource policies apply only to their own service
         yield "every action", {**statement, "Action": "*"}, None
 
 
@@ -235,7 +235,7 @@ def _condition_changes(statement: dict[str, Any]) -> Iterator[Change]:
 
 
 def _test_changes(operator: str, key: str, values: list[Any]) -> Iterator[tuple[str, str | None, Any]]:
-    """What was done to one test of a condition, its new operator (None: gone) and its new values."""
+    """The change of one condition test, its new operator (None: removed) and its new values."""
     yield f"condition {operator} {key} removed", None, None
     if operator in {"Bool", "Null"}:
         flipped = "true" if str(values[0]).lower() == "false" else "false"
@@ -274,7 +274,7 @@ def _wider_values(value: str, like: str) -> list[str]:
     return [_ANY[like]]
 
 
-# Edits that mean the same
+# Edits without effect
 
 
 def harmless(policy: Policy) -> Iterator[Mutant]:

@@ -86,7 +86,7 @@ class Table:
         self.needs: list[Need] = []
         for resource_type, body in written.items():
             if unknown := set(body) - {"needs", "outside", "none"}:
-                raise NeedError(f"{resource_type}: {', '.join(sorted(unknown))} is not known here")
+                raise NeedError(f"{resource_type}: {', '.join(sorted(unknown))} is not supported")
             for kind in ("outside", "none"):
                 for says, paths in body.get(kind, {}).items():
                     self.listed += [Listed(resource_type, path, kind, says) for path in paths]
@@ -137,7 +137,7 @@ def _need(resource_type: str, path: str, line: Mapping[str, Any]) -> Need:
     missing = {"who", "action", "resource", "source"} - set(line)
     if unknown or missing:
         wrong = ", ".join(sorted(unknown | missing))
-        raise NeedError(f"{resource_type} {path}: {wrong} is missing or not known here")
+        raise NeedError(f"{resource_type} {path}: {wrong} is missing or not supported")
     return Need(
         resource_type,
         path,

@@ -1,12 +1,12 @@
-"""Requests nobody thought of: every operation of S3 on an object, with every header, from botocore's model.
+"""Generated requests: every operation of S3 on an object, with every header, from botocore's model.
 
-``requests.yaml`` says what each operation needs and what each header does; what it does not list is an error,
-so an operation or a header that S3 gains has to be thought about. The verdict that a request must get is
-computed here from rules that know nothing of the policies:
+``requests.yaml`` lists the action of each operation and the effect of each header. A missing one is an error,
+so someone has to review each new operation and header of S3. The expected verdict of a request is computed
+from rules that do not depend on the policies:
 
-* the delivery role writes and reads objects of its own name, as deep as Firehose writes them, and sends no
-  header but those that Firehose may send;
-* the consumer account's administrators do what they like, but keep nothing under another key than the lake's;
+* the delivery role writes and reads objects of its own name, as deep as Firehose writes them, and sends
+  only headers that Firehose may send;
+* the consumer account's administrators may do everything, but store objects only with the lake's key;
 * an analyst reads rows, an operator failures, both read and write results, and change nothing else;
 * nobody else does anything.
 """
@@ -28,7 +28,7 @@ from tests.policies.mutants import service_actions
 PROVES, OWNS = "delivery role", "consumer administrator"
 PEOPLE = {"analyst": r"(data|columnar)/", "operator": r"errors/"}
 STRANGERS = ("stranger administrator", "stranger's delivery role", "anybody unsigned")
-# In the layout of one account they are administrators of the lake's own.
+# In the layout of one account, they are administrators of the lake's account.
 NEIGHBOURS = ("producer administrator", "look-alike role")
 
 ROW = "data/dt=2026-11-20/ddb-lake-3-2026-11-20-09-15-02-6f1c0d4e.gz"
@@ -48,7 +48,7 @@ _CUSTOMER = "x-amz-server-side-encryption-customer-algorithm"
 
 @dataclass(frozen=True)
 class Generated:
-    """One request and the verdict it must get."""
+    """One request and its expected verdict."""
 
     name: str
     parts: tuple[Part, ...]
@@ -73,7 +73,7 @@ class Call:
 
 @dataclass(frozen=True)
 class Subject:
-    """Who calls what, on which object."""
+    """The caller, the operation and the object."""
 
     actor: str
     call: Call
@@ -114,7 +114,7 @@ def headers_of(operation: str) -> dict[str, list[str]]:
 
 
 def calls() -> Iterator[Call]:
-    """Every operation that is asked for, of an object and of a version, from each source."""
+    """Every listed operation, on an object and on a version, from each source."""
     for operation, listed in table()["operations"].items():
         if "none" in listed:
             continue
@@ -147,11 +147,11 @@ class Generator:
 
     @cached_property
     def actors(self) -> tuple[str, ...]:
-        """Everybody who is asked for."""
+        """All callers."""
         return (PROVES, OWNS, *PEOPLE, *NEIGHBOURS, *STRANGERS)
 
     def requests(self) -> Iterator[Generated]:
-        """Every operation by everybody; every header of those that write; every neighbouring key."""
+        """Every operation by every caller, every header of writing operations, and every neighbouring key."""
         for actor in self.actors:
             for bucket, keys in KEYS.items():
                 for call in calls():
@@ -187,9 +187,9 @@ class Generator:
         return Generated(f"{subject.actor}: {call.name} on {resource}{said}", made, allowed)
 
     def _may(self, subject: Subject, header: str, value: str) -> bool:
-        """The rules, none of which knows a policy; no header is an empty one."""
+        """The rules, which do not depend on any policy; an empty header counts as no header."""
         call, meaning = subject.call, table()["headers"].get(header, {})
-        # Of results only a key that nobody else has is refused: they expire, and Athena encrypts them.
+        # For results, only SSE-C is denied: results expire, and Athena encrypts them.
         bound = header == _CUSTOMER or subject.bucket == "LakeBucket"
         if bound and value not in self._values(meaning, "anybody", value):
             return False
@@ -212,12 +212,12 @@ class Generator:
 
 
 def _key_use(subject: Subject, sent: Mapping[str, str]) -> list[dict[str, Any]]:
-    """What S3 asks of the lake's key in the caller's name, where it is that key."""
+    """The calls of S3 to the lake's key for the caller, if the object uses that key."""
     action = {"write": "kms:GenerateDataKey", "read": "kms:Decrypt"}.get(subject.call.kind)
     other = sent.get("x-amz-server-side-encryption", "aws:kms") != "aws:kms" or _CUSTOMER in sent
     if action is None or other:
         return []
-    # With a Bucket Key S3 names the bucket, without one the object
+    # With a Bucket Key, S3 puts the bucket into the context; without one, the object
     # (S3 guide, "Reducing the cost of SSE-KMS with Amazon S3 Bucket Keys").
     context = f"${{{subject.bucket}.Arn}}" + (f"/{subject.key}" if sent.get(_BUCKET_KEY) == "false" else "")
     keys = {"kms:ViaService": "s3.${region}.amazonaws.com", "kms:EncryptionContext:aws:s3:arn": context}
@@ -225,6 +225,6 @@ def _key_use(subject: Subject, sent: Mapping[str, str]) -> list[dict[str, Any]]:
 
 
 def _context(action: str, sent: Mapping[str, str]) -> dict[str, str]:
-    """The condition keys that the headers are, where S3 has them for the action."""
+    """The condition keys of the headers, if S3 supports them for the action."""
     known = service_actions("s3")[action.partition(":")[2].lower()]["conditionKeys"]
     return {f"s3:{header}": value for header, value in sent.items() if f"s3:{header}" in known}

@@ -1,12 +1,12 @@
-"""Drive the policy simulator: a Node program of its own, one process start for a whole batch of requests.
+"""Drive the policy simulator: a separate Node program, started once for a whole batch of requests.
 
 The simulator is ``@cloud-copilot/iam-simulate`` (npm, AGPL-3.0), pinned in ``simulator/package-lock.json``
-and installed by ``make test-policies``; nothing of it is imported or shipped.
+and installed by ``make test-policies``; no part of it is imported or shipped.
 
-Two of its defects are worked around here, both in sight:
+The module handles two of its defects:
 
 * It drops context keys whose variable part follows a colon (``kms:EncryptionContext:aws:s3:arn``).
-  They are renamed, the same way in every policy and every request, to a key it carries through.
+  They are renamed, the same way in every policy and every request, to a key that it keeps.
 * It refuses any principal but ``*`` in an endpoint policy. Ours use ``*`` with ``aws:PrincipalArn``, as
   gateway endpoints need, so a refusal is reported, not worked around.
 
@@ -35,7 +35,7 @@ class SimulationError(RuntimeError):
 
 @dataclass(frozen=True)
 class Policy:
-    """A concrete policy document. ``name`` says whose it is: ``producer/DeliveryRole``."""
+    """A concrete policy document. ``name`` states its owner: ``producer/DeliveryRole``."""
 
     name: str
     kind: PolicyKind
@@ -66,14 +66,14 @@ class Request:
 
 @dataclass(frozen=True)
 class Decision:
-    """``decided`` names the deciding statements as ``policy: Sid``; empty when it is silence that denies."""
+    """``decided`` names the deciding statements as ``policy: Sid``; empty if no statement allows it."""
 
     allowed: bool
     decided: tuple[str, ...]
     granted: tuple[bool, bool, bool]  # by identity, by the resource's owner, by the endpoint
 
     def why(self, request: Request) -> str:
-        """The statement that decides, or whose silence does."""
+        """The deciding statement, or the side that grants nothing."""
         if self.decided:
             return ", ".join(self.decided)
         layers = (
@@ -122,7 +122,7 @@ def condition_keys(document: Mapping[str, Any]) -> set[str]:
 
 
 def judge(requests: Sequence[Request] | Iterable[Request]) -> list[Decision]:
-    """The simulator's decision on each request, in order. One process start, whatever the number."""
+    """The simulator's decision on each request, in order. One process start for any number."""
     requests = list(requests)
     names: dict[int, str] = {}
     lines: list[str] = []
@@ -156,8 +156,8 @@ def judge(requests: Sequence[Request] | Iterable[Request]) -> list[Decision]:
         answers = _run(lines)
     except SimulationError as error:
         match = re.search(r"request (\d+): ", str(error))
-        asked = requests[int(match[1])] if match else None
-        where = f"{asked.action} on {asked.resource} by {asked.principal}: " if asked else ""
+        refused = requests[int(match[1])] if match else None
+        where = f"{refused.action} on {refused.resource} by {refused.principal}: " if refused else ""
         raise SimulationError(f"{where}{error}") from None
     decisions = []
     for request, answer in zip(requests, answers, strict=True):
@@ -184,7 +184,7 @@ def _run(lines: list[str]) -> list[dict[str, Any]]:
         capture_output=True,
         text=True,
         check=False,
-        timeout=900,  # it only ends what hangs: ten seconds of work, on however slow a machine
+        timeout=900,  # only for a hanging process: the work takes ten seconds, more on a slow machine
     )
     if done.returncode != 0:
         message = [line for line in done.stderr.splitlines() if "Error:" in line]

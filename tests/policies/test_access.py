@@ -1,4 +1,4 @@
-"""The access matrix that people read is the ledger that is judged."""
+"""The access matrix that people read is the ledger that the simulator judges."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from tests.policies.ledger import Verdict
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "generated" / "access.md"
 
 
-def test_access_matrix_of_the_documentation_is_current(verdicts: list[Verdict]) -> None:
-    """A statement or a request that changes changes the page in the same commit."""
+def test_access_page_is_current(verdicts: list[Verdict]) -> None:
+    """A changed statement or request changes the page in the same commit."""
     written = PAGE.read_text(encoding="utf-8")
     assert written == access_page(markdown(verdicts)), f"{PAGE.name} is stale: run `make generate`"
 
 
-def test_every_request_stands_in_exactly_one_row(verdicts: list[Verdict]) -> None:
-    """Joining rows that differ in one respect must neither lose nor invent a request."""
+def test_every_request_is_in_exactly_one_row(verdicts: list[Verdict]) -> None:
+    """Joining rows must neither lose nor add a request."""
     told = sorted(
         (row.title, actor, action, resource, row.circumstances, row.allowed)
         for row in rows(verdicts)
@@ -38,17 +38,17 @@ def test_every_request_stands_in_exactly_one_row(verdicts: list[Verdict]) -> Non
     assert sorted(set(asked)) == told
 
 
-def test_every_row_names_what_decides(verdicts: list[Verdict]) -> None:
-    """An allowed row names a statement; a denied one names a Deny or the side that grants nothing."""
+def test_every_row_names_the_deciding_statement(verdicts: list[Verdict]) -> None:
+    """An allowed row names a statement. A denied row names a Deny, or the side that grants nothing."""
     for row in rows(verdicts):
         assert ": " in row.decided
         assert not (row.allowed and row.decided.startswith("no statement allows it"))
 
 
-def test_make_access_prints_the_matrix_and_narrows_it(
+def test_make_access_prints_and_filters_the_matrix(
     simulator: None, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A person asks about one actor and gets a table with a summary."""
+    """With one actor, it prints the actor's table with a summary."""
     assert access.main(["--actor", "analyst"]) == 0
     printed = capsys.readouterr().out
     assert "athena:StartQueryExecution" in printed
@@ -56,8 +56,8 @@ def test_make_access_prints_the_matrix_and_narrows_it(
     assert "kinesis:GetRecords" not in printed
 
 
-def test_the_matrix_is_printed_for_machines_too(simulator: None, capsys: pytest.CaptureFixture[str]) -> None:
-    """JSON has the rows of the table, Markdown what the page is made of."""
+def test_the_matrix_is_also_printed_for_machines(simulator: None, capsys: pytest.CaptureFixture[str]) -> None:
+    """JSON has the rows of the table, Markdown has the content of the page."""
     assert access.main(["--actor", "analyst", "--output", "json"]) == 0
     printed = json.loads(capsys.readouterr().out)
     assert printed["rows"]
@@ -67,10 +67,10 @@ def test_the_matrix_is_printed_for_machines_too(simulator: None, capsys: pytest.
 
 
 @pytest.mark.parametrize(("ci", "code"), [("", EXIT_TOOL_MISSING), ("true", 1)])
-def test_a_missing_tool_is_said_in_one_line(
+def test_a_missing_tool_is_reported_in_one_line(
     ci: str, code: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """`make generate` leaves the page out by this exit code; a build that must prove it fails."""
+    """With this exit code, `make generate` skips the page; in CI the build fails."""
 
     def missing() -> None:
         raise toolbox.ToolMissingError("Node is not installed")

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.usefixtures("simulator")
 
 
 def misplaced(statement: dict[str, object]) -> list[str]:
-    """Each condition key of S3 that some action of the statement does not have."""
+    """The condition keys of S3 that some action of the statement does not support."""
     conditions: dict[str, dict[str, object]] = statement.get("Condition", {})  # type: ignore[assignment]
     keys = {key.lower() for operator in conditions.values() for key in operator if key.startswith("s3:")}
     return [
@@ -27,8 +27,8 @@ def misplaced(statement: dict[str, object]) -> list[str]:
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
-def test_every_action_of_a_bucket_policy_has_the_keys_of_its_statement(layout: str) -> None:
-    """Or CloudFormation fails when it sets the policy, and the launch with it."""
+def test_every_action_of_a_bucket_policy_supports_the_keys_of_its_statement(layout: str) -> None:
+    """Otherwise CloudFormation cannot set the policy, and the launch fails."""
     found = {
         f"{policy.name} / {statement['Sid']}": wrong
         for policy in Documents.of(layout).policies.values()

@@ -1,4 +1,4 @@
-"""checkov beside the house rules: no finding, unless its reason stands next to the resource."""
+"""checkov, in addition to the house rules: no finding without a reason next to the resource."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Resources:
 
 @pytest.fixture(scope="module")
 def report(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """One run over the shipped templates and one that has faults on purpose."""
+    """One run over the shipped templates and one template with faults on purpose."""
     try:
         program = toolbox.install_checkov()
     except toolbox.ToolMissingError as missing:
@@ -64,19 +64,19 @@ def told(checks: list[dict[str, Any]], *, faulty: bool) -> list[str]:
 
 
 @pytest.mark.xdist_group("checkov")
-def test_checkov_finds_nothing_that_has_no_reason(report: dict[str, Any]) -> None:
-    """A finding is put right, or overruled by `# checkov:skip=ID:reason` inside the resource."""
+def test_checkov_finds_nothing_without_a_reason(report: dict[str, Any]) -> None:
+    """A finding is corrected, or skipped by `# checkov:skip=ID:reason` inside the resource."""
     assert told(report["failed_checks"], faulty=False) == []
 
 
 @pytest.mark.xdist_group("checkov")
-def test_checkov_finds_the_faults_put_before_it(report: dict[str, Any]) -> None:
-    """It is looking: a bucket that may be public is found."""
+def test_checkov_finds_faults(report: dict[str, Any]) -> None:
+    """The run can fail: checkov finds a bucket that may be public."""
     assert any("CKV_AWS_53" in line for line in told(report["failed_checks"], faulty=True))
 
 
-def test_every_overruled_check_has_a_reason_beside_the_resource() -> None:
-    """A skip without a sentence is a skip nobody can question later."""
+def test_every_skipped_check_has_a_reason_in_the_resource() -> None:
+    """Nobody can question a skip without a reason later."""
     for path in TEMPLATES.rglob("*.yaml"):
         for line in path.read_text(encoding="utf-8").splitlines():
             if "checkov:skip" in line:

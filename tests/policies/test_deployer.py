@@ -1,4 +1,4 @@
-"""The deployer's policies grant what deploying takes, on what it is taken on, and nothing else."""
+"""The deployer's policies grant exactly the actions and resources that deploying needs."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from tests.policies.simulation import Policy, judge
 
 pytestmark = pytest.mark.usefixtures("simulator")
 
-# Statements that the deployer uses without CloudFormation between.
+# Statements that the deployer uses directly, not through CloudFormation.
 DIRECT = {
     "DeploysAndRemovesStacks",
     "KeepsTheArtifactBucket",
@@ -43,9 +43,9 @@ DIRECT = {
     "ForgetsColumns",
     "RecordsWhatIsForgotten",
 }
-# The reference names a resource for it; [unverified] whether CloudWatch asks for that resource.
+# The reference lists a resource for it; [unverified] whether CloudWatch checks that resource.
 NO_RESOURCE_YET = {"cloudwatch:GetMetricData"}
-# Statements whose resources have no name that a policy could know.
+# Statements whose resources have no name that a policy could contain.
 NAMELESS = {
     "KeepsAndUsesKeys",
     "MakesCrawlersAndJobs",
@@ -58,7 +58,7 @@ NAMELESS = {
 
 @pytest.fixture(scope="module")
 def needs(simulator: None) -> list[Need]:
-    """Each action on each resource once, and once more where it is called without CloudFormation between."""
+    """Each action on each resource once, and once more if it is called directly."""
     found = {
         (need.kind, need.action, need.resource, VIA.items() <= need.context.items()): need
         for one in deployments()
@@ -94,14 +94,14 @@ def every_statement() -> Iterator[tuple[Policy, dict[str, object]]]:
 
 
 def test_every_call_of_deploy_remove_and_cloudformation_is_granted(needs: list[Need]) -> None:
-    """On the very resources of each kind of stack, by the policies that it takes and no others."""
+    """On the exact resources of each kind of stack, by the policies for that kind and no others."""
     assert len(needs) > 1000
     allowed = granted_to(needs)
     assert [need.name for need in needs if need not in allowed] == []
 
 
 def test_every_granted_action_is_needed(needs: list[Need]) -> None:
-    """By a stack that takes the policy; an action that nobody calls any more has to go."""
+    """By a stack that uses the policy. An action that nobody calls any more must be removed."""
     for name, policy in policies().items():
         kinds = {kind for kind, taken in table()["takes"].items() if name in taken}
         called = {need.action.lower() for need in needs if need.kind in kinds}
@@ -111,15 +111,15 @@ def test_every_granted_action_is_needed(needs: list[Need]) -> None:
 
 
 def test_every_statement_is_needed(needs: list[Need]) -> None:
-    """Some call is granted by it alone, so no two say the same."""
+    """Some call is granted only by it, so no two statements are equal."""
     decisions = judge(need.request(held(need.kind)) for need in needs)
     alone = {decision.decided[0] for decision in decisions if len(set(decision.decided)) == 1}
     needless = [s["Sid"] for p, s in every_statement() if f"{p.name}: {s['Sid']}" not in alone]
     assert needless == []
 
 
-def test_resources_are_made_through_cloudformation_only(needs: list[Need]) -> None:
-    """With the same credentials but without CloudFormation between, nothing is made, changed or deleted."""
+def test_resources_are_changed_only_through_cloudformation(needs: list[Need]) -> None:
+    """The same credentials cannot create, change or delete anything without CloudFormation."""
     through = [need for need in needs if VIA.items() <= need.context.items()]
     direct = [
         replace(need, context={key: value for key, value in need.context.items() if key not in VIA})
@@ -128,13 +128,13 @@ def test_resources_are_made_through_cloudformation_only(needs: list[Need]) -> No
     found = {need.action for need in granted_to(direct, frozenset(DIRECT))}
     reads = ("ec2:Describe", "logs:Describe", "kms:ListAliases")
     assert {action for action in found if not action.startswith(reads)} == {
-        "iam:CreateServiceLinkedRole",  # DynamoDB's own role, and no other
-        "iam:PassRole",  # to the three services that run as one of ours
+        "iam:CreateServiceLinkedRole",  # only DynamoDB's own role
+        "iam:PassRole",  # only to the three services that use a role of the lake
     }
 
 
-def test_neighbours_with_other_names_are_out_of_reach(needs: list[Need]) -> None:
-    """What is named after the lake is reached, what is named otherwise is not."""
+def test_resources_with_other_names_are_denied(needs: list[Need]) -> None:
+    """The policies cover resources named after the lake, and no others."""
     others = [
         replace(
             need,
@@ -148,8 +148,8 @@ def test_neighbours_with_other_names_are_out_of_reach(needs: list[Need]) -> None
     assert [need.name for need in granted_to(others, frozenset(NAMELESS))] == []
 
 
-def test_a_network_that_is_not_the_lakes_is_not_deleted(needs: list[Need]) -> None:
-    """The tag decides, for EC2 chooses the names."""
+def test_only_the_network_of_the_lake_can_be_deleted(needs: list[Need]) -> None:
+    """The tag decides, because EC2 chooses the names."""
     deleting = [need for need in needs if need.action.startswith(("ec2:Delete", "ec2:Revoke"))]
     deleting = [need for need in deleting if need.action != "ec2:DeleteTags"]
     others = [replace(need, context={**VIA, "aws:ResourceTag/Application": ["shop"]}) for need in deleting]
@@ -157,8 +157,8 @@ def test_a_network_that_is_not_the_lakes_is_not_deleted(needs: list[Need]) -> No
     assert granted_to(others) == []
 
 
-def test_a_role_is_handed_to_the_three_services_only(needs: list[Need]) -> None:
-    """A role of the lake is of no use to an instance or a notebook."""
+def test_a_role_is_passed_only_to_the_three_services(needs: list[Need]) -> None:
+    """An instance or a notebook cannot use a role of the lake."""
     passed = [need for need in needs if need.action == "iam:PassRole"]
     others = [
         replace(need, context={**need.context, "iam:PassedToService": ["ec2.amazonaws.com"]})
@@ -168,8 +168,8 @@ def test_a_role_is_handed_to_the_three_services_only(needs: list[Need]) -> None:
     assert granted_to(others) == []
 
 
-def test_a_star_stands_only_where_an_action_has_no_resource() -> None:
-    """By the service authorization reference; everything else names what it is about."""
+def test_a_star_is_used_only_for_actions_without_resource() -> None:
+    """According to the service authorization reference; every other statement names its resources."""
     for policy, statement in every_statement():
         if "*" in listed(statement["Resource"]):
             for action in listed(statement["Action"]):
@@ -180,14 +180,14 @@ def test_a_star_stands_only_where_an_action_has_no_resource() -> None:
                 assert found["resourceTypes"] == [], f"{policy.name} / {statement['Sid']}: {action}"
 
 
-def test_each_policy_fits_into_a_managed_policy() -> None:
+def test_each_policy_fits_in_a_managed_policy() -> None:
     """6,144 characters without white space, and ten of them on a role."""
     for name, policy in policies().items():
         assert len(json.dumps(policy.document, separators=(",", ":"))) <= MANAGED_POLICY_CHARACTERS, name
 
 
-def test_every_permission_that_is_left_out_is_one_of_cloudformations() -> None:
-    """A pattern that meets nothing would hide the next permission that it meets."""
+def test_every_omitted_permission_is_in_a_schema() -> None:
+    """A pattern without a match would hide the next permission that matches it."""
     types = {resource.type for one in deployments() for resource in one.stack.resources.values()}
     for entry in table()["without"]:
         assert set(entry["types"]) <= types, entry["why"]
@@ -204,13 +204,13 @@ def test_every_permission_that_is_left_out_is_one_of_cloudformations() -> None:
 
 
 def test_every_resource_type_has_a_schema() -> None:
-    """Only a custom resource has none: CloudFormation calls its function, which `also` has."""
+    """Only a custom resource has none: CloudFormation calls its function, which `also` lists."""
     types = {resource.type for one in deployments() for resource in one.stack.resources.values()}
     assert {name for name in types - set(schemas()) if not name.startswith("Custom::")} == set()
 
 
-def test_the_calls_of_the_scripts_are_read_off() -> None:
-    """A spot check of what the syntax trees give: calls, calls through a paginator, and renamed actions."""
+def test_the_calls_of_the_scripts_are_found() -> None:
+    """A spot check of the syntax trees: calls, calls through a paginator, and renamed actions."""
     assert {
         "cloudformation:CreateChangeSet",
         "cloudformation:DescribeStackEvents",
@@ -220,8 +220,8 @@ def test_the_calls_of_the_scripts_are_read_off() -> None:
     } <= script_calls()
 
 
-def test_the_guide_gives_the_reason_of_every_statement() -> None:
-    """JSON takes no comment, so docs/deployer.md has a line a statement, and no other."""
+def test_the_guide_has_the_reason_of_every_statement() -> None:
+    """JSON has no comments, so docs/deployer.md has exactly one line per statement."""
     page = (ROOT / "docs" / "deployer.md").read_text(encoding="utf-8")
     told = [line.split("`")[1] for line in page.splitlines() if line.startswith("| `")]
     assert sorted(told) == sorted(str(statement["Sid"]) for _, statement in every_statement())

@@ -35,8 +35,8 @@ def disagreements(simulator: None) -> list[Pair]:
 
 
 @pytest.mark.xdist_group("differential")
-def test_two_evaluators_differ_only_where_it_is_explained(disagreements: list[Pair]) -> None:
-    """Ten thousand pairs; each explanation is tried: with its cause taken out, the two agree."""
+def test_two_evaluators_differ_only_with_an_explanation(disagreements: list[Pair]) -> None:
+    """Ten thousand pairs. Each explanation is tried: without its cause, the two agree."""
     unexplained = [pair for pair in disagreements if not explanations(pair)]
     assert unexplained == []
     retried = [without_causes(pair) for pair in disagreements]
@@ -56,7 +56,7 @@ def test_every_explanation_is_needed(disagreements: list[Pair]) -> None:
 
 
 def test_random_policies_use_the_constructs_of_the_shipped_ones(ledgers: dict[str, Ledger]) -> None:
-    """The second opinion is about what the templates hold: every operator of theirs is drawn."""
+    """The second opinion covers the templates: the random policies use each of their operators."""
     used = {
         operator
         for ledger in ledgers.values()
@@ -67,8 +67,8 @@ def test_random_policies_use_the_constructs_of_the_shipped_ones(ledgers: dict[st
     assert set() == used - OPERATORS
 
 
-def test_no_shipped_condition_has_a_wildcard_that_reaches_over_a_colon() -> None:
-    """The one place where the emulator's verdict is wider than AWS's must not matter to the sandbox."""
+def test_no_shipped_condition_has_a_wildcard_that_matches_a_colon() -> None:
+    """Only there the emulator's verdict is wider than AWS's, so the sandbox must not depend on it."""
     documents = Documents.of("two-accounts")
     patterns = [p for policy in documents.policies.values() for p in arn_patterns_of(policy.document)]
     assert patterns

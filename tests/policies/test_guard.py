@@ -1,4 +1,4 @@
-"""The house rules: every shipped template keeps them, and every rule catches what it is for."""
+"""The house rules: every shipped template keeps them, and every rule catches its violations."""
 
 from __future__ import annotations
 
@@ -26,22 +26,22 @@ SHIPPED = sorted(
 
 @pytest.fixture(scope="module", autouse=True)
 def engine() -> None:
-    """Needs cfn-guard-rs; where it has no wheel the house rules are left out, in CI that is a failure."""
+    """Needs cfn-guard-rs. Without a wheel, the tests are skipped; in CI that is a failure."""
     if guard.cfn_guard_rs is None:
-        said = (
-            "the house rules are left out: cfn-guard-rs has no wheel for this Python, 3.11 and 3.12 have one"
+        reason = (
+            "the house rules are skipped: cfn-guard-rs has no wheel for this Python, only for 3.11 and 3.12"
         )
-        (pytest.fail if in_ci() else pytest.skip)(said)
+        (pytest.fail if in_ci() else pytest.skip)(reason)
 
 
 @pytest.mark.parametrize("name", SHIPPED)
 def test_shipped_templates_keep_every_house_rule(name: str) -> None:
-    """No template is launched that breaks one."""
+    """No template that breaks a rule is shipped."""
     assert guard.broken(load_template(TEMPLATES / name)) == set()
 
 
-def test_the_shipped_templates_meet_every_rule_but_those_for_what_they_do_not_have() -> None:
-    """A rule that is skipped everywhere proves nothing, unless its kind of resource is not shipped."""
+def test_shipped_templates_apply_every_rule_for_their_resource_types() -> None:
+    """A rule that is skipped everywhere proves nothing, unless no template has its resource type."""
     met = {
         rule
         for name in SHIPPED
@@ -53,13 +53,13 @@ def test_the_shipped_templates_meet_every_rule_but_those_for_what_they_do_not_ha
 
 @pytest.mark.parametrize(("stem", "case"), CASES, ids=[f"{stem}: {case['name']}" for stem, case in CASES])
 def test_guard_case(stem: str, case: dict[str, Any]) -> None:
-    """Each case names the rules it speaks about and what they must find."""
+    """Each case names its rules and their expected status."""
     expected = case["expectations"]["rules"]
     assert {rule: guard.status(rule, case["input"]) for rule in expected} == expected
 
 
 def test_every_rule_has_a_case_that_passes_and_one_that_fails() -> None:
-    """A rule that cannot fail is no rule."""
+    """A rule that cannot fail proves nothing."""
     seen = {(rule, status) for _, case in CASES for rule, status in case["expectations"]["rules"].items()}
     wanted = {(rule, status) for rule in guard.rules() for status in ("PASS", "FAIL")}
     assert wanted - seen == set()
@@ -69,20 +69,20 @@ def seeded(violation: dict[str, Any], name: str) -> dict[str, Any]:
     """The shipped template with one violation in it."""
     template = load_template(TEMPLATES / f"{name}.yaml")
     *way, last = violation["at"]
-    place: Any = template
+    parent: Any = template
     for step in way:
-        place = place[step]
+        parent = parent[step]
     if "set" in violation:
-        assert last in place or isinstance(place, dict), f"{violation['at']} leads nowhere"
-        place[last] = violation["set"]
+        assert last in parent or isinstance(parent, dict), f"{violation['at']} does not exist"
+        parent[last] = violation["set"]
     else:
-        del place[last]
+        del parent[last]
     return template
 
 
 @pytest.mark.parametrize("violation", SEEDED, ids=[f"{v['in']}: {v['what']}" for v in SEEDED])
 def test_seeded_violation_is_caught_by_its_rule(violation: dict[str, Any]) -> None:
-    """One fault in a shipped template breaks exactly the rules that are there for it, in both layouts."""
+    """One fault in a shipped template breaks exactly the rules for it, in both layouts."""
     for name in (violation["in"], *([] if violation.get("alone") else ["single-account"])):
         assert guard.broken(seeded(violation, name)) == set(violation["breaks"])
 
@@ -93,8 +93,8 @@ def test_every_rule_catches_a_violation_seeded_in_a_shipped_template() -> None:
     assert set(guard.rules()) - caught == set()
 
 
-def test_a_report_that_guard_garbles_counts_as_a_failure() -> None:
-    """cfn-guard-rs 0.3.3 cuts long reports off; only failures are long, so none may pass for success."""
+def test_a_truncated_report_of_guard_counts_as_a_failure() -> None:
+    """cfn-guard-rs 0.3.3 truncates long reports. Only failures are that long."""
     users = {f"User{i}": {"Type": "AWS::IAM::User", "Properties": {"Path": "/" * 400}} for i in range(60)}
     with pytest.raises(json.JSONDecodeError):
         guard.cfn_guard_rs.run_checks({"Resources": users}, guard.rules()["NO_IAM_USERS"])

@@ -1,4 +1,4 @@
-"""The simulator's verdicts and the sandbox's answers: identity by identity, call by call, they agree."""
+"""The simulator's verdicts and the sandbox's responses agree for every identity and call."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ pytestmark = [pytest.mark.sandbox, pytest.mark.xdist_group("motion")]
 
 @pytest.fixture(scope="module")
 def sandbox() -> Iterator[Sandbox]:
-    """A sandbox of its own, because what is tried here must not lie in a lake that others count."""
+    """A separate sandbox, because these calls must not write into a lake that other tests count."""
     with Sandbox(speed=50) as running:
         running.start_delivery()
         running.launch(plan_launches())
@@ -34,14 +34,14 @@ def ledger(sandbox: Sandbox) -> Ledger:
 
 
 def modelled(caller: Caller, call: Call, ledger: Ledger) -> bool:
-    """Whether the sandbox can be asked this: without a way to name another account's resource, it cannot."""
+    """Whether the sandbox can make this call: not if it cannot name another account's resource."""
     owner = ledger.located(call.resource, caller.actor)[1]
     unsigned_elsewhere = caller.actor.principal is None and not call.action.startswith("s3:")
     return not unsigned_elsewhere and (call.crosses or owner == caller.actor.account)
 
 
 def test_simulator_and_sandbox_agree(sandbox: Sandbox, ledger: Ledger, simulator: None) -> None:
-    """At least ten identities by eight actions; every pair that both model comes out the same."""
+    """At least ten identities and eight actions; every pair that both model has the same verdict."""
     callers = [Caller(sandbox, ledger, name) for name in IDENTITIES]
     assert len(callers) >= 10
     assert len({call.action for call in CALLS}) >= 8
@@ -71,8 +71,8 @@ def _name(ledger: Ledger, logical_id: str) -> str:
     return resource.name
 
 
-def test_deployed_policies_are_the_ones_that_were_judged(sandbox: Sandbox, ledger: Ledger) -> None:
-    """The sandbox holds the documents the simulator was asked about, word for word."""
+def test_deployed_policies_are_the_judged_ones(sandbox: Sandbox, ledger: Ledger) -> None:
+    """The sandbox has the documents that the simulator judged, word for word."""
     consumer, producer = sandbox.session("consumer"), sandbox.session("producer")
     bucket, key, role = (
         _name(ledger, logical_id) for logical_id in ("LakeBucket", "LakeKey", "DeliveryRole")
@@ -93,7 +93,7 @@ def test_deployed_policies_are_the_ones_that_were_judged(sandbox: Sandbox, ledge
 
 
 def test_no_item_is_in_any_log_of_the_sandbox(sandbox: Sandbox) -> None:
-    """Good and bad changes go all the way through; no process on the way writes one down."""
+    """Good and bad changes pass through every stage; no process writes one into its log."""
     producer = sandbox.session("producer")
     table, stream = sandbox.outputs["SourceTableName"], sandbox.outputs["SourceStreamName"]
     for number in range(20):

@@ -1,4 +1,4 @@
-"""Who gets in: every request of the access ledger, judged by the policies of the templates as launched."""
+"""Every request of the access ledger, judged by the policies of the templates as launched."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from tests.templates.resolver import shipped_template
 
 
 @pytest.mark.usefixtures("simulator")
-def test_every_request_of_the_ledger_gets_the_verdict_it_must(ledger: Ledger) -> None:
-    """The ledger is the claim about access; 0 requests may come out otherwise, in both layouts."""
+def test_every_request_of_the_ledger_gets_its_expected_verdict(ledger: Ledger) -> None:
+    """The ledger is the claim about access: no request may differ, in either layout."""
     wrong = [
         f"{verdict.entry.name} must be {'allowed' if verdict.entry.allowed else 'denied'}: {verdict.reason}"
         for verdict in ledger.verdicts()
@@ -28,8 +28,8 @@ def test_every_request_of_the_ledger_gets_the_verdict_it_must(ledger: Ledger) ->
 
 
 @pytest.mark.usefixtures("simulator")
-def test_roles_with_a_path_get_the_verdicts_they_get_without(layout: str) -> None:
-    """A path is a part of a role's ARN: whoever admits the role by its name admits it under its path, too."""
+def test_a_role_path_changes_no_verdict(layout: str) -> None:
+    """The path is part of a role's ARN, so every policy that admits the role must include the path."""
     ledger = Ledger(Documents.of(layout, options={"DeliveryRolePath": "/team/lake/", "RolePath": "/team/"}))
     role = ledger.documents.resource("DeliveryRole")
     assert role is not None
@@ -45,7 +45,7 @@ def test_ledger_has_at_least_thirty_requests_of_each_kind(ledger: Ledger) -> Non
 
 
 def test_no_request_of_the_ledger_is_written_twice(ledger: Ledger) -> None:
-    """A repeated request would count as proof twice."""
+    """A repeated request would be counted twice."""
     seen: dict[str, str] = {}
     for entry in ledger.entries:
         key = repr([(part, sorted(part.context.items())) for part in entry.parts])
@@ -55,7 +55,7 @@ def test_no_request_of_the_ledger_is_written_twice(ledger: Ledger) -> None:
 
 @pytest.mark.usefixtures("simulator")
 def test_ledger_is_judged_within_ten_seconds(two_accounts: Ledger) -> None:
-    """Fast enough for every change of a template; a processor's seconds, whoever else is at work."""
+    """Fast enough to run after every change of a template; measured in processor seconds."""
     two_accounts.entries  # noqa: B018 - reading the templates is not judging
 
     def processor_seconds() -> float:
@@ -67,14 +67,14 @@ def test_ledger_is_judged_within_ten_seconds(two_accounts: Ledger) -> None:
     assert processor_seconds() - start < 10
 
 
-def test_every_role_and_resource_policy_is_asked_about(ledger: Ledger) -> None:
-    """A policy that no request meets is not proved."""
+def test_every_role_and_resource_policy_has_a_request(ledger: Ledger) -> None:
+    """A policy without a request is not proved."""
     asked = set().union(*(entry.policies for entry in ledger.entries))
     assert set() == set(ledger.documents.policies) - asked
 
 
 def test_one_account_has_the_same_statements_as_two(ledgers: dict[str, Ledger]) -> None:
-    """The single-account template is generated from the other two, so the mutants of those stand for it."""
+    """The single-account template is generated from the other two, so their mutants cover it too."""
 
     def spelled(layout: str) -> dict[str, list[tuple[Any, ...]]]:
         return {
@@ -88,7 +88,7 @@ def test_one_account_has_the_same_statements_as_two(ledgers: dict[str, Ledger]) 
     assert spelled("two-accounts") == spelled("single-account")
 
 
-def test_no_condition_key_of_a_policy_is_lost_on_the_simulator(ledger: Ledger, simulator: None) -> None:
+def test_the_simulator_ignores_no_condition_key_of_a_policy(ledger: Ledger, simulator: None) -> None:
     """Each key that a policy reads decides a request in the ledger, so an ignored key cannot go unnoticed."""
     used = set().union(*(condition_keys(policy.document) for policy in ledger.documents.policies.values()))
     sent = {key.lower() for entry in ledger.entries for part in entry.parts for key in part.context}
@@ -97,7 +97,7 @@ def test_no_condition_key_of_a_policy_is_lost_on_the_simulator(ledger: Ledger, s
 
 @pytest.mark.usefixtures("simulator")
 def test_a_context_key_the_simulator_ignores_is_an_error() -> None:
-    """A verdict that overlooked a condition's key would be worthless."""
+    """A verdict that ignored a condition key would be worthless."""
     statement = {
         "Effect": "Allow",
         "Action": "s3:*",
@@ -112,8 +112,8 @@ def test_a_context_key_the_simulator_ignores_is_an_error() -> None:
 
 
 @pytest.mark.usefixtures("simulator")
-def test_encryption_context_decides_although_the_simulator_drops_its_key(two_accounts: Ledger) -> None:
-    """kms:EncryptionContext:… is renamed alike in policies and requests; unrenamed nothing would match."""
+def test_encryption_context_decides_despite_the_simulators_defect(two_accounts: Ledger) -> None:
+    """kms:EncryptionContext:… is renamed in policies and requests, otherwise nothing would match."""
     entry = next(
         entry
         for entry in two_accounts.entries
@@ -129,7 +129,7 @@ def test_encryption_context_decides_although_the_simulator_drops_its_key(two_acc
 
 @pytest.mark.usefixtures("simulator")
 def test_an_endpoint_policy_with_another_principal_is_refused_by_name(two_accounts: Ledger) -> None:
-    """The simulator knows only "*" there; the error says so instead of judging without the policy."""
+    """The simulator supports only "*" there. The error states that, instead of ignoring the policy."""
     endpoint = two_accounts.policies["S3Endpoint policy"]
     statement = {**endpoint.document["Statement"][0], "Principal": {"AWS": "arn:aws:iam::111111111111:root"}}
     changed = Policy(endpoint.name, "endpoint", {**endpoint.document, "Statement": [statement]})
@@ -141,7 +141,7 @@ def test_an_endpoint_policy_with_another_principal_is_refused_by_name(two_accoun
 def test_the_simulator_is_started_once_for_a_whole_ledger(
     two_accounts: Ledger, monkeypatch: pytest.MonkeyPatch, simulator: None
 ) -> None:
-    """One process start a batch: starting Node costs more than a hundred verdicts."""
+    """One process start per batch: starting Node takes longer than a hundred verdicts."""
     started: list[int] = []
     run = simulation._run
 
@@ -155,7 +155,7 @@ def test_the_simulator_is_started_once_for_a_whole_ledger(
 
 
 def test_a_policy_document_in_an_unknown_place_is_an_error() -> None:
-    """A policy that nobody judges must not slip in with a new resource type."""
+    """A new resource type must not bring a policy that nobody judges."""
     template = shipped_template("consumer")
     document = {"Version": "2012-10-17", "Statement": []}
     template["Resources"]["Odd"] = {
@@ -188,10 +188,10 @@ GATEWAYS, INTERFACES = (
     ],
     ids=["adopted table", "no interface endpoints", "own VPC without routes", "other options"],
 )
-def test_an_option_changes_the_policies_it_is_about_and_no_others(
+def test_an_option_changes_only_its_own_policies(
     layout: str, ledgers: dict[str, Ledger], options: dict[str, str], differing: set[str]
 ) -> None:
-    """What the ledger proves for the defaults holds for the other ways to launch the templates."""
+    """The proof for the defaults also covers the other ways to launch the templates."""
     before = ledgers[layout].documents.policies
     after = Documents.of(layout, options=options).policies
     changed = {
@@ -214,19 +214,19 @@ def test_an_option_changes_the_policies_it_is_about_and_no_others(
             "no template has a resource",
         ),
         ({"actor": "crawler", "action": "s3:GetObject", "resource": "x"}, "neither a logical id"),
-        ({"actor": "crawler", "action": "s3:GetObject", "resource": "*", "in": 1}, "in is not known here"),
+        ({"actor": "crawler", "action": "s3:GetObject", "resource": "*", "in": 1}, "in is not supported"),
     ],
 )
 def test_a_misspelt_entry_is_refused_by_name(
     two_accounts: Ledger, written: dict[str, Any], message: str
 ) -> None:
-    """A request that would silently ask about nothing proves nothing."""
+    """A request about nothing would prove nothing."""
     with pytest.raises(LedgerError, match=message):
         list(two_accounts.expanded({"title": "t"}, written, True, 0))
 
 
-def test_a_fault_in_a_template_turns_a_verdict(two_accounts: Ledger, simulator: None) -> None:
-    """The ledger reads the templates as launched: with the principal's condition gone, outsiders get in."""
+def test_a_fault_in_a_template_changes_a_verdict(two_accounts: Ledger, simulator: None) -> None:
+    """The ledger reads the templates as launched: without one condition, outsiders are allowed."""
     template = shipped_template("consumer")
     for statement in template["Resources"]["LakeBucketPolicy"]["Properties"]["PolicyDocument"]["Statement"]:
         statement.get("Condition", {}).pop("ArnEquals", None)
@@ -236,8 +236,8 @@ def test_a_fault_in_a_template_turns_a_verdict(two_accounts: Ledger, simulator: 
     assert {"producer administrator", "look-alike role", under_another_path} == let_in
 
 
-def test_the_deciding_statement_is_named(verdicts: list[Verdict]) -> None:
-    """Every verdict says which statement decides, or whose silence does: the access matrix prints it."""
+def test_every_verdict_names_the_deciding_statement(verdicts: list[Verdict]) -> None:
+    """Or the side that grants nothing: the access matrix prints it."""
     assert [verdict.entry.name for verdict in verdicts if not verdict.reason] == []
     denied = [v.reason for v in verdicts if v.entry.parts[0].context["aws:SecureTransport"] == "false"]
     assert {"LakeBucketPolicy: NobodyWithoutTls", "ResultsBucketPolicy: NobodyWithoutTls"} == set(denied)

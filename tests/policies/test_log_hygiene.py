@@ -1,4 +1,4 @@
-"""Nothing logs a payload: whatever the records hold, no log line and no error text repeats any of it."""
+"""Nothing logs a payload: no log line and no error text contains any part of a record."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ BATCH = 500
 
 @pytest.fixture(autouse=True)
 def everything_logged(caplog: pytest.LogCaptureFixture) -> None:
-    """Whatever any library would say at its most talkative counts as well."""
+    """Log lines of all libraries at their most detailed level count too."""
     caplog.set_level(logging.DEBUG)
 
 
@@ -41,8 +41,8 @@ def printed(capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture)
     return text
 
 
-def test_canaries_are_seen_however_they_are_written() -> None:
-    """A search that finds nothing proves nothing: each disguise is found."""
+def test_the_search_finds_canaries_in_every_encoding() -> None:
+    """A search that finds nothing proves nothing, so every encoding is tested."""
     for shift in ("", "x", "xy", "xyz"):
         for canary in (WORD, DIGITS):
             assert sightings(f"…{shift}{canary}…")
@@ -56,7 +56,7 @@ def test_canaries_are_seen_however_they_are_written() -> None:
 def test_no_canary_of_100_000_records_reaches_the_functions_log(
     capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Good and bad records alike; the summary lines are there and say counts and reasons only."""
+    """Good and bad records. The summary lines contain only counts and reasons."""
     chance = generator(20261120)
     answered = failed = 0
     lines: list[str] = []
@@ -75,23 +75,23 @@ def test_no_canary_of_100_000_records_reaches_the_functions_log(
 
 @pytest.mark.parametrize("fault", sorted(FAULTS))
 def test_no_error_of_the_function_quotes_its_record(fault: str) -> None:
-    """The exception itself says nothing of the payload, nor does its traceback, should anybody print it."""
+    """Neither the exception nor its traceback contains the payload, in case somebody prints it."""
     chance = generator(fault)
     raised = []
     for _ in range(100):
         text = FAULTS[fault](change(chance), chance).encode("utf-8", "surrogatepass")
         try:
             change_module.transform(text)
-        except Exception as error:  # noqa: BLE001 - whatever is raised is what is searched
+        except Exception as error:  # noqa: BLE001 - any exception is searched
             raised.append("".join(traceback.format_exception(error)) + repr(error))
     assert (fault == "none") == (not raised)
     assert [seen for text in raised for seen in sightings(text)] == []
 
 
-def test_a_row_too_large_to_deliver_is_named_without_its_content(
+def test_a_row_too_large_to_deliver_is_reported_without_its_content(
     capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
-    """What no retry can deliver is named by its sequence number, and by that alone."""
+    """A row that no retry can deliver is reported only by its sequence number."""
     record = change(generator(1))
     record["dynamodb"]["NewImage"] = {"pk": {"S": WORD}, "big": {"S": WORD * 500_000}}
     record["eventName"] = "INSERT"
@@ -108,7 +108,7 @@ TABLE = Table("shop", "111111111111", "us-east-1", {"pk": "HASH"}, {"pk": "S"})
 
 
 @pytest.mark.xdist_group("hygiene")
-def test_no_refusal_of_put_items_quotes_a_value(tmp_path: Path) -> None:
+def test_no_error_of_put_items_quotes_a_value(tmp_path: Path) -> None:
     """A file of bad items is refused by line and attribute; the values stay in the file."""
     chance = generator(7)
     wrong: list[Any] = [{"X": WORD}, {"N": WORD}, {"B": WORD + "!"}, {"S": WORD, "N": DIGITS}, {"SS": []}]
@@ -123,7 +123,7 @@ def test_no_refusal_of_put_items_quotes_a_value(tmp_path: Path) -> None:
     with path.open("w", encoding="utf-8") as file:
         for _ in range(5_000):
             good = item(chance)
-            # Attribute names are named in messages on purpose, so here they are no canaries.
+            # Messages name attributes on purpose, so attribute names are not canaries here.
             bad = {"pk": good["pk"], "attribute": chance.choice(wrong)}
             file.write(
                 json.dumps(chance.choice([bad, {"pk": {"N": DIGITS}}, {"pk": {"S": WORD * 1000}}])) + "\n"
@@ -180,14 +180,14 @@ FILES = {
 
 
 @pytest.mark.parametrize("name", sorted(FILES))
-def test_no_failing_put_items_run_prints_a_value(
+def test_no_failed_put_items_run_prints_a_value(
     name: str,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capfd: pytest.CaptureFixture[str],
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """From the command line to the exit code: every way to fail is a message without data."""
+    """Every failure, from the command line to the exit code, is a message without data."""
     path = tmp_path / name
     path.write_text(FILES[name], encoding="utf-8")
     fake = SimpleNamespace(region_name="us-east-1", client=lambda *_, **__: Refusing())
@@ -198,10 +198,10 @@ def test_no_failing_put_items_run_prints_a_value(
     assert sightings(text.replace(str(tmp_path), "")) == []
 
 
-def test_a_file_that_is_no_text_is_refused_without_its_bytes(
+def test_a_file_that_is_not_text_is_refused_without_its_bytes(
     tmp_path: Path, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A decoding error would carry the bytes it met."""
+    """A decoding error would contain the bytes of the file."""
     path = tmp_path / "items.json"
     path.write_bytes(b'{"pk": "' + WORD.encode() + b'\xff"}')
     with pytest.raises(CommandError) as caught:

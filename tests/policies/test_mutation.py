@@ -1,4 +1,4 @@
-"""Would the ledger notice? Every policy is changed in every small way, and some verdict has to turn."""
+"""Does the ledger detect faults? Every policy gets every small change, and some verdict has to change."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ import yaml
 from tests.policies.ledger import FOLDER, Entry, Ledger, Verdict
 from tests.policies.mutants import Mutant, granted, harmless, mutants, statements
 
-# The mutants that survive, as survivors.yaml lists them.
+# The surviving mutants that survivors.yaml lists.
 Excused = dict[str, list[dict[str, Any]]]
 
 pytestmark = pytest.mark.usefixtures("simulator")
 
 
 def turned(ledger: Ledger, changed: Iterable[Mutant], before: list[Verdict]) -> dict[Mutant, list[Entry]]:
-    """Mutant → the requests whose verdict it turns; one batch, only requests that the change can touch."""
+    """Mutant → the requests whose verdict it changes; one batch, only requests the change can affect."""
     was = {verdict.entry: verdict.allowed for verdict in before}
     trials = [
         (mutant, entry)
@@ -77,7 +77,7 @@ def test_ledger_kills_98_percent_of_at_least_200_mutants(
 def test_every_survivor_is_listed_with_its_reason(
     made: list[Mutant], kills: dict[Mutant, list[Entry]], excused: Excused
 ) -> None:
-    """A mutant nobody notices is a hole in the ledger, unless it changes nothing; then it says why."""
+    """An undetected mutant is a hole in the ledger, unless it has no effect; then the list states why."""
     survivors = [mutant for mutant in made if mutant not in kills]
     unlisted = [m.name for m in survivors if not any(is_listed(m, line) for line in excused["mutants"])]
     assert unlisted == []
@@ -87,10 +87,10 @@ def test_every_survivor_is_listed_with_its_reason(
 
 
 @pytest.mark.xdist_group("mutants")
-def test_no_action_can_be_taken_away_without_breaking_a_required_request(
+def test_removing_any_action_breaks_a_required_request(
     made: list[Mutant], kills: dict[Mutant, list[Entry]], excused: Excused
 ) -> None:
-    """Least privilege, proved: each single granted action is needed by a request that must be allowed."""
+    """Proof of least privilege: a request that must be allowed needs each granted action."""
     needless = [
         mutant
         for mutant in made
@@ -100,7 +100,7 @@ def test_no_action_can_be_taken_away_without_breaking_a_required_request(
 
 
 def test_every_statement_of_every_policy_is_mutated(two_accounts: Ledger, made: list[Mutant]) -> None:
-    """No statement is left out of the proof."""
+    """The proof covers every statement."""
     reached = {(mutant.policy.name, mutant.sid) for mutant in made}
     there = {
         (policy.name, statement["Sid"])
@@ -110,14 +110,14 @@ def test_every_statement_of_every_policy_is_mutated(two_accounts: Ledger, made: 
     assert there == reached
 
 
-def test_harmless_edits_turn_no_verdict(two_accounts: Ledger, verdicts: list[Verdict]) -> None:
-    """Order, repetition and equal spellings mean nothing to AWS, so they may mean nothing here."""
+def test_harmless_edits_change_no_verdict(two_accounts: Ledger, verdicts: list[Verdict]) -> None:
+    """AWS ignores order, repetition and equal spellings, so they must not change a verdict."""
     edits = [edit for policy in two_accounts.documents.policies.values() for edit in harmless(policy)]
     assert len(edits) >= 20
     assert {m.name: e for m, e in turned(two_accounts, edits, verdicts).items()} == {}
 
 
-def test_wildcards_are_counted_by_the_actions_they_come_to() -> None:
-    """A wildcard is a mutant only where it adds an action that exists."""
+def test_a_wildcard_is_a_mutant_only_if_it_adds_an_action() -> None:
+    """A wildcard that adds no existing action is not a mutant."""
     assert {"kms:describekey", "kms:describecustomkeystores"} == granted(["kms:Describe*"])
     assert granted(["s3:PutObject*"]) > granted(["s3:PutObject"])

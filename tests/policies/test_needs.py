@@ -1,4 +1,4 @@
-"""What a property makes a service need is listed, and the policies of the templates grant it."""
+"""The permissions that a property makes a service need are listed, and the policies grant them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.policies.needs import NeedError, Table, launched, spelled, template_p
 from tests.policies.simulation import judge
 from tests.templates.resolver import shipped_template
 
-# Launches that together make every resource and set every property that a need is listed for.
+# Launches that together create every resource and set every property with a listed need.
 OPTIONS: tuple[dict[str, str], ...] = ({}, {"PartitionBy": "event", "BufferSizeMiB": "64"})
 
 
@@ -58,17 +58,17 @@ def _refused(table: Table, ledger: Ledger) -> list[str]:
 
 @pytest.mark.parametrize("kind", STACKS)
 def test_every_property_is_listed_once(kind: str, table: Table) -> None:
-    """A new property needs a line in needs.yaml: what it makes a service need, or why nothing."""
+    """A new property needs a line in needs.yaml: the permissions it needs, or why it needs none."""
     assert _unlisted(table, shipped_template(kind)) == []
 
 
 def test_every_listed_path_is_a_property_of_some_template(table: Table) -> None:
-    """A line about a property that is gone would be taken for knowledge."""
+    """A line about a removed property would mislead readers."""
     assert _stale(table) == []
 
 
 def test_every_line_has_its_source_or_reason(table: Table) -> None:
-    """What is needed names its page; what is not needed says why."""
+    """A need names its AWS page; an exception states its reason."""
     assert [f"{line.type}: {line.path}" for line in table.listed if len(line.says) < 15] == []
 
 
@@ -80,7 +80,7 @@ def test_every_need_is_granted(layout: str, options: dict[str, str], table: Tabl
     assert _refused(table, launched(layout, **options)) == []
 
 
-def test_no_need_goes_unjudged(table: Table) -> None:
+def test_every_need_is_judged(table: Table) -> None:
     """A need whose property no launch sets would never be checked."""
     judged = {
         need for options in OPTIONS for need, _, _ in table.requests(launched("two-accounts", **options))
@@ -88,10 +88,10 @@ def test_no_need_goes_unjudged(table: Table) -> None:
     assert [need.name for need in table.needs if need not in judged] == []
 
 
-# The checks, shown to fail
+# Each check fails once
 
 
-def test_a_new_property_is_unlisted(table: Table) -> None:
+def test_a_new_property_is_reported(table: Table) -> None:
     """On either side of a condition, inside a list, and below a parent that is listed without `.**`."""
     template = copy.deepcopy(shipped_template("consumer"))
     crawler = template["Resources"]["Crawler"]["Properties"]
@@ -105,7 +105,7 @@ def test_a_new_property_is_unlisted(table: Table) -> None:
     ]
 
 
-def test_a_parent_covers_its_children_only_if_written_so() -> None:
+def test_a_parent_covers_its_children_only_with_a_pattern() -> None:
     """`Parent` covers itself, `Parent.*` one level of free keys, `Parent.**` all below."""
     listed = {
         "Targets": [("Targets",)],
@@ -137,10 +137,10 @@ def test_a_parent_covers_its_children_only_if_written_so() -> None:
         ),
     ],
 )
-def test_a_missing_grant_is_found(
+def test_a_missing_permission_is_found(
     kind: str, statement: tuple[str, str], path: str, action: str, table: Table
 ) -> None:
-    """Without the one statement, the property that needs it is named."""
+    """Without one statement, the property that needs it is reported."""
     policy, sid = statement
     template = copy.deepcopy(shipped_template(kind))
     document = template["Resources"][policy]["Properties"]["PolicyDocument"]
@@ -150,22 +150,22 @@ def test_a_missing_grant_is_found(
     assert [line for line in found if not (f" {path}: " in line and f" {action} on " in line)] == []
 
 
-def test_a_line_of_a_property_that_is_gone_is_stale() -> None:
-    """The path of a need, of an outside line and of a reason are held alike."""
+def test_a_line_about_a_removed_property_is_stale() -> None:
+    """The same check applies to needs, outside lines and reasons."""
     table = Table("AWS::Glue::Crawler: {none: {as an example only: [Description, Classifiers]}}")
     assert _stale(table) == ["AWS::Glue::Crawler: Classifiers"]
 
 
-def test_a_line_that_says_too_little_is_an_error() -> None:
-    """A need without its source, or with a misspelt key, would be half a claim."""
+def test_an_incomplete_line_is_an_error() -> None:
+    """A need without its source, or with a misspelt key, would be an incomplete claim."""
     with pytest.raises(NeedError, match="T Role: source is missing"):
         Table("T: {needs: {Role: [{who: a, action: 's3:GetObject', resource: '*'}]}}")
-    with pytest.raises(NeedError, match="T: nothing is not known here"):
+    with pytest.raises(NeedError, match="T: nothing is not supported"):
         Table("T: {nothing: {}}")
 
 
-def test_a_target_of_another_kind_is_not_passed_over(table: Table) -> None:
-    """A rule whose target no line is about would look judged."""
+def test_a_target_of_an_unlisted_kind_is_an_error(table: Table) -> None:
+    """A rule with a target that no line covers would look judged."""
     template = copy.deepcopy(shipped_template("consumer"))
     target = template["Resources"]["CrawlerEndedRule"]["Properties"]["Targets"][0]
     target["Arn"] = "arn:aws:sns:us-east-1:222222222222:topic"

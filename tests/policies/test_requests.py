@@ -1,4 +1,4 @@
-"""Requests nobody thought of, judged: each gets the verdict that the rules of requests.py give it."""
+"""Generated requests, judged: each gets the verdict that the rules of requests.py compute."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.policies.simulation import judge
 
 
 def wrong(generated: list[Generated], ledger: Ledger) -> list[str]:
-    """The requests whose verdict is another than it must be; each decision is taken once."""
+    """The requests with an unexpected verdict; each decision is judged once."""
     parts = {part_key(part): part for one in generated for part in one.parts}
     decisions = judge(part.request(ledger.policies) for part in parts.values())
     allowed = {key: decision.allowed for key, decision in zip(parts, decisions, strict=True)}
@@ -25,40 +25,40 @@ def wrong(generated: list[Generated], ledger: Ledger) -> list[str]:
 
 
 def part_key(part: Part) -> tuple[str, str, str, str]:
-    """What makes a decision another one."""
+    """The parts that distinguish two decisions."""
     return part.actor.name, part.action, part.resource, repr(sorted(part.context.items()))
 
 
 def test_every_operation_on_an_object_is_listed() -> None:
-    """An operation that S3 gains has to be thought about; one that it has lost leaves the list."""
+    """Someone has to review a new operation of S3; a removed one leaves the list."""
     assert set(operations()) == set(table()["operations"])
 
 
 def test_every_header_of_every_write_is_listed() -> None:
-    """A header that S3 gains has to be thought about; one that it has lost leaves the list."""
+    """Someone has to review a new header of S3; a removed one leaves the list."""
     asked = [name for name, listed in table()["operations"].items() if listed.get("kind") == "write"]
     sent = set().union(*(headers_of(name) for name in (*asked, "PutObjectAcl")))
     assert sent == set(table()["headers"])
 
 
 @pytest.mark.usefixtures("simulator")
-def test_every_action_of_the_list_is_one_of_s3() -> None:
-    """A misspelt action would be denied to everybody, and prove nothing."""
+def test_every_listed_action_exists_in_s3() -> None:
+    """A misspelt action would be denied to everybody and prove nothing."""
     listed = table()["operations"].values()
     named = {one[key] for one in listed for key in ("action", "version") if key in one}
     named |= {one["needs"] for one in table()["headers"].values() if "needs" in one}
     assert {name.partition(":")[2].lower() for name in named} <= set(service_actions("s3"))
 
 
-def test_every_listed_header_says_what_it_does() -> None:
-    """Either values and who may send them, or a reason why it does not matter."""
+def test_every_listed_header_has_values_or_a_reason() -> None:
+    """Values and who may send them, or the reason why the header does not matter."""
     for header, meaning in table()["headers"].items():
         assert ("none" in meaning) != ("delivery" in meaning), header
 
 
 @pytest.mark.usefixtures("simulator")
-def test_every_generated_request_gets_the_verdict_it_must(ledger: Ledger) -> None:
-    """Thousands of requests, in both layouts, and not one comes out otherwise."""
+def test_every_generated_request_gets_its_expected_verdict(ledger: Ledger) -> None:
+    """Thousands of requests, in both layouts, without a difference."""
     generated = list(Generator(ledger).requests())
     allowed = sum(one.allowed for one in generated if one.name.startswith(PROVES))
     assert len(generated) > 4000
@@ -67,7 +67,7 @@ def test_every_generated_request_gets_the_verdict_it_must(ledger: Ledger) -> Non
 
 
 LAKE = "LakeBucket/data/dt=2026-11-20"
-# What is taken away, statement or condition, and a request that gets in then.
+# The statement or condition to remove, and a request that is allowed without it.
 SEEDED = {
     "SSE-C": (
         "NobodyWithAKeyOfTheirOwn",
@@ -88,8 +88,8 @@ SEEDED = {
 
 @pytest.mark.usefixtures("simulator")
 @pytest.mark.parametrize("seeded", SEEDED)
-def test_a_refusal_that_is_taken_away_is_noticed(two_accounts: Ledger, seeded: str) -> None:
-    """The generated requests see each kind of fault, whichever of the two accounts would still refuse it."""
+def test_a_removed_denial_is_detected(two_accounts: Ledger, seeded: str) -> None:
+    """The generated requests detect each kind of fault, even if the other account still denies it."""
     removed, told = SEEDED[seeded]
     changed = Ledger(two_accounts.documents)
     for name in ("LakeBucketPolicy", "DeliveryRole deliver"):

@@ -1,4 +1,4 @@
-"""The resolver reads a template as CloudFormation would, and says what it does not know."""
+"""The resolver evaluates a template like CloudFormation, and reports what it does not support."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def stack(text: str, **parameters: Any) -> Stack:
 
 
 def value(expression: str, **parameters: Any) -> Any:
-    """A single expression, as the property of a resource in a template with a bit of everything."""
+    """The value of one expression, as a property of a resource in a small template."""
     template = f"""
     Parameters:
       Name: {{Type: String, Default: orders}}
@@ -69,7 +69,7 @@ def value(expression: str, **parameters: Any) -> Any:
     ],
 )
 def test_intrinsic(expression: str, expected: Any) -> None:
-    """Each intrinsic gives what its page in the CloudFormation user guide says."""
+    """Each intrinsic returns the value that the CloudFormation user guide documents."""
     found = value(expression)
     if expected is None and "Literal" in expression:
         assert found.startswith(f"orders: ${{Literal}} us-east-1 arn:aws:kms:us-east-1:{ACCOUNT}:key/")
@@ -86,7 +86,7 @@ def test_intrinsic(expression: str, expected: Any) -> None:
     ],
 )
 def test_region_decides_the_partition(region: str, expected: list[str]) -> None:
-    """As botocore's partitions have it."""
+    """As in botocore's list of partitions."""
     template = load_template("Resources: {Topic: {Type: AWS::SNS::Topic}}")
     found = Stack(template, name="shop", account=ACCOUNT, region=region)
     assert [found.ref("AWS::Partition"), found.ref("AWS::URLSuffix")] == expected
@@ -99,20 +99,20 @@ def test_region_decides_the_partition(region: str, expected: list[str]) -> None:
     [
         ("!Ref Nothing", "has no resource Nothing"),
         ("!Ref Absent", "has no resource Absent .or its condition does not hold"),
-        ("!GetAtt Key.Colour", "Key .AWS::KMS::Key. has no attribute Colour"),
+        ("!GetAtt Key.Colour", "Key .AWS::KMS::Key. has no supported attribute Colour"),
         ("!ImportValue elsewhere", "nothing exports elsewhere"),
-        ("{Fn::Transform: {Name: x}}", "Fn::Transform is not known here"),
+        ("{Fn::Transform: {Name: x}}", "Fn::Transform is not supported"),
         ("!If [NoSuch, a, b]", "no condition NoSuch"),
     ],
 )
-def test_what_is_not_known_is_an_error_that_names_it(expression: str, message: str) -> None:
+def test_an_unsupported_expression_is_an_error_that_names_it(expression: str, message: str) -> None:
     """Nothing is guessed: a wrong name in a policy would make its verdicts worthless."""
     with pytest.raises(ResolveError, match=message):
         value(expression)
 
 
 def test_parameters_are_those_of_the_template() -> None:
-    """A misspelt parameter and a missing one are both said by name."""
+    """The error names a misspelt parameter and a missing one."""
     template = {"Parameters": {"Needed": {"Type": "String"}}, "Resources": {}}
     with pytest.raises(ResolveError, match="Needed has no value"):
         Stack(template, name="s", account=ACCOUNT)
@@ -120,8 +120,8 @@ def test_parameters_are_those_of_the_template() -> None:
         Stack(template, name="s", account=ACCOUNT, parameters={"Neded": "x", "Needed": "y"})
 
 
-def test_resources_that_name_one_another_in_a_circle_are_an_error() -> None:
-    """CloudFormation refuses it; here it must not recurse for ever."""
+def test_a_circular_reference_is_an_error() -> None:
+    """CloudFormation refuses it; the resolver must not recurse forever."""
     text = """
     Resources:
       A: {Type: "AWS::IAM::Role", Properties: {RoleName: !Sub "${B}-a"}}
@@ -132,7 +132,7 @@ def test_resources_that_name_one_another_in_a_circle_are_an_error() -> None:
 
 
 def test_exports_of_one_stack_are_imports_of_another() -> None:
-    """Option stacks are joined by exports."""
+    """Option stacks use exports."""
     first = stack("""
     Resources: {Queue: {Type: "AWS::SQS::Queue", Properties: {QueueName: q}}}
     Outputs: {Q: {Value: !GetAtt Queue.Arn, Export: {Name: !Sub "${AWS::StackName}-Q"}}}
@@ -146,7 +146,7 @@ def test_exports_of_one_stack_are_imports_of_another() -> None:
 
 @pytest.mark.parametrize("layout", ["two-accounts", "single-account"])
 def test_shipped_policies_are_concrete(layout: str) -> None:
-    """After resolving, no intrinsic is left in any policy, only AWS's own policy variables could be."""
+    """After resolving, no policy contains an intrinsic; only AWS's policy variables may remain."""
     for policy in Documents.of(layout).policies.values():
         text = yaml.safe_dump(policy.document)
         assert "Fn::" not in text
@@ -154,8 +154,8 @@ def test_shipped_policies_are_concrete(layout: str) -> None:
         assert "${" not in text
 
 
-def test_producer_takes_the_consumers_outputs_by_name() -> None:
-    """The two stacks meet in names and ARNs: bucket, key, role and stream are the same on both sides."""
+def test_producer_accepts_the_consumers_outputs_by_name() -> None:
+    """Both stacks have the same names and ARNs of bucket, key, role and stream."""
     documents = Documents.of("two-accounts")
     producer, consumer = documents.stacks["producer"], documents.stacks["consumer"]
     bucket = consumer.resource("LakeBucket").arn
@@ -170,7 +170,7 @@ def test_producer_takes_the_consumers_outputs_by_name() -> None:
     assert admitted["Condition"]["ArnEquals"]["aws:PrincipalArn"] == producer.resource("DeliveryRole").arn
 
 
-def test_a_shipped_template_can_be_changed_without_changing_the_next_one() -> None:
-    """Mutated copies must not leak into other tests."""
+def test_changing_a_loaded_template_does_not_change_the_next_one() -> None:
+    """Mutated copies must not affect other tests."""
     shipped_template("consumer")["Resources"].clear()
     assert shipped_template("consumer")["Resources"]

@@ -1,4 +1,4 @@
-"""The tools that judge the policies are pinned, come without host names, and stay out of the product."""
+"""The tools that judge the policies are pinned, have no host names, and are not part of the product."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ PRODUCT = ("*_lambda", "scripts", "sandbox", "athena", "glue", "lake", "benchmar
 
 
 def test_simulator_is_pinned_with_hashes_and_without_hosts() -> None:
-    """The lock is the same behind every registry, and what it names cannot be exchanged."""
+    """The lock works with every registry, and its hashes prevent an exchange of packages."""
     lock = json.loads((toolbox.SIMULATOR / "package-lock.json").read_text(encoding="utf-8"))
     packages = {name.removeprefix("node_modules/"): entry for name, entry in lock["packages"].items() if name}
     assert packages["@cloud-copilot/iam-simulate"]["version"] == "0.1.173"
@@ -25,15 +25,15 @@ def test_simulator_is_pinned_with_hashes_and_without_hosts() -> None:
 
 
 def test_checkov_is_pinned_with_hashes() -> None:
-    """Every line of its lock is an exact version, held to its hashes."""
+    """Every line of its lock is an exact version with its hashes."""
     lines = toolbox.CHECKOV_LOCK.read_text(encoding="utf-8").splitlines()
     pins = [line for line in lines if line and not line.startswith((" ", "#"))]
     assert any(pin.startswith("checkov==") for pin in pins)
     assert [pin for pin in pins if "==" not in pin or not pin.rstrip().endswith("\\")] == []
 
 
-def test_nothing_of_the_product_knows_the_simulator() -> None:
-    """It is AGPL-3.0: a program run from outside by the tests, never imported, never shipped."""
+def test_the_product_does_not_use_the_simulator() -> None:
+    """It is AGPL-3.0: the tests run it as a separate program; it is never imported or shipped."""
     found = [
         path.relative_to(toolbox.ROOT).as_posix()
         for folder in PRODUCT
@@ -44,8 +44,8 @@ def test_nothing_of_the_product_knows_the_simulator() -> None:
     assert found == []
 
 
-def test_installed_tools_are_no_part_of_the_repository() -> None:
-    """node_modules and the tools' environments are caches, ignored by git."""
+def test_installed_tools_are_ignored_by_git() -> None:
+    """node_modules and the tools' environments are caches."""
     ignored = [toolbox.SIMULATOR / "node_modules" / "x", toolbox.CHECKOV_HOME / "x"]
     done = subprocess.run(
         ["git", "check-ignore", *map(str, ignored)],
@@ -57,10 +57,10 @@ def test_installed_tools_are_no_part_of_the_repository() -> None:
     assert len(done.stdout.splitlines()) == len(ignored)
 
 
-def test_without_node_one_line_says_what_is_left_out(
+def test_without_node_one_line_reports_the_omitted_tests(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A laptop without Node still runs everything else; CI does not pass without the proof."""
+    """A laptop without Node runs everything else; CI fails without the proof."""
     monkeypatch.setattr("tests.policies.toolbox.shutil.which", lambda _: None)
     monkeypatch.setattr(toolbox, "install_checkov", lambda: None)
     toolbox.node.cache_clear()
@@ -76,8 +76,8 @@ def test_without_node_one_line_says_what_is_left_out(
         toolbox.node.cache_clear()
 
 
-def test_an_old_node_is_named_with_the_version_that_is_needed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The message says what to install."""
+def test_an_old_node_is_reported_with_the_required_version(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The message names the version to install."""
     old = subprocess.CompletedProcess([], 0, stdout="v18.20.4\n")
     monkeypatch.setattr("tests.policies.toolbox.shutil.which", lambda name: f"/usr/bin/{name}")
     monkeypatch.setattr("tests.policies.toolbox.subprocess.run", lambda *_, **__: old)

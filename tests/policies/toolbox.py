@@ -1,13 +1,13 @@
-"""The tools that judge the policies and are no part of the product, each in an environment of its own.
+"""The tools that judge the policies. They are not part of the product; each has its own environment.
 
-``python -m tests.policies.toolbox`` installs what is missing:
+``python -m tests.policies.toolbox`` installs missing tools:
 
 * the policy simulator: ``npm ci`` from ``simulator/package-lock.json`` into ``simulator/node_modules``;
 * checkov: from ``requirements/checkov.lock`` into ``build/tools/checkov``, since its pins contradict the
   project's.
 
-Without Node 20 or newer one line says what is left out and the exit code is 0; where ``CI`` is set it is 1,
-so that no build passes without the proof.
+Without Node 20 or newer, one line lists the omitted tests and the exit code is 0. If ``CI`` is set, the exit
+code is 1, so that no build passes without the proof.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _SECONDS = 900
 
 
 class ToolMissingError(RuntimeError):
-    """A tool is not on this machine; the message says which and what is left out without it."""
+    """A tool is missing; the message names it and the tests that are omitted without it."""
 
 
 @lru_cache(maxsize=1)
@@ -65,12 +65,12 @@ def _once(stamp: Path, inputs: list[Path]) -> Iterator[bool]:
 
 
 def install_simulator() -> None:
-    """``npm ci``, unless what the lock names is there already."""
+    """``npm ci``, unless the locked packages are already installed."""
     node()
     lock = SIMULATOR / "package-lock.json"
-    # Beside node_modules' parent: npm ci empties node_modules itself.
+    # Not inside node_modules, because npm ci empties it.
     with _once(ROOT / "build" / "tools" / "simulator.stamp", [lock]) as stale:
-        if stale or not (SIMULATOR / "node_modules" / "@cloud-copilot").is_dir():  # npm may have been stopped
+        if stale or not (SIMULATOR / "node_modules" / "@cloud-copilot").is_dir():  # npm was interrupted
             _quiet(["npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts"], SIMULATOR)
 
 

@@ -1,8 +1,8 @@
-"""The house rules of templates/: how a template has to be written so that people can launch and read it.
+"""The house rules of templates/: how to write a template so that people can launch and read it.
 
-Each rule takes a `House` and yields what breaks it, one sentence each; the name of the function is the rule.
-`must_fail.yaml` holds the edits of `passes.yaml` that break exactly one rule each. What a deployed account
-must be like (encryption, retention, access) is judged elsewhere, on the resolved template.
+Each rule takes a `House` and yields one sentence per violation; the function's name is the rule.
+`must_fail.yaml` lists edits of `passes.yaml` that break exactly one rule each. Other tests check encryption,
+retention and access, on the resolved template.
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ SECTIONS = [
 ]
 OPTIONAL_SECTIONS = {"Mappings"}
 
-# What people put in, or what nothing else can bring back.
+# Resources with data that nothing else can restore.
 HOLDS_DATA = {"AWS::DynamoDB::Table", "AWS::KMS::Key", "AWS::S3::Bucket"}
-# What passes through or tells of it: may go with the stack, where the template says why.
+# Resources that data passes through: they may be deleted with the stack if the template states why.
 CARRIES_DATA = {"AWS::Kinesis::Stream", "AWS::Logs::LogGroup", "AWS::SQS::Queue"}
 KEEPS = {"Retain", "RetainExceptOnCreate", "Snapshot"}
 
-# Properties that fix a physical name which CloudFormation would choose.
+# Properties that fix a physical name that CloudFormation would choose.
 NAMES = (
     "BucketName",
     "DeliveryStreamName",
@@ -87,8 +87,8 @@ class House:
         return load_template(self.text)
 
     def members(self, section: str) -> dict[str, Any]:
-        found: dict[str, Any] = self.data.get(section) or {}
-        return found
+        members: dict[str, Any] = self.data.get(section) or {}
+        return members
 
     def written(self, section: str) -> list[Entry]:
         return entries(sections(self.text).get(section, ""))
@@ -99,7 +99,7 @@ class House:
                 yield logical_id, body
 
     def documents(self) -> Iterator[tuple[str, list[dict[str, Any]]]]:
-        """Every policy document of the template: where it stands, and its statements."""
+        """Every policy document of the template: its path, and its statements."""
         for logical_id, body in self.resources():
             yield from _documents(logical_id, body.get("Properties", {}))
 
@@ -118,27 +118,27 @@ def _documents(where: str, value: Any) -> Iterator[tuple[str, list[dict[str, Any
 # The whole
 
 
-def sections_stand_in_order(house: House) -> Iterator[str]:
-    """Every template reads in the same order, and has all that a launch needs."""
-    found = list(house.data)
-    if [name for name in SECTIONS if name in found] != found:
-        yield f"sections stand as {', '.join(found)}"
+def sections_are_in_order(house: House) -> Iterator[str]:
+    """Every template has the same order, and every section that a launch needs."""
+    present = list(house.data)
+    if [name for name in SECTIONS if name in present] != present:
+        yield f"the order of the sections is {', '.join(present)}"
     for name in SECTIONS:
-        if name not in found and name not in OPTIONAL_SECTIONS:
+        if name not in present and name not in OPTIONAL_SECTIONS:
             yield f"there is no section {name}"
 
 
-def description_says_what_arrives(house: House) -> Iterator[str]:
-    """Who sees the stack in the console learns what it put into the account."""
+def description_says_what_the_stack_creates(house: House) -> Iterator[str]:
+    """The console shows what the stack creates in the account."""
     description = str(house.data.get("Description", ""))
-    if not re.search(r"\bWhat arrives\b.+\.$", description.strip()):
-        yield "Description does not say what arrives in the account"
+    if not re.search(r"\bIt creates\b.+\.$", description.strip()):
+        yield "Description does not state what the stack creates: begin a sentence with It creates"
     if len(description.encode()) > LONGEST_DESCRIPTION:
         yield f"Description has more than {LONGEST_DESCRIPTION} bytes"
 
 
 def quotas_are_kept(house: House) -> Iterator[str]:
-    """CloudFormation takes the template."""
+    """CloudFormation accepts the template."""
     for section, most in MOST.items():
         if len(house.members(section)) > most:
             yield f"{section} has more than {most} members"
@@ -150,27 +150,27 @@ def quotas_are_kept(house: House) -> Iterator[str]:
 
 
 def parameters_are_explained(house: House) -> Iterator[str]:
-    """A parameter says what it changes, admits nothing that cannot work, and says so in words."""
+    """A parameter describes its effect, accepts only values that can work, and states that limit in words."""
     for name, parameter in house.members("Parameters").items():
         if len(str(parameter.get("Description", ""))) < 20:
-            yield f"{name} has no Description to speak of"
+            yield f"{name} has no Description, or a very short one"
         bounded = {"MinValue", "MaxValue"} <= set(parameter)
         if not (bounded or "AllowedValues" in parameter or "AllowedPattern" in parameter):
-            yield f"{name} admits anything: give it AllowedPattern, AllowedValues, or MinValue and MaxValue"
+            yield f"{name} accepts any value: add AllowedPattern, AllowedValues, or MinValue and MaxValue"
         words = str(parameter.get("ConstraintDescription", ""))
         if not words.startswith("must "):
-            yield f"{name} has no ConstraintDescription that says what it must be"
+            yield f"{name} has no ConstraintDescription that begins with 'must'"
 
 
 def parameters_carry_their_unit(house: House) -> Iterator[str]:
-    """A number nobody can take for another unit."""
+    """Nobody can mistake the unit of a number."""
     for name, parameter in house.members("Parameters").items():
         if parameter["Type"] == "Number" and not name.endswith(UNITS):
             yield f"{name} does not end in its unit"
 
 
 def defaults_are_allowed(house: House) -> Iterator[str]:
-    """What the console proposes is what the constraint admits."""
+    """The constraint accepts the default, which the console proposes."""
     for name, parameter in house.members("Parameters").items():
         if "Default" not in parameter:
             continue
@@ -179,7 +179,7 @@ def defaults_are_allowed(house: House) -> Iterator[str]:
         if pattern and not re.fullmatch(pattern, str(default)):
             yield f"{name}: the default {default!r} does not match {pattern}"
         if default not in parameter.get("AllowedValues", [default]):
-            yield f"{name}: the default {default!r} is none of the allowed values"
+            yield f"{name}: the default {default!r} is not an allowed value"
         if not parameter.get("MinValue", default) <= default <= parameter.get("MaxValue", default):
             yield f"{name}: the default {default!r} is out of range"
 
@@ -190,14 +190,14 @@ def interface_shows_every_parameter(house: House) -> Iterator[str]:
     grouped = [name for group in face.get("ParameterGroups", []) for name in group["Parameters"]]
     declared = list(house.members("Parameters"))
     if grouped != declared:
-        yield f"grouped are {grouped}, declared are {declared}"
+        yield f"the groups list {grouped}, the template declares {declared}"
     labelled = list(face.get("ParameterLabels", {}))
     if labelled != declared:
-        yield f"labelled are {labelled}, declared are {declared}"
+        yield f"the labels list {labelled}, the template declares {declared}"
 
 
-def rules_say_what_to_do(house: House) -> Iterator[str]:
-    """Parameters that cannot go together meet before anything is made, in words."""
+def rules_name_a_parameter_to_change(house: House) -> Iterator[str]:
+    """CloudFormation refuses impossible combinations before it creates anything, and names a parameter."""
     for name, rule in house.members("Rules").items():
         for assertion in rule.get("Assertions", []):
             words = str(assertion.get("AssertDescription", ""))
@@ -209,14 +209,14 @@ def rules_say_what_to_do(house: House) -> Iterator[str]:
 
 
 def conditions_are_statements(house: House) -> Iterator[str]:
-    """`Condition: MakesVpc` reads as a sentence: a verb, then what."""
+    """`Condition: MakesVpc` reads as a sentence: a verb, then its object."""
     for name in house.members("Conditions"):
         if not re.match(r"[A-Z][a-z]+s(?=[A-Z])", name):
-            yield f"{name} is no statement such as HasSortKey or MakesVpc"
+            yield f"{name} is not a statement such as HasSortKey or MakesVpc"
 
 
 def conditions_are_used(house: House) -> Iterator[str]:
-    """A condition nobody asks for is a feature that is not there."""
+    """An unused condition is a feature that is missing."""
     rest = str({k: v for k, v in house.data.items() if k != "Conditions"})
     for name in house.members("Conditions"):
         others = str({k: v for k, v in house.members("Conditions").items() if k != name})
@@ -227,34 +227,34 @@ def conditions_are_used(house: House) -> Iterator[str]:
 # Resources
 
 
-def resources_stand_under_banners(house: House) -> Iterator[str]:
-    """The file reads along the data, a headline a stage."""
+def resources_are_under_banners(house: House) -> Iterator[str]:
+    """The file follows the data, with one headline per stage."""
     for entry in house.written("Resources"):
         if not entry.banner:
-            yield f"{entry.key} stands under no banner"
+            yield f"{entry.key} is under no banner"
 
 
 def data_outlives_the_stack(house: House) -> Iterator[str]:
-    """No click and no replacement deletes what cannot be brought back."""
+    """No click and no replacement deletes data that cannot be restored."""
     for logical_id, body in house.resources(*HOLDS_DATA, *CARRIES_DATA):
         for policy in ("DeletionPolicy", "UpdateReplacePolicy"):
             if policy not in body:
                 yield f"{logical_id} has no {policy}"
             elif body["Type"] in HOLDS_DATA and body[policy] not in KEEPS:
-                yield f"{logical_id} holds data, but its {policy} is {body[policy]}"
+                yield f"{logical_id} contains data, but its {policy} is {body[policy]}"
 
 
-def deletion_is_accounted_for(house: House) -> Iterator[str]:
-    """Beside every DeletionPolicy stands what deleting, or keeping, costs."""
+def deletion_policy_has_a_reason(house: House) -> Iterator[str]:
+    """A comment above every DeletionPolicy states the cost of deleting or keeping the resource."""
     for entry in house.written("Resources"):
         lines = entry.text.splitlines()
         for before, line in pairwise(lines):
             if line.strip().startswith("DeletionPolicy:") and not before.strip().startswith("#"):
-                yield f"{entry.key} does not say what its DeletionPolicy costs"
+                yield f"{entry.key} has no comment on the cost of its DeletionPolicy"
 
 
 def fixed_names_have_a_reason(house: House) -> Iterator[str]:
-    """CloudFormation names what it can; where the template does, the comment says who must know the name."""
+    """CloudFormation chooses names. Where the template fixes a name, a comment states who needs it."""
     for entry in house.written("Resources"):
         lines = entry.text.splitlines()
         kind = house.members("Resources")[entry.key]["Type"].split("::")[-1]
@@ -262,11 +262,11 @@ def fixed_names_have_a_reason(house: House) -> Iterator[str]:
             name = line.strip().split(":")[0]
             own = name in NAMES and line.startswith(" " * 6 + name) and name.removesuffix("Name") in kind
             if own and "#" not in line and not before.strip().startswith("#"):
-                yield f"{entry.key} has a fixed {name} and does not say why"
+                yield f"{entry.key} has a fixed {name} without a comment on the reason"
 
 
 def taggable_resources_are_tagged(house: House) -> Iterator[str]:
-    """What the stack made can be found, and billed, by the tag Application."""
+    """The tag Application finds the resources of the stack, also on the bill."""
     for logical_id, body in house.resources():
         try:
             schema = PROVIDER_SCHEMA_MANAGER.get_resource_schema("us-east-1", body["Type"]).schema
@@ -278,24 +278,24 @@ def taggable_resources_are_tagged(house: House) -> Iterator[str]:
             yield f"{logical_id} has no tag Application"
 
 
-def security_groups_say_what_goes_out(house: House) -> Iterator[str]:
-    """EC2 lets everything out of a group that lists nothing, so every group lists what may."""
+def security_groups_limit_outbound_traffic(house: House) -> Iterator[str]:
+    """EC2 allows all outbound traffic of a group without egress rules, so every group has one."""
     for logical_id, body in house.resources("AWS::EC2::SecurityGroup"):
         properties = body["Properties"]
         egress = properties.get("SecurityGroupEgress", [])
         if not egress or "IpProtocol" not in egress[0]:
-            yield f"{logical_id} has no unconditional egress rule, so EC2 adds one that lets everything out"
+            yield f"{logical_id} has no unconditional egress rule, so EC2 allows all outbound traffic"
         for rule in (*egress, *properties.get("SecurityGroupIngress", [])):
             if rule.get("CidrIp", "127.0.0.1/32") != "127.0.0.1/32" or "CidrIpv6" in rule:
                 yield f"{logical_id} opens {rule.get('CidrIp') or rule.get('CidrIpv6')}"
 
 
-def functions_leave_their_network_first(house: House) -> Iterator[str]:
-    """The role of a function in a VPC outlives the subnets and groups it is in.
+def function_roles_outlive_their_network(house: House) -> Iterator[str]:
+    """The role of a function in a VPC is deleted after the subnets and groups of the function.
 
-    Lambda removes the function's interfaces in the role's name, after the function, and what they are
-    attached to goes after them (Lambda guide, "Giving Lambda functions access to resources in an Amazon
-    VPC"). CloudFormation deletes a resource before those it depends on.
+    After the function is deleted, Lambda removes its network interfaces with the role; subnets and groups
+    can be deleted only after them (Lambda guide, "Giving Lambda functions access to resources in an Amazon
+    VPC"). CloudFormation deletes a resource before the resources it depends on.
     """
     resources = house.members("Resources")
     for logical_id, body in house.resources("AWS::Lambda::Function"):
@@ -308,10 +308,10 @@ def functions_leave_their_network_first(house: House) -> Iterator[str]:
         for role in _named_in(properties["Role"]) if network else ():
             own = str(resources[role]["Properties"].get("Policies", ""))
             if "ec2:DeleteNetworkInterface" not in own:
-                yield f"{role} itself does not grant what removing the interfaces of {logical_id} takes"
+                yield f"{role} itself lacks the permission to remove the interfaces of {logical_id}"
             for name in network:
                 if role not in _needed(resources, name):
-                    yield f"{name} does not depend on {role}, which may go first"
+                    yield f"{name} does not depend on {role}, which may be deleted first"
 
 
 def _named_in(value: Any) -> Iterator[str]:
@@ -333,21 +333,21 @@ def _named_in(value: Any) -> Iterator[str]:
 
 
 def _needed(resources: dict[str, Any], name: str) -> set[str]:
-    """All that a resource depends on: CloudFormation makes it after them and deletes it before them."""
+    """All resources that a resource depends on: CloudFormation creates them first and deletes them last."""
     needed, waiting = set[str](), [name]
     while waiting:
         body = resources.get(waiting.pop(), {})
         stated = body.get("DependsOn", [])
         stated = [stated] if isinstance(stated, str) else stated
-        for found in (*stated, *_named_in(body.get("Properties", {}))):
-            if found in resources and found not in needed:
-                needed.add(found)
-                waiting.append(found)
+        for dependency in (*stated, *_named_in(body.get("Properties", {}))):
+            if dependency in resources and dependency not in needed:
+                needed.add(dependency)
+                waiting.append(dependency)
     return needed
 
 
-def nothing_leads_to_the_internet(house: House) -> Iterator[str]:
-    """The function's subnets are private because no resource makes a way out."""
+def subnets_have_no_internet_access(house: House) -> Iterator[str]:
+    """The function's subnets are private: no resource creates a route to the internet."""
     ways = (
         "InternetGateway",
         "NatGateway",
@@ -357,29 +357,29 @@ def nothing_leads_to_the_internet(house: House) -> Iterator[str]:
         "TransitGatewayAttachment",
     )
     for logical_id, _ in house.resources(*(f"AWS::EC2::{way}" for way in ways)):
-        yield f"{logical_id} leads out of the private subnets"
+        yield f"{logical_id} creates a route out of the private subnets"
     for logical_id, body in house.resources("AWS::EC2::Subnet"):
         if body["Properties"].get("MapPublicIpOnLaunch") is not False:
-            yield f"{logical_id} does not say that it gives out no public addresses"
+            yield f"{logical_id} does not set MapPublicIpOnLaunch to false"
 
 
-def alarms_reach_someone(house: House) -> Iterator[str]:
-    """An alarm says what happened and what to do, and rings where the user said."""
+def alarms_notify_the_topic(house: House) -> Iterator[str]:
+    """An alarm states what happened and what to do, and notifies the topic that the user named."""
     for logical_id, body in house.resources("AWS::CloudWatch::Alarm"):
         properties = body["Properties"]
         if len(str(properties.get("AlarmDescription", ""))) < 40:
-            yield f"{logical_id} does not say what happened and what to do"
+            yield f"{logical_id} does not state what happened and what to do"
         if properties.get("AlarmActions", {}).get("Fn::If", [""])[0] != "HasAlarmTopic":
-            yield f"{logical_id} does not ring at the topic the user may have given"
+            yield f"{logical_id} does not notify the topic that the user may have named"
         if properties.get("TreatMissingData") != "notBreaching":
-            yield f"{logical_id} rings, or stays silent, when there is simply nothing to do"
+            yield f"{logical_id} does not treat missing data as no breach"
 
 
 # Policies
 
 
 def statements_have_a_reason(house: House) -> Iterator[str]:
-    """One Sid per reason: whoever reads a decision finds the statement that made it."""
+    """One Sid per reason: a decision can be traced to its statement."""
     for where, statements in house.documents():
         sids = [statement.get("Sid") for statement in statements]
         if not all(isinstance(sid, str) and re.fullmatch(r"[A-Za-z0-9]{4,}", sid) for sid in sids):
@@ -389,29 +389,29 @@ def statements_have_a_reason(house: House) -> Iterator[str]:
 
 
 def wildcards_have_a_reason(house: House) -> Iterator[str]:
-    """Whoever grants, or refuses, everything says on that line why."""
+    """A wildcard has a comment with its reason on the same line."""
     for entry in house.written("Resources"):
         for line in entry.text.splitlines():
             everything = re.match(r"""\s*(?:- |\w+: )["']?(?:\*|[a-z0-9-]+:\*)["']?\s*(#.*)?$""", line)
             if everything and not everything[1]:
-                yield f"{entry.key}: `{line.strip()}` has no reason beside it"
+                yield f"{entry.key}: `{line.strip()}` has no reason on the line"
 
 
 def roles_have_one_actor(house: House) -> Iterator[str]:
-    """One role per actor: nobody gains what was meant for another."""
+    """One role per actor: nobody gets the permissions of another."""
     for logical_id, body in house.resources("AWS::IAM::Role"):
         trust = body["Properties"]["AssumeRolePolicyDocument"]["Statement"]
         actors = [statement["Principal"] for statement in trust]
         if len(actors) != 1 or not isinstance(actors[0].get("Service"), str) or len(actors[0]) != 1:
-            yield f"{logical_id} is trusted to more than one service"
+            yield f"{logical_id} trusts more than one service"
         if body["Properties"].get("ManagedPolicyArns"):
-            yield f"{logical_id} holds a managed policy, which AWS may widen"
+            yield f"{logical_id} has a managed policy, which AWS may extend"
 
 
 def roles_take_path_and_boundary(house: House) -> Iterator[str]:
-    """An account whose rules ask for a role path or a permissions boundary can launch the stack.
+    """An account whose rules require a role path or a permissions boundary can launch the stack.
 
-    Left out unless they are given: to CloudFormation a path that is spelled out is another path, which makes
+    Both are absent unless set: for CloudFormation, an explicit path differs from no path, so it would create
     another role.
     """
     nothing = {"Ref": "AWS::NoValue"}
@@ -424,9 +424,9 @@ def roles_take_path_and_boundary(house: House) -> Iterator[str]:
             if name.endswith("RolePath")
         ]
         if properties.get("Path") not in paths:
-            yield f"{logical_id} takes no Path by a parameter"
+            yield f"{logical_id} does not take its Path from a parameter"
         if properties.get("PermissionsBoundary") != boundary:
-            yield f"{logical_id} takes no PermissionsBoundary by the parameter PermissionsBoundaryArn"
+            yield f"{logical_id} does not take its PermissionsBoundary from PermissionsBoundaryArn"
 
 
 # Outputs
@@ -445,25 +445,25 @@ def outputs_are_a_contract(house: House) -> Iterator[str]:
 RULES: dict[str, Rule] = {
     rule.__name__: rule
     for rule in (
-        sections_stand_in_order,
-        description_says_what_arrives,
+        sections_are_in_order,
+        description_says_what_the_stack_creates,
         quotas_are_kept,
         parameters_are_explained,
         parameters_carry_their_unit,
         defaults_are_allowed,
         interface_shows_every_parameter,
-        rules_say_what_to_do,
+        rules_name_a_parameter_to_change,
         conditions_are_statements,
         conditions_are_used,
-        resources_stand_under_banners,
+        resources_are_under_banners,
         data_outlives_the_stack,
-        deletion_is_accounted_for,
+        deletion_policy_has_a_reason,
         fixed_names_have_a_reason,
         taggable_resources_are_tagged,
-        security_groups_say_what_goes_out,
-        functions_leave_their_network_first,
-        nothing_leads_to_the_internet,
-        alarms_reach_someone,
+        security_groups_limit_outbound_traffic,
+        function_roles_outlive_their_network,
+        subnets_have_no_internet_access,
+        alarms_notify_the_topic,
         statements_have_a_reason,
         wildcards_have_a_reason,
         roles_have_one_actor,

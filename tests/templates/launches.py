@@ -1,4 +1,4 @@
-"""The shipped templates as they would be launched: default values, and the second stack fed by the first."""
+"""The shipped templates as launched: with default values, the second stack with the outputs of the first."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from tests.templates.resolver import Stack, shipped_template
 
 PRODUCER, CONSUMER = "111111111111", "222222222222"
 
-# What a launch has to give, because there is no default that could be right.
-GIVEN = {
+# Parameters that every launch has to set, because no default could be right.
+REQUIRED = {
     "ArtifactBucketName": "artifacts",
     **{name: f"{artifact.folder}/{artifact.name}" for name, artifact in ARTIFACTS.items()},
 }
 
 
 def consumer(**parameters: Any) -> Stack:
-    """The consumer stack, launched by its defaults but for `parameters`."""
+    """The consumer stack, launched with its defaults except `parameters`."""
     return _launched("consumer", "ddb-lake-consumer", CONSUMER, {"ProducerAccountId": PRODUCER, **parameters})
 
 
 def producer(lake: Stack | None = None, /, **parameters: Any) -> Stack:
-    """The producer stack, fed with the outputs of a consumer stack as `scripts.deploy --outputs-of` does."""
+    """The producer stack, with a consumer stack's outputs, as `scripts.deploy --outputs-of` sets them."""
     outputs = (lake or consumer()).outputs
     filled = {name: outputs[name] for name in STACKS["producer"].takes if name in outputs}
     return _launched("producer", "ddb-lake-producer", PRODUCER, {**filled, **parameters})
@@ -35,7 +35,7 @@ def single_account(**parameters: Any) -> Stack:
 
 
 def columnar(lake: Stack | None = None, **parameters: Any) -> Stack:
-    """The option stack for compacted days, fed with a lake's outputs, in the lake's account."""
+    """The option stack for compacted days, with the outputs of a lake, in the account of the lake."""
     lake = lake or consumer()
     filled = {name: lake.outputs[name] for name in STACKS["columnar"].takes if name in lake.outputs}
     return _launched("columnar", "ddb-lake-columnar", lake.account, {**filled, **parameters})
@@ -43,12 +43,12 @@ def columnar(lake: Stack | None = None, **parameters: Any) -> Stack:
 
 def _launched(kind: str, name: str, account: str, parameters: Mapping[str, Any]) -> Stack:
     template = shipped_template(kind)
-    given = {key: value for key, value in GIVEN.items() if key in template["Parameters"]}
-    return Stack(template, name=name, account=account, parameters={**given, **parameters})
+    required = {key: value for key, value in REQUIRED.items() if key in template["Parameters"]}
+    return Stack(template, name=name, account=account, parameters={**required, **parameters})
 
 
 def broken_rules(stack: Stack) -> list[str]:
-    """The template's Rules that its parameters break: CloudFormation refuses such a launch."""
+    """The Rules of the template that its parameters break: CloudFormation refuses such a launch."""
     broken = []
     for name, rule in stack.template.get("Rules", {}).items():
         if "RuleCondition" in rule and not stack.value(rule["RuleCondition"]):

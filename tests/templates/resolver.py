@@ -1,11 +1,11 @@
-"""A template and its parameters → the resources CloudFormation would make, with every intrinsic evaluated.
+"""A template and its parameters → the resources CloudFormation would create, with every intrinsic evaluated.
 
-No AWS account takes part: conditions, mappings, pseudo parameters, references between resources and the
-outputs of other stacks are evaluated here, from the template as launched. Names that CloudFormation would
-choose are made up the way it makes them (``<stack>-<logical id>-<12 characters>``), the same in every run.
+No AWS account is needed: the module evaluates conditions, mappings, pseudo parameters, references between
+resources and outputs of other stacks. It generates names in the format of CloudFormation
+(``<stack>-<logical id>-<12 characters>``), the same in every run.
 
 Source: AWS CloudFormation user guide, "Intrinsic function reference" and "Resource and property types
-reference" (the return values of ``Ref`` and ``Fn::GetAtt``). An intrinsic or attribute that is not known here
+reference" (the return values of ``Ref`` and ``Fn::GetAtt``). An intrinsic or attribute that is not supported
 is an error that names it: nothing is guessed.
 """
 
@@ -31,7 +31,7 @@ _NO_VALUE = object()
 
 
 class ResolveError(ValueError):
-    """The template uses something this resolver does not know; the message names it and where."""
+    """The template uses something this resolver does not support; the message names it and its place."""
 
 
 class _Loader(yaml.SafeLoader):
@@ -82,7 +82,7 @@ def shipped_template(kind: str) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Resource:
-    """One resource that the stack would hold, all intrinsics evaluated."""
+    """One resource that the stack would have, with all intrinsics evaluated."""
 
     logical_id: str
     type: str
@@ -96,11 +96,11 @@ class Resource:
 
 
 class Stack:
-    """A stack that never was launched: its resources, outputs and exports.
+    """A stack that was never launched: its resources, outputs and exports.
 
     ``imports`` are the exports of other stacks (``Fn::ImportValue``). ``names`` (logical id → physical id)
-    and ``stack_id`` are those of a stack that was launched, to resolve its template as it stands there.
-    Only resources whose condition holds are there, as on AWS.
+    and ``stack_id`` come from a launched stack, to resolve its template with the real names.
+    Only resources whose condition is true are included, as on AWS.
     """
 
     def __init__(
@@ -133,16 +133,16 @@ class Stack:
             if "Condition" not in body or self.condition(body["Condition"])
         }
 
-    def _values(self, given: dict[str, Any]) -> dict[str, Any]:
+    def _values(self, parameters: dict[str, Any]) -> dict[str, Any]:
         declared = self.template.get("Parameters", {})
-        unknown = sorted(set(given) - set(declared))
+        unknown = sorted(set(parameters) - set(declared))
         if unknown:
             raise ResolveError(f"stack {self.name}: the template has no parameter {', '.join(unknown)}")
         values: dict[str, Any] = {}
         for key, body in declared.items():
-            if key not in given and "Default" not in body:
+            if key not in parameters and "Default" not in body:
                 raise ResolveError(f"stack {self.name}: parameter {key} has no value and no default")
-            value = given.get(key, body.get("Default"))
+            value = parameters.get(key, body.get("Default"))
             if "List" in body["Type"]:
                 values[key] = value if isinstance(value, list) else [v for v in str(value).split(",") if v]
             else:
@@ -153,7 +153,7 @@ class Stack:
 
     @property
     def resources(self) -> dict[str, Resource]:
-        """Logical id → resource, of everything whose condition holds."""
+        """Logical ID → resource, for every resource whose condition is true."""
         return {logical_id: self.resource(logical_id) for logical_id in self._declared}
 
     def resource(self, logical_id: str) -> Resource:
@@ -205,7 +205,7 @@ class Stack:
             self._conditions[name] = self._truth(conditions[name])
         return self._conditions[name]
 
-    def _truth(self, expression: Any) -> bool:  # noqa: PLR0911 - one arm a function
+    def _truth(self, expression: Any) -> bool:  # noqa: PLR0911 - one arm per function
         if isinstance(expression, bool):
             return expression
         ((function, argument),) = expression.items()
@@ -223,10 +223,10 @@ class Stack:
         if function == "Fn::Contains":  # in Rules only
             members, wanted = (self.value(side) for side in argument)
             return _text(wanted) in map(_text, members)
-        raise ResolveError(f"stack {self.name}: {function} is no condition function known here")
+        raise ResolveError(f"stack {self.name}: {function} is not a supported condition function")
 
     def value(self, expression: Any) -> Any:
-        """The expression with every intrinsic evaluated; properties that are ``AWS::NoValue`` are gone."""
+        """The expression with every intrinsic evaluated; properties that are ``AWS::NoValue`` are removed."""
         evaluated = self._value(expression)
         if evaluated is _NO_VALUE:
             raise ResolveError(f"stack {self.name}: AWS::NoValue stands where a value is needed")
@@ -246,7 +246,7 @@ class Stack:
         evaluated = {key: self._value(item) for key, item in expression.items()}
         return {key: item for key, item in evaluated.items() if item is not _NO_VALUE}
 
-    def _intrinsic(self, function: str, argument: Any) -> Any:  # noqa: PLR0911, PLR0912 - one arm an intrinsic
+    def _intrinsic(self, function: str, argument: Any) -> Any:  # noqa: PLR0911, PLR0912 - one arm per intrinsic
         if function == "Fn::GetAtt":
             logical_id, attribute = argument[0], self.value(argument[1])
             return self.attribute(logical_id, attribute)
@@ -286,11 +286,11 @@ class Stack:
             return len(self.value(argument))
         if function in {"Fn::Equals", "Fn::Not", "Fn::And", "Fn::Or", "Fn::Contains"}:
             return self._truth({function: argument})
-        raise ResolveError(f"stack {self.name}: {function} is not known here")
+        raise ResolveError(f"stack {self.name}: {function} is not supported")
 
     def _substitute(self, argument: Any) -> str:
-        text, given = (argument, {}) if isinstance(argument, str) else argument
-        texts = {key: _text(self.value(item)) for key, item in given.items()}
+        text, variables = (argument, {}) if isinstance(argument, str) else argument
+        texts = {key: _text(self.value(item)) for key, item in variables.items()}
 
         def replaced(match: re.Match[str]) -> str:
             name = match.group(1)
@@ -323,8 +323,8 @@ class Stack:
 
     # Names and attributes
 
-    def _named(self, logical_id: str) -> str:  # noqa: PLR0911 - one return a kind of name
-        """What ``Ref`` returns: the name that the template gives or CloudFormation makes up."""
+    def _named(self, logical_id: str) -> str:  # noqa: PLR0911 - one return per kind of name
+        """What ``Ref`` returns: the name from the template, or one that CloudFormation would generate."""
         body = self._body(logical_id)
         if logical_id in self._names:
             return self._names[logical_id]
@@ -339,11 +339,11 @@ class Stack:
             if kind == "AWS::KMS::Key":
                 return _uuid(self.account, self.name, logical_id)
             name_property = _NAME_PROPERTY.get(kind)
-            given = self._value(properties[name_property]) if name_property in properties else _NO_VALUE
-            chosen = generated if given is _NO_VALUE else _text(given)
+            explicit = self._value(properties[name_property]) if name_property in properties else _NO_VALUE
+            chosen = generated if explicit is _NO_VALUE else _text(explicit)
             if kind in _REF_IS_ARN:
                 return _REF_IS_ARN[kind](self, chosen)
-            if given is not _NO_VALUE:
+            if explicit is not _NO_VALUE:
                 return chosen
             if kind == "AWS::Glue::Table":
                 return _text(self.value(properties["TableInput"]["Name"]))
@@ -366,17 +366,15 @@ class Stack:
                 pattern = _ARN[kind]
                 path = ""
                 if kind in {"AWS::IAM::Role", "AWS::IAM::ManagedPolicy"}:
-                    given = self._value(self._body(logical_id).get("Properties", {}).get("Path", "/"))
-                    path = "" if given is _NO_VALUE else _text(given).lstrip("/")
+                    value = self._value(self._body(logical_id).get("Properties", {}).get("Path", "/"))
+                    path = "" if value is _NO_VALUE else _text(value).lstrip("/")
                 return pattern.format(
                     partition=self.partition, region=self.region, account=self.account, name=path + name
                 )
         known = _ATTRIBUTES.get((kind, attribute))
         if known is not None:
             return known(self, name)
-        raise ResolveError(
-            f"stack {self.name}: {logical_id} ({kind}) has no attribute {attribute} known here"
-        )
+        raise ResolveError(f"stack {self.name}: {logical_id} ({kind}) has no supported attribute {attribute}")
 
 
 def _partition(region: str) -> tuple[str, str]:
@@ -401,7 +399,7 @@ def _uuid(*parts: str) -> str:
     return "-".join((digest[:8], digest[8:12], digest[12:16], digest[16:20], digest[20:32]))
 
 
-# Each type's name property; without it CloudFormation makes a name up.
+# The name property of each type; without it CloudFormation generates a name.
 _NAME_PROPERTY = {
     "AWS::Athena::WorkGroup": "Name",
     "AWS::CloudWatch::Alarm": "AlarmName",
@@ -423,15 +421,15 @@ _NAME_PROPERTY = {
     "AWS::SQS::Queue": "QueueName",
 }
 
-# Types whose Ref is an ARN, with how it is made.
+# Types whose Ref is an ARN, with the format of the ARN.
 _REF_IS_ARN: dict[str, Callable[[Stack, str], str]] = {
     "AWS::SNS::Topic": lambda s, n: f"arn:{s.partition}:sns:{s.region}:{s.account}:{n}",
     "AWS::IAM::ManagedPolicy": lambda s, n: f"arn:{s.partition}:iam::{s.account}:policy/{n}",
-    # Not an ARN, but like one made of the name: the queue's URL.
+    # Not an ARN, but also built from the name: the queue's URL.
     "AWS::SQS::Queue": lambda s, n: f"https://sqs.{s.region}.amazonaws.com/{s.account}/{n}",
 }
 
-# Types whose Ref is an id with a prefix.
+# Types whose Ref is an ID with a prefix.
 _REF_IS_ID = {
     "AWS::EC2::RouteTable": "rtb-",
     "AWS::EC2::SecurityGroup": "sg-",
@@ -463,7 +461,7 @@ _ARN = {
 _ATTRIBUTES: dict[tuple[str, str], Callable[[Stack, str], Any]] = {
     ("AWS::EC2::SecurityGroup", "GroupId"): lambda _, name: name,
     ("AWS::EC2::VPC", "VpcId"): lambda _, name: name,
-    # Of an interface endpoint: a hosted zone's id and the endpoint's name.
+    # For an interface endpoint: a hosted zone ID and the endpoint's name.
     ("AWS::EC2::VPCEndpoint", "DnsEntries"): lambda s, name: [
         f"Z1HUB23UULQXV:{name}-12abccd3.{s.region}.vpce.amazonaws.com"
     ],

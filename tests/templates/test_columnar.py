@@ -1,4 +1,4 @@
-"""The option stack `columnar`: fed by the lake's outputs, over a table with the raw table's columns."""
+"""The option stack `columnar`: it takes the lake's outputs and has a table with the raw table's columns."""
 
 from fnmatch import fnmatchcase
 
@@ -11,8 +11,8 @@ from tests.templates.resolver import ResolveError, Stack, shipped_template
 
 
 @pytest.mark.parametrize("lake", [launches.consumer(), launches.single_account()], ids=["two", "one"])
-def test_the_lakes_outputs_launch_it(lake: Stack) -> None:
-    """Beside either layout only the code has to be given, and every value is one the template takes."""
+def test_outputs_of_the_lake_are_enough_to_launch_it(lake: Stack) -> None:
+    """With either layout, the user sets only the code, and the template accepts every output."""
     stack = launches.columnar(lake)
     assert launches.broken_rules(stack) == []
     assert all(stack.outputs.values())
@@ -20,13 +20,13 @@ def test_the_lakes_outputs_launch_it(lake: Stack) -> None:
     scripts_template.check_values(read, {name: str(value) for name, value in stack.parameters.items()})
 
 
-def test_the_compacted_table_is_not_compacted() -> None:
-    """Its rows would be read from where they are written."""
+def test_the_compacted_table_is_not_a_source() -> None:
+    """The job would read its own output."""
     assert launches.broken_rules(launches.columnar(ChangesTableName="changes_columnar")) == ["TablesAreTwo"]
 
 
-def test_without_the_lakes_stack_it_cannot_be_launched() -> None:
-    """Which lake, the user says."""
+def test_launch_requires_the_outputs_of_the_lake() -> None:
+    """The user chooses the lake."""
     with pytest.raises(ResolveError, match="LakeBucketName"):
         Stack(
             shipped_template("columnar"),
@@ -37,7 +37,7 @@ def test_without_the_lakes_stack_it_cannot_be_launched() -> None:
 
 
 def test_it_declares_the_columns_of_the_raw_table() -> None:
-    """Same names, types and comments, and the same partition key; the job adds the items' columns."""
+    """The same names, types, comments and partition key; the job adds the columns of the items."""
     raw = launches.consumer().resource("ChangesTable").properties["TableInput"]
     compacted = launches.columnar().resource("ColumnarTable").properties["TableInput"]
     assert compacted["StorageDescriptor"]["Columns"] == raw["StorageDescriptor"]["Columns"]
@@ -45,35 +45,35 @@ def test_it_declares_the_columns_of_the_raw_table() -> None:
 
 
 def test_its_partitions_are_registered() -> None:
-    """Projection would find every version of a day at once: the partition says which one holds."""
+    """Projection would find all versions of a day at once; the partition names the valid one."""
     table = launches.columnar().resource("ColumnarTable").properties["TableInput"]
     assert not [name for name in table["Parameters"] if name.startswith("projection")]
 
 
-def test_it_writes_beside_the_rows_that_the_crawler_reads() -> None:
-    """Neither the crawler nor `changes` ever sees a Parquet object."""
+def test_it_writes_outside_the_folder_that_the_crawler_reads() -> None:
+    """Neither the crawler nor `changes` ever reads a Parquet object."""
     location = launches.columnar().resource("ColumnarTable").properties["TableInput"]["StorageDescriptor"]
     rows = launches.consumer().resource("Crawler").properties["Targets"]["S3Targets"][0]["Path"]
     assert not location["Location"].startswith(rows)
     assert location["Location"].rpartition("columnar/")[0] == rows.rpartition("data/")[0]
 
 
-def test_a_replaced_version_outlives_two_of_the_longest_runs() -> None:
-    """A version under way is younger than any that is removed, whatever is chosen."""
+def test_a_replaced_version_is_kept_longer_than_two_runs() -> None:
+    """With any parameters, an unfinished version is younger than every version that is deleted."""
     parameters = shipped_template("columnar")["Parameters"]
     assert parameters["KeepReplacedHours"]["MinValue"] * 60 > 2 * parameters["TimeoutMinutes"]["MaxValue"]
 
 
 def test_one_run_at_a_time_on_the_release_that_is_tested() -> None:
-    """Glue 5.1, and no second run beside the first."""
+    """Glue 5.1, and no two runs at the same time."""
     job = launches.columnar().resource("CompactionJob").properties
     assert job["GlueVersion"] == "5.1"
     assert job["ExecutionProperty"] == {"MaxConcurrentRuns": 1}
     assert job["MaxRetries"] == 0
 
 
-def test_every_log_is_encrypted_under_the_lakes_key() -> None:
-    """The key's policy names the groups of the job, and of the lake's own stack."""
+def test_every_log_is_encrypted_with_the_lakes_key() -> None:
+    """The key policy covers the log groups of the job and of the lake's stack."""
     lake = launches.consumer()
     stack = launches.columnar(lake)
     statements = {s["Sid"]: s for s in lake.resource("LakeKey").properties["KeyPolicy"]["Statement"]}
@@ -85,8 +85,8 @@ def test_every_log_is_encrypted_under_the_lakes_key() -> None:
         assert [one for one in admitted if fnmatchcase(arn, one)], arn
 
 
-def test_its_log_groups_have_the_names_that_glue_makes() -> None:
-    """PREFIX/CONFIGURATION-role/ROLE/error and /output; under other names they would stay empty."""
+def test_its_log_groups_have_the_names_that_glue_uses() -> None:
+    """PREFIX/CONFIGURATION-role/ROLE/error and /output; with other names, they would stay empty."""
     stack = launches.columnar()
     prefix = stack.resource("CompactionJob").properties["DefaultArguments"]["--custom-logGroup-prefix"]
     role, security = stack.resource("CompactionRole").name, stack.resource("CompactionSecurity").name
@@ -101,8 +101,8 @@ def test_its_log_groups_have_the_names_that_glue_makes() -> None:
     assert {group["RetentionInDays"] for group in groups.values()} == {"90"}
 
 
-def test_a_run_that_ends_without_success_rings() -> None:
-    """Whatever ended it, before our code ran or after: the rule sees the job's state, the alarm the rule."""
+def test_a_failed_run_raises_the_alarm() -> None:
+    """For any cause, before or after our code ran: the rule matches the job's state, the alarm the rule."""
     stack = launches.columnar()
     rule = stack.resource("CompactionFailedRule")
     assert rule.properties["EventPattern"] == {
@@ -119,7 +119,7 @@ def test_a_run_that_ends_without_success_rings() -> None:
     assert rule.properties["Targets"], "without a target nothing is invoked, and nothing counted"
 
 
-def test_it_runs_on_schedule_only_where_one_is_given() -> None:
+def test_it_runs_on_schedule_only_if_one_is_set() -> None:
     """Empty switches the schedule off; the job stays."""
     stack = launches.columnar(CompactionSchedule="")
     assert "CompactionTrigger" not in stack.resources

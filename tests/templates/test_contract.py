@@ -1,4 +1,4 @@
-"""What the parts rely on across files: the stacks, the functions, glue/ and athena/."""
+"""Agreements between files: the stacks, the functions, glue/ and athena/."""
 
 import base64
 import fnmatch
@@ -31,9 +31,9 @@ ROOT = Path(__file__).resolve().parents[2]
 
 # Characters of a delivery stream's name (Firehose API reference, "CreateDeliveryStream").
 LONGEST_STREAM_NAME = 64
-# What the producer stack takes from the consumer stack, by name.
+# Values that the producer stack takes from the consumer stack, by name.
 HANDED_OVER = set(STACKS["producer"].takes)
-# Outputs that people's commands, scripts and the sandbox ask for.
+# Outputs that people's commands, scripts and the sandbox use.
 ASKED_FOR = {
     "consumer": {
         *HANDED_OVER,
@@ -91,17 +91,17 @@ def glue(name: str) -> Any:
 # The stacks
 
 
-def test_exactly_the_handed_over_names_meet() -> None:
-    """`scripts.deploy` fills the producer's parameters by name, so no other output may be called like one."""
+def test_only_the_shared_names_are_both_output_and_parameter() -> None:
+    """`scripts.deploy` fills the producer's parameters by name, so no other output may have such a name."""
     outputs = set(shipped_template("consumer")["Outputs"])
     assert outputs & set(shipped_template("producer")["Parameters"]) == HANDED_OVER
 
 
 def test_consumer_outputs_are_legal_producer_parameters() -> None:
-    """What one stack says, the other one takes."""
+    """The producer stack accepts the outputs of the consumer stack."""
     read = scripts_template.read(STACKS["producer"].template)
     lake = launches.consumer()
-    values = {name: lake.outputs[name] for name in HANDED_OVER} | launches.GIVEN
+    values = {name: lake.outputs[name] for name in HANDED_OVER} | launches.REQUIRED
     scripts_template.check_values(read, {name: values[name] for name in values if name in read.parameters})
 
 
@@ -122,21 +122,21 @@ def test_consumer_outputs_are_legal_producer_parameters() -> None:
         ("single-account", {"ArtifactBucketName", "CatalogArtifactKey", "TransformArtifactKey"}),
     ],
 )
-def test_launch_asks_only_for_what_nobody_can_guess(kind: str, required: set[str]) -> None:
-    """Every other parameter has a default that launches."""
+def test_launch_requires_only_parameters_without_a_good_default(kind: str, required: set[str]) -> None:
+    """Every other parameter has a default that works."""
     parameters = shipped_template(kind)["Parameters"]
     assert {name for name, body in parameters.items() if "Default" not in body} == required
 
 
 @pytest.mark.parametrize("kind", ["consumer", "producer"])
-def test_outputs_are_what_is_asked_for(kind: str) -> None:
-    """An output that goes, or takes another name, breaks someone's command."""
+def test_outputs_are_the_ones_in_use(kind: str) -> None:
+    """Removing or renaming an output breaks someone's command."""
     assert set(shipped_template(kind)["Outputs"]) == ASKED_FOR[kind]
     assert ASKED_FOR[kind] <= set(shipped_template("single-account")["Outputs"])
 
 
-def test_stacks_resolve_by_their_defaults() -> None:
-    """Nothing in a default launch refers to what is not there."""
+def test_stacks_resolve_with_their_defaults() -> None:
+    """A default launch refers to nothing that is missing."""
     for stack in (launches.consumer(), launches.producer(), launches.single_account()):
         assert stack.resources
         assert all(stack.outputs.values())
@@ -144,7 +144,7 @@ def test_stacks_resolve_by_their_defaults() -> None:
 
 
 def test_bucket_name_is_known_before_the_bucket() -> None:
-    """The key's policy names the bucket, which needs the key first."""
+    """The key policy names the bucket, and the bucket needs the key first."""
     lake = launches.consumer()
     bucket = lake.resource("LakeBucket").arn
     statements = {s["Sid"]: s for s in lake.resource("LakeKey").properties["KeyPolicy"]["Statement"]}
@@ -156,7 +156,7 @@ def test_bucket_name_is_known_before_the_bucket() -> None:
 
 
 def test_bucket_name_is_new_at_every_launch_and_legal() -> None:
-    """A lake that was kept is never in the way of the next, and 63 characters are enough for any name."""
+    """A lake that was kept never blocks the next launch, and 63 characters are enough for any name."""
     names = {
         Stack(
             shipped_template("consumer"),
@@ -173,11 +173,11 @@ def test_bucket_name_is_new_at_every_launch_and_legal() -> None:
     assert all(len(name) <= 63 and name == name.lower() for name in names)
 
 
-CATALOG = {name: launches.GIVEN[name] for name in ("ArtifactBucketName", "CatalogArtifactKey")}
+CATALOG = {name: launches.REQUIRED[name] for name in ("ArtifactBucketName", "CatalogArtifactKey")}
 
 
 def under_a_path() -> Stack:
-    """A consumer stack whose roles, and so its crawler's log group, have a path in their names."""
+    """A consumer stack whose roles, and so its crawler's log group, have a path in their ARNs."""
     return launches.consumer(RolePath="/team/lake/")
 
 
@@ -185,7 +185,7 @@ def under_a_path() -> Stack:
     "launch", [launches.consumer, under_a_path, launches.producer, launches.single_account]
 )
 def test_key_admits_the_stacks_own_log_groups(launch: Any) -> None:
-    """The logs service may use a key for exactly the groups that are encrypted with it."""
+    """CloudWatch Logs may use a key only for the log groups that are encrypted with it."""
     stack = launch()
     for key in stack.of_type("AWS::KMS::Key"):
         (logs,) = (s for s in key.properties["KeyPolicy"]["Statement"] if "logs." in str(s["Principal"]))
@@ -207,16 +207,16 @@ def test_key_admits_the_stacks_own_log_groups(launch: Any) -> None:
         assert not any(fnmatch.fnmatchcase(f"{group}-2", pattern) for group in groups for pattern in admitted)
 
 
-# The way of an object
+# The path of an object
 
 
 def objects(stream: str) -> list[str]:
     """Keys that a Firehose stream writes: <prefix><stream>-<version>-<time>-<uuid> (Firehose guide)."""
-    made = f"{stream}-1-2026-11-20-10-00-00-00000000-0000-4000-8000-000000000000.gz"
+    name = f"{stream}-1-2026-11-20-10-00-00-00000000-0000-4000-8000-000000000000.gz"
     return [
-        f"data/dt=2026-11-20/{made}",
-        f"errors/processing-failed/dt=2026-11-20/{made}",
-        f"errors/format-conversion-failed/dt=2026-11-20/{made}",
+        f"data/dt=2026-11-20/{name}",
+        f"errors/processing-failed/dt=2026-11-20/{name}",
+        f"errors/format-conversion-failed/dt=2026-11-20/{name}",
     ]
 
 
@@ -226,11 +226,11 @@ DAYS = {"delivery": "!{timestamp:yyyy-MM-dd}", "event": "!{partitionKeyFromLambd
 @pytest.mark.parametrize("stream", ["ddb-lake", "other.stream_2", "s" * 58])
 @pytest.mark.parametrize("partition_by", sorted(DAYS))
 def test_both_sides_admit_what_the_stream_writes(stream: str, partition_by: str) -> None:
-    """Prefixes, role and bucket policy speak of the same keys, whatever the stream is called."""
+    """Prefixes, role and bucket policy cover the same keys, for any name of the stream."""
     lake = launches.consumer(DeliveryStreamName=stream)
     source = launches.producer(lake, PartitionBy=partition_by)
-    made = source.resource("DeliveryStream")
-    destination = made.properties["ExtendedS3DestinationConfiguration"]
+    delivery = source.resource("DeliveryStream")
+    destination = delivery.properties["ExtendedS3DestinationConfiguration"]
     assert destination["Prefix"] == f"data/dt={DAYS[partition_by]}/"
     assert (
         destination["ErrorOutputPrefix"] == "errors/!{firehose:error-output-type}/dt=!{timestamp:yyyy-MM-dd}/"
@@ -255,7 +255,7 @@ def test_both_sides_admit_what_the_stream_writes(stream: str, partition_by: str)
         }
         assert granted == {"s3:AbortMultipartUpload", "s3:GetObject", "s3:PutObject", "s3:PutObjectAcl"}
         for statement in of_objects:
-            for key in objects(made.name):
+            for key in objects(delivery.name):
                 arn = f"arn:aws:s3:::{lake.outputs['LakeBucketName']}/{key}"
                 assert any(fnmatch.fnmatchcase(arn, pattern) for pattern in statement["Resource"]), arn
             for key in objects("someone-else"):
@@ -263,8 +263,8 @@ def test_both_sides_admit_what_the_stream_writes(stream: str, partition_by: str)
                 assert not any(fnmatch.fnmatchcase(arn, pattern) for pattern in statement["Resource"]), arn
 
 
-def test_partitions_are_dynamic_with_event_only() -> None:
-    """By the change's own day Firehose needs the function's keys, its floors and a stream made for it."""
+def test_partitions_are_dynamic_only_with_event() -> None:
+    """Partitions by event need the function's keys, Firehose's minimums and a separate delivery stream."""
     by_delivery, by_event = (
         launches.producer(PartitionBy=day).resource("DeliveryStream") for day in ("delivery", "event")
     )
@@ -282,15 +282,15 @@ def test_partitions_are_dynamic_with_event_only() -> None:
     assert (int(hints["SizeInMBs"]) >= 64, int(hints["IntervalInSeconds"]) >= 60) == (True, True)
 
 
-def test_a_delivery_stream_outlives_its_replacement() -> None:
-    """What it has read and not written is in no successor, which reads from the latest record on."""
+def test_a_replaced_delivery_stream_is_kept() -> None:
+    """The new one starts at the latest record, so only the old one has the changes it has not written yet."""
     stream = shipped_template("producer")["Resources"]["DeliveryStream"]
     assert (stream["DeletionPolicy"], stream["UpdateReplacePolicy"]) == ("Delete", "Retain")
 
 
 @pytest.mark.parametrize("path", ["/", "/team/lake/"])
 def test_role_is_the_one_the_lake_admits(path: str) -> None:
-    """The one name and path both accounts must know, and the stream whose trust it carries."""
+    """Both accounts use the same role name and path, and the role trusts only its stream."""
     lake = launches.consumer(DeliveryRoleName="another-role", DeliveryRolePath=path)
     source = launches.producer(lake)
     role = source.resource("DeliveryRole")
@@ -307,15 +307,15 @@ def test_role_is_the_one_the_lake_admits(path: str) -> None:
     assert condition["StringEquals"]["sts:ExternalId"] == launches.PRODUCER
 
 
-def test_streaming_starts_only_when_the_delivery_stream_listens() -> None:
-    """Firehose reads from LATEST: the table is made after it, and an adopted one is switched on by hand."""
+def test_streaming_starts_after_the_delivery_stream_exists() -> None:
+    """Firehose reads from LATEST: the table is created after it; an adopted one is streamed by a command."""
     assert shipped_template("producer")["Resources"]["SourceTable"]["DependsOn"] == "DeliveryStream"
     table = launches.producer().resource("SourceTable").properties
     assert table["KinesisStreamSpecification"]["ApproximateCreationDateTimePrecision"] == "MICROSECOND"
 
 
 def test_functions_can_run_before_they_are_called() -> None:
-    """Each function's own policy stands before what calls it."""
+    """Each function's policy is created before anything calls the function."""
     assert (
         shipped_template("producer")["Resources"]["DeliveryStream"]["DependsOn"] == "TransformFunctionPolicy"
     )
@@ -332,7 +332,7 @@ def test_functions_can_run_before_they_are_called() -> None:
     [("ChangesTable", "changes"), ("ChangeLinesTable", "change_lines"), ("ErrorsTable", "errors")],
 )
 def test_table_is_the_one_glue_describes(logical_id: str, file: str) -> None:
-    """glue/*.yaml and the template say the same, down to the comments."""
+    """glue/*.yaml and the template are equal, including the comments."""
     lake, wanted = launches.consumer(), glue(file)
     bucket = lake.outputs["LakeBucketName"]
     table = lake.resource(logical_id).properties["TableInput"]
@@ -355,14 +355,14 @@ def test_table_is_the_one_glue_describes(logical_id: str, file: str) -> None:
 
 
 def test_tables_have_the_names_the_outputs_give() -> None:
-    """What a command asks for by its output is what glue/ names."""
+    """The outputs contain the table names of glue/."""
     outputs = launches.consumer().outputs
     assert outputs["ChangesTableName"] == glue("changes")["name"]
     assert outputs["ErrorsTableName"] == glue("errors")["name"]
 
 
 def test_lines_are_those_of_changes() -> None:
-    """`change_lines` reads the same objects on the same days, one text a line."""
+    """`change_lines` reads the same objects on the same days, one text per line."""
     lines, changes = glue("change_lines"), glue("changes")
     for same in ("location", "location_template", "partition_keys", "parameters"):
         assert lines[same] == changes[same]
@@ -383,7 +383,7 @@ def test_errors_are_read_where_the_stream_writes_them() -> None:
 
 
 def test_no_table_shows_the_payload_of_an_error() -> None:
-    """Results of queries lie where analysts may read them, and a failed record holds a whole item."""
+    """Analysts may read query results, and a failed record contains a whole item."""
     for table in launches.consumer().of_type("AWS::Glue::Table"):
         columns = table.properties["TableInput"]["StorageDescriptor"]["Columns"]
         assert "rawdata" not in [column["Name"] for column in columns], table.logical_id
@@ -392,7 +392,7 @@ def test_no_table_shows_the_payload_of_an_error() -> None:
 
 
 def test_metadata_columns_are_what_the_function_writes() -> None:
-    """In its order, all of them text."""
+    """In the same order, all of them text."""
     columns = glue("changes")["columns"]
     assert tuple(column["name"] for column in columns) == METADATA_COLUMNS
     assert {column["type"] for column in columns} == {"string"}
@@ -409,7 +409,7 @@ def test_location_is_where_the_stream_writes() -> None:
 
 
 def test_crawler_is_set_as_glue_describes() -> None:
-    """glue/crawler.yaml and the template say the same."""
+    """glue/crawler.yaml and the template are equal."""
     lake, wanted = launches.consumer(), glue("crawler")
     crawler = lake.resource("Crawler").properties
     assert crawler["Targets"] == {
@@ -422,13 +422,13 @@ def test_crawler_is_set_as_glue_describes() -> None:
 
 
 def test_crawler_reads_the_rows_and_no_error() -> None:
-    """The table and the crawler look at one folder, and the errors are not in it."""
+    """The table and the crawler read the same folder, and errors are outside it."""
     assert glue("crawler")["path"] == glue("changes")["location"]
     assert not "errors/".startswith(glue("crawler")["path"])
 
 
 def test_digest_follows_the_table() -> None:
-    """A changed table calls the catalog function, which puts back the columns the change has dropped."""
+    """A changed table calls the catalog function, which declares the dropped columns again."""
     resources = shipped_template("consumer")["Resources"]
     table = resources["ChangesTable"]["Properties"]
     written = resources["DeclaredColumns"]["Properties"]["TableDefinition"]
@@ -439,7 +439,7 @@ def test_digest_follows_the_table() -> None:
 
 
 def test_named_queries_are_the_files() -> None:
-    """Every athena/queries/*.sql is a named query of the lake, word for word, and there is no other."""
+    """Every athena/queries/*.sql is a named query of the lake, word for word, and there are no others."""
     lake = launches.consumer()
     named = {q.properties["Name"]: q.properties for q in lake.of_type("AWS::Athena::NamedQuery")}
     assert {name: q["QueryString"].rstrip() for name, q in named.items()} == {
@@ -454,8 +454,8 @@ def test_named_queries_are_the_files() -> None:
 # The functions
 
 
-def test_entry_points_are_there() -> None:
-    """The templates' handlers are functions of the packages that the zips hold."""
+def test_entry_points_exist() -> None:
+    """The templates' handlers are functions of the packages in the zips."""
     stack = launches.single_account()
     for logical_id in ("TransformFunction", "CatalogFunction"):
         module, _, name = stack.resource(logical_id).properties["Handler"].rpartition(".")
@@ -464,32 +464,32 @@ def test_entry_points_are_there() -> None:
 
 @pytest.mark.parametrize("depth", [1, 32])
 def test_transform_function_reads_its_settings(depth: int) -> None:
-    """The template's variables are the function's, and the outputs say how rows are shaped."""
-    given = {
+    """The template sets the variables of the function, and the outputs repeat the settings of rows."""
+    settings = {
         "FlattenMaxDepth": str(depth),
         "KeepWhole": "Scores,customer__scores",
         "ExcludeAttributes": "SSN",
         "KeepImages": "true",
     }
-    stack = launches.producer(**given)
+    stack = launches.producer(**settings)
     bounds = shipped_template("producer")["Parameters"]["FlattenMaxDepth"]
     variables = stack.resource("TransformFunction").properties["Environment"]["Variables"]
     event_stream = launches.producer(PartitionBy="event").resource("DeliveryStream").name
     keep, exclude = frozenset({"scores", "customer__scores"}), frozenset({"ssn"})
     expected = RowSettings(depth, keep, exclude, keep_images=True)
     assert Configuration.from_environment(variables) == Configuration(expected, "INFO", event_stream)
-    assert {name: stack.outputs[name] for name in given} == given
+    assert {name: stack.outputs[name] for name in settings} == settings
     plain = launches.producer()
     assert (
         row_settings(plain.resource("TransformFunction").properties["Environment"]["Variables"])
         == RowSettings()
     )
-    assert [plain.outputs.get(name) for name in given] == ["32", None, None, "false"]
+    assert [plain.outputs.get(name) for name in settings] == ["32", None, None, "false"]
     assert bounds["MinValue"] <= depth <= bounds["MaxValue"]
 
 
 def test_catalog_function_reads_its_settings() -> None:
-    """By the environment when the crawler has finished, by the custom resource's properties in a launch."""
+    """From the environment after a crawl, from the properties of the custom resource during a launch."""
     lake = launches.consumer()
     variables = lake.resource("CatalogFunction").properties["Environment"]["Variables"]
     properties = lake.resource("DeclaredColumns").properties
@@ -501,8 +501,8 @@ def test_catalog_function_reads_its_settings() -> None:
     assert properties["ServiceToken"] == lake.resource("CatalogFunction").arn
 
 
-def test_catalog_function_hears_of_its_crawler() -> None:
-    """The rule lets the events of its crawls through, and the one of a crawl that could not start."""
+def test_catalog_function_gets_the_events_of_its_crawler() -> None:
+    """The rule matches the events of its crawls, including a crawl that could not start."""
     lake = launches.consumer()
     pattern = lake.resource("CrawlerEndedRule").properties["EventPattern"]
     assert pattern == {
@@ -513,8 +513,8 @@ def test_catalog_function_hears_of_its_crawler() -> None:
 
 
 @pytest.mark.parametrize("columns", ["", "title,info__rating"])
-def test_catalog_function_hears_the_item_columns_with_it(columns: str) -> None:
-    """The rule's template is what the handler reads of the event, and the stack's ItemColumns as text."""
+def test_catalog_function_gets_the_item_columns_with_the_event(columns: str) -> None:
+    """The rule's template has the parts of the event that the handler reads, and ItemColumns as text."""
     (target,) = launches.consumer(ItemColumns=columns).resource("CrawlerEndedRule").properties["Targets"]
     transformer = target["InputTransformer"]
     event = {
@@ -532,7 +532,7 @@ def test_catalog_function_hears_the_item_columns_with_it(columns: str) -> None:
 
 
 def test_crawler_logs_into_the_group_of_its_role_and_configuration() -> None:
-    """The one group it writes to with a security configuration, declared with an end and the lake's key."""
+    """The group it uses with a security configuration, declared with a retention and the lake's key."""
     lake = launches.consumer()
     role, security = lake.resource("CrawlerRole").name, lake.resource("CrawlerSecurity").name
     assert lake.outputs["CrawlerLogGroupName"] == f"/aws-glue/crawlers-role/{role}-{security}"
@@ -540,14 +540,14 @@ def test_crawler_logs_into_the_group_of_its_role_and_configuration() -> None:
 
 
 def test_custom_resource_cannot_hang() -> None:
-    """The function answers before its own timeout, and CloudFormation waits little longer."""
+    """The function responds before its own timeout, and CloudFormation waits only a little longer."""
     lake = launches.consumer()
     timeout = lake.resource("CatalogFunction").properties["Timeout"]
     assert timeout < lake.resource("DeclaredColumns").properties["ServiceTimeout"] <= 120
 
 
 def test_transform_function_is_called_every_day(capsys: pytest.CaptureFixture[str]) -> None:
-    """An idle function's network is taken away after weeks. The rule sends EventBridge's own event."""
+    """Lambda removes the network of a function that is idle for weeks. The rule sends EventBridge's event."""
     source = launches.producer()
     rule = source.resource("TransformFunctionDailyRule")
     assert rule.properties["ScheduleExpression"] == "rate(1 day)"
@@ -563,12 +563,12 @@ def test_transform_function_is_called_every_day(capsys: pytest.CaptureFixture[st
     assert capsys.readouterr().out == ""
 
 
-def test_retries_outlast_a_function_that_wakes_up_and_not_the_stream() -> None:
-    """As often as Firehose can. A batch that times out every time fails long before the stream forgets."""
+def test_retries_last_longer_than_a_wake_up_and_shorter_than_retention() -> None:
+    """The maximum of Firehose. A batch that always times out fails long before the stream drops it."""
     source = launches.producer()
     destination = source.resource("DeliveryStream").properties["ExtendedS3DestinationConfiguration"]
     (processor,) = destination["ProcessingConfiguration"]["Processors"]
-    values = {given["ParameterName"]: given["ParameterValue"] for given in processor["Parameters"]}
+    values = {entry["ParameterName"]: entry["ParameterValue"] for entry in processor["Parameters"]}
     retries = int(values["NumberOfRetries"])
     assert 100 <= retries <= 300
     longest = (retries + 1) * source.resource("TransformFunction").properties["Timeout"]
@@ -579,7 +579,7 @@ def test_retries_outlast_a_function_that_wakes_up_and_not_the_stream() -> None:
 
 
 def test_failed_records_are_counted_from_the_summary(capsys: pytest.CaptureFixture[str]) -> None:
-    """The metric filter asks for fields that the function's log line has."""
+    """The metric filter reads fields that the function's log line has."""
     handler({"records": [{"recordId": "1", "data": base64.b64encode(b"{}").decode()}]}, None)
     line = json.loads(capsys.readouterr().out.splitlines()[-1])
     metric = launches.producer().resource("TransformFunctionFailedRecords").properties
@@ -594,7 +594,7 @@ def test_failed_records_are_counted_from_the_summary(capsys: pytest.CaptureFixtu
 def test_undeclared_columns_are_counted_from_the_summary(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The metric filter asks for fields of the catalog function's log line, which is JSON as a whole."""
+    """The metric filter reads fields of the catalog function's log line, which is one JSON object."""
     outcome = Outcome(Plan(waiting=2, refused={"Odd": "why"}), left_out=("a", "b"))
     monkeypatch.setattr(catalog_handler, "_declare", lambda *_: outcome)
     for name, value in (
@@ -616,8 +616,8 @@ def test_undeclared_columns_are_counted_from_the_summary(
 # Quotas of the services
 
 
-def test_policies_are_within_their_quotas() -> None:
-    """IAM, S3 and KMS refuse longer documents, with names as long as they may be as well."""
+def test_policies_are_within_the_quotas() -> None:
+    """IAM, S3 and KMS refuse longer documents. The names have the maximum length."""
     lake = launches.consumer(
         DeliveryRoleName="r" * 64,
         DeliveryRolePath="/" + f"{'p' * 64}/" * 7,

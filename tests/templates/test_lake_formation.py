@@ -1,4 +1,4 @@
-"""Accounts with rules of their own: Lake Formation decides on the catalog, or the catalog has its own key."""
+"""Accounts with their own rules: Lake Formation controls the catalog, or the catalog has its own key."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ LAKES = pytest.mark.parametrize("launch", [launches.consumer, launches.single_ac
 
 
 def granted(stack: Stack) -> set[tuple[str, str, str]]:
-    """Who may do what on what: the principal's name, the permission, the database or table."""
+    """The grants: the principal's name, the permission, and the database or table."""
     return {
         (
             grant.properties["Principal"]["DataLakePrincipalIdentifier"].rpartition("/")[2],
             permission,
-            place(grant),
+            target(grant),
         )
         for grant in stack.of_type(GRANT)
         for permission in grant.properties["Permissions"]
     }
 
 
-def place(grant: Resource) -> str:
+def target(grant: Resource) -> str:
     """`database`, `database.*` or `database.table`."""
     ((kind, resource),) = grant.properties["Resource"].items()
     if kind == "Database":
@@ -41,16 +41,16 @@ def place(grant: Resource) -> str:
 
 
 @LAKES
-def test_nothing_is_granted_unless_asked_for(launch: Any) -> None:
-    """Where IAM alone decides, whoever launches the stack need not be an administrator of Lake Formation."""
+def test_nothing_is_granted_by_default(launch: Any) -> None:
+    """If only IAM decides, no administrator of Lake Formation is needed to launch the stack."""
     lake = launch()
     assert not list(lake.of_type(GRANT))
     assert not list(launches.columnar(lake).of_type(GRANT))
 
 
 @LAKES
-def test_each_role_is_granted_what_it_does_in_the_catalog(launch: Any) -> None:
-    """The crawler makes tables, the function declares columns, the job writes its own, analysts ask."""
+def test_each_role_is_granted_the_permissions_it_uses(launch: Any) -> None:
+    """The crawler creates tables, the function declares columns, the job writes its table, analysts query."""
     lake = launch(**GRANTS)
     crawler, function = lake.resource("CrawlerRole").name, lake.resource("CatalogFunctionRole").name
     assert granted(lake) == {
@@ -70,8 +70,8 @@ def test_each_role_is_granted_what_it_does_in_the_catalog(launch: Any) -> None:
 
 
 @pytest.mark.parametrize("kind", [kind.name for kind in KINDS])
-def test_grants_name_one_permission_each_and_come_one_after_another(kind: str) -> None:
-    """Several permissions in one, or several grants at once, fail the stack (coverage roadmap 1323, 2432)."""
+def test_each_grant_has_one_permission_and_follows_another(kind: str) -> None:
+    """Several permissions in one grant, or grants at once, fail the stack (coverage roadmap 1323, 2432)."""
     resources: Mapping[str, Any] = shipped_template(kind)["Resources"]
     grants = {name: body for name, body in resources.items() if body["Type"] == GRANT}
     assert [name for name, body in grants.items() if len(body["Properties"]["Permissions"]) != 1] == []
@@ -79,8 +79,8 @@ def test_grants_name_one_permission_each_and_come_one_after_another(kind: str) -
     assert before == [None, *grants][: len(grants)]
 
 
-def test_the_function_is_called_when_it_has_been_granted() -> None:
-    """Both come before the custom resource, and call it anew when they come later."""
+def test_the_function_is_called_after_its_grants() -> None:
+    """The custom resource depends on both grants. Adding them later calls it again."""
     shut = launches.consumer().resource("DeclaredColumns").properties
     lake = launches.consumer(**GRANTS, CatalogKeyArn=CATALOG_KEY)
     opened = lake.resource("DeclaredColumns").properties
@@ -89,15 +89,15 @@ def test_the_function_is_called_when_it_has_been_granted() -> None:
     assert opened["CatalogKey"] == f"{CATALOG_KEY} by {lake.resource('CatalogKeyPolicy').name}"
 
 
-def test_analysts_are_granted_in_lake_formation_or_not_named() -> None:
-    """An ARN that changes nothing is a mistake."""
+def test_analyst_principal_requires_lake_formation_grants() -> None:
+    """An ARN without effect is a mistake."""
     assert launches.broken_rules(launches.consumer(AnalystPrincipalArn=ANALYST)) == ["AnalystsAreGranted"]
     assert launches.broken_rules(launches.consumer(**GRANTS)) == []
 
 
 @LAKES
 def test_the_catalogs_key_reaches_the_option_stack(launch: Any) -> None:
-    """As the output of the parameter's name; without one there is neither output nor policy."""
+    """The output has the parameter's name. Without a key there is neither output nor policy."""
     assert "CatalogKeyArn" not in launch().outputs
     assert "CatalogKeyPolicy" not in launches.columnar(launch()).resources
     option = launches.columnar(launch(CatalogKeyArn=CATALOG_KEY))

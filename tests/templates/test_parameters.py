@@ -1,4 +1,4 @@
-"""What the parameters admit, which of them cannot go together, and what each choice makes."""
+"""The values parameters accept, the combinations rules refuse, and the resources each choice creates."""
 
 import re
 from pathlib import Path
@@ -74,7 +74,7 @@ REFUSED = [
     ("producer", "AvailabilityZoneA", "us-east-1"),
     ("producer", "AvailabilityZoneB", "use1-az1"),
 ]
-# Parameters that contradict each other → the rule that says so before anything is made.
+# Parameters that contradict each other → the rule that refuses them before anything is created.
 CONTRADICTIONS = [
     ("producer", {"ExistingTableName": "orders", "TableName": "orders-2"}, "AdoptedTableIsLeftAlone"),
     ("producer", {"ExistingTableName": "orders", "SortKeyName": "sk"}, "AdoptedTableIsLeftAlone"),
@@ -107,19 +107,19 @@ OWN_VPC = {"VpcId": "vpc-0a1b2c3d", "SubnetIds": "subnet-0a1b2c3d,subnet-0a1b2c3
 
 
 @pytest.mark.parametrize(("kind", "name", "value"), ADMITTED)
-def test_legal_value_is_admitted(kind: str, name: str, value: str) -> None:
-    """A pattern is no reason not to launch."""
+def test_legal_value_is_accepted(kind: str, name: str, value: str) -> None:
+    """No pattern prevents a valid launch."""
     assert re.fullmatch(shipped_template(kind)["Parameters"][name]["AllowedPattern"], value)
 
 
 @pytest.mark.parametrize(("kind", "name", "value"), REFUSED)
 def test_illegal_value_is_refused(kind: str, name: str, value: str) -> None:
-    """What would fail half-way through a launch does not begin one."""
+    """A value that would fail half-way through a launch is refused before the launch."""
     assert not re.fullmatch(shipped_template(kind)["Parameters"][name]["AllowedPattern"], value)
 
 
-def test_every_pattern_is_read_alike_by_java_and_python() -> None:
-    """CloudFormation reads them as Java does: no construct in which the two differ."""
+def test_every_pattern_means_the_same_in_java_and_python() -> None:
+    """CloudFormation uses Java's syntax, so no pattern uses a construct in which the two differ."""
     for kind in ("consumer", "producer"):
         for name, parameter in shipped_template(kind)["Parameters"].items():
             pattern = parameter.get("AllowedPattern", "")
@@ -128,7 +128,7 @@ def test_every_pattern_is_read_alike_by_java_and_python() -> None:
 
 @pytest.mark.parametrize(("kind", "parameters", "rule"), CONTRADICTIONS)
 def test_contradiction_is_refused(kind: str, parameters: dict[str, str], rule: str) -> None:
-    """Two parameters that cannot go together meet in Rules, not in a rollback."""
+    """Rules refuse a contradiction before the launch, instead of a rollback during it."""
     launch = {"producer": launches.producer, "consumer": launches.consumer}[kind]
     assert launches.broken_rules(launch(**parameters)) == [rule]
     assert launches.broken_rules(launches.single_account(**parameters)) == [rule]
@@ -150,13 +150,13 @@ def test_contradiction_is_refused(kind: str, parameters: dict[str, str], rule: s
         {"PartitionBy": "event", "BufferIntervalSeconds": "900"},
     ],
 )
-def test_combination_that_works_breaks_no_rule(parameters: dict[str, str]) -> None:
-    """The rules refuse contradictions and nothing else."""
+def test_valid_combination_breaks_no_rule(parameters: dict[str, str]) -> None:
+    """The rules refuse only contradictions."""
     assert launches.broken_rules(launches.producer(**parameters)) == []
 
 
 def test_every_rule_has_a_contradiction() -> None:
-    """A rule nobody has seen refuse is no rule."""
+    """A rule that has never refused anything proves nothing."""
     rules = {name for kind in ("consumer", "producer") for name in shipped_template(kind)["Rules"]}
     assert rules == {rule for _, _, rule in CONTRADICTIONS}
 
@@ -164,8 +164,8 @@ def test_every_rule_has_a_contradiction() -> None:
 # The table
 
 
-def test_table_has_the_keys_that_were_asked_for() -> None:
-    """Attribute names as DynamoDB allows them reach the table as they are."""
+def test_table_has_the_keys_of_the_parameters() -> None:
+    """Every attribute name that DynamoDB allows is passed to the table unchanged."""
     table = launches.producer(PartitionKeyName="State#Date", SortKeyName="n", SortKeyType="N").resource(
         "SourceTable"
     )
@@ -180,14 +180,14 @@ def test_table_has_the_keys_that_were_asked_for() -> None:
 
 
 def test_table_by_default_has_one_key_and_no_time_to_live() -> None:
-    """What was not asked for is not there, the name included."""
+    """Settings without a parameter are absent, including the name."""
     table = launches.producer().resource("SourceTable").properties
     assert table["KeySchema"] == [{"AttributeName": "pk", "KeyType": "HASH"}]
     assert {"TimeToLiveSpecification", "TableName"}.isdisjoint(table)
 
 
-def test_adopted_table_is_not_touched() -> None:
-    """No resource of the stack is or changes the table; the documented command starts its stream."""
+def test_adopted_table_is_not_changed() -> None:
+    """No resource of the stack creates or changes the table; the documented command starts its stream."""
     stack = launches.producer(ExistingTableName="orders")
     assert stack.of_type("AWS::DynamoDB::Table") == []
     stream = stack.outputs["SourceStreamArn"]
@@ -200,7 +200,7 @@ def test_adopted_table_is_not_touched() -> None:
 
 
 def test_new_table_needs_no_command() -> None:
-    """Its stream is on when the stack is complete; switching it off before removal is the same for both."""
+    """Its stream is on after the launch; switching it off before removal is the same for both."""
     outputs = launches.producer().outputs
     assert "EnableStreamingCommand" not in outputs
     assert outputs["DisableStreamingCommand"] == (
@@ -210,8 +210,8 @@ def test_new_table_needs_no_command() -> None:
 
 
 @pytest.mark.parametrize("name", ["SourceTableReplicationFailedAlarm", "SourceTableReplicationLateAlarm"])
-def test_replication_is_watched_on_either_table(name: str) -> None:
-    """The alarms ask for the table that is streamed, new or adopted."""
+def test_replication_alarms_watch_new_and_adopted_tables(name: str) -> None:
+    """The alarms query the table that is streamed, new or adopted."""
     for stack in (launches.producer(), launches.producer(ExistingTableName="orders")):
         (query,) = stack.resource(name).properties["Metrics"]
         assert query["Expression"].endswith(f"WHERE TableName = '{stack.outputs['SourceTableName']}'")
@@ -221,8 +221,8 @@ def test_replication_is_watched_on_either_table(name: str) -> None:
 
 
 @pytest.mark.parametrize(("shards", "mode"), [(0, "ON_DEMAND"), (1, "PROVISIONED"), (500, "PROVISIONED")])
-def test_stream_has_the_shards_that_were_asked_for(shards: int, mode: str) -> None:
-    """Zero is on-demand, which takes no count."""
+def test_stream_has_the_shards_of_the_parameter(shards: int, mode: str) -> None:
+    """Zero means on-demand, which has no shard count."""
     stream = launches.producer(ShardCount=shards).resource("SourceStream").properties
     assert stream["StreamModeDetails"] == {"StreamMode": mode}
     assert stream.get("ShardCount") == (str(shards) if shards else None)
@@ -231,8 +231,8 @@ def test_stream_has_the_shards_that_were_asked_for(shards: int, mode: str) -> No
 # The network
 
 
-def test_function_stands_in_two_private_subnets() -> None:
-    """In two zones, with a route table that has no route of its own but the gateway endpoints."""
+def test_function_runs_in_two_private_subnets() -> None:
+    """In two zones, with a route table whose only routes are those of the gateway endpoints."""
     stack = launches.producer()
     function = stack.resource("TransformFunction").properties["VpcConfig"]
     subnets = [stack.resource(name) for name in ("PrivateSubnetA", "PrivateSubnetB")]
@@ -246,7 +246,7 @@ def test_function_stands_in_two_private_subnets() -> None:
         assert stack.resource(name).properties["RouteTableIds"] == [table]
 
 
-def test_subnets_lie_in_the_zones_that_are_named() -> None:
+def test_subnets_are_in_the_zones_of_the_parameters() -> None:
     """Lambda does not serve every zone, and CloudFormation does not know which."""
     stack = launches.producer(AvailabilityZoneA="us-east-1d", AvailabilityZoneB="us-east-1b")
     subnets = [stack.resource(name).properties for name in ("PrivateSubnetA", "PrivateSubnetB")]
@@ -254,7 +254,7 @@ def test_subnets_lie_in_the_zones_that_are_named() -> None:
 
 
 def test_function_reaches_nothing_by_default() -> None:
-    """The shipped function calls nothing, so its one security group leads nowhere."""
+    """The shipped function calls nothing, so its only security group allows no connection."""
     stack = launches.producer()
     (group,) = stack.of_type("AWS::EC2::SecurityGroup")
     assert stack.resource("TransformFunction").properties["VpcConfig"]["SecurityGroupIds"] == [group.name]
@@ -262,8 +262,8 @@ def test_function_reaches_nothing_by_default() -> None:
     assert "SecurityGroupIngress" not in group.properties
 
 
-def test_ways_out_are_opened_one_by_one() -> None:
-    """Each prefix list opens HTTPS to its service."""
+def test_each_prefix_list_opens_one_service() -> None:
+    """Each prefix list allows HTTPS to its service."""
     stack = launches.producer(S3PrefixListId="pl-0a1b2c3d", DynamoDbPrefixListId="pl-0a1b2c3e")
     _, *opened = stack.resource("FunctionSecurityGroup").properties["SecurityGroupEgress"]
     assert [(rule["DestinationPrefixListId"], rule["FromPort"], rule["ToPort"]) for rule in opened] == [
@@ -273,7 +273,7 @@ def test_ways_out_are_opened_one_by_one() -> None:
 
 
 def test_existing_network_is_used_and_not_changed() -> None:
-    """No subnet, route table or gateway endpoint is made in somebody's VPC, unless its tables are named."""
+    """An existing VPC gets no subnet or route table, and endpoints only for the named tables."""
     stack = launches.producer(**OWN_VPC)
     kinds = {resource.type for resource in stack.resources.values()}
     assert {kind for kind in kinds if kind.startswith("AWS::EC2::")} == {"AWS::EC2::SecurityGroup"}
@@ -288,12 +288,12 @@ def test_existing_network_is_used_and_not_changed() -> None:
 def interface_endpoints(**parameters: Any) -> list[dict[str, Any]]:
     """The properties of the interface endpoints of a launch."""
     stack = launches.producer(**parameters)
-    made = [endpoint.properties for endpoint in stack.of_type("AWS::EC2::VPCEndpoint")]
-    return [properties for properties in made if properties["VpcEndpointType"] == "Interface"]
+    endpoints = [endpoint.properties for endpoint in stack.of_type("AWS::EC2::VPCEndpoint")]
+    return [properties for properties in endpoints if properties["VpcEndpointType"] == "Interface"]
 
 
-def test_interface_endpoints_are_made_on_request() -> None:
-    """They cost by the hour: none by default, four services with a policy each when asked for."""
+def test_interface_endpoints_are_created_on_request() -> None:
+    """They are billed by the hour: none by default, four services with a policy each on request."""
     assert interface_endpoints() == []
     endpoints = interface_endpoints(CreateInterfaceEndpoints="true")
     assert [endpoint["ServiceName"].rpartition(".")[2] for endpoint in endpoints] == [
@@ -305,19 +305,19 @@ def test_interface_endpoints_are_made_on_request() -> None:
     assert all(endpoint["PolicyDocument"]["Statement"] for endpoint in endpoints)
 
 
-def test_interface_endpoints_take_the_services_names_in_no_vpc_but_the_stacks_own() -> None:
-    """In an existing VPC private DNS would send everybody's calls to endpoints that admit the function alone.
+def test_interface_endpoints_use_private_dns_only_in_the_stacks_own_vpc() -> None:
+    """In an existing VPC, private DNS would send all calls to endpoints that admit only the function.
 
-    Gateway endpoints take no names: they serve the route tables that are named and no others.
+    Gateway endpoints have no private DNS: they serve only the route tables that are named.
     """
-    for own, given in ((True, {}), (False, OWN_VPC)):
-        endpoints = interface_endpoints(CreateInterfaceEndpoints="true", **given)
+    for own, network in ((True, {}), (False, OWN_VPC)):
+        endpoints = interface_endpoints(CreateInterfaceEndpoints="true", **network)
         assert {endpoint["PrivateDnsEnabled"] for endpoint in endpoints} == {own}
 
 
 @pytest.mark.parametrize("network", [{}, OWN_VPC], ids=["new", "existing"])
-def test_each_interface_endpoint_has_a_name_of_its_own_in_the_outputs(network: dict[str, str]) -> None:
-    """Where the services' names lead elsewhere, a function that was extended calls these."""
+def test_outputs_have_the_name_of_each_interface_endpoint(network: dict[str, str]) -> None:
+    """An extended function calls these names if the services' names do not lead to the endpoints."""
     stack = launches.producer(CreateInterfaceEndpoints="true", **network)
     for endpoint in stack.of_type("AWS::EC2::VPCEndpoint"):
         if endpoint.properties["VpcEndpointType"] == "Interface":
@@ -326,17 +326,17 @@ def test_each_interface_endpoint_has_a_name_of_its_own_in_the_outputs(network: d
     assert not any(name.endswith("EndpointDnsName") for name in launches.producer(**network).outputs)
 
 
-def test_price_of_the_interface_endpoints_is_the_one_described() -> None:
-    """Endpoints, times zones, times 730 hours, times the hourly price that the description names."""
+def test_price_of_interface_endpoints_matches_the_description() -> None:
+    """The number of endpoints, times zones, times 730 hours, times the hourly price in the description."""
     endpoints = interface_endpoints(CreateInterfaceEndpoints="true")
     zones = len(endpoints[0]["SubnetIds"])
     month = len(endpoints) * zones * 730 * 0.01
     words = shipped_template("producer")["Parameters"]["CreateInterfaceEndpoints"]["Description"]
-    assert f"{len(endpoints)} endpoints in {zones} zones are about {month:.0f} USD a month" in words
+    assert f"{len(endpoints)} endpoints in {zones} zones cost about {month:.0f} USD a month" in words
 
 
-def test_function_reaches_its_interface_endpoints_and_nobody_else_does() -> None:
-    """A second group leads from the function to the endpoints, whose group admits the function's alone."""
+def test_only_the_function_reaches_its_interface_endpoints() -> None:
+    """A second group allows the function to call the endpoints, whose group admits only that group."""
     stack = launches.producer(CreateInterfaceEndpoints="true")
     function, access, endpoint = (
         stack.resource(name)
@@ -349,24 +349,24 @@ def test_function_reaches_its_interface_endpoints_and_nobody_else_does() -> None
     assert way_out["DestinationSecurityGroupId"] == endpoint.name
     assert way_in["SourceSecurityGroupId"] == function.name
     assert {way_out["ToPort"], way_in["ToPort"]} == {443}
-    for made in interface_endpoints(CreateInterfaceEndpoints="true"):
-        assert made["SecurityGroupIds"] == [endpoint.name]
+    for properties in interface_endpoints(CreateInterfaceEndpoints="true"):
+        assert properties["SecurityGroupIds"] == [endpoint.name]
 
 
 # The lake
 
 
-def test_crawler_runs_when_asked() -> None:
-    """A schedule by default, an empty one when switched off: left out, an update would not take it away."""
-    # Empty in the template, a year that never comes in Glue: it takes no empty schedule for certain.
+def test_crawler_runs_on_the_schedule_of_the_parameter() -> None:
+    """The schedule is always set, even if switched off: an update without it would keep the old one."""
+    # Empty in the template, the last possible year in Glue, which may not accept an empty schedule.
     never = "cron(0 0 1 1 ? 2199)"
-    for given, schedule in (({}, "cron(15 3 * * ? *)"), ({"CrawlerSchedule": ""}, never)):
-        crawler = launches.consumer(**given).resource("Crawler").properties
+    for parameters, schedule in (({}, "cron(15 3 * * ? *)"), ({"CrawlerSchedule": ""}, never)):
+        crawler = launches.consumer(**parameters).resource("Crawler").properties
         assert crawler["Schedule"] == {"ScheduleExpression": schedule}
 
 
 def test_access_is_logged_on_request() -> None:
-    """Both buckets, each under a prefix of its own."""
+    """Both buckets, each with its own prefix."""
     assert "LoggingConfiguration" not in launches.consumer().resource("LakeBucket").properties
     stack = launches.consumer(AccessLogBucketName="my-logs")
     logged = [bucket.properties["LoggingConfiguration"] for bucket in stack.of_type("AWS::S3::Bucket")]
@@ -376,15 +376,15 @@ def test_access_is_logged_on_request() -> None:
 
 @pytest.mark.parametrize("megabytes", [10, 100_000, 7_000_000])
 def test_scan_limit_is_in_bytes(megabytes: int) -> None:
-    """Athena takes bytes, 10,000,000 at least."""
+    """Athena expects bytes, at least 10,000,000."""
     workgroup = launches.consumer(QueryScanLimitMB=megabytes).resource("Workgroup").properties
     limit = int(workgroup["WorkGroupConfiguration"]["BytesScannedCutoffPerQuery"])
     assert limit == megabytes * 1_000_000 >= 10_000_000
 
 
 @pytest.mark.parametrize("launch", [launches.consumer, launches.producer])
-def test_alarms_ring_at_the_topic(launch: Any) -> None:
-    """Every alarm of the stack does, when there is a topic."""
+def test_alarms_notify_the_topic(launch: Any) -> None:
+    """Every alarm of the stack does, if a topic is set."""
     topic = "arn:aws:sns:us-east-1:111111111111:on-call"
     for stack, actions in ((launch(), None), (launch(AlarmTopicArn=topic), [topic])):
         alarms = stack.of_type("AWS::CloudWatch::Alarm")
@@ -392,8 +392,8 @@ def test_alarms_ring_at_the_topic(launch: Any) -> None:
         assert all(alarm.properties.get("AlarmActions") == actions for alarm in alarms)
 
 
-def test_unknown_parameter_is_an_error_here() -> None:
-    """These tests cannot pass by setting what the template does not have."""
+def test_unknown_parameter_is_an_error() -> None:
+    """No test can pass by setting a parameter that the template lacks."""
     with pytest.raises(ResolveError, match="no parameter Nonsense"):
         launches.producer(Nonsense="x")
 
@@ -401,8 +401,8 @@ def test_unknown_parameter_is_an_error_here() -> None:
 # taskcat
 
 
-def test_taskcat_launches_what_there_is() -> None:
-    """Its tests name templates and parameters that exist, with values that nothing refuses."""
+def test_taskcat_uses_existing_templates_and_parameters() -> None:
+    """Its tests name existing templates and parameters, with values that are accepted."""
     project = yaml.safe_load((ROOT / ".taskcat.yml").read_text(encoding="utf-8"))
     zips = f"transform-{DEFAULT_PYTHON}-{DEFAULT_ARCHITECTURE}.zip", "catalog.zip"
     common = {**project["project"]["parameters"], "ArtifactBucketName": "autobucket"}
@@ -410,7 +410,7 @@ def test_taskcat_launches_what_there_is() -> None:
     assert keys == {f"{project['project']['name']}/build/{name}" for name in zips}
     for test in project["tests"].values():
         read = scripts_template.read(ROOT / test["template"])
-        given = {**common, **test["parameters"]}
-        scripts_template.check_names(read, given)
-        scripts_template.check_values(read, given)
-        assert launches.broken_rules(launches.single_account(**given)) == []
+        parameters = {**common, **test["parameters"]}
+        scripts_template.check_names(read, parameters)
+        scripts_template.check_values(read, parameters)
+        assert launches.broken_rules(launches.single_account(**parameters)) == []

@@ -20,18 +20,18 @@ CLAIMED = {"aws": "eu-central-1", "aws-us-gov": "us-gov-west-1"}
 
 
 def launched(region: str) -> list[Stack]:
-    """Every stack in one Region, endpoints included, each fed with the outputs of those before it."""
+    """Every stack in one Region, with endpoints, each with the outputs of the stacks before it."""
     outputs: dict[str, str] = {"ProducerAccountId": launches.PRODUCER, "CreateInterfaceEndpoints": "true"}
     stacks = []
     for kind in KINDS:
         template = shipped_template(kind.name)
-        given = {
+        parameters = {
             name: value
-            for name, value in {**outputs, **launches.GIVEN}.items()
+            for name, value in {**outputs, **launches.REQUIRED}.items()
             if name in template["Parameters"]
         }
         account = launches.PRODUCER if kind.account == "producer" else launches.CONSUMER
-        stack = Stack(template, name=kind.stack_name, account=account, region=region, parameters=given)
+        stack = Stack(template, name=kind.stack_name, account=account, region=region, parameters=parameters)
         outputs |= stack.outputs
         stacks.append(stack)
     return stacks
@@ -49,8 +49,8 @@ def texts(value: Any, key: str = "") -> Iterator[tuple[str, str]]:
         yield key, value
 
 
-def test_limits_claim_these_partitions() -> None:
-    """What is claimed is what is tested."""
+def test_limits_page_claims_the_tested_partitions() -> None:
+    """The tests cover exactly the claimed partitions."""
     (row,) = re.findall(r"^\| partitions \| (.+?) \|", (ROOT / "docs/limits.md").read_text(), re.MULTILINE)
     assert set(re.findall(r"`(aws[a-z-]*)`", row.partition(";")[0])) == set(CLAIMED)
 
@@ -58,14 +58,14 @@ def test_limits_claim_these_partitions() -> None:
 @pytest.mark.parametrize("partition", CLAIMED)
 def test_arns_are_of_the_stacks_own_partition(partition: str) -> None:
     """IAM refuses the ARN of another one ("Partition "aws" is not valid for resource")."""
-    found = [
+    partitions = [
         arn
         for stack in launched(CLAIMED[partition])
         for resource in stack.resources.values()
         for _, text in texts(resource.properties)
         for arn in re.findall(r"\barn:([a-z-]+):", text)
     ]
-    assert set(found) == {partition}
+    assert set(partitions) == {partition}
 
 
 @pytest.mark.parametrize("partition", CLAIMED)
@@ -105,7 +105,7 @@ def test_services_are_named_as_principals(partition: str) -> None:
 
 @pytest.mark.parametrize("kind", [kind.name for kind in KINDS])
 def test_no_name_follows_the_suffix_of_endpoints(kind: str) -> None:
-    """No page has kms:ViaService or a principal end in another partition's suffix; every example is the same.
+    """On no AWS page do kms:ViaService or principals end in another partition's suffix; all examples agree.
 
     AWS's own CDK writes `SERVICE.REGION.amazonaws.com` into key policies of every partition.
     """

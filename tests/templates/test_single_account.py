@@ -1,4 +1,4 @@
-"""single-account.yaml is the other two in one, and nobody has to keep it so by hand."""
+"""single-account.yaml is the other two templates in one, and is generated, not edited."""
 
 import re
 from typing import Any
@@ -15,7 +15,7 @@ CONSUMER = (TEMPLATES / "consumer.yaml").read_text(encoding="utf-8")
 PRODUCER = (TEMPLATES / "producer.yaml").read_text(encoding="utf-8")
 SINGLE = (TEMPLATES / "single-account.yaml").read_text(encoding="utf-8")
 
-# What a reference to the other stack is inside one stack, written apart from the command's own table.
+# The replacement of each reference to the other stack, independent of the command's own table.
 INSIDE: dict[str, Any] = {
     "ProducerAccountId": {"Ref": "AWS::AccountId"},
     "ConsumerAccountId": {"Ref": "AWS::AccountId"},
@@ -40,26 +40,26 @@ def wired(value: Any) -> Any:
 
 
 @pytest.mark.parametrize("section", ["Rules", "Conditions", "Resources"])
-def test_single_account_is_both_wired_up(section: str) -> None:
-    """Nothing is lost, added or changed but the references from one stack to the other."""
+def test_single_account_has_both_stacks_with_references(section: str) -> None:
+    """Only the references between the stacks change; nothing is lost or added."""
     both = {**shipped_template("producer")[section], **shipped_template("consumer")[section]}
     assert shipped_template("single-account")[section] == wired(both)
 
 
-def test_parameters_are_those_of_both_less_what_is_wired() -> None:
-    """One launch asks for nothing that it makes itself."""
+def test_parameters_are_those_of_both_without_the_wired_ones() -> None:
+    """A launch does not ask for values that the stack creates itself."""
     both = {**shipped_template("producer")["Parameters"], **shipped_template("consumer")["Parameters"]}
     assert set(shipped_template("single-account")["Parameters"]) == set(both) - set(INSIDE)
 
 
 def test_outputs_are_those_of_both() -> None:
-    """What a script asks of two stacks, it finds in the one."""
+    """A script finds the outputs of both stacks in the one stack."""
     both = {*shipped_template("producer")["Outputs"], *shipped_template("consumer")["Outputs"]}
     assert set(shipped_template("single-account")["Outputs"]) == both
 
 
 def test_comments_survive() -> None:
-    """The reasons stand in the generated file as well, but for those that speak of two accounts."""
+    """The generated file has all comments except those about two accounts."""
     for text in (CONSUMER, PRODUCER):
         comments = re.findall(r"(?<= )# (?!──|named queries|columns of).+", text)
         assert len(comments) > 20
@@ -67,14 +67,14 @@ def test_comments_survive() -> None:
         assert all("producer account" in comment or "consumer's" in comment for comment in missing), missing
 
 
-def test_nothing_speaks_of_another_account() -> None:
-    """Whoever launches one stack is not told of two."""
+def test_no_text_mentions_another_account() -> None:
+    """A user who launches one stack reads nothing about two."""
     prose = "\n".join(SINGLE.splitlines()[1:])
     assert re.findall(r"(?i).*\b(?:producer|consumer) (?:stack|account)\b.*", prose) == []
 
 
-def test_new_query_is_named_in_the_template() -> None:
-    """A file in athena/queries/ is all it takes, whatever the SQL holds."""
+def test_new_query_is_added_to_the_template() -> None:
+    """A new file in athena/queries/ is enough, with any SQL."""
     sql = "-- Finds nothing.\n-- On purpose.\n\nSELECT '${x}', \"dt\"\nFROM changes\n\nWHERE a = 'b: # c'\n"
     text = consumer_text(CONSUMER, {"finds-nothing": sql})
     query = load_template(text)["Resources"]["FindsNothingQuery"]["Properties"]
@@ -84,14 +84,14 @@ def test_new_query_is_named_in_the_template() -> None:
     assert "FindsNothingQuery" in single_account(text, PRODUCER)
 
 
-def test_queries_are_written_twice_alike() -> None:
-    """Running the command again changes nothing."""
+def test_second_run_changes_nothing() -> None:
+    """Running the command twice gives the same file as once."""
     once = consumer_text(CONSUMER, {"b": "SELECT 1\n", "a": "SELECT 2\n"})
     assert consumer_text(once, {"a": "SELECT 2\n", "b": "SELECT 1\n"}) == once
 
 
 @pytest.mark.parametrize(
-    ("was", "now", "says"),
+    ("old", "new", "message"),
     [
         ("  SourceStream:\n", "  LakeBucket:\n", "both templates have a resource LakeBucket"),
         ("Default: ddb-lake-delivery", "Default: another", "Parameters: DeliveryRoleName differs"),
@@ -102,18 +102,18 @@ def test_queries_are_written_twice_alike() -> None:
         ),
     ],
 )
-def test_contradiction_between_the_templates_is_an_error(was: str, now: str, says: str) -> None:
-    """The command does not put together what does not fit."""
-    changed = PRODUCER.replace(was, now)
+def test_contradiction_between_the_templates_is_an_error(old: str, new: str, message: str) -> None:
+    """The command does not join templates that contradict each other."""
+    changed = PRODUCER.replace(old, new)
     assert changed != PRODUCER
-    with pytest.raises(CommandError, match=says):
+    with pytest.raises(CommandError, match=message):
         single_account(CONSUMER, changed)
 
 
 @pytest.mark.parametrize(
     "mark", ["  # named queries: begin\n", "  # named queries: end\n", "TableDefinition:"]
 )
-def test_lost_mark_is_an_error(mark: str) -> None:
+def test_missing_marker_is_an_error(mark: str) -> None:
     """The command writes nowhere else instead."""
     with pytest.raises(CommandError, match=r"is missing in .*consumer\.yaml"):
         consumer_text(CONSUMER.replace(mark, ""), {})

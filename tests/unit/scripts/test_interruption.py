@@ -198,7 +198,9 @@ def test_put_items_says_how_many_items_are_written(
 
     monkeypatch.setattr(put_items, "main", main)
     code = put_items.run(["shop"])
-    assert line(Ran(code, *capsys.readouterr())).startswith("interrupted: 0 of 1 items were written. It is safe")
+    assert line(Ran(code, *capsys.readouterr())).startswith(
+        "interrupted: 0 of 1 items were written. It is safe"
+    )
 
 
 def test_ctrl_c_while_a_command_is_loaded_has_no_traceback() -> None:
