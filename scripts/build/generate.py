@@ -28,6 +28,7 @@ WHOLE: dict[str, Generator] = {
 # As a whole too, by proofs that take their time; the tests of the proofs hold the pages to what they find.
 PROVED: dict[str, Generator] = {
     "docs/generated/access.md": proofs.access,
+    "docs/generated/demo.svg": proofs.demo_picture,
     "docs/generated/emulator-gaps.md": proofs.emulator_gaps,
 }
 

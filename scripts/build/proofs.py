@@ -1,13 +1,15 @@
-"""The pages whose content a proof finds out: who may do what, and what the emulator drops.
+"""The generated files that need a run: who may do what, what the emulator drops, a picture of the demo.
 
 Each proof is run as a command and prints its table: the access ledger needs Node, the readback launches a
-sandbox. Their own tests compare the pages with what they find, through the functions below.
+sandbox, and so does the demo. Their own tests compare the pages with what they find, through the functions below.
 """
 
 from __future__ import annotations
 
 import subprocess
 import sys
+import tempfile
+from pathlib import Path
 
 from scripts.build.sources import Sources
 from scripts.core.console import CommandError
@@ -64,6 +66,20 @@ def emulator_gaps(_: Sources, __: str) -> str:
     Raises CommandError when the sandbox does not start, or a loss has no explanation yet.
     """
     return emulator_page(_printed("sandbox.readback"))
+
+
+def demo_picture(sources: Sources, path: str) -> str:
+    """The demo's picture of itself; the stored one, when only durations, times and ids are others.
+
+    Raises CommandError when the demo fails.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        picture = Path(folder) / "demo.svg"
+        if (sources.root / path).is_file():
+            picture.write_text(sources.stored(path), encoding="utf-8")
+        demo = (sys.executable, "-m", "sandbox.demo", "--svg", str(picture))
+        _printed("sandbox", "exec", "--speed", "60", "--", *demo)
+        return picture.read_text(encoding="utf-8")
 
 
 def _printed(module: str, *options: str) -> str:

@@ -41,7 +41,7 @@ def whole_job(sandbox: Sandbox, producer: str, consumer: str) -> None:
     crawl(glue, sandbox.outputs["CrawlerName"])
     wait_for_column(glue, sandbox.outputs["DatabaseName"], "customer__address__geo__lat")
     [table] = run(sandbox, "sandbox", "check")["tables"]
-    assert table["figures"]["columns not declared in the lake"] == 0
+    assert table["figures"]["values whose column is not declared yet"] == 0
     assert table["figures"]["column values compared"] >= 15 * (ITEMS - ITEMS // 10)
 
     query = ("scripts.query", "--profile", consumer, "--named", "changes-by-day-and-type")
