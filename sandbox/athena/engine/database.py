@@ -1,6 +1,5 @@
 """DuckDB as Athena's engine: one in-process database, a cursor per query, which reaches only its own tables."""
 
-import atexit
 import threading
 
 import duckdb
@@ -35,10 +34,6 @@ class Database:
         """A separate connection: no other one sees what it registers."""
         return self._root.cursor()
 
-    def close(self) -> None:
-        """Release the functions, which DuckDB's binding lists as leaks when the interpreter exits with them."""
-        self._root.close()
-
 
 _shared: Database | None = None
 _shared_lock = threading.Lock()
@@ -50,5 +45,4 @@ def shared_database() -> Database:
     with _shared_lock:
         if _shared is None:
             _shared = Database()
-            atexit.register(_shared.close)
         return _shared
