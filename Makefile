@@ -20,7 +20,7 @@ venv: $(VENV)/.ready  ## make the virtual environment from the hash-pinned lock
 
 deploy-venv: $(DEPLOY_VENV)/.ready  ## make the small environment that deploys and queries, .venv-deploy
 
-demo: venv  ## the whole lake on this machine: two accounts, put items, query, compare; from a bare clone under a minute
+demo: venv  ## run the whole lake on this machine: put items, compare, query; under a minute from a bare clone
 	@$(PY) -m sandbox exec --speed 60 -- $(PY) -m sandbox.demo
 
 test: venv lint unit  ## lint, types, cfn-lint and every test but the long ones
@@ -49,7 +49,7 @@ test-spark: venv  ## the compaction job on the Spark of AWS Glue, and both table
 access: venv  ## print who may do what, and the statement that decides
 	@$(PY) -m tests.policies.access
 
-sandbox: venv  ## serve the two accounts until Ctrl-C, with every README command working against them
+sandbox: venv  ## serve two accounts on this machine until Ctrl-C, for every command of the README
 	@$(PY) -m sandbox serve
 
 package: venv  ## build the functions' zips and put_items.pyz into build/ (reproducible; ARCH=arm64 or x86_64)

@@ -21,6 +21,6 @@ for name in [name for name in os.environ if name in _SHAPING or name.startswith(
     del os.environ[name]
 os.environ["COLUMNS"] = "80"  # also where the tests run in a terminal of their own
 
-# The function's module calls gc.freeze(). Objects that stay frozen are never freed, and DuckDB's binding would
-# list each of them as leaked below the result of a green run.
+# The function's module calls gc.freeze(). Objects that stay frozen are never freed, and DuckDB's binding
+# lists them as leaked below the result of a green run.
 atexit.register(gc.unfreeze)

@@ -13,8 +13,8 @@ pytestmark = pytest.mark.sandbox
 PICTURE = Path(__file__).parents[2] / "docs" / "generated" / "demo.svg"
 
 
-def test_demo_succeeds_and_its_picture_shows_what_it_prints(tmp_path: Path) -> None:
-    """Durations, times and ids aside, docs/generated/demo.svg is what a run draws, and a run prints its lines."""
+def test_demo_succeeds_and_prints_the_lines_of_its_picture(tmp_path: Path) -> None:
+    """Except for durations, times and ids, a run draws docs/generated/demo.svg, and prints its lines."""
     drawn = tmp_path / "demo.svg"
     with Sandbox(speed=60.0) as sandbox:
         sandbox.start_delivery()

@@ -1,4 +1,4 @@
-"""DuckDB as Athena's engine: one in-process database, a cursor per query, which reaches only its own tables."""
+"""DuckDB as Athena's engine: one in-process database, a cursor per query, no access to other tables."""
 
 import threading
 

@@ -46,7 +46,9 @@ class Glue:
         return {"Table": {"StorageDescriptor": {"Columns": columns}}}
 
 
-def test_fastest_crawl_is_noticed(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_fastest_crawl_is_noticed(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     """The declared columns are counted before the crawler starts, not while it may already have ended."""
     glue = Glue("total")
     monkeypatch.setattr(demo, "CRAWL_SECONDS", 0.3)

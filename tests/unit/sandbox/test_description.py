@@ -125,7 +125,7 @@ def test_dynamic_partitioning_names_its_keys() -> None:
         (described(processors=[function(), function()]), "one Lambda processor"),
         (described(DataFormatConversionConfiguration={"Enabled": True}), "format conversion"),
         (described(S3BackupMode="Enabled"), "without an S3 backup"),
-        (described(Prefix="!{timestamp:yyyy}/"), "ErrorOutputPrefix must be given"),
+        (described(Prefix="!{timestamp:yyyy}/"), "ErrorOutputPrefix is required"),
         (
             described(
                 Prefix="!{partitionKeyFromLambda:k}/",

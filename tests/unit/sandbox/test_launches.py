@@ -77,7 +77,7 @@ def test_settings_of_the_united_stacks_are_the_single_stacks() -> None:
         (("producer",), {}, "producer takes the outputs of consumer"),
         ((), {"parameters": {"columnar": ["A=b"]}}, "--columnar-parameter is for a stack that is not"),
         (("single-account",), {"templates": {"consumer": Path(__file__)}}, "--consumer-template is for"),
-        ((), {"templates": {"consumer": Path("/no/such.yaml")}}, "no template /no/such.yaml"),
+        ((), {"templates": {"consumer": Path("/no/such.yaml")}}, "/no/such.yaml is not a file"),
     ],
 )
 def test_what_cannot_be_launched_is_refused(

@@ -1,4 +1,4 @@
-"""The demo's picture of itself: small, complete without the network, and compared without changing figures."""
+"""The demo's picture of itself: small, without anything from the web, compared without changing figures."""
 
 import io
 import xml.etree.ElementTree as ET

@@ -59,12 +59,12 @@ def test_partition_keys_come_from_the_function() -> None:
 @pytest.mark.parametrize(
     ("prefix", "error_prefix", "dynamic", "reason"),
     [
-        ("!{timestamp:yyyy}/", "", False, "ErrorOutputPrefix must be given"),
+        ("!{timestamp:yyyy}/", "", False, "ErrorOutputPrefix is required"),
         ("", "e/!{timestamp:yyyy}/", False, "error-output-type"),
-        (f"{TYPE}/", f"{TYPE}/", False, "belongs into ErrorOutputPrefix"),
+        (f"{TYPE}/", f"{TYPE}/", False, "is allowed in ErrorOutputPrefix only"),
         ("!{timestamp:bb}/", f"{TYPE}/", False, "not supported"),
-        ("!{timestamp}/", f"{TYPE}/", False, "is no expression"),
-        ("!{timestamp:yyyy", f"{TYPE}/", False, "is no expression"),
+        ("!{timestamp}/", f"{TYPE}/", False, "is not an expression"),
+        ("!{timestamp:yyyy", f"{TYPE}/", False, "is not an expression"),
         ("!{firehose:nonsense}/", f"{TYPE}/", False, "does not exist"),
         ("!{nonsense:x}/", f"{TYPE}/", False, "does not exist"),
         ("!{partitionKeyFromQuery:x}/", f"{TYPE}/", True, "jq"),
@@ -74,7 +74,7 @@ def test_partition_keys_come_from_the_function() -> None:
             "!{partitionKeyFromLambda:x}/",
             f"{TYPE}/!{{partitionKeyFromLambda:x}}/",
             True,
-            "cannot stand in ErrorOutputPrefix",
+            "is not allowed in ErrorOutputPrefix",
         ),
     ],
 )
