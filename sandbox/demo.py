@@ -141,17 +141,20 @@ def _run(arguments: Sequence[str], stderr: int | None = subprocess.STDOUT) -> in
     words = ["$TABLE_NAME" if word == table else shlex.quote(word) for word in arguments]
     console.print(f"$ python {' '.join(words)}", style="dim", markup=False, highlight=False)
     command = [sys.executable, *arguments]
-    if not console.record:
-        return subprocess.run(command, check=False).returncode
-    terminal = {"FORCE_COLOR": "1", "COLUMNS": str(WIDTH), "PYTHONUNBUFFERED": "1"}
-    done = subprocess.run(
-        command,
-        check=False,
-        stdout=subprocess.PIPE,
-        stderr=stderr,
-        text=True,
-        env={**os.environ, **terminal},
-    )
+    try:
+        if not console.record:
+            return subprocess.run(command, check=False).returncode
+        terminal = {"FORCE_COLOR": "1", "COLUMNS": str(WIDTH), "PYTHONUNBUFFERED": "1"}
+        done = subprocess.run(
+            command,
+            check=False,
+            stdout=subprocess.PIPE,
+            stderr=stderr,
+            text=True,
+            env={**os.environ, **terminal},
+        )
+    except KeyboardInterrupt:  # the command got it too, and reports it
+        raise SystemExit(128 + signal.SIGINT) from None
     console.print(Text.from_ansi(done.stdout.removesuffix("\n")), highlight=False)
     return done.returncode
 
