@@ -61,7 +61,7 @@ class Comparison:
             "keys deleted in both": self.deleted,
             "keys older than the lake": self.older,
             "column values compared": self.columns,
-            "columns not declared in the lake": self.undeclared,
+            "values whose column is not declared yet": self.undeclared,
             "keys that differ": len(self.differences),
         }
 

@@ -1,4 +1,4 @@
-"""`python -m sandbox serve | exec | check`: the command line, and nothing else."""
+"""Run two AWS accounts on this machine, with an emulator, and commands in them."""
 
 import argparse
 import os
@@ -24,7 +24,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m sandbox", description=__doc__)
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
 
-    serve = verbs.add_parser("serve", help="serve the accounts until Ctrl-C, nothing deployed in them")
+    serve = verbs.add_parser("serve", help="serve empty accounts until Ctrl-C")
     serve.add_argument(
         "--port", type=int, default=DEFAULT_PORT, help="port on localhost (default: %(default)s)"
     )
@@ -32,7 +32,7 @@ def _parser() -> argparse.ArgumentParser:
 
     run = verbs.add_parser(
         "exec",
-        help="launch the stacks, run a command among them, take all of it down; its exit code is the "
+        help="launch the stacks, run a command in the sandbox, then remove everything; the exit code is the "
         "command's, or 125 when a process of the sandbox died",
     )
     run.add_argument("--port", type=int, default=0, help="port (default: a free one)")
@@ -42,15 +42,15 @@ def _parser() -> argparse.ArgumentParser:
         action="append",
         default=[],
         choices=tuple(STACKS),
-        help="launch this stack, may be repeated; an option alone comes beside "
-        f"{' and '.join(DEFAULT)}, which are launched without it",
+        help=f"launch this stack; can be repeated. Default: {' and '.join(DEFAULT)}, which are also launched "
+        "when only option stacks are named",
     )
     run.add_argument(
         "--single-account",
         dest="kinds",
         action="append_const",
         const="single-account",
-        help="short for --with single-account",
+        help="the same as --with single-account",
     )
     run.add_argument("--no-stacks", action="store_true", help="leave the accounts empty")
     for kind in STACKS:
@@ -58,16 +58,16 @@ def _parser() -> argparse.ArgumentParser:
             f"--{kind}-parameter",
             action="append",
             metavar="K=V",
-            help=f"template parameter of the {kind} stack, may be repeated",
+            help=f"template parameter of the {kind} stack; can be repeated",
         )
         run.add_argument(
             f"--{kind}-template",
             type=Path,
             metavar="FILE",
-            help=f"launch this file instead of the shipped {kind} template",
+            help=f"launch this template instead of the shipped {kind} template",
         )
     _add_speed(run)
-    run.add_argument("command", nargs="+", metavar="COMMAND", help="what to run, after --")
+    run.add_argument("command", nargs="+", metavar="COMMAND", help="the command to run, after --")
 
     verbs.add_parser(
         "check", add_help=False, help="wait until all writes are delivered, then compare lake and table"
@@ -81,7 +81,7 @@ def _add_speed(parser: argparse.ArgumentParser) -> None:
         type=float,
         default=1.0,
         metavar="N",
-        help="divide every waiting time by N: buffer intervals, retries (never sizes) (default: %(default)s)",
+        help="divide waiting times (buffer intervals, retries) by N; sizes stay (default: %(default)s)",
     )
 
 
@@ -95,16 +95,18 @@ def _serve(options: argparse.Namespace) -> int:
         signal.signal(number, on_signal)
     with Sandbox(port=options.port, speed=options.speed) as sandbox:
         sandbox.start_delivery()
-        if more := accounts.lines_to_paste(os.environ):
-            which = "this line" if len(more) == 1 else "these lines"
-            tell(f"your shell has variables that win over the profiles: paste {which} too")
-            tell("\n".join(more))
-        for name, value in sandbox.profiles.environment().items():
+        more, exports = accounts.lines_to_paste(os.environ), sandbox.profiles.environment()
+        why = " (variables of your shell would override the profiles)" if more else ""
+        tell(f"paste these {len(more) + len(exports)} lines into the terminal of your commands{why}:")
+        for line in more:
+            tell(line)
+        for name, value in exports.items():
             answer(f"export {name}={shlex.quote(value)}")
-        tell(f"serving; logs are in {sandbox.folder}; Ctrl-C ends it")
+        tell(f"serving until Ctrl-C; logs: {sandbox.folder}")
         while not stop.wait(0.5):
             for child in sandbox.parts():
                 child.require()
+    tell("the sandbox has ended; its accounts and everything in them are gone")
     return 0
 
 
@@ -122,17 +124,17 @@ def _exec(options: argparse.Namespace) -> int:
 
 
 def _settings(options: argparse.Namespace) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The parameters and the templates that the options give, by kind of stack."""
+    """The parameters and the templates from the options, by kind of stack."""
 
-    def given(setting: str) -> dict[str, Any]:
+    def by_kind(setting: str) -> dict[str, Any]:
         values = {kind: getattr(options, f"{kind}_{setting}".replace("-", "_")) for kind in STACKS}
         return {kind: value for kind, value in values.items() if value}
 
-    return given("parameter"), given("template")
+    return by_kind("parameter"), by_kind("template")
 
 
 def _planned(options: argparse.Namespace) -> list[Launch]:
-    """The launches that the options ask for."""
+    """The launches that the options request."""
     parameters, templates = _settings(options)
     return plan_launches(*options.kinds, parameters=parameters, templates=templates)
 
@@ -144,13 +146,13 @@ def _end(number: int, _frame: FrameType | None) -> None:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line.
 
-    The exit code is the command's, 125 when a process of the sandbox ended, 1 after another error of it.
+    Returns the command's exit code, 125 when a process of the sandbox ended, or 1 after another error.
     """
     parser = _parser()
     options, rest = parser.parse_known_args(arguments)
     if options.verb == "exec" and options.no_stacks and (options.kinds or any(_settings(options))):
-        parser.error("--no-stacks launches nothing: leave it out, or leave out what is for a stack")
-    if rest and options.verb != "check":  # check has a command line of its own
+        parser.error("--no-stacks launches no stack: remove it, or remove the options for stacks")
+    if rest and options.verb != "check":  # check parses its own arguments
         parser.error(f"unrecognized arguments: {' '.join(rest)}")
     signal.signal(signal.SIGTERM, _end)
     try:
@@ -158,7 +160,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return _serve(options)
         if options.verb == "exec":
             return _exec(options)
-        from sandbox.check import main as check  # noqa: PLC0415  the others must not pay for its imports
+        from sandbox.check import main as check  # noqa: PLC0415  slow imports that the other verbs do not need
 
         return int(check(rest))
     except BrokenSandboxError as error:
@@ -168,6 +170,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         error.tell()
         return 1
     except KeyboardInterrupt:
+        tell("interrupted")
         return 128 + signal.SIGINT
 
 

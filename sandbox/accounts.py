@@ -22,11 +22,11 @@ CONSUMER = "222222222222"
 STRANGER = "333333333333"
 PROFILES: Mapping[str, str] = {"producer": PRODUCER, "consumer": CONSUMER, "stranger": STRANGER}
 
-# With these headers an account's root user stands for an AWS service: trust policies then mean what they say.
+# With these headers an account's root user acts as an AWS service, so that trust policies apply to it.
 SERVICE_HEADER = "x-sandbox-service"
 SOURCE_ARN_HEADER = "x-sandbox-source-arn"
 
-# What an AWS SDK reads before, or instead of, the profile; any of it would let a command leave the sandbox.
+# Variables that an AWS SDK reads before or instead of the profile; each could lead a command to real AWS.
 _OVERRIDES = (
     "AWS_ACCESS_KEY_ID",
     "AWS_SECRET_ACCESS_KEY",
@@ -51,7 +51,7 @@ _OVERRIDES = (
 
 @dataclass(frozen=True)
 class Certificates:
-    """PEM files of one sandbox: the authority a client trusts, and the server's chain and key."""
+    """PEM files of a sandbox: the authority that clients trust, and the server's chain and key."""
 
     authority: Path
     chain: Path
@@ -59,55 +59,55 @@ class Certificates:
 
 
 def make_certificates(folder: Path) -> Certificates:
-    """Make a throw-away authority and a certificate for localhost; AWS endpoints speak nothing but TLS."""
+    """Create a temporary authority and a certificate for localhost: AWS endpoints accept TLS only."""
     authority = trustme.CA(organization_name="ddb-lake sandbox")
     server = authority.issue_cert("localhost", "127.0.0.1", "::1", "*.localhost")
-    made = Certificates(folder / "ca.pem", folder / "server.pem", folder / "server.key")
-    authority.cert_pem.write_to_path(str(made.authority))
-    # The authority stands in the chain too: the emulator hands this file to Lambda functions as their trust.
+    files = Certificates(folder / "ca.pem", folder / "server.pem", folder / "server.key")
+    authority.cert_pem.write_to_path(str(files.authority))
+    # The chain includes the authority: the emulator passes this file to Lambda functions as their CA bundle.
     for pem in (*server.cert_chain_pems, authority.cert_pem):
-        pem.write_to_path(str(made.chain), append=True)
-    made.key.touch(mode=0o600)
-    server.private_key_pem.write_to_path(str(made.key))
-    return made
+        pem.write_to_path(str(files.chain), append=True)
+    files.key.touch(mode=0o600)
+    server.private_key_pem.write_to_path(str(files.key))
+    return files
 
 
 @dataclass(frozen=True)
 class ProfileFiles:
-    """The two files every AWS SDK reads, with a profile for each account."""
+    """The two files that every AWS SDK reads, with a profile for each account."""
 
     config: Path
     credentials: Path
     authority: Path
 
     def environment(self) -> dict[str, str]:
-        """The two variables that make an SDK read these files and no others."""
+        """The two variables that make an SDK read these files."""
         return {"AWS_CONFIG_FILE": str(self.config), "AWS_SHARED_CREDENTIALS_FILE": str(self.credentials)}
 
     def session(self, profile: str) -> boto3.Session:
-        """A boto3 session of one profile, without touching this process's environment."""
+        """A boto3 session of one profile; this process's environment does not change."""
         session = botocore.session.Session(profile=profile)
         session.set_config_variable("config_file", str(self.config))
         session.set_config_variable("credentials_file", str(self.credentials))
         session.set_config_variable(
             "ca_bundle", str(self.authority)
-        )  # AWS_CA_BUNDLE would go before the profile
-        session.set_default_client_config(Config(proxies={}))  # the endpoint is this machine
+        )  # AWS_CA_BUNDLE would override the profile
+        session.set_default_client_config(Config(proxies={}))  # the endpoint is on this machine
         return boto3.Session(botocore_session=session)
 
 
 def write_profiles(folder: Path, endpoint: str, authority: Path, speed: float = 1.0) -> ProfileFiles:
-    """Write the profiles `producer`, `consumer` and `stranger`, all answered by `endpoint`.
+    """Write the profiles `producer`, `consumer` and `stranger`, all served by `endpoint`.
 
-    Each has a secret key of its own, which nothing but its file holds, and which ends with the sandbox.
+    Each has its own secret key, which only this file contains and which is valid in this sandbox only.
     """
     files = ProfileFiles(folder / "config", folder / "credentials", authority)
     files.config.write_text(
         "\n".join(
             f"[profile {name}]\nregion = {REGION}\nendpoint_url = {endpoint}\nca_bundle = {authority}\n"
             "s3 =\n    addressing_style = path\nretry_mode = standard\n"
-            "ddb_lake_arch = host\n"  # scripts.deploy without --arch: the emulator runs this machine's Python
-            f"ddb_lake_speed = {speed}\n"  # scripts.remove waits for buffers that are emptied so much sooner
+            "ddb_lake_arch = host\n"  # default of scripts.deploy --arch: functions run on this machine
+            f"ddb_lake_speed = {speed}\n"  # scripts.remove divides its waiting time by it
             for name in PROFILES
         )
     )
@@ -122,10 +122,10 @@ def write_profiles(folder: Path, endpoint: str, authority: Path, speed: float = 
 
 
 def as_service(client: Any, service: str, source_arn: str = "") -> Any:
-    """Have a client of an account's root user call as an AWS service, e.g. `firehose.amazonaws.com`.
+    """Make a client of an account's root user call as an AWS service, e.g. `firehose.amazonaws.com`.
 
-    `source_arn` is the resource it acts for (`aws:SourceArn`). Without this no role that trusts a service can
-    be assumed, on AWS as in the sandbox.
+    `source_arn` is the resource for which it acts (`aws:SourceArn`). Only a service can assume a role that
+    trusts a service, on AWS and in the sandbox.
     """
 
     def declare(request: Any, **_: Any) -> None:
@@ -138,19 +138,22 @@ def as_service(client: Any, service: str, source_arn: str = "") -> Any:
 
 
 def new_secret() -> str:
-    """A secret key for the root user of an account; it opens nothing outside one sandbox."""
+    """A secret key for the root user of an account; it is valid in one sandbox only."""
     return secrets.token_urlsafe(30)
 
 
 def overriding_variables(environment: Mapping[str, str]) -> list[str]:
-    """The variables of `environment` that an SDK would obey before the sandbox's profiles."""
+    """The variables of `environment` that override the sandbox's profiles."""
     return [name for name in environment if name in _OVERRIDES or name.startswith("AWS_ENDPOINT_URL")]
 
 
 def lines_to_paste(environment: Mapping[str, str]) -> list[str]:
-    """What a shell with this environment needs beside the two exports, in any order with them."""
+    """The lines that a shell with this environment needs besides the two exports, before or after them."""
     lines = []
-    replaced = ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE")  # unset after the exports, these would go
+    replaced = (
+        "AWS_CONFIG_FILE",
+        "AWS_SHARED_CREDENTIALS_FILE",
+    )  # after the exports, unset would remove them
     if overriding := [name for name in overriding_variables(environment) if name not in replaced]:
         lines.append(f"unset {' '.join(overriding)}")
     if any(environment.get(name) for name in ("https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY")):
@@ -161,9 +164,9 @@ def lines_to_paste(environment: Mapping[str, str]) -> list[str]:
 
 
 def without_overrides(environment: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """`environment` less everything that could make an SDK talk to real AWS instead of the sandbox.
+    """`environment` without variables that could make an SDK call real AWS instead of the sandbox.
 
-    A proxy stays, for what is downloaded, and is not asked for this machine.
+    A proxy stays, for downloads, but is not used for this machine.
     """
     dropped = set(overriding_variables(environment))
     kept = {name: value for name, value in environment.items() if name not in dropped}

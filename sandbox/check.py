@@ -1,10 +1,10 @@
-"""`python -m sandbox check`: wait until everything written is delivered, then compare lake and table by key.
+"""`python -m sandbox check`: wait until all writes are delivered, then compare lake and table by key.
 
-The lake is read as a user reads it, through the Athena API of the account that holds it. Per key the newest
-change decides (by time, then the chain of digests, then sequence), and must carry the digest and the columns
-of the item that the table holds now; a deleted item's newest change is its REMOVE. Stop writing first.
+The lake is read as a user reads it, through the Athena API of the account that owns it. The newest change of
+a key decides (by time, then by the chain of digests, then by sequence). It must have the digest and the
+columns of the item in the table; a deleted item's newest change is a REMOVE. Stop writing first.
 
-Exit codes: 0 lake and table agree, 1 they differ (the keys are listed), 2 the check could not be made.
+Exit codes: 0 lake and table agree, 1 they differ (the keys are listed), 2 the comparison failed.
 """
 
 from __future__ import annotations
@@ -34,36 +34,47 @@ _SILENT_SECONDS = 30.0  # delivery writes its status several times a second
 
 
 class CheckError(SandboxError):
-    """The check could not be made; the message says what to do."""
+    """The comparison is not possible; the message says what to do."""
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m sandbox check",
-        description="Wait until everything written is delivered, then compare lake and table key by key.",
+        description="Wait until all writes are delivered, then compare lake and table key by key.",
     )
     parser.add_argument(
-        "--table", default=os.environ.get("TABLE_NAME"), help="only this table (default: TABLE_NAME, or all)"
+        "--table",
+        default=os.environ.get("TABLE_NAME"),
+        help="compare this table only (default: TABLE_NAME, or all tables)",
     )
     parser.add_argument(
-        "--timeout", type=float, default=300.0, metavar="S", help="seconds to wait (default: %(default)s)"
+        "--timeout",
+        type=float,
+        default=300.0,
+        metavar="S",
+        help="wait this many seconds for delivery (default: %(default)s)",
     )
-    parser.add_argument("--output", choices=["text", "json"], default="text", help="form of the result")
+    parser.add_argument(
+        "--output",
+        choices=["text", "json"],
+        default="text",
+        help="format of the result (default: %(default)s)",
+    )
     return parser
 
 
 def waiting_for(written: dict[str, Any] | None, since: float) -> str | None:
-    """What delivery has yet to do with everything written before `since`, or None when all is delivered."""
+    """The work that delivery has left for writes before `since`, or None when all are delivered."""
     if written is None or written["discovered_at"] < since:
         if written and time.time() - written["written_at"] > _SILENT_SECONDS:
-            raise CheckError("delivery has ended: delivery.log in the state folder says why")
-        return "delivery looks for delivery streams"
+            raise CheckError("delivery has ended: delivery.log in the state folder has the reason")
+        return "delivery is discovering delivery streams"
     if written["refused"]:
-        reasons = "; ".join(one["reason"] for one in written["refused"])
+        reasons = "; ".join(stream["reason"] for stream in written["refused"])
         raise CheckError(f"a delivery stream cannot be emulated: {reasons}")
     for stream in written["streams"]:
         if stream["shards_listed_at"] < since:
-            return _with_error(f"{stream['name']} lists its shards", stream)
+            return _with_error(f"{stream['name']} is listing its shards", stream)
         late = [shard for shard in stream["shards"].values() if not _complete(shard, since)]
         if late:
             return _with_error(
@@ -88,7 +99,7 @@ def _with_error(text: str, stream: dict[str, Any]) -> str:
 def wait_until_delivered(
     read: Callable[[], dict[str, Any] | None], since: float, deadline: float, progress: Callable[[str], None]
 ) -> dict[str, Any]:
-    """Wait until everything written before `since` (epoch seconds) has arrived; the last status read.
+    """Wait until all writes before `since` (epoch seconds) are delivered; return the last status.
 
     `deadline` is in seconds of time.monotonic. Raises CheckError when it passes.
     """
@@ -99,15 +110,15 @@ def wait_until_delivered(
             return written
         if time.monotonic() > deadline:
             raise CheckError(
-                f"not everything was delivered in time ({waiting}). Wait longer with --timeout S, or put "
-                "right what the last error names; delivery.log in the state folder has the details"
+                f"not all writes were delivered in time ({waiting}). Wait longer with --timeout S, or "
+                "correct the cause of the last error; delivery.log in the state folder has the details"
             )
         progress(str(waiting))
         time.sleep(_POLL_SECONDS)
 
 
 class Progress:
-    """Lines on stderr, one every few seconds."""
+    """Progress on stderr, a line every few seconds."""
 
     def __init__(self) -> None:
         self._last = time.monotonic()
@@ -121,15 +132,15 @@ class Progress:
 def _sources(
     sandbox: RunningSandbox, written: dict[str, Any], only: str | None
 ) -> list[tuple[SourceTable, Lake, RowSettings]]:
-    """The tables to check, each with its lake and what shapes its rows."""
+    """The tables to check, each with its lake and the settings of its rows."""
     found = find_tables(sandbox, {stream["source"] for stream in written["streams"]})
     if only:
         found = [table for table in found if table.name == only]
     if not found:
-        what = f"the table {only}" if only else "no table"
+        subject = f"the table {only} has no" if only else "no table has a"
         raise CheckError(
-            f"{what} {'has no' if only else 'has a'} Kinesis stream that is delivered into a lake: launch "
-            "the producer stack, or enable the stream of your own table (output EnableStreamingCommand)"
+            f"{subject} Kinesis stream that is delivered into a lake: launch the producer stack, or "
+            "enable the stream of your own table (output EnableStreamingCommand)"
         )
     buckets = {stream["source"]: stream["bucket"] for stream in written["streams"]}
     functions = {stream["source"]: stream["function"] for stream in written["streams"]}
@@ -146,7 +157,7 @@ def _sources(
 
 
 def _row_settings(sandbox: RunningSandbox, function_arn: str | None) -> RowSettings:
-    """What shapes the deployed function's rows: it is asked, so that nothing is configured twice."""
+    """The settings of the deployed function's rows, read from its environment."""
     if function_arn is None:
         return DEFAULT_SETTINGS
     client = sandbox.client("lambda", sandbox.root(function_arn.split(":")[4]))
@@ -155,7 +166,7 @@ def _row_settings(sandbox: RunningSandbox, function_arn: str | None) -> RowSetti
 
 
 def check(sandbox: RunningSandbox, only: str | None, timeout: float) -> list[Comparison]:
-    """Wait, then compare every table; what still moved while it was compared is compared again."""
+    """Wait, then compare every table; compare again when changes arrived during the comparison."""
     deadline = time.monotonic() + timeout
     progress = Progress()
 
@@ -188,7 +199,7 @@ def _report_text(results: Sequence[Comparison], seconds: float) -> None:
         for difference in result.differences[:_LISTED_KEYS]:
             answer(f"  differs: {visible(difference.key)}  {visible(difference.what)}")
         if len(result.differences) > _LISTED_KEYS:
-            answer(f"  … and {len(result.differences) - _LISTED_KEYS} more (--output json lists all)")
+            answer(f"  … and {len(result.differences) - _LISTED_KEYS} more (--output json lists all of them)")
     agree = all(result.agrees for result in results)
     answer(f"lake and table {'agree' if agree else 'DIFFER'}, key by key ({seconds:.1f} s)")
 
@@ -201,7 +212,7 @@ def _report_json(results: Sequence[Comparison], seconds: float) -> None:
             {
                 "table": result.table,
                 "figures": result.figures(),
-                "differences": [{"key": one.key, "what": one.what} for one in result.differences],
+                "differences": [{"key": item.key, "what": item.what} for item in result.differences],
             }
             for result in results
         ],
@@ -210,7 +221,7 @@ def _report_json(results: Sequence[Comparison], seconds: float) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The command; its exit code."""
+    """Run the command; return its exit code."""
     options = _parser().parse_args(arguments)
     started = time.monotonic()
     try:

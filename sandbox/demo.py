@@ -1,11 +1,12 @@
-"""`make demo`: the main job shown from the first put to the last query, in the sandbox.
+"""`make demo`: the whole path of a change in the sandbox, from the first put to the last query.
 
-Runs inside `python -m sandbox exec`, through the same commands and profiles a user has on AWS.
-Exit code 0 only if lake and table agree key by key and the stranger stayed outside.
+It runs inside `python -m sandbox exec`, with the commands and profiles that a user has on AWS.
+The exit code is 0 only if lake and table agree key by key and other accounts were denied access.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import shlex
@@ -13,42 +14,46 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import boto3
 from botocore.exceptions import ClientError
+from rich.columns import Columns
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
+from glue.tables import METADATA_COLUMNS
 from lake.terminal import visible
 from sandbox.errors import SandboxError
+from sandbox.picture import WIDTH, PictureConsole, same
 from sandbox.running import RunningSandbox, state_folder
 from sandbox.workload import Delete, KeySchema, Put, Workload
 
 BATCH_ITEMS = 25  # BatchWriteItem's own limit (Amazon DynamoDB API Reference, BatchWriteItem)
+PUT_ITEMS_WRITES = 3  # scripts.put_items without --file: one insert, one update, one delete
 SHOWN_OBJECTS = 6
-SHOWN_COLUMNS = 40
 CRAWL_SECONDS = 60
 HISTORY = (
     "SELECT change_type, change_time, change_before, change_after, revision, total"
     " FROM changes WHERE change_key = ? ORDER BY change_time"
 )
 
-console = Console(width=max(120, Console().width))
+console = PictureConsole(width=max(120, Console().width))
 
 
 class DemoError(Exception):
-    """The demo cannot go on; the message says what to look at."""
+    """The demo cannot continue; the message says where to look."""
 
 
 @dataclass(frozen=True, slots=True)
 class Lake:
-    """Where the demo's table and lake are, as `sandbox exec` names them."""
+    """The names of the demo's table and lake, from the variables that `sandbox exec` sets."""
 
     table: str
     bucket: str
@@ -57,7 +62,10 @@ class Lake:
 
     @classmethod
     def from_environment(cls) -> Lake:
-        """Read TABLE_NAME, BUCKET_NAME, DATABASE_NAME and WORKGROUP_NAME. Raises SandboxError outside."""
+        """Read TABLE_NAME, BUCKET_NAME, DATABASE_NAME and WORKGROUP_NAME.
+
+        Raises SandboxError outside a sandbox.
+        """
         RunningSandbox.read(state_folder())
         try:
             names = [os.environ[f"{name}_NAME"] for name in ("TABLE", "BUCKET", "DATABASE", "WORKGROUP")]
@@ -68,8 +76,13 @@ class Lake:
         return cls(*names)
 
 
-def main() -> int:
+def main(arguments: Sequence[str] = ()) -> int:
     """Run every step; return the process's exit code."""
+    parser = argparse.ArgumentParser(prog="python -m sandbox.demo", description=__doc__)
+    parser.add_argument("--svg", type=Path, metavar="FILE", help="also write a picture of the main lines")
+    options = parser.parse_args(arguments)
+    if options.svg:
+        console.start_drawing()
     try:
         lake = Lake.from_environment()
         producer = boto3.Session(profile_name="producer")
@@ -77,56 +90,104 @@ def main() -> int:
         put_items(lake, producer)
         console.rule("2. wait for delivery, compare lake and table")
         agreed = lake_equals_table()
+        console.print("values whose column is not declared yet are compared after the crawl, in step 4")
         show_objects(lake, consumer)
         show_schema(lake, consumer)
-        console.print("every attribute has its column now: compare again, column by column")
-        agreed = lake_equals_table() and agreed
+        console.print("every attribute has a column now: compare again, with all values")
+        with console.pictured():
+            agreed = lake_equals_table() and agreed
         show_queries(lake)
-        denied = stranger_is_denied(lake)
+        with console.pictured():
+            denied = others_are_denied(lake)
+            show_result(agreed, denied)
     except (DemoError, SandboxError) as error:
         console.print(visible(f"demo: {error}"), style="red", markup=False)
         return 1
     except KeyboardInterrupt:
         console.print("interrupted")
         return 128 + signal.SIGINT
-    console.rule()
-    console.print(f"lake and table agree key by key: {'yes' if agreed else '[red]NO[/red]'}")
-    console.print(f"everybody else is kept out: {'yes' if denied else '[red]NO[/red]'}")
+    if options.svg:
+        _write_picture(options.svg)
     return 0 if agreed and denied else 1
 
 
+def _write_picture(path: Path) -> None:
+    """Write the picture, unless the file differs from it only in durations, times and ids."""
+    picture = console.picture()
+    if not (path.is_file() and same(path.read_text(encoding="utf-8"), picture)):
+        path.write_text(picture, encoding="utf-8")
+
+
+def show_result(agreed: bool, denied: bool) -> None:
+    """The two answers of the demo, and the next step."""
+    console.rule()
+    console.print(f"lake and table agree key by key: {'yes' if agreed else '[red]NO[/red]'}")
+    console.print(f"everybody else is kept out: {'yes' if denied else '[red]NO[/red]'}")
+    console.print(
+        "next: `make sandbox` starts a sandbox that stays; README.md (Try it) has the commands for it",
+        highlight=False,
+    )
+
+
 def run(*arguments: str) -> None:
-    """Show a command as the user would type it, then run it."""
-    console.print(f"$ python {shlex.join(arguments)}", style="dim", markup=False, highlight=False)
-    done = subprocess.run([sys.executable, *arguments], check=False)
-    if done.returncode:
-        raise DemoError(f"the command above ended with exit code {done.returncode}; its last lines say why")
+    """Show a command as the user would type it, then run it. Raises DemoError when it fails."""
+    if code := _run(arguments):
+        raise DemoError(f"the command above ended with exit code {code}; its last lines say why")
+
+
+def _run(arguments: Sequence[str], stderr: int | None = subprocess.STDOUT) -> int:
+    """Show a command and run it; its exit code. The picture has its stdout, and by default its stderr."""
+    table = os.environ.get("TABLE_NAME", "")
+    words = ["$TABLE_NAME" if word == table else shlex.quote(word) for word in arguments]
+    console.print(f"$ python {' '.join(words)}", style="dim", markup=False, highlight=False)
+    command = [sys.executable, *arguments]
+    try:
+        if not console.record:
+            return subprocess.run(command, check=False).returncode
+        terminal = {"FORCE_COLOR": "1", "COLUMNS": str(WIDTH), "PYTHONUNBUFFERED": "1"}
+        done = subprocess.run(
+            command,
+            check=False,
+            stdout=subprocess.PIPE,
+            stderr=stderr,
+            text=True,
+            env={**os.environ, **terminal},
+        )
+    except KeyboardInterrupt:  # the command got it too, and reports it
+        raise SystemExit(128 + signal.SIGINT) from None
+    console.print(Text.from_ansi(done.stdout.removesuffix("\n")), highlight=False)
+    return done.returncode
 
 
 def put_items(lake: Lake, producer: boto3.Session) -> None:
-    """One insert, update and delete by hand; then a generated workload."""
-    console.rule("1. put items (producer account)")
-    run("-m", "scripts.put_items", lake.table, "--profile", "producer")
+    """One insert, one update and one delete with put_items; then a generated workload."""
+    with console.pictured():
+        console.rule("1. put items (producer account)")
+        run("-m", "scripts.put_items", lake.table, "--profile", "producer")
     client = producer.client("dynamodb")
     workload = Workload(_key_schema(client.describe_table(TableName=lake.table)["Table"]))
     started = time.monotonic()
     with _progress() as progress:
-        task = progress.add_task("writing every attribute type", total=workload.writes)
+        task = progress.add_task("writing items of every attribute type", total=workload.writes)
         for batch in _batches(workload):
             _write(client, lake.table, batch)
             progress.advance(task, len(batch))
     seconds = time.monotonic() - started
-    console.print(f"{workload.writes:,} writes in {seconds:.1f} s")
+    with console.pictured():
+        console.print(
+            f"{workload.writes:,} more writes in {seconds:.1f} s: "
+            f"with the {PUT_ITEMS_WRITES} above, {workload.writes + PUT_ITEMS_WRITES:,} changes",
+            highlight=False,
+        )
 
 
 def lake_equals_table() -> bool:
     """Wait for delivery, then compare the lake with the table, item by item."""
-    console.print("[dim]$ python -m sandbox check[/dim]")
-    return subprocess.run([sys.executable, "-m", "sandbox", "check"], check=False).returncode == 0
+    return _run(["-m", "sandbox", "check"], stderr=None) == 0  # its progress depends on the machine
 
 
 def show_objects(lake: Lake, consumer: boto3.Session) -> None:
-    """What Firehose put into the other account's bucket."""
+    """The objects that Firehose wrote into the other account's bucket."""
     console.rule("3. delivered objects (consumer account)")
     pages = consumer.client("s3").get_paginator("list_objects_v2").paginate(Bucket=lake.bucket)
     found = [item for page in pages for item in page.get("Contents", ()) if _is_delivered(item["Key"])]
@@ -138,43 +199,55 @@ def show_objects(lake: Lake, consumer: boto3.Session) -> None:
     for item in found[:SHOWN_OBJECTS]:
         table.add_row(Text(visible(item["Key"])), f"{item['Size']:,}")
     console.print(table)
-    console.print(f"{len(found)} objects, {sum(item['Size'] for item in found):,} bytes gzipped")
+    listed = f" (the first {SHOWN_OBJECTS} are listed)" if len(found) > SHOWN_OBJECTS else ""
+    console.print(f"{len(found)} objects{listed}, {sum(item['Size'] for item in found):,} bytes gzipped")
 
 
 def show_schema(lake: Lake, consumer: boto3.Session) -> None:
-    """Run the crawler; its success has the catalog function declare the new columns."""
-    console.rule("4. Glue schema: the crawler discovers, the catalog function declares")
+    """Run the crawler; when it succeeds, the catalog function declares the new columns."""
+    console.rule("4. Glue schema: the crawler finds attributes, the catalog function declares columns")
     glue = consumer.client("glue")
-    crawler = _only([made["Name"] for made in glue.get_crawlers()["Crawlers"]])
+    crawler = _only([crawler["Name"] for crawler in glue.get_crawlers()["Crawlers"]])
     declared = len(_columns(glue, lake.database))
     glue.start_crawler(Name=crawler)
     columns = _wait_for_columns(glue, lake.database, crawler, declared)
-    table = Table("column of changes", "type")
-    for column in columns[:SHOWN_COLUMNS]:
-        table.add_row(Text(visible(column["Name"])), Text(visible(column["Type"])))
-    console.print(table)
-    if len(columns) > SHOWN_COLUMNS:
-        console.print(f"and {len(columns) - SHOWN_COLUMNS} more")
+    of_change = [column for column in columns if column["Name"] in METADATA_COLUMNS]
+    of_item = [column for column in columns if column["Name"] not in METADATA_COLUMNS]
+    _list_columns(f"{len(of_change)} columns of {lake.database}.changes describe the change:", of_change)
+    _list_columns(f"{len(of_item)} columns contain the item's attributes:", of_item)
+
+
+def _list_columns(title: str, columns: Sequence[dict[str, str]]) -> None:
+    """The names of columns, with the type of those that are not text."""
+    names = [
+        column["Name"] if column["Type"] == "string" else f"{column['Name']} ({column['Type']})"
+        for column in columns
+    ]
+    console.print(title)
+    console.print(Columns([Text(visible(name)) for name in names], padding=(0, 2), column_first=True))
 
 
 def show_queries(lake: Lake) -> None:
-    """Three questions analysts ask, through Athena."""
-    console.rule("5. Athena: rows, changes by type and day, one item's history")
+    """Three questions that analysts ask, answered by Athena."""
     query = ("-m", "scripts.query", "--profile", "consumer", "--workgroup", lake.workgroup)
     where = ("--database", lake.database)
+    with console.pictured():
+        console.rule("5. Athena: newest changes, changes by day and type, one item's history")
     run(*query, *where, "SELECT change_type, change_time, change_key, total, customer__address__city"
         " FROM changes ORDER BY change_time DESC LIMIT 5")  # fmt: skip
     run(*query, *where, "--named", "changes-by-day-and-type")
-    run(*query, *where, "--parameter", _a_changed_key(lake), HISTORY)
+    key = _a_changed_key(lake)
+    with console.pictured():
+        run(*query, *where, "--parameter", key, HISTORY)
 
 
-def stranger_is_denied(lake: Lake) -> bool:
-    """A third account, and the producer account's own root, ask for the data."""
+def others_are_denied(lake: Lake) -> bool:
+    """A third account and the producer account's root user request the data; whether all are denied."""
     console.rule("6. who is kept out")
-    table = Table("who asks", "call", "answer")
+    table = Table("caller", "call", "answer")
     denied = True
-    for who in ("stranger", "producer"):
-        client = boto3.Session(profile_name=who).client("s3")
+    for caller in ("stranger", "producer"):
+        client = boto3.Session(profile_name=caller).client("s3")
         calls: dict[str, Callable[[], object]] = {
             "s3:ListBucket": partial(client.list_objects_v2, Bucket=lake.bucket),
             "s3:PutObject": partial(
@@ -189,13 +262,13 @@ def stranger_is_denied(lake: Lake) -> bool:
             else:
                 answer = "ALLOWED"
             denied = denied and answer == "AccessDenied"
-            table.add_row(f"{who} account", action, answer)
+            table.add_row(f"{caller} account", action, answer)
     console.print(table)
     return denied
 
 
 def _a_changed_key(lake: Lake) -> str:
-    """The key of one item that has more than one change, as `change_key` spells it."""
+    """The key of an item with more than one change, as the text in `change_key`."""
     workload = "SELECT change_key FROM changes WHERE revision IS NOT NULL"
     sql = f"{workload} GROUP BY 1 ORDER BY count(*) DESC, 1 LIMIT 1"
     command = [sys.executable, "-m", "scripts.query", "--profile", "consumer", "--workgroup", lake.workgroup]
@@ -212,7 +285,7 @@ def _a_changed_key(lake: Lake) -> str:
 
 
 def _wait_for_columns(glue: Any, database: str, crawler: str, declared: int) -> list[dict[str, str]]:
-    """The columns of `changes`, once the catalog function has added to those declared before the crawl."""
+    """Wait until the catalog function has added columns to the `declared` ones; all columns of `changes`."""
     deadline = time.monotonic() + CRAWL_SECONDS
     with console.status("crawling"):
         while time.monotonic() < deadline:
@@ -240,7 +313,7 @@ def _key_schema(description: Any) -> KeySchema:
 
 
 def _batches(writes: Iterable[Put | Delete]) -> Iterator[list[Put | Delete]]:
-    """Up to 25 writes a batch, and no key twice in one: BatchWriteItem refuses that."""
+    """Batches of up to 25 writes; BatchWriteItem refuses a batch that has a key twice."""
     batch: dict[str, Put | Delete] = {}
     for write in writes:
         key = repr(write.key)
@@ -270,7 +343,7 @@ def _is_delivered(key: str) -> bool:
 
 def _only(names: list[str]) -> str:
     if len(names) != 1:
-        raise DemoError(f"one crawler was expected in the consumer account, {len(names)} are there")
+        raise DemoError(f"expected one crawler in the consumer account, found {len(names)}")
     return names[0]
 
 
@@ -280,4 +353,4 @@ def _progress() -> Progress:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

@@ -1,8 +1,8 @@
-"""What goes wrong in the sandbox, said so that a person knows the next step."""
+"""Errors of the sandbox; each message states the problem and the next step."""
 
 from lake.terminal import tell
 
-BROKEN = 125  # the exit code that `timeout` and `env` of coreutils have when they failed, not the command
+BROKEN = 125  # as `timeout` and `env` of coreutils exit when they fail themselves, not their command
 
 
 class SandboxError(Exception):

@@ -1,12 +1,12 @@
-"""The sandbox's guard, `python sandbox/guard.py FOLDER`: when the sandbox ends, nothing of it stays.
+"""The sandbox's guard, `python sandbox/guard.py FOLDER`: it ends what a sandbox leaves behind.
 
-It waits until its standard input closes, that is, until the process that started it is gone, however it
-ended. Then it ends every process of the sandbox and removes the state folder. It runs alone, with nothing but
-the standard library, in a session of its own: neither Ctrl-C nor the end of a terminal reaches it.
+It waits until its standard input closes: the process that started it has then ended, for whatever reason.
+Then it ends every process of the sandbox and removes the state folder. It uses only the standard library and
+runs in its own session, so that neither Ctrl-C nor the end of a terminal reaches it.
 
-A process belongs to the sandbox when its environment names the state folder, as the one of everything that a
-command inside starts does, or when it descends from such a process. That is read from /proc; where there is
-none (macOS) the children watch their parent themselves (`processes.exit_with_parent`).
+A process belongs to the sandbox when its environment names the state folder (processes that a command starts
+inherit it) or when it descends from such a process. Both are read from /proc. Without /proc (macOS) the
+children watch their parent themselves (`processes.exit_with_parent`).
 """
 
 import contextlib
@@ -19,7 +19,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-# What a process is told, and for how many seconds it may take its time: Ctrl-C first, so that it tidies up.
+# Signals in order, each with the seconds to wait: Ctrl-C first, so that a process can clean up.
 _STEPS = ((signal.SIGINT, 0.5), (signal.SIGTERM, 1.0), (signal.SIGKILL, 5.0))
 _PAUSE = 0.02
 PROC = Path("/proc")
@@ -27,14 +27,14 @@ _REMOVE_SECONDS = 1.0
 
 
 class Process(NamedTuple):
-    """A process: its number, and the clock tick it began at, since numbers are given again."""
+    """A process: its number, and the clock tick of its start, because numbers are reused."""
 
     pid: int
     began: str
 
 
 def running(root: Path = PROC) -> dict[Process, int]:
-    """Every process that runs, with its parent's number; those that only wait to be read are left out."""
+    """Every running process, with its parent's number; zombies are left out."""
     found = {}
     for entry in root.iterdir():
         if entry.name.isdigit():
@@ -55,7 +55,7 @@ def _with_descendants(roots: set[int], parents: Mapping[Process, int]) -> set[Pr
 
 
 def processes_of(folder: Path) -> set[Process]:
-    """The processes of the sandbox with this state folder, without the one that asks."""
+    """The processes of the sandbox with this state folder, without the calling one."""
     if not PROC.is_dir():
         return set()
     parents, mark, named = running(), f"SANDBOX_STATE={folder}".encode(), set()
@@ -67,14 +67,14 @@ def processes_of(folder: Path) -> set[Process]:
 
 
 def descendants(pid: int) -> set[Process]:
-    """What a process has started, and what that has; on Linux only."""
+    """The processes that a process has started, and their descendants; on Linux only."""
     if not PROC.is_dir():
         return set()
     return {process for process in _with_descendants({pid}, running()) if process.pid != pid}
 
 
 def end(left: Callable[[], set[Process]]) -> None:
-    """End all processes that `left` names at one time or another: without its parent one is still known."""
+    """End all processes that `left` returns, now or later: a process that loses its parent is remembered."""
     known = left()
     for number, seconds in _STEPS:
         told: set[Process] = set()
@@ -91,7 +91,7 @@ def end(left: Callable[[], set[Process]]) -> None:
 
 
 def remove_folder(folder: Path, seconds: float = _REMOVE_SECONDS) -> None:
-    """Remove a folder although a process that is about to end may still write into it."""
+    """Remove a folder, even while a process that is about to end still writes into it."""
     deadline = time.monotonic() + seconds
     shutil.rmtree(folder, ignore_errors=True)
     while folder.exists() and time.monotonic() < deadline:
@@ -100,7 +100,7 @@ def remove_folder(folder: Path, seconds: float = _REMOVE_SECONDS) -> None:
 
 
 def main(folder: Path) -> None:
-    """Wait for the end of the sandbox, then end what is left of it."""
+    """Wait until the sandbox ends, then end its processes and remove its folder."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     while os.read(0, 4096):

@@ -1,4 +1,4 @@
-"""The lakes of a running sandbox: the declared table of each bucket, whichever account it is in."""
+"""The lakes of a running sandbox: the declared table of each bucket, in any account."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sandbox.running import RunningSandbox
 
 
 def find_lakes(sandbox: RunningSandbox, buckets: set[str]) -> dict[str, Lake]:
-    """The declared table of each bucket, in whichever account; crawled and compacted ones do not count."""
+    """The declared table of each bucket, in any account; crawled and compacted tables do not count."""
     found: dict[str, Lake] = {}
     for account in sandbox.accounts.values():
         session = sandbox.root(account)
@@ -31,14 +31,14 @@ def _declared(glue: Any, database: str, buckets: set[str]) -> Iterator[tuple[str
             location = (table.get("StorageDescriptor") or {}).get("Location") or ""
             bucket = location.removeprefix("s3://").split("/", 1)[0]
             names = {column["Name"] for column in (table.get("StorageDescriptor") or {}).get("Columns") or []}
-            said = table.get("Parameters") or {}
-            copied = "UPDATED_BY_CRAWLER" in said or said.get("classification") == "parquet"
+            parameters = table.get("Parameters") or {}
+            copied = "UPDATED_BY_CRAWLER" in parameters or parameters.get("classification") == "parquet"
             if bucket in buckets and not copied and names >= set(METADATA_COLUMNS):
                 yield bucket, table
 
 
 def _workgroup(athena: Any) -> str:
-    """WORKGROUP_NAME, or the workgroup a stack made: it says where results go. Without one, `primary`."""
+    """WORKGROUP_NAME, or the workgroup that a stack created, or else `primary`."""
     groups: list[str] = [group["Name"] for group in athena.list_work_groups()["WorkGroups"]]
     named = os.environ.get("WORKGROUP_NAME", "")
     return named if named in groups else next((name for name in groups if name != "primary"), "primary")

@@ -1,4 +1,4 @@
-"""Which stacks a sandbox launches, where, and with what: read from the registry in scripts/stacks.py."""
+"""The stacks that a sandbox launches, with accounts and parameters, from scripts/stacks.py."""
 
 import sys
 from collections.abc import Mapping, Sequence
@@ -15,7 +15,7 @@ OTHER_SIDE = {"consumer": "producer", "producer": "consumer"}
 
 @dataclass(frozen=True)
 class Launch:
-    """One stack to launch: a changed copy of its template may take the shipped one's place."""
+    """A stack to launch; `template` replaces the shipped template."""
 
     kind: StackKind
     profile: str
@@ -25,11 +25,11 @@ class Launch:
 
     @property
     def name(self) -> str:
-        """The stack's name, the same that a user gets by default."""
+        """The stack's name, the default that a user gets."""
         return self.kind.stack_name
 
     def deploy_command(self) -> list[str]:
-        """The command line a user launches it with on AWS."""
+        """The command line with which a user launches it on AWS."""
         command = [sys.executable, "-m", "scripts.deploy", self.kind.name, "--stack-name", self.name]
         command += ["--profile", self.profile, "--output", "json", "--yes"]
         if self.template:
@@ -46,29 +46,29 @@ def plan_launches(
     parameters: Mapping[str, Sequence[str]] | None = None,
     templates: Mapping[str, Path] | None = None,
 ) -> list[Launch]:
-    """The launches of some kinds in the registry's order; options alone come beside the default two.
+    """The launches of some kinds, in the registry's order; option stacks alone add the two default stacks.
 
-    `parameters` and `templates` are by kind; what is given for a kind is also for a kind that unites it.
-    Raises SandboxError for a kind that lacks the stack whose outputs it takes, for a template that is not a
-    file, and for settings of a kind that is not launched.
+    `parameters` and `templates` are by kind; those of a kind also apply to a kind that unites it.
+    Raises SandboxError when the stack whose outputs a kind takes is missing, when a template is not a file,
+    and for settings of a kind that is not launched.
     """
     parameters, templates = parameters or {}, templates or {}
     names = {*kinds} if any(not STACKS[name].is_option for name in kinds) else {*DEFAULT, *kinds}
     launches: dict[str, Launch] = {}
     for kind in (kind for name, kind in STACKS.items() if name in names):
-        given = [one for name in (*kind.unites, kind.name) for one in parameters.get(name, ())]
+        own = [value for name in (*kind.unites, kind.name) for value in parameters.get(name, ())]
         source = next((launches[name] for name in kind.outputs_of if name in launches), None)
-        if kind.outputs_of and source is None and not given:
+        if kind.outputs_of and source is None and not own:
             raise SandboxError(
                 f"{kind.name} takes the outputs of {' or '.join(kind.outputs_of)}: launch one of them too, "
-                f"--with {kind.outputs_of[0]}"
+                f"with --with {kind.outputs_of[0]}"
             )
         profile = kind.account or (source.profile if source else DEFAULT[0])
         template = templates.get(kind.name)
         if template and not template.is_file():
-            raise SandboxError(f"there is no template {template}: give the path of a CloudFormation template")
+            raise SandboxError(f"{template} is not a file: pass the path of a CloudFormation template")
         launches[kind.name] = Launch(
-            kind, profile, [*_other_account(kind, given, source), *given], template, source
+            kind, profile, [*_other_account(kind, own, source), *own], template, source
         )
     united = {name for launch in launches.values() for name in launch.kind.unites}
     _check_launched("parameter", set(parameters) - united, launches)
@@ -76,18 +76,18 @@ def plan_launches(
     return list(launches.values())
 
 
-def _other_account(kind: StackKind, given: Sequence[str], source: Launch | None) -> list[str]:
-    """The other account's id, where neither a setting nor an output gives it."""
-    named = {parameter.partition("=")[0] for parameter in given}
+def _other_account(kind: StackKind, parameters: Sequence[str], source: Launch | None) -> list[str]:
+    """The other account's id, where neither a parameter nor an output contains it."""
+    named = {parameter.partition("=")[0] for parameter in parameters}
     if kind.other_account is None or kind.account is None or source or kind.other_account in named:
         return []
     return [f"{kind.other_account}={accounts.PROFILES[OTHER_SIDE[kind.account]]}"]
 
 
 def _check_launched(setting: str, names: set[str], launches: Mapping[str, Launch]) -> None:
-    """Refuse a setting for a stack that is not launched: it would change nothing."""
+    """Reject settings of a stack that is not launched: they would have no effect."""
     for name in sorted(names - set(launches)):
         raise SandboxError(
-            f"--{name}-{setting} is for a stack that is not launched: add --with {name}, or leave it out. "
-            f"Launched: {', '.join(launches)}"
+            f"--{name}-{setting} is for a stack that is not launched: add --with {name}, or remove "
+            f"the option. Launched stacks: {', '.join(launches)}"
         )

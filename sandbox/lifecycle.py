@@ -1,8 +1,8 @@
-"""Bring the sandbox up and take it down: state folder, emulator, stacks, delivery.
+"""Start and stop the sandbox: state folder, emulator, stacks, delivery.
 
-The state folder (a 0700 temporary directory, `SANDBOX_STATE` for the children and the command) holds
+The state folder (a 0700 temporary directory, `SANDBOX_STATE` for the children and the command) contains
 `state.json` (endpoint, accounts, stacks, speed, pids), the profiles, the certificates, the logs and
-`refusals.jsonl` (who was refused what).
+`refusals.jsonl` (which caller was denied which call).
 """
 
 import json
@@ -41,18 +41,18 @@ from sandbox.running import PREFIX
 
 DEFAULT_PORT = 4566
 _START_SECONDS = 60.0
-_DEPLOY_LINES = 40  # of deploy's messages that an error repeats
+_DEPLOY_LINES = 40  # the last lines of deploy's messages, which an error repeats
 
 
-def tell(what: str, since: float) -> None:
+def tell(text: str, since: float) -> None:
     """One line of progress for people, on stderr."""
-    terminal.tell(f"sandbox: {what} ({time.monotonic() - since:.1f} s)")
+    terminal.tell(f"sandbox: {text} ({time.monotonic() - since:.1f} s)")
 
 
 def open_port(port: int) -> socket.socket:
-    """A listening socket on localhost; port 0 takes a free one. The emulator inherits it, so no race."""
+    """A listening socket on localhost; port 0 takes a free one. The emulator inherits it: no race."""
     if not 0 <= port <= 65535:
-        raise SandboxError(f"there is no port {port}: choose one of 1 to 65535, or 0 for a free one")
+        raise SandboxError(f"{port} is not a port: choose a number from 1 to 65535, or 0 for a free port")
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
@@ -61,15 +61,15 @@ def open_port(port: int) -> socket.socket:
     except OSError as error:
         listener.close()
         raise SandboxError(
-            f"port {port} cannot be opened ({error}): another sandbox or program may hold it. "
-            "Stop that one, or serve on a free port: python -m sandbox serve --port 0"
+            f"port {port} cannot be opened ({error}): another sandbox or program may be using it. "
+            "Stop that program, or use a free port: python -m sandbox serve --port 0"
         ) from error
     return listener
 
 
 @dataclass
 class Sandbox:
-    """A running sandbox; a context manager that leaves nothing behind."""
+    """A running sandbox: a context manager that removes everything at its end."""
 
     port: int = 0
     speed: float = 1.0
@@ -83,8 +83,8 @@ class Sandbox:
     sessions: dict[str, boto3.Session] = field(default_factory=dict, repr=False)
 
     def __enter__(self) -> "Sandbox":
-        if not 0 < self.speed < math.inf:  # which nan is not
-            raise SandboxError(f"speed {self.speed} divides waiting times: choose a number above 0")
+        if not 0 < self.speed < math.inf:  # false for nan too
+            raise SandboxError(f"speed {self.speed} cannot divide waiting times: choose a number above 0")
         listener = open_port(self.port)
         self.folder = Path(tempfile.mkdtemp(prefix=PREFIX))
         try:
@@ -99,7 +99,7 @@ class Sandbox:
 
     @property
     def temporary(self) -> Path:
-        """The folder for what is temporary, of the emulator, its functions and what launches stacks."""
+        """The folder for temporary files of the emulator, of its functions and of launches."""
         return self.folder / "tmp"
 
     def __exit__(self, *_: object) -> None:
@@ -122,7 +122,7 @@ class Sandbox:
             pass_fds=[listener.fileno()],
         )
         self.children.append(emulator)
-        listener.close()  # the child holds it now: were it to die, connections are refused instead of hanging
+        listener.close()  # the child has it: if the child dies, connections fail and do not hang
         self._wait_until_healthy(emulator, certificates.authority)
         self.write_state()
         tell(f"accounts {', '.join(accounts.PROFILES)} at {self.endpoint}", started)
@@ -154,7 +154,7 @@ class Sandbox:
             "SANDBOX_STATE": str(self.folder),
             "S3_DATA_DIR": str(temporary / "s3"),
             "SFTP_ENABLED": "0",
-            "STATE_DIR": str(temporary / "state"),  # a private key lies there, whatever is persisted
+            "STATE_DIR": str(temporary / "state"),  # it contains a private key, even without persistence
             "TMPDIR": str(temporary),
             "TZ": "UTC",
             "USE_SSL": "1",
@@ -162,7 +162,7 @@ class Sandbox:
 
     def _wait_until_healthy(self, emulator: Child, authority: Path) -> None:
         trust = ssl.create_default_context(cafile=str(authority))
-        straight = urllib.request.build_opener(  # whatever proxy the caller has
+        straight = urllib.request.build_opener(  # without the caller's proxy
             urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=trust)
         )
         deadline = time.monotonic() + _START_SECONDS
@@ -174,13 +174,13 @@ class Sandbox:
             except (urllib.error.URLError, OSError) as error:
                 if time.monotonic() > deadline:
                     raise SandboxError(
-                        f"the emulator did not answer within {_START_SECONDS:.0f} s ({error}); "
-                        f"its log ends:\n{emulator.tail()}"
+                        f"the emulator did not answer within {_START_SECONDS:.0f} s ({error}). "
+                        f"The end of its log:\n{emulator.tail()}"
                     ) from error
                 time.sleep(0.05)
 
     def launch(self, launches: Sequence[Launch]) -> None:
-        """Launch the stacks in order with the command a user runs on AWS, and keep their outputs."""
+        """Launch the stacks in order, with the command that a user runs on AWS, and keep their outputs."""
         for launch in launches:
             started = time.monotonic()
             outputs = self._deploy(launch)
@@ -196,7 +196,7 @@ class Sandbox:
             process = start_command(
                 launch.deploy_command(),
                 {**self.environment(), "TMPDIR": str(self.temporary)},
-                orphaned=signal.SIGINT,  # it removes what it is building
+                orphaned=signal.SIGINT,  # it removes its unfinished build
                 cwd=REPOSITORY,
                 stdout=answered,
                 stderr=said,
@@ -206,17 +206,19 @@ class Sandbox:
             except SystemExit:
                 end_command(process, signal.SIGINT)
                 raise
+        if code in (128 + signal.SIGINT, -signal.SIGINT):  # Ctrl-C reached it too
+            raise KeyboardInterrupt
         if code != 0:
             lines = log.read_text(errors="replace").splitlines()[-_DEPLOY_LINES:]
             raise SandboxError(
-                f"the {launch.kind.name} stack was not launched, scripts.deploy ended with {code}:\n"
+                f"the {launch.kind.name} stack was not launched; scripts.deploy ended with code {code}:\n"
                 + "\n".join(lines)
             )
         outputs: dict[str, str] = json.loads(answer.read_text())["outputs"]
         return outputs
 
     def start_delivery(self) -> None:
-        """Start Firehose's data plane, which finds the deployed delivery streams by itself."""
+        """Start Firehose's data plane, which discovers the deployed delivery streams."""
         delivery = Child.start(
             "delivery", "sandbox.delivery", environment=self.environment(), folder=self.folder
         )
@@ -224,7 +226,7 @@ class Sandbox:
         self.write_state()
 
     def environment(self) -> dict[str, str]:
-        """The environment of a command inside the sandbox: the caller's, less what would lead out of it."""
+        """The environment of a command: the caller's, without variables that lead out of the sandbox."""
         names = {
             "TABLE_NAME": "SourceTableName",
             "BUCKET_NAME": "LakeBucketName",
@@ -240,13 +242,13 @@ class Sandbox:
         }
 
     def session(self, profile: str) -> boto3.Session:
-        """The boto3 session of `producer`, `consumer` or `stranger`, made once: loading models takes time."""
+        """The boto3 session of `producer`, `consumer` or `stranger`, created once: loading models is slow."""
         if profile not in self.sessions:
             self.sessions[profile] = self.profiles.session(profile)
         return self.sessions[profile]
 
     def write_state(self) -> None:
-        """Write `state.json` in one step, so that no reader sees half of it."""
+        """Write `state.json` in one step, so that nobody reads half of it."""
         state = {
             "endpoint": self.endpoint,
             "region": accounts.REGION,
@@ -263,23 +265,23 @@ class Sandbox:
     def run(self, command: Sequence[str]) -> int:
         """Run a command inside the sandbox and return its exit code (128 + n when signal n ended it).
 
-        Ctrl-C reaches the command by itself: it decides, the sandbox waits for it. Raises BrokenSandboxError
-        as soon as a part of the sandbox ends under the command, which is ended too.
+        The terminal sends Ctrl-C to the command too; the sandbox waits until the command ends. Raises
+        BrokenSandboxError as soon as a process of the sandbox ends; the command is then ended too.
         """
         process = start_command(command, self.environment())
         try:
             code = wait_among(process, self.parts())
-        except SystemExit:  # SIGTERM to the sandbox: the command has to end first
+        except SystemExit:  # SIGTERM to the sandbox: end the command first
             end_command(process)
             raise
         return 128 - code if code < 0 else code
 
     def parts(self) -> list[Child]:
-        """The processes that the sandbox is made of; without one of them it is broken."""
+        """The sandbox's processes; when one of them ends, the sandbox is broken."""
         return [*([self.guard] if self.guard else []), *self.children]
 
     def close(self) -> None:
-        """Stop the children, newest first, end what they or a command left, and remove the state folder."""
+        """Stop the children, newest first, end the processes they left, and remove the state folder."""
         for child in reversed(self.children):
             child.stop()
         self.children.clear()

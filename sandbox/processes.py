@@ -18,16 +18,16 @@ from sandbox import guard
 from sandbox.errors import BrokenSandboxError, SandboxError
 
 REPOSITORY = Path(__file__).resolve().parent.parent
-_STOP_SECONDS = 1.0  # nothing in a child is worth waiting for longer
-_GUARD_SECONDS = 10.0  # for what is left, in every step, and the folder
-_COMMAND_SECONDS = 5.0  # for a command to end in its own way
-_LOOK_SECONDS = 0.2  # how soon the end of a child is noticed
+_STOP_SECONDS = 1.0  # no child has work that needs more
+_GUARD_SECONDS = 10.0  # for all of the guard's steps
+_COMMAND_SECONDS = 5.0  # for a command to end after a signal
+_LOOK_SECONDS = 0.2  # between two checks of the children
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 _PR_SET_CHILD_SUBREAPER = 36  # linux/prctl.h
 
 
 def exit_with_parent() -> None:
-    """End this process when its standard input closes, that is, when the process that started it is gone.
+    """End this process when its standard input closes, which means that its parent has ended.
 
     A pipe rather than PR_SET_PDEATHSIG, because it works on macOS too.
     """
@@ -43,21 +43,21 @@ def exit_with_parent() -> None:
 
 
 def adopt_orphans() -> None:
-    """On Linux, become the parent of what a command leaves behind, so that it can be found and ended."""
+    """On Linux, become the parent of processes that a command leaves, so that they can be ended."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1)
 
 
 def end_descendants() -> None:
-    """End every process that this one, or one that it started, has started."""
+    """End every process that this process, or one of its descendants, has started."""
     guard.end(lambda: guard.descendants(os.getpid()))
 
 
 def find_command(name: str) -> str:
-    """The file that `name` runs. Raises SandboxError when there is none."""
+    """The path of the command `name`. Raises SandboxError when there is none."""
     found = shutil.which(name)
     if found is None:
-        raise SandboxError(f"there is no command {name!r}: check its spelling and your PATH")
+        raise SandboxError(f"there is no command {name!r}: check its spelling and PATH")
     return found
 
 
@@ -70,7 +70,7 @@ def start_command(
     stdout: IO[bytes] | None = None,
     stderr: IO[bytes] | None = None,
 ) -> subprocess.Popen[bytes]:
-    """Start a command; on Linux it gets the signal `orphaned` at once when the sandbox is killed."""
+    """Start a command; on Linux it gets the signal `orphaned` when the sandbox is killed."""
     find_command(command[0])
     libc = ctypes.CDLL(None) if sys.platform == "linux" else None
 
@@ -84,15 +84,15 @@ def start_command(
         cwd=cwd,
         stdout=stdout,
         stderr=stderr,
-        preexec_fn=end_with_parent,  # noqa: PLW1509  one call into libc, made ready before the fork
+        preexec_fn=end_with_parent,  # noqa: PLW1509  a single call into libc, which is loaded before the fork
     )
 
 
 def wait_among(process: subprocess.Popen[bytes], children: "Iterable[Child]") -> int:
-    """The exit code of a command that the terminal sends Ctrl-C to as well.
+    """The exit code of a command; Ctrl-C from the terminal reaches the command too.
 
-    Raises BrokenSandboxError as soon as a child of the sandbox has ended before it: the error is printed,
-    then the command is ended.
+    Raises BrokenSandboxError as soon as a child of the sandbox ends: the error is printed, then the
+    command is ended.
     """
     children = list(children)
     while True:
@@ -113,7 +113,7 @@ def wait_among(process: subprocess.Popen[bytes], children: "Iterable[Child]") ->
 
 
 def end_command(process: subprocess.Popen[bytes], first: signal.Signals = signal.SIGTERM) -> None:
-    """Ask a command to end, and make it end when it does not."""
+    """Send a command the signal `first`, and kill it when it does not end."""
     process.send_signal(first)
     try:
         process.wait(_COMMAND_SECONDS)
@@ -123,9 +123,9 @@ def end_command(process: subprocess.Popen[bytes], first: signal.Signals = signal
 
 
 def _is_ending(pid: int) -> bool:
-    """Whether a process has been killed whose other threads are still to end: it cannot be waited for yet.
+    """Whether a process was killed while some of its threads still end: it cannot be waited for yet.
 
-    It is a zombie then, which only Linux shows (proc manual page, /proc/pid/stat).
+    It is then a zombie, which is visible on Linux only (proc manual page, /proc/pid/stat).
     """
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] in {"Z", "X"}
@@ -142,7 +142,7 @@ def _cause(code: int) -> str:
 
 @dataclass
 class Child:
-    """One running child and the file its output goes to."""
+    """A running child process and its log file."""
 
     name: str
     process: subprocess.Popen[bytes]
@@ -158,7 +158,7 @@ class Child:
         folder: Path,
         pass_fds: Sequence[int] = (),
     ) -> "Child":
-        """Run `python -m module` in its own session: Ctrl-C then reaches the sandbox, not its children."""
+        """Run `python -m module` in its own session: Ctrl-C reaches the sandbox, not its children."""
         log = folder / f"{name}.log"
         with log.open("wb") as output:
             process = subprocess.Popen(
@@ -180,11 +180,11 @@ class Child:
         return self.process.poll() is None
 
     def require(self) -> None:
-        """Raise BrokenSandboxError when the process is gone: how it ended, its log and the log's end."""
+        """Raise BrokenSandboxError when the process has ended, with the cause and the end of its log."""
         if not self.alive():
             raise BrokenSandboxError(
                 f"the sandbox's {self.name} process {_cause(self.process.returncode)}; "
-                f"its log, {self.log}, ends:\n{self.tail() or '(it is empty)'}"
+                f"the end of its log, {self.log}:\n{self.tail() or '(it is empty)'}"
             )
 
     def tail(self, lines: int = 30) -> str:
@@ -207,7 +207,7 @@ class Child:
 
 
 def start_guard(folder: Path) -> Child:
-    """Start the process that ends what is left of the sandbox, and its folder, once this one is gone."""
+    """Start the process that ends what remains of the sandbox after this process has ended."""
     log = folder / "guard.log"
     with log.open("wb") as output:
         process = subprocess.Popen(
@@ -222,7 +222,7 @@ def start_guard(folder: Path) -> Child:
 
 
 def let_guard_end(child: Child) -> None:
-    """Have the guard do its work now, and wait until it is done."""
+    """Make the guard do its work now, and wait for it."""
     if child.process.stdin:
         child.process.stdin.close()
     try:

@@ -1,4 +1,4 @@
-"""The credentials a service works with: the account's own to look, the role's it was given to touch data.
+"""The credentials of an emulated service: the account's own to discover, a role's to read and write data.
 
 Firehose assumes the role as `firehose.amazonaws.com` and sends the account id as the external id
 (developer guide, "Controlling access with Amazon Data Firehose").
@@ -21,9 +21,9 @@ from sandbox.running import MODELS, RunningSandbox
 
 @dataclass
 class Roles:
-    """Clients with the credentials of roles that trust a service, refreshed before they expire.
+    """Clients with the credentials of roles that trust a service, renewed before they expire.
 
-    `source_arn` is the resource the service acts for; `external_id` is sent when the service sends one.
+    `source_arn` is the resource for which the service acts; `external_id` is sent if the service sends one.
     """
 
     sandbox: RunningSandbox
@@ -37,7 +37,7 @@ class Roles:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def client(self, role_arn: str, service: str) -> Any:
-        """A client of `service` as the role. Raises ClientError when the role may not be assumed."""
+        """A client of `service` with the role's credentials. Raises ClientError when it cannot be assumed."""
         with self._lock:
             client = self._clients.get((role_arn, service))
             if client is None:

@@ -1,4 +1,4 @@
-"""A sandbox that another process started: what its state folder says, and clients that talk to it."""
+"""A sandbox that another process started: its state folder, and clients of it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from botocore.config import Config
 
 from sandbox.errors import SandboxError
 
-# Delivery does its own retrying: one visible attempt per call, and Lambda's five minutes for an invocation.
+# Delivery retries by itself: one attempt per call, and Lambda's five minutes for an invocation.
 _CLIENT_CONFIG = Config(
     retries={"total_max_attempts": 1},
     connect_timeout=5,
@@ -28,28 +28,26 @@ _CLIENT_CONFIG = Config(
 
 PREFIX = "ddb-lake-sandbox-"  # how the names of state folders begin
 
-# One for all sessions: reading a service's model takes longer than most calls to the service.
+# Shared by all sessions: reading a service's model takes longer than most calls to the service.
 MODELS = botocore.loaders.create_loader()
 
-_NEXT = (
-    "run this inside `python -m sandbox exec -- …`, or after the two export lines that `make sandbox` prints"
-)
+_NEXT = "run this inside `python -m sandbox exec -- …`, or paste the lines that `make sandbox` prints"
 
 
 def state_folder() -> Path:
     """The state folder of the sandbox this command runs in. Raises SandboxError outside of one."""
     folder = os.environ.get("SANDBOX_STATE")
     if not folder and "AWS_CONFIG_FILE" in os.environ:
-        folder = str(Path(os.environ["AWS_CONFIG_FILE"]).parent)  # `sandbox serve` exports only the profiles
+        folder = str(Path(os.environ["AWS_CONFIG_FILE"]).parent)  # `sandbox serve` exports the profiles only
         if not (Path(folder) / "state.json").is_file() and not Path(folder).name.startswith(PREFIX):
             folder = None
     if not folder:
-        raise SandboxError(f"there is no sandbox here: {_NEXT}")
+        raise SandboxError(f"this command does not run in a sandbox: {_NEXT}")
     return Path(folder)
 
 
 def _runs(pid: int | None) -> bool:
-    """Whether the process runs; a sandbox that does not say which it is counts as running."""
+    """Whether the process runs; a sandbox without a process id counts as running."""
     try:
         if pid is not None:
             os.kill(pid, 0)
@@ -62,7 +60,7 @@ def _runs(pid: int | None) -> bool:
 
 @dataclass(frozen=True)
 class RunningSandbox:
-    """What `state.json` says: where the accounts live and how fast time runs."""
+    """The contents of `state.json`: where the accounts are served and how fast time runs."""
 
     folder: Path
     endpoint: str
@@ -77,7 +75,7 @@ class RunningSandbox:
         try:
             state = json.loads((folder / "state.json").read_text())
         except FileNotFoundError:
-            raise SandboxError(f"the sandbox of {folder} has ended, its folder is gone: {_NEXT}") from None
+            raise SandboxError(f"the sandbox of {folder} has ended and its folder is gone: {_NEXT}") from None
         if not _runs(state.get("pids", {}).get("sandbox")):
             raise SandboxError(f"the sandbox of {folder} has ended: {_NEXT}")
         return cls(
@@ -90,7 +88,7 @@ class RunningSandbox:
         )
 
     def client(self, service: str, session: boto3.Session) -> Any:
-        """A client of `service` that talks to this sandbox."""
+        """A client of `service` in this sandbox."""
         return session.client(  # type: ignore[call-overload]
             service,
             endpoint_url=self.endpoint,

@@ -1,4 +1,4 @@
-"""The DynamoDB tables whose changes are delivered, read with their account's own credentials."""
+"""The DynamoDB tables whose changes are delivered, read with their account's credentials."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class SourceTable:
     client: Any
 
     def items(self) -> Iterator[tuple[Item, Item]]:
-        """(keys, item) of every item, as boto3's client returns it."""
+        """The (keys, item) pair of every item, as boto3's client returns them."""
         for page in self.client.get_paginator("scan").paginate(TableName=self.name, ConsistentRead=True):
             for item in page["Items"]:
                 yield {name: item[name] for name in self.key_names}, item

@@ -1,6 +1,6 @@
-"""A made-up shop's orders as DynamoDB writes: every attribute type, nesting, updates and deletes.
+"""The orders of an invented shop as DynamoDB writes: every attribute type, nesting, updates and deletes.
 
-The same seed gives the same writes, so a run that finds a fault can be run again.
+The same seed gives the same writes, so that a run that finds a bug can be repeated.
 Images are DynamoDB JSON as the low-level client takes them (binary as bytes).
 """
 
@@ -19,7 +19,7 @@ PRODUCTS = ("lamp", "desk", "chair", "shelf", "rug", "clock")
 
 @dataclass(frozen=True, slots=True)
 class Put:
-    """Write the whole item: an INSERT the first time its key is seen, a MODIFY after that."""
+    """Write the whole item: an INSERT for a new key, otherwise a MODIFY."""
 
     key: Image
     attributes: Image
@@ -39,13 +39,13 @@ class Delete:
 
 @dataclass(frozen=True, slots=True)
 class KeySchema:
-    """A table's key attributes: names, and types `S`, `N` or `B`."""
+    """The names of a table's key attributes, and their types `S`, `N` or `B`."""
 
     partition: tuple[str, str]
     sort: tuple[str, str] | None = None
 
     def key(self, number: int) -> Image:
-        """The key of the item with this number, in the table's own types."""
+        """The key of the item with this number, in the table's types."""
         attributes = {self.partition[0]: _key_value(self.partition[1], "order", number)}
         if self.sort:
             attributes[self.sort[0]] = _key_value(self.sort[1], "version", number)
@@ -62,15 +62,15 @@ class Workload:
     _random: random.Random = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        self._random = random.Random(self.seed)  # noqa: S311 - made-up data, not a secret
+        self._random = random.Random(self.seed)  # noqa: S311 - invented data, not a secret
 
     @property
     def writes(self) -> int:
-        """How many writes iterating makes."""
+        """The number of writes that iterating returns."""
         return self.items + self.items // 3 + self.items // 10
 
     def __iter__(self) -> Iterator[Put | Delete]:
-        """The writes, in an order that keeps every item's own writes in sequence."""
+        """The writes; the writes of one item are in sequence."""
         for number in range(self.items):
             yield Put(self.schema.key(number), self._order(number, revision=1))
         for number in self._random.sample(range(self.items), self.items // 3):
@@ -83,7 +83,7 @@ class Workload:
         order: Image = {
             "revision": {"N": str(revision)},
             "total": {"N": f"{pick.randrange(1, 10**6)}.{pick.randrange(1, 10)}"},
-            # 38 digits: what a double cannot carry and the lake must
+            # 38 digits: more than a double has, but not more than the lake keeps
             "ledger": {"N": "1234567890123456789012345678901234567" + str(number % 9 + 1)},
             "paid": {"BOOL": pick.random() < 0.5},
             "coupon": {"NULL": True},
@@ -106,7 +106,7 @@ class Workload:
             },
         }
         if number % 5 == 0:
-            # Two names for one column: one keeps it, the other is rescued under its own path.
+            # Two attributes with one column name: one is the column, the other is rescued under its path.
             order |= {"State": {"S": "packed"}, "state": {"S": "paid"}}
         if revision == 2:
             order["updated.by"] = {"S": "clerk"}
@@ -124,7 +124,7 @@ class Workload:
 
 
 def _key_value(kind: str, stem: str, number: int) -> dict[str, Any]:
-    """A key attribute's value of the given type: text, number or bytes."""
+    """A key attribute's value in the given type: text, number or bytes."""
     match kind:
         case "N":
             return {"N": str(number)}

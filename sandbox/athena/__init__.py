@@ -1,5 +1,6 @@
-"""Athena for the sandbox: the Athena API, answered by DuckDB over the emulator's Glue and S3.
+"""Athena for the sandbox: the Athena API, answered by DuckDB from the emulator's Glue and S3.
 
-One room per job, each importing only those after it: `api`, `statements`, `engine`, `sql`, `formats`. All of
-them raise `errors`; `ports` is what they need of the world, so all but `api` run without an emulator.
+One package per task, each importing only the later ones: `api`, `statements`, `engine`, `sql`, `formats`. All
+of them raise `errors`. `ports` are their interfaces to the catalog and the store, so that all but `api` run
+without an emulator.
 """

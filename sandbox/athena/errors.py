@@ -1,4 +1,4 @@
-"""The one error a query ends with, in the words Athena shows in `StateChangeReason`."""
+"""The errors with which a query ends, in Athena's words for `StateChangeReason`."""
 
 
 class QueryError(Exception):
@@ -14,21 +14,21 @@ class QueryError(Exception):
 
 
 class UnsupportedError(QueryError):
-    """SQL that Athena runs and the sandbox does not: refused, so that it never answers wrongly."""
+    """SQL that Athena runs but the sandbox does not: rejected, so that no answer is wrong."""
 
     def __init__(self, what: str) -> None:
         super().__init__("NOT_SUPPORTED", f"{what} is not supported by the sandbox's Athena")
 
 
 class MalformedQueryError(QueryError):
-    """SQL that does not parse: StartQueryExecution refuses it with InvalidRequestException."""
+    """SQL that does not parse: StartQueryExecution rejects it with InvalidRequestException."""
 
     def __init__(self, message: str) -> None:
         super().__init__("", message)
 
 
 class AccessDeniedError(QueryError):
-    """The caller, whose permissions the query runs with, lacks one."""
+    """The query's caller lacks a permission."""
 
 
 class CancelledError(Exception):

@@ -1,10 +1,10 @@
-"""What the engine needs of the world: a catalog of tables and a store of objects."""
+"""The interfaces of the engine: a catalog of tables and a store of objects."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-GlueTable = dict[str, Any]  # a Table as glue:GetTable answers it
+GlueTable = dict[str, Any]  # a Table as glue:GetTable returns it
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,12 +19,12 @@ class StoredObject:
 
     @property
     def path(self) -> str:
-        """What `"$path"` shows."""
+        """The value of `"$path"`."""
         return f"s3://{self.bucket}/{self.key}"
 
 
 class Store(Protocol):
-    """Objects, read and written with the query's own permissions."""
+    """Objects, read and written with the query's permissions."""
 
     def list_objects(self, bucket: str, prefix: str) -> Iterable[StoredObject]:
         """Every current object under the prefix, in key order."""
@@ -35,7 +35,7 @@ class Store(Protocol):
         ...
 
     def require_read(self, stored: StoredObject) -> None:
-        """Raise `AccessDeniedError` unless the query may read the object, where nothing is read anew."""
+        """Raise `AccessDeniedError` unless the query may read the object; for data that is cached."""
         ...
 
     def write(self, bucket: str, key: str, body: bytes, content_type: str) -> None:
@@ -44,7 +44,7 @@ class Store(Protocol):
 
 
 class Catalog(Protocol):
-    """The Glue Data Catalog, read and written with the query's own permissions."""
+    """The Glue Data Catalog, read and written with the query's permissions."""
 
     def database(self, name: str) -> dict[str, Any] | None:
         """The database, or None."""
@@ -75,7 +75,7 @@ class Catalog(Protocol):
         ...
 
     def put_partitions(self, database: str, name: str, partitions: list[dict[str, Any]]) -> None:
-        """Register partitions; those already there are left alone."""
+        """Register partitions; existing ones stay unchanged."""
         ...
 
     def drop_partition(self, database: str, name: str, values: list[str]) -> None:

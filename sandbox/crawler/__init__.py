@@ -1,4 +1,4 @@
-"""Glue's crawlers: `service` answers StartCrawler and StopCrawler and sends the events; `crawl` is one crawl.
+"""Glue's crawlers: `service` answers StartCrawler and StopCrawler and sends events; `crawl` is one crawl.
 
-`settings` says what a crawl is to do; `paths` and `schema_inference` are its rules, pure.
+`settings` are a crawler's settings; `paths` and `schema_inference` are its rules, as pure functions.
 """

@@ -1,4 +1,4 @@
-"""One crawl: the S3 targets of a crawler become tables and partitions, with the crawler's role alone.
+"""One crawl: a crawler's S3 targets become tables and partitions, with the crawler's role only.
 
 Sources: Glue developer guide, "Using crawlers to populate the Data Catalog" (targets, partitions),
 "Customizing crawler behavior" (SchemaChangePolicy, RecrawlPolicy).
@@ -23,7 +23,7 @@ _PARTITION_BATCH = 100  # BatchCreatePartition and BatchUpdatePartition take at 
 
 
 class CrawlStopped(Exception):
-    """Somebody called StopCrawler; what was written before stays."""
+    """StopCrawler was called; what was written before stays."""
 
 
 @dataclass
@@ -46,7 +46,7 @@ class _Folder:
 
 
 def lines_of(body: bytes) -> list[bytes]:
-    """The lines of an object, unpacked by its own magic number."""
+    """The lines of an object, decompressed according to its first bytes."""
     if body[:2] == b"\x1f\x8b":
         try:
             body = gzip.decompress(body)
@@ -56,7 +56,7 @@ def lines_of(body: bytes) -> list[bytes]:
 
 
 class Crawl:
-    """One run with the clients of the crawler's role; `stopped` is asked between its steps."""
+    """One run with the clients of the crawler's role; `stopped` is checked between steps."""
 
     def __init__(
         self, settings: Settings, s3: Any, glue: Any, stopped: Callable[[], bool] = lambda: False
@@ -176,7 +176,7 @@ class Crawl:
         return table
 
     def _write_table(self, before: dict[str, Any] | None, definition: dict[str, Any]) -> dict[str, Any]:
-        """Create the table, or change it as the crawler's settings say; what it is afterwards."""
+        """Create the table, or change it according to the crawler's settings; return the table."""
         settings = self._settings
         if before is None:
             self._glue.create_table(DatabaseName=settings.database, TableInput=definition)
@@ -206,7 +206,7 @@ class Crawl:
         folders: list[_Folder],
         known: Mapping[tuple[str, ...], Mapping[str, Any]],
     ) -> None:
-        """Create the new partitions; the known ones follow the table when they inherit from it."""
+        """Create the new partitions; existing ones follow the table when they inherit from it."""
 
         def partition(folder: _Folder) -> dict[str, Any]:
             storage = {**table["StorageDescriptor"], "Location": folder.location}

@@ -1,4 +1,4 @@
-"""The rules of a crawl on keys: exclusions, hidden objects, the names of tables and partitions.
+"""A crawl's rules for keys: exclusions, hidden objects, names of tables and partitions.
 
 Source: Glue developer guide, "Using crawlers to populate the Data Catalog" (exclusions, partitions).
 """
@@ -7,7 +7,7 @@ import re
 
 
 def glob_pattern(glob: str) -> re.Pattern[str]:
-    """An exclusion as Glue reads it: `*` within a folder, `**` across, `?`, `[a-z]`, `{a,b}`."""
+    """An exclusion as Glue interprets it: `*` within a folder, `**` across folders, `?`, `[a-z]`, `{a,b}`."""
     parts, depth, at = [], 0, 0
     while at < len(glob):
         char = glob[at]
@@ -40,13 +40,13 @@ def glob_pattern(glob: str) -> re.Pattern[str]:
 
 
 def table_name(path: str, prefix: str) -> str:
-    """The name of the table of a target: its last folder (or the bucket), lower case, with the prefix."""
+    """The name of a target's table: the prefix and its last folder (or the bucket) in lower case."""
     last = path.rstrip("/").rsplit("/", 1)[-1]
     return prefix + re.sub(r"[^a-z0-9_]", "_", last.lower())
 
 
 def partition_of(relative: str) -> tuple[tuple[str, str], ...]:
-    """(name, value) of the folders between a target and an object; folders without a name are numbered."""
+    """(name, value) of each folder between a target and an object; folders without a name get a number."""
     folders = relative.split("/")[:-1]
     return tuple(
         (folder.split("=", 1)[0].lower(), folder.split("=", 1)[1])
@@ -57,5 +57,5 @@ def partition_of(relative: str) -> tuple[tuple[str, str], ...]:
 
 
 def hidden(relative: str) -> bool:
-    """Whether a file or folder is skipped by its name."""
+    """Whether the crawler ignores a file or folder because of its name."""
     return any(part.startswith(("_", ".")) for part in relative.split("/"))

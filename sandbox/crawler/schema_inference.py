@@ -1,8 +1,8 @@
-"""Types as a Glue crawler infers them from JSON lines: pure, one merge of everything seen.
+"""Types as a Glue crawler infers them from JSON lines: a pure merge of all values.
 
-Source: Glue developer guide, "Built-in classifiers", "Data types" (Hive type names). Which of two types wins
-in a mixed column is on no page: here `string` does, except that whole numbers and fractions make `double`
-[unverified]. Glue also knows `int`; every whole number is `bigint` here [unverified].
+Source: Glue developer guide, "Built-in classifiers", "Data types" (Hive type names). No page documents the
+type of a mixed column: here it is `string`, or `double` for whole numbers and fractions [unverified]. Glue
+also has `int`; here every whole number is `bigint` [unverified].
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ BIGINT, DOUBLE, BOOLEAN, STRING = "bigint", "double", "boolean", "string"
 
 @dataclass
 class Kind:
-    """What one column, array member or struct field has been seen as."""
+    """The types seen so far in one column, array member or struct field."""
 
     scalars: set[str] = field(default_factory=set)
     member: Kind | None = None
     fields: dict[str, Kind] | None = None
 
     def see(self, value: Any) -> None:
-        """Take one more value into account; null says nothing."""
+        """Include one more value; null does not change the type."""
         if value is None:
             return
         if isinstance(value, dict):
@@ -49,7 +49,7 @@ class Kind:
         """The Hive type."""
         shapes = bool(self.scalars) + (self.member is not None) + (self.fields is not None)
         if shapes != 1:
-            return STRING  # nothing but null, or a mixture
+            return STRING  # only null, or a mixture
         if self.member is not None:
             return f"array<{self.member.type()}>"
         if self.fields is not None:
@@ -68,7 +68,7 @@ class Schema:
     lines: int = 0
 
     def see(self, lines: Iterable[bytes]) -> None:
-        """Take lines into account; what is not a JSON object is left out."""
+        """Include lines; a line that is not a JSON object is ignored."""
         for line in lines:
             if not line.strip():
                 continue
@@ -88,7 +88,7 @@ class Schema:
 
 
 def merged(before: Iterable[Mapping[str, Any]], now: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """The columns of before, untouched, and the new ones of now ("Add new columns only")."""
+    """The old columns, unchanged, and the new ones ("Add new columns only")."""
     columns = list(before)
     known = {str(column["Name"]).lower() for column in columns}
     return [*columns, *(column for column in now if column["Name"] not in known)]

@@ -1,17 +1,18 @@
-"""Glue's crawlers for the emulator: StartCrawler crawls, and its end is an event that rules can match.
+"""Glue's crawlers for the emulator: StartCrawler runs a crawl, whose end is an event for rules.
 
 AWS facts
-- A crawler works with the permissions of its role alone, for the data and for the Data Catalog (Glue
-  developer guide, "Crawler prerequisites"). So this one speaks the public APIs with the role's credentials.
-- READY → RUNNING → STOPPING → READY; LastCrawl tells SUCCEEDED, CANCELLED or FAILED with its message (Glue
-  API reference, "Crawler", "LastCrawlInfo"). A stopped crawler is READY when it has stopped, not before.
-- It reads its security configuration with that role too: the roles of AWS's own solutions hold
+- A crawler has only the permissions of its role, for the data and for the Data Catalog (Glue developer
+  guide, "Crawler prerequisites"). This one therefore calls the public APIs with the role's credentials.
+- READY → RUNNING → STOPPING → READY; LastCrawl has the status SUCCEEDED, CANCELLED or FAILED, with its
+  message (Glue API reference, "Crawler", "LastCrawlInfo"). A stopped crawler is READY only after it has
+  stopped.
+- It reads its security configuration with that role too: the roles of AWS's own solutions have
   glue:GetSecurityConfiguration (Data Solutions Framework, Solutions Constructs) [unverified].
-- With one it logs to /aws-glue/crawlers-role/ROLE-CONFIGURATION, the role with its path, as LastCrawl of
-  public crawlers shows [unverified]; without one to /aws-glue/crawlers.
+- With a security configuration it logs to /aws-glue/crawlers-role/ROLE-CONFIGURATION, the role with its path,
+  as LastCrawl of public crawlers shows [unverified]; otherwise to /aws-glue/crawlers.
 - Start and end are events of `aws.glue`, `Glue Crawler State Change`, states Started, Succeeded and Failed
   (EventBridge user guide, "AWS Glue events").
-- Schedules are not run: start the crawler by hand.
+- Schedules do not run here: start the crawler by hand.
 
 MiniStack's crawler waits five seconds and does nothing.
 """
@@ -53,7 +54,7 @@ def role_arn(role: str, account: str) -> str:
 
 
 def log_group(crawler: Mapping[str, Any]) -> str:
-    """The group that the crawler logs to."""
+    """The log group of the crawler."""
     security = crawler.get("CrawlerSecurityConfiguration")
     if not security:
         return LOG_GROUP
@@ -61,7 +62,7 @@ def log_group(crawler: Mapping[str, Any]) -> str:
 
 
 def event_detail(name: str, account: str, state: str, result: Result, seconds: float) -> dict[str, str]:
-    """The detail of a state change, in the shape the EventBridge user guide shows."""
+    """The detail of a state change, in the form that the EventBridge user guide shows."""
     detail = {
         "accountId": account,
         "cloudWatchLogLink": (
@@ -105,7 +106,7 @@ def run(
 
 
 def crawled(account: str, crawler: Mapping[str, Any], stopped: Callable[[], bool]) -> tuple[str, str, Result]:
-    """Crawl, however that ends: the outcome, what to say of it, and what changed."""
+    """Run the crawl; the outcome, its message, and the changes."""
     try:
         sandbox = RunningSandbox.read(Path(os.environ["SANDBOX_STATE"]))
         return "Succeeded", "", run(sandbox, account, crawler, stopped)
@@ -114,7 +115,7 @@ def crawled(account: str, crawler: Mapping[str, Any], stopped: Callable[[], bool
     except (CrawlError, ClientError, BotoCoreError) as error:
         log.warning("crawler %s failed: %s", crawler["Name"], error)
         return "Failed", str(error), Result()
-    except Exception:  # else the crawler would be RUNNING for ever, and nobody told
+    except Exception:  # otherwise the crawler would be RUNNING for ever, without a message
         log.exception("crawler %s failed: this is a defect of the sandbox", crawler["Name"])
         return "Failed", f"a defect of the sandbox: {LOG_FILE} in its state folder has it", Result()
 
@@ -122,7 +123,7 @@ def crawled(account: str, crawler: Mapping[str, Any], stopped: Callable[[], bool
 def last_crawl(
     name: str, outcome: str, message: str, started: float, group: str = LOG_GROUP
 ) -> dict[str, Any]:
-    """LastCrawl of GetCrawler's answer; a message only where there is one."""
+    """LastCrawl in GetCrawler's answer; it has a message only if there is one."""
     return {
         "Status": outcome.upper(),
         "LogGroup": group,
@@ -153,8 +154,8 @@ def install() -> None:
 
     START_CRAWLER.check()
     STOP_CRAWLER.check()
-    stops: dict[tuple[str, str], threading.Event] = {}  # (account, crawler) → whether its run is to stop
-    turn = threading.Lock()  # a crawl that has ended is not stopped any more
+    stops: dict[tuple[str, str], threading.Event] = {}  # (account, crawler) → the request to stop its run
+    turn = threading.Lock()  # a crawl that has ended cannot be stopped
 
     def crawl(name: str, stop: threading.Event, started: float) -> None:
         account = get_account_id()
@@ -167,7 +168,7 @@ def install() -> None:
         crawler["CrawlElapsedTime"] = int(seconds * 1000)
         with turn:
             crawler["State"] = "READY"
-        if outcome != "Cancelled":  # no page of AWS names an event for it
+        if outcome != "Cancelled":  # no page of AWS documents an event for it
             emit(event_detail(name, account, outcome, result, seconds))
 
     def start_crawler(data: dict[str, Any]) -> Any:
@@ -183,7 +184,7 @@ def install() -> None:
         stop = stops[get_account_id(), name] = threading.Event()
         crawler.update(State="RUNNING", CrawlElapsedTime=0)
         emit(event_detail(name, get_account_id(), "Started", Result(), 0))
-        # A thread starts without the request's account: it is given a copy of the request's context.
+        # A new thread does not have the request's account: it gets a copy of the request's context.
         context = contextvars.copy_context()
         threading.Thread(target=context.run, args=(crawl, name, stop, started), daemon=True).start()
         return json_response({})

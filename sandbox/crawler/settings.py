@@ -1,4 +1,4 @@
-"""A crawler's settings, from what GetCrawler answers; what this crawler does not do is refused by name.
+"""A crawler's settings, from GetCrawler's answer; an unsupported setting raises an error with its name.
 
 Source: Glue developer guide, "Customizing crawler behavior" (SchemaChangePolicy, Configuration,
 RecrawlPolicy).
@@ -16,12 +16,12 @@ UPDATE, LOG = "UPDATE_IN_DATABASE", "LOG"
 
 
 class CrawlError(Exception):
-    """The crawl fails; the message stands in LastCrawl."""
+    """The crawl fails; LastCrawl has the message."""
 
 
 @dataclass(frozen=True)
 class Settings:
-    """A crawler's settings, as far as they decide what a crawl does."""
+    """The settings of a crawler that a crawl uses."""
 
     name: str
     database: str
@@ -34,7 +34,7 @@ class Settings:
 
     @classmethod
     def of(cls, crawler: Mapping[str, Any]) -> Settings:
-        """From GetCrawler's answer. Raises CrawlError for what this crawler does not do."""
+        """The settings in GetCrawler's answer. Raises CrawlError for an unsupported setting."""
         targets = crawler.get("Targets") or {}
         others = [kind for kind, given in targets.items() if given and kind != "S3Targets"]
         if others:

@@ -1,6 +1,6 @@
-"""`python -m sandbox.delivery`: find the accounts' delivery streams and deliver each until the sandbox ends.
+"""`python -m sandbox.delivery`: discover the accounts' delivery streams and deliver until the sandbox ends.
 
-Needs `SANDBOX_STATE` and the profiles' variables, which `python -m sandbox` gives its children.
+Needs `SANDBOX_STATE` and the profiles' variables, which `python -m sandbox` sets for its children.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Delivery:
         }
 
     def discover(self) -> None:
-        """Start what is new, follow what changed, stop what is gone."""
+        """Start new delivery streams, follow changed ones, stop deleted ones."""
         asked_at = time.time()
         seen: set[str] = set()
         for client in self._clients.values():
@@ -71,7 +71,7 @@ class Delivery:
         running = self.pipelines.get(arn)
         if running and running.stream.started == stream.started:
             if bool(running.stream.partition_keys) != bool(stream.partition_keys):
-                # Developer guide, "Enable dynamic partitioning": only at creation, and for good.
+                # Developer guide, "Enable dynamic partitioning": only at creation, and permanently.
                 reason = f"{stream.name}: dynamic partitioning was chosen when it was made and cannot change"
                 self.refused[arn] = reason
                 return
@@ -79,14 +79,14 @@ class Delivery:
             running.stream = stream
             return
         self.refused.pop(arn, None)
-        if running:  # deleted and made again between two looks
+        if running:  # deleted and created again between two discoveries
             running.stop()
         log.info("delivering %s", arn)
         self.pipelines[arn] = Pipeline(self.sandbox, stream)
         self.pipelines[arn].start()
 
     def status(self) -> dict[str, Any]:
-        """The whole of `delivery.json`."""
+        """The whole content of `delivery.json`."""
         return {
             "written_at": time.time(),
             "discovered_at": self.discovered_at,
@@ -106,7 +106,7 @@ def _names(client: Any) -> list[str]:
 
 
 def main() -> int:
-    """Run until the parent is gone."""
+    """Run until the parent process ends."""
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=logging.INFO, stream=sys.stderr)
     logging.getLogger("botocore").setLevel(logging.WARNING)
     folder = os.environ.get("SANDBOX_STATE")

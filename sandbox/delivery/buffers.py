@@ -1,6 +1,6 @@
-"""S3 buffers: rows wait until their size or their age is reached, then become one object.
+"""S3 buffers: rows wait until a size or an age is reached, then become one object.
 
-Sizes count the bytes before compression. Times are scaled by the sandbox's speed, sizes never are.
+Sizes count the bytes before compression. The sandbox's speed divides times, never sizes.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ DATA: Lane = ("", ())
 
 @dataclass(eq=False)
 class Buffer:
-    """What becomes one object. `lane` is its error type ("" for data) and its partition keys."""
+    """The rows of one object. `lane` is its error type ("" for data) and its partition keys."""
 
     lane: Lane
     destination: S3Destination
@@ -34,7 +34,7 @@ class Buffer:
     tickets: dict[Ticket, ShardProgress] = field(default_factory=dict)
 
     def body(self) -> bytes:
-        """The object's bytes; to be called once."""
+        """The object's bytes; call it once."""
         self.chunks.append(self.packer.flush())
         return b"".join(self.chunks)
 
@@ -53,7 +53,7 @@ class Buffers:
     def add(
         self, lane: Lane, rows: Sequence[bytes], oldest: int, shard: ShardProgress, ticket: Ticket
     ) -> None:
-        """Put rows of one batch into the lane's buffer; `oldest` is their earliest arrival (ms)."""
+        """Add rows of one batch to the lane's buffer; `oldest` is their earliest arrival (ms)."""
         full = None
         with self._lock:
             buffer = self._open.get(lane)
@@ -92,7 +92,7 @@ class Buffers:
             self.seal(buffer)
 
     def waiting(self) -> tuple[int, int]:
-        """Records and bytes (as held in memory) that wait here."""
+        """The records and bytes (as kept in memory) in the buffers."""
         with self._lock:
             buffers = list(self._open.values())
         return sum(buffer.records for buffer in buffers), sum(buffer.packed for buffer in buffers)

@@ -1,4 +1,4 @@
-"""What DescribeDeliveryStream says, as types; what the sandbox does not emulate is refused, never ignored."""
+"""DescribeDeliveryStream's answer as types; settings that the sandbox does not emulate raise an error."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from sandbox.delivery.prefix import PrefixError, partition_keys, validate
 
 MIB = 1024 * 1024
 
-# Firehose API reference, "BufferingHints": 5 MiB and 300 s when not given.
+# Firehose API reference, "BufferingHints": 5 MiB and 300 s by default.
 DEFAULT_SIZE_MIB = 5.0
 DEFAULT_INTERVAL_SECONDS = 300.0
-# Developer guide, "Transform data in Amazon Data Firehose": 1 MB and 60 s when not given, three retries.
+# Developer guide, "Transform data in Amazon Data Firehose": 1 MB, 60 s and three retries by default.
 DEFAULT_PROCESSOR_SIZE_MIB = 1.0
 DEFAULT_PROCESSOR_INTERVAL_SECONDS = 60.0
 DEFAULT_PROCESSOR_RETRIES = 3
-# The floors with dynamic partitioning, as CloudFormation was seen to refuse less (aws/aws-cdk,
+# The minima with dynamic partitioning; CloudFormation was seen to reject less (aws/aws-cdk,
 # aws-kinesisfirehose/lib/private/helpers.ts); "Buffer data for dynamic partitioning": no zero buffering.
 DYNAMIC_SIZE_MIB = 64
 DYNAMIC_INTERVAL_SECONDS = 60
@@ -28,7 +28,7 @@ EXTENSIONS = {"UNCOMPRESSED": "", "GZIP": ".gz"}
 
 
 class UnsupportedDeliveryStreamError(Exception):
-    """The delivery stream uses something this data plane does not emulate, or that Firehose would refuse."""
+    """The delivery stream has a setting that is not emulated here, or that Firehose rejects."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Buffering:
 
 @dataclass(frozen=True)
 class LogStream:
-    """The CloudWatch log stream delivery errors are written to."""
+    """The CloudWatch log stream that receives delivery errors."""
 
     group: str
     stream: str
@@ -59,7 +59,7 @@ class Processor:
 
 @dataclass(frozen=True)
 class S3Destination:
-    """An S3 destination, or the S3 backup of one."""
+    """An S3 destination, or its S3 backup."""
 
     bucket: str
     role_arn: str
@@ -84,7 +84,7 @@ class DeliveryStream:
 
     `started` is DeliveryStartTimestamp, seconds since the epoch: "Firehose starts retrieving records from the
     Kinesis data stream starting with this time stamp" (API reference, KinesisStreamSourceDescription).
-    `partition_keys` are those of dynamic partitioning, empty without it; `backup` gets the source records.
+    `partition_keys` are those of dynamic partitioning, or empty; `backup` receives the source records.
     """
 
     name: str
@@ -150,20 +150,20 @@ def _processor(config: Mapping[str, Any], role_arn: str) -> Processor | None:
     if len(processors) > 1:
         raise UnsupportedDeliveryStreamError("Firehose takes one Lambda processor")
     for processor in processors:
-        given = {one["ParameterName"]: one["ParameterValue"] for one in processor.get("Parameters") or []}
-        size = float(given.get("BufferSizeInMBs", DEFAULT_PROCESSOR_SIZE_MIB))
-        interval = float(given.get("BufferIntervalInSeconds", DEFAULT_PROCESSOR_INTERVAL_SECONDS))
+        values = {one["ParameterName"]: one["ParameterValue"] for one in processor.get("Parameters") or []}
+        size = float(values.get("BufferSizeInMBs", DEFAULT_PROCESSOR_SIZE_MIB))
+        interval = float(values.get("BufferIntervalInSeconds", DEFAULT_PROCESSOR_INTERVAL_SECONDS))
         return Processor(
-            function_arn=given["LambdaArn"],
-            role_arn=given.get("RoleArn", role_arn),
+            function_arn=values["LambdaArn"],
+            role_arn=values.get("RoleArn", role_arn),
             buffering=Buffering(int(size * MIB), interval),
-            retries=int(given.get("NumberOfRetries", DEFAULT_PROCESSOR_RETRIES)),
+            retries=int(values.get("NumberOfRetries", DEFAULT_PROCESSOR_RETRIES)),
         )
     return None
 
 
 def _partition_keys(config: Mapping[str, Any], destination: S3Destination) -> tuple[str, ...]:
-    """The keys of dynamic partitioning, after a look at both prefixes."""
+    """The keys of dynamic partitioning, after validating both prefixes."""
     dynamic = bool((config.get("DynamicPartitioningConfiguration") or {}).get("Enabled"))
     try:
         validate(destination.prefix, destination.error_prefix, dynamic=dynamic)
@@ -181,9 +181,9 @@ def _partition_keys(config: Mapping[str, Any], destination: S3Destination) -> tu
 
 
 def parse(description: Mapping[str, Any]) -> DeliveryStream:
-    """The `DeliveryStreamDescription` of DescribeDeliveryStream → what delivery has to do.
+    """The `DeliveryStreamDescription` of DescribeDeliveryStream → the settings of delivery.
 
-    Raises UnsupportedDeliveryStreamError for what is not emulated, its message beginning with the name.
+    Raises UnsupportedDeliveryStreamError for an unsupported setting; the message begins with the name.
     """
     name = description["DeliveryStreamName"]
     try:

@@ -1,4 +1,4 @@
-"""Delivery errors for people: the codes of the developer guide, and the log stream the description names.
+"""Delivery errors for people: the developer guide's codes, and the log stream of the description.
 
 Source: developer guide, "Monitor Amazon Data Firehose using CloudWatch Logs": a JSON event with
 `deliveryStreamARN`, `destination`, `deliveryStreamVersionId`, `message`, `errorCode` and, for the function,
@@ -75,9 +75,9 @@ def error_code(service: str, error: Exception) -> str:
 
 @dataclass
 class Diagnostics:
-    """Remembers the last error and tells CloudWatch Logs of each kind at most once in `quiet_seconds`.
+    """Keeps the last error and logs each kind of error at most once in `quiet_seconds` to CloudWatch Logs.
 
-    Messages come from services and this package; no payload is ever in them.
+    Messages come from services and this package; they never contain a payload.
     """
 
     stream: Callable[[], DeliveryStream]
@@ -89,7 +89,7 @@ class Diagnostics:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def failed(self, code: str, error: Exception | None = None) -> None:
-        """Note a failure that will be tried again."""
+        """Record a failure that will be retried."""
         message = MESSAGES.get(code, "") if error is None else str(error)
         now = time.time()
         with self._lock:

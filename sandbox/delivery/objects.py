@@ -1,4 +1,4 @@
-"""What lands in S3: object names, compression, headers, and the lines of error objects."""
+"""The objects in S3: names, compression, headers, and the lines of error objects."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _GZIP_WBITS = 31
 
 
 class Compressor(Protocol):
-    """What a buffer pours its bytes through."""
+    """A compressor of a buffer's bytes."""
 
     def compress(self, data: bytes, /) -> bytes: ...
     def flush(self) -> bytes: ...
@@ -33,7 +33,7 @@ class _Plain:
 
 
 def compressor(compression: str) -> Compressor:
-    """A compressor for the destination's CompressionFormat (`description` has refused all but these)."""
+    """A compressor for the destination's CompressionFormat (`description` rejects all other formats)."""
     return zlib.compressobj(6, zlib.DEFLATED, _GZIP_WBITS) if compression == "GZIP" else _Plain()
 
 
@@ -46,8 +46,8 @@ def suffix(stream: DeliveryStream, destination: S3Destination, now: dt.datetime)
 def put_arguments(destination: S3Destination, key: str, body: bytes) -> dict[str, Any]:
     """PutObject's arguments.
 
-    The ACL is what lets a bucket owner in another account require ownership (developer guide, "Controlling
-    access", cross-account delivery to S3); NoEncryption sends no header, so the bucket's default decides.
+    With the ACL, a bucket owner in another account can require ownership (developer guide, "Controlling
+    access", cross-account delivery to S3). NoEncryption sends no header: the bucket's default applies.
     """
     arguments: dict[str, Any] = {
         "Bucket": destination.bucket,
@@ -65,10 +65,10 @@ def put_arguments(destination: S3Destination, key: str, body: bytes) -> dict[str
 
 
 def error_line(verdict: Verdict, function_arn: str) -> bytes:
-    """One failed record as the developer guide documents it ("Handle failure in data transformation").
+    """One failed record, as documented in the developer guide ("Handle failure in data transformation").
 
-    Objects seen in the field spell the last key `lambdaARN`; a reader should accept both. That error objects
-    are compressed as the destination says, and that raw data is always the source record's, is [unverified].
+    Objects from AWS have the last key as `lambdaARN`; a reader should accept both. Error objects have the
+    destination's compression [unverified]. Raw data is always the source record's [unverified].
     """
     line = {
         "attemptsMade": verdict.attempts,

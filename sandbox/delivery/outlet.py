@@ -1,7 +1,8 @@
-"""One S3 destination of a delivery stream: buffers in, objects out, each put repeated until it succeeds.
+"""One S3 destination of a delivery stream: buffers become objects; each put is repeated until it succeeds.
 
 "If data delivery to your destination fails, the retry duration is as long as the retention of the source
-stream" (developer guide, "Handle data delivery failures", Kinesis source): after that the object is given up.
+stream" (developer guide, "Handle data delivery failures", Kinesis source). Then the object
+is discarded.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ _TICK_SECONDS = 0.05
 
 @dataclass(eq=False)
 class _Pending:
-    """A sealed buffer on its way, under one key for all attempts: a repeated put replaces, never doubles."""
+    """A sealed buffer. All attempts use one key, so that a repeated put replaces the object."""
 
     buffer: Buffer
     arguments: dict[str, Any]
@@ -61,11 +62,11 @@ class Outlet:
         self.buffers = Buffers(self.destination, self.speed, self._seal)
 
     def _seal(self, buffer: Buffer) -> None:
-        """Name the object: the prefix is evaluated now, with the description as it stands now."""
+        """Name the object with the prefix of the current description."""
         destination = self.destination()
         error_type, keys = buffer.lane
         if not error_type and partition_keys(destination.prefix) != [name for name, _ in keys]:
-            destination = buffer.destination  # changed meanwhile: only the old prefix fits these keys
+            destination = buffer.destination  # the prefix has changed: only the old one fits these keys
         oldest = dt.datetime.fromtimestamp(buffer.oldest / 1000, destination.time_zone)
         prefix = evaluate(
             destination.error_prefix if error_type else destination.prefix,
@@ -81,7 +82,7 @@ class Outlet:
         self._wake.set()
 
     def run(self, stopping: threading.Event) -> None:
-        """Deliver until told to stop."""
+        """Deliver until stopped."""
         while not stopping.is_set():
             self.buffers.seal_due()
             with self._lock:
@@ -121,14 +122,14 @@ class Outlet:
             shard.release(ticket)
 
     def waiting(self) -> tuple[int, int]:
-        """Records and bytes in memory that have not arrived yet."""
+        """The records and bytes in memory that are not delivered yet."""
         records, packed = self.buffers.waiting()
         with self._lock:
             sealed = [one.buffer for one in self._pending]
         return records + sum(b.records for b in sealed), packed + sum(b.packed for b in sealed)
 
     def partitions(self) -> set[Any]:
-        """The active partitions: data that has not arrived yet, by its partition keys."""
+        """The active partitions: the partition keys of data that is not delivered yet."""
         with self._lock:
             sealed = {one.buffer.lane for one in self._pending}
         return {lane for lane in sealed | self.buffers.lanes() if not lane[0]}

@@ -1,4 +1,4 @@
-"""One delivery stream put together: shards → function → buffers → S3, each repeated until it succeeds."""
+"""One delivery stream: shards → function → buffers → S3, each step repeated until it succeeds."""
 
 from __future__ import annotations
 
@@ -31,15 +31,15 @@ log = logging.getLogger("delivery")
 SERVICE_PRINCIPAL = "firehose.amazonaws.com"
 SESSION_NAME = "AWSFirehoseToS3"  # seen in CloudTrail as the session of Firehose's S3 deliveries
 
-# Error output types. The second was seen in the field, as the folder of an error prefix, for keys that are
-# missing or empty; the third stands in the developer guide, "Buffer data for dynamic partitioning", with its
+# Error output types. The second was seen on AWS as the folder of an error prefix, for keys that are
+# missing or empty. The third is in the developer guide, "Buffer data for dynamic partitioning", with its
 # limit of 500.
 PROCESSING_FAILED = "processing-failed"
 METADATA_EXTRACTION_FAILED = "metadata-extraction-failed"
 ACTIVE_PARTITION_EXCEEDED = "activePartitionExceeded"
 ACTIVE_PARTITIONS = 500
 
-# Reading pauses while this much waits for S3, so that a refused PutObject does not fill the memory.
+# Reading pauses while this much data waits for S3, so that a denied PutObject does not fill the memory.
 MEMORY_LIMIT = 192 * 1024 * 1024
 DEFAULT_RETENTION_HOURS = 24
 _TICK_SECONDS = 0.05
@@ -95,13 +95,13 @@ class Pipeline:
         )
 
     def start(self) -> None:
-        """Begin to deliver."""
+        """Start delivery."""
         self._spawn("shards", self._follow_shards)
         self._spawn("delivery", self._main.run, self._stopping)
         self._spawn("backup", self._backup.run, self._stopping)
 
     def stop(self) -> None:
-        """End; what is buffered is given up, as when a delivery stream is deleted."""
+        """Stop; buffered data is discarded, as when a delivery stream is deleted."""
         self._stopping.set()
         for thread in list(self._threads):
             thread.join(timeout=5)
@@ -112,7 +112,7 @@ class Pipeline:
                 target(*arguments)
             except Exception:
                 log.exception("%s: delivery ends here: this is a defect of the sandbox", self.stream.name)
-                os._exit(1)  # half a pipeline would deliver half the data and look alive
+                os._exit(1)  # a part of a pipeline would deliver a part of the data
 
         thread = threading.Thread(target=run, name=f"{self.stream.name} {name}", daemon=True)
         self._threads.append(thread)
@@ -124,7 +124,7 @@ class Pipeline:
         return self._roles.client(self.stream.source_role_arn, "kinesis")
 
     def _follow_shards(self) -> None:
-        """Read every shard of the source; a child begins when its parents have been read to their end."""
+        """Read every shard of the source; a child starts after its parents were read to their end."""
         backoff = Backoff(self._speed)
         while not self._stopping.is_set():
             asked_at = time.time()
@@ -183,7 +183,7 @@ class Pipeline:
     # Function
 
     def _take(self, shard: ShardProgress, waiting: _Waiting | None, record: Record) -> _Waiting | None:
-        """Add a record to those that wait for the function; a full batch is processed."""
+        """Add a record to those that wait for the function; process a full batch."""
         fragment = function.fragment(record, shard.shard_id)
         if waiting and waiting.payload + len(fragment) + 1 > function.PAYLOAD_LIMIT:
             self._process(shard, waiting)
@@ -254,7 +254,7 @@ class Pipeline:
         )
 
     def _lane(self, verdict: Verdict, active: set[Lane]) -> tuple[Lane | None, Verdict]:
-        """Where a record goes: data, one of its partitions, an error type, or nowhere (Dropped)."""
+        """The destination of a record: data, a partition, an error type, or none (Dropped)."""
         if verdict.result == function.DROPPED:
             return None, verdict
         if verdict.result == function.FAILED:
@@ -262,7 +262,7 @@ class Pipeline:
         return self._partition(verdict, active) if self.stream.partition_keys else (DATA, verdict)
 
     def _partition(self, verdict: Verdict, active: set[Lane]) -> tuple[Lane, Verdict]:
-        """The partition of a record, which becomes one of the active ones."""
+        """The partition of a record, which is then an active one."""
         given = verdict.partition_keys or {}
         keys = tuple((name, given.get(name) or "") for name in self.stream.partition_keys)
         if not all(value for _, value in keys):
@@ -277,7 +277,7 @@ class Pipeline:
         return lane, verdict
 
     def status(self) -> dict[str, Any]:
-        """What `delivery.json` says of this delivery stream; counts are records unless named otherwise."""
+        """This delivery stream's part of `delivery.json`; counts are records unless named otherwise."""
         shards = list(self.shards.values())
         opened = [moment for moment in (shard.oldest_opened_at() for shard in shards) if moment is not None]
         return {

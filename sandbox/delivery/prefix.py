@@ -1,7 +1,7 @@
 """Prefix expressions: `!{timestamp:…}`, `!{firehose:…}`, `!{partitionKeyFromLambda:…}`.
 
-Source: developer guide, "Understand custom prefixes for Amazon S3 objects", with its rules on which
-expression may stand in which prefix.
+Source: developer guide, "Understand custom prefixes for Amazon S3 objects", with its rules for
+the expressions of each prefix.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ RANDOM_CHARACTERS = 11
 
 
 class PrefixError(ValueError):
-    """A prefix that Firehose refuses, or that cannot be evaluated here; the message says why."""
+    """A prefix that Firehose rejects, or that cannot be evaluated here; the message has the reason."""
 
 
 def partition_keys(prefix: str) -> list[str]:
-    """The keys the prefix takes from the function's metadata."""
+    """The keys that the prefix takes from the function's metadata."""
     return [argument for namespace, argument in _parse(prefix) if namespace == "partitionKeyFromLambda"]
 
 
@@ -33,31 +33,31 @@ def _parse(prefix: str) -> list[tuple[str, str]]:
 
 
 def _expressions(prefix: str) -> Iterator[re.Match[str]]:
-    """The expressions of a prefix. Raises PrefixError at the first that is none."""
+    """The expressions of a prefix. Raises PrefixError at the first malformed one."""
     at = 0
     while (at := prefix.find("!{", at)) >= 0:
         found = _EXPRESSION.match(prefix, at)
         if found is None:
             malformed = prefix[at : prefix.find("}", at) + 1 or None]
-            raise PrefixError(f"{malformed!r} is no expression: write !{{namespace:value}}")
+            raise PrefixError(f"{malformed!r} is not an expression: write !{{namespace:value}}")
         yield found
         at = found.end()
 
 
 def validate(prefix: str, error_prefix: str, *, dynamic: bool) -> None:
-    """Raise PrefixError unless the two prefixes obey the guide's rules; `dynamic` is dynamic partitioning."""
+    """Raise PrefixError unless both prefixes follow the guide's rules; `dynamic` is dynamic partitioning."""
     expressions, error_expressions = _parse(prefix), _parse(error_prefix)
     if expressions and not error_prefix:
-        raise PrefixError("Prefix has expressions, so ErrorOutputPrefix must be given")
+        raise PrefixError("Prefix has expressions, so ErrorOutputPrefix is required")
     if error_expressions and ("firehose", "error-output-type") not in error_expressions:
         raise PrefixError("ErrorOutputPrefix has expressions, so it must have !{firehose:error-output-type}")
     if ("firehose", "error-output-type") in expressions:
-        raise PrefixError("!{firehose:error-output-type} belongs into ErrorOutputPrefix, not into Prefix")
+        raise PrefixError("!{firehose:error-output-type} is allowed in ErrorOutputPrefix only, not in Prefix")
     for namespace, argument in [*expressions, *error_expressions]:
         _validate_expression(namespace, argument)
     keys = partition_keys(prefix)
     if partition_keys(error_prefix):
-        raise PrefixError("!{partitionKeyFromLambda:…} cannot stand in ErrorOutputPrefix")
+        raise PrefixError("!{partitionKeyFromLambda:…} is not allowed in ErrorOutputPrefix")
     if keys and not dynamic:
         raise PrefixError("!{partitionKeyFromLambda:…} needs dynamic partitioning")
     if dynamic and not keys:
@@ -86,10 +86,10 @@ def evaluate(
     error_type: str = "",
     keys: Mapping[str, str] | None = None,
 ) -> str:
-    """The prefix as it stands before the object's name; `moment` carries the destination's time zone.
+    """The prefix of an object's name; `moment` has the destination's time zone.
 
-    A prefix without a timestamp expression gets `yyyy/MM/dd/HH/` appended, unless it takes partition keys
-    [unverified]; an error prefix that does not name its type gets the type as a folder before that.
+    `yyyy/MM/dd/HH/` is appended to a prefix without a timestamp expression, unless it has partition keys
+    [unverified]. An error prefix without its type gets the type as a folder before that.
     """
     parts: list[str] = []
     end = 0

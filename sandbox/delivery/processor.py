@@ -1,4 +1,4 @@
-"""The transform function's side of delivery: the event, the attempts, and a verdict on every record.
+"""The transform function's part of delivery: the event, the attempts, and the result of every record.
 
 Sources: developer guide, "Transform source data in Amazon Data Firehose" (status model, 6 MB, retries),
 "Handle failure in data transformation" (error lines), "Monitor Amazon Data Firehose using CloudWatch Logs"
@@ -47,7 +47,7 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What became of one record: new data, silence, or an error."""
+    """The result of one record: new data, dropped, or an error."""
 
     record: Record
     result: str
@@ -81,7 +81,7 @@ def fragment(record: Record, shard_id: str) -> bytes:
 
 
 def event(source_arn: str, delivery_arn: str, region: str, fragments: Sequence[bytes]) -> bytes:
-    """The event of one invocation. A fresh `invocationId` every time: an attempt is an invocation."""
+    """The event of one invocation. Every attempt is an invocation with a new `invocationId`."""
     head = orjson.dumps(
         {
             "invocationId": str(uuid.uuid4()),
@@ -93,15 +93,15 @@ def event(source_arn: str, delivery_arn: str, region: str, fragments: Sequence[b
     return head[:-1] + b',"records":[' + b",".join(fragments) + b"]}"
 
 
-# What stands around the records: an id of 36 characters, the Region and two ARNs; never more than this.
+# The most bytes around the records: an id of 36 characters, the Region and two ARNs.
 ENVELOPE_BYTES = 1024
 
 
 def judge(payload: bytes, records: Sequence[Record], attempts: int, ended_at: int) -> list[Verdict]:
-    """The function's answer → a verdict on every record, in the order of `records`.
+    """The function's answer → the result of every record, in the order of `records`.
 
-    An answer that is not JSON, or a record outside the status model, fails the whole batch, since it cannot
-    be parsed; a missing or doubled id fails its record. [unverified] where AWS does not say which.
+    An answer that is not JSON, or a record outside the status model, fails the whole batch, because it cannot
+    be parsed. A missing or duplicate id fails its record. [unverified] where AWS does not document it.
     """
 
     def fail(record: Record, code: str) -> Verdict:
@@ -127,7 +127,7 @@ def judge(payload: bytes, records: Sequence[Record], attempts: int, ended_at: in
 
 
 def _answers(answer: object) -> dict[str, list[tuple[str, bytes, dict[str, str] | None]]]:
-    """The returned records by id; ValueError for what is outside the status model."""
+    """The returned records by id. Raises ValueError for an answer outside the status model."""
     if not isinstance(answer, dict):
         raise ValueError("the answer is not an object")
     returned = [] if answer.get("records") is None else answer["records"]
@@ -182,7 +182,7 @@ def _attempt(client: Any, processor: Processor, payload: bytes) -> bytes:
             "Lambda.FunctionTimedOut" if b"Task timed out" in body else "Lambda.FunctionError"
         )
     if len(body) > PAYLOAD_LIMIT:
-        # Lambda would have answered with a function error; the emulator lets the answer through.
+        # Lambda returns a function error here; the emulator returns the answer.
         raise _AttemptFailedError("Lambda.FunctionError")
     return body
 
@@ -195,9 +195,9 @@ def process(
     new_event: Callable[[], bytes],
     failed_attempt: Callable[[str], None],
 ) -> list[Verdict]:
-    """Invoke the function on a batch, `retries` more times when it fails, and judge every record.
+    """Invoke the function on a batch, with up to `retries` retries; the result of every record.
 
-    `failed_attempt(error code)` is told of each failure and does the waiting.
+    `failed_attempt(error code)` is called after each failure and waits.
     """
     attempt = 0
     while True:

@@ -1,7 +1,7 @@
-"""How far each shard has been delivered: the checkpoint, kept in memory as long as the sandbox lives.
+"""How far each shard is delivered: the checkpoint, kept in memory until the sandbox ends.
 
-A batch leaves a shard, is spread over several buffers and reaches S3 in any order, so a shard counts as
-delivered up to the last batch before the first one that is not whole.
+The records of a batch go to several buffers and reach S3 in any order. A shard is therefore delivered up to
+the last batch before the first incomplete one.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 @dataclass(slots=True, eq=False)
 class Ticket:
-    """One batch under way: `parts` places (the function's batch, S3 buffers) still hold something of it."""
+    """A batch that is not delivered yet: `parts` places (function's batch, S3 buffers) have its records."""
 
     opened_at: float
     last_sequence: str = ""
@@ -23,9 +23,9 @@ class Ticket:
 
 @dataclass(eq=False)
 class ShardProgress:
-    """What was read of one shard and what of it has arrived. Times are seconds since the epoch.
+    """Records read from one shard, and those delivered. Times are seconds since the epoch.
 
-    `complete_through` is the newest moment of which is known that everything the shard held then has arrived.
+    `complete_through` is the latest known time at which all records of the shard so far were delivered later.
     """
 
     shard_id: str
@@ -39,36 +39,36 @@ class ShardProgress:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def open(self, now: float) -> Ticket:
-        """Begin a batch."""
+        """Start a batch."""
         ticket = Ticket(now)
         with self._lock:
             self._under_way.append(ticket)
         return ticket
 
     def add(self, ticket: Ticket, last_sequence: str, count: int) -> None:
-        """`count` more records were read into the batch, the last of them `last_sequence`."""
+        """Add `count` records that were read into the batch, up to `last_sequence`."""
         with self._lock:
             ticket.last_sequence = last_sequence
             self.read += count
             self.last_read = last_sequence
 
     def share(self, ticket: Ticket) -> None:
-        """One more place holds something of the batch."""
+        """One more place has records of the batch."""
         with self._lock:
             ticket.parts += 1
 
     def release(self, ticket: Ticket) -> None:
-        """One place has handed on, or delivered, what it held of the batch."""
+        """One place has passed on or delivered its records of the batch."""
         with self._lock:
             ticket.parts -= 1
             self._advance()
 
     def caught_up(self, asked_at: float) -> None:
-        """A read sent at `asked_at` found the shard's end: all it held then is under way or has arrived."""
+        """A read sent at `asked_at` reached the shard's end: all its records are read."""
         with self._lock:
             newest = self._under_way[-1] if self._under_way else None
             if self._caught_up and self._caught_up[-1][1] is newest:
-                self._caught_up.pop()  # the same batch to wait for, so the later moment says more
+                self._caught_up.pop()  # the same batch to wait for: the later time replaces the earlier one
             self._caught_up.append((asked_at, newest))
             self._advance()
 
@@ -82,11 +82,11 @@ class ShardProgress:
 
     @property
     def idle(self) -> bool:
-        """Whether everything read has arrived."""
+        """Whether all records that were read are delivered."""
         with self._lock:
             return not self._under_way
 
     def oldest_opened_at(self) -> float | None:
-        """When the oldest batch that has not arrived was begun."""
+        """The start of the oldest batch that is not delivered."""
         with self._lock:
             return self._under_way[0].opened_at if self._under_way else None

@@ -1,4 +1,4 @@
-"""Reading the Kinesis stream: every shard from the delivery stream's start, parents before their children."""
+"""Reading the Kinesis stream: every shard from the delivery stream's start, parents before children."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from sandbox.delivery.processor import Record
 from sandbox.delivery.progress import ShardProgress
 from sandbox.delivery.waiting import Backoff
 
-# Kinesis quotas: GetRecords answers at most 10,000 records or 10 MB.
+# Kinesis quotas: GetRecords returns at most 10,000 records or 10 MB.
 READ_LIMIT = 10_000
 
 
@@ -31,12 +31,12 @@ def list_shards(client: Any, stream_arn: str) -> list[dict[str, Any]]:
 
 
 def parents(shard: dict[str, Any]) -> list[str]:
-    """The shards this one continues."""
+    """The parent shards of this one."""
     return [shard[key] for key in ("ParentShardId", "AdjacentParentShardId") if shard.get(key)]
 
 
 class ShardReader:
-    """One shard's records in order; every call that fails is repeated until it succeeds or delivery stops."""
+    """The records of one shard in order; a failed call is repeated until it succeeds or delivery stops."""
 
     def __init__(
         self,
@@ -73,9 +73,9 @@ class ShardReader:
         return iterator
 
     def reads(self) -> Iterator[tuple[list[Record], float, bool]]:
-        """Yields (records, when the read was sent, whether that was the end) until the shard closes.
+        """Yields (records, time of the read, whether it reached the end) until the shard closes.
 
-        A failed read yields no records, so that what is already read is not kept waiting.
+        A failed read yields no records, so that records already read do not wait.
         """
         while not self._stopping.is_set():
             asked_at = time.time()
@@ -86,7 +86,7 @@ class ShardReader:
                     StreamARN=self._stream.source_arn, ShardIterator=self._iterator, Limit=READ_LIMIT
                 )
             except (ClientError, BotoCoreError) as error:
-                self._iterator = None  # a new one continues after the last record that was read
+                self._iterator = None  # a new iterator continues after the last record
                 if _code(error) != "ExpiredIteratorException":
                     self._failed(error)
                     self._backoff.wait(self._stopping)

@@ -1,4 +1,4 @@
-"""`delivery.json` in the state folder: what delivery has done, replaced in one step, never half-written."""
+"""`delivery.json` in the state folder: the progress of delivery, replaced in one step."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def write(folder: Path, status: dict[str, Any]) -> None:
 
 
 def read(folder: Path) -> dict[str, Any] | None:
-    """The status, or None when delivery has not written one yet."""
+    """The status, or None before delivery has written one."""
     try:
         status: dict[str, Any] = json.loads((folder / NAME).read_text())
     except FileNotFoundError:

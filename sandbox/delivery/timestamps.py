@@ -1,7 +1,7 @@
-"""Java's DateTimeFormatter patterns, as far as an instant in a time zone has values for them.
+"""Java's DateTimeFormatter patterns for an instant in a time zone.
 
-Source: Java 8 API, java.time.format.DateTimeFormatter, "Patterns for Formatting and Parsing", which the
-Firehose developer guide names as the language of `!{timestamp:…}`. Locale-dependent text is English. Seconds
+Source: Java 8 API, java.time.format.DateTimeFormatter, "Patterns for Formatting and Parsing", to which the
+Firehose developer guide refers for `!{timestamp:…}`. Locale-dependent text is English. Seconds
 are the finest unit: Firehose writes zeros for fractions (seen in recorded deliveries).
 """
 
@@ -17,7 +17,7 @@ _RESERVED = frozenset("{}#")
 
 
 class PatternError(ValueError):
-    """The pattern is not one that DateTimeFormatter takes, or has a letter not supported here."""
+    """DateTimeFormatter does not accept the pattern, or one of its letters is not supported here."""
 
 
 def _number(value: int, width: int) -> str:
@@ -147,12 +147,12 @@ def _second_of_day(moment: dt.datetime) -> int:
 
 
 def _week_start(day: dt.date) -> dt.date:
-    """The Sunday the week of a day begins with (locale en_US)."""
+    """The Sunday with which the week of a day begins (locale en_US)."""
     return day - dt.timedelta(days=day.isoweekday() % 7)
 
 
 def _week_year(moment: dt.datetime) -> tuple[int, int]:
-    """Week-based year and week, weeks from Sunday, the first one holding 1 January (locale en_US)."""
+    """Week-based year and week; weeks begin on Sunday, the first one contains 1 January (locale en_US)."""
     start = _week_start(moment.date())
     year = (start + dt.timedelta(days=6)).year
     return year, (start - _week_start(dt.date(year, 1, 1))).days // 7 + 1
@@ -164,7 +164,7 @@ def _week_of_month(moment: dt.datetime) -> int:
 
 
 def format_timestamp(pattern: str, moment: dt.datetime) -> str:
-    """`moment`, which carries its time zone, in the pattern. Raises PatternError."""
+    """`moment`, with its time zone, in the pattern. Raises PatternError."""
     parts: list[str] = []
     at = depth = 0
     width = 0
@@ -179,13 +179,13 @@ def format_timestamp(pattern: str, moment: dt.datetime) -> str:
             if char == "p":  # pads the next field to this width
                 width, at = end - at, end
                 if at >= len(pattern) or pattern[at] not in _FIELDS:
-                    raise PatternError(f"the pad letters in {pattern!r} stand before no field")
+                    raise PatternError(f"the pad letters in {pattern!r} have no field after them")
                 continue
             text, at = _field(char, end - at, moment), end
         elif char in "[]":
             depth += 1 if char == "[" else -1
             if depth < 0:
-                raise PatternError(f"{pattern!r} closes an optional section it never opened")
+                raise PatternError(f"{pattern!r} closes an optional section that is not open")
             text, at = "", at + 1
         elif char in _RESERVED:
             raise PatternError(f"{char!r} is reserved in {pattern!r}: put it in quotes")
@@ -200,7 +200,7 @@ def format_timestamp(pattern: str, moment: dt.datetime) -> str:
 
 
 def _quoted(pattern: str, at: int) -> tuple[str, int]:
-    """A quoted text from its quote on, and where it ends; two quotes are one quote."""
+    """A quoted text, and where it ends; two quotes mean one quote."""
     if pattern.startswith("''", at):
         return "'", at + 2
     text: list[str] = []
@@ -222,5 +222,5 @@ def _field(letter: str, count: int, moment: dt.datetime) -> str:
         raise PatternError(f"the pattern letter {letter!r} is not supported here")
     most, value = _FIELDS[letter]
     if count > most or count not in _EXACTLY.get(letter, {count}):
-        raise PatternError(f"{letter * count!r}: not that many {letter!r} in a row")
+        raise PatternError(f"{letter * count!r}: too many, or too few, {letter!r} in a row")
     return value(moment, count)

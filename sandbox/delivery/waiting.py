@@ -1,4 +1,4 @@
-"""Waiting: between attempts and between reads, divided by the sandbox's speed."""
+"""Waiting between attempts and between reads, divided by the sandbox's speed."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 FIRST_SECONDS = 1.0
 LONGEST_SECONDS = 60.0
-SHORTEST_SECONDS = 0.05  # whatever the speed: an attempt costs the emulator more than this wait
+SHORTEST_SECONDS = 0.05  # at any speed: an attempt costs the emulator more than this wait
 
 # Firehose calls GetRecords once a second for each shard (developer guide, "Amazon Data Firehose quotas").
 POLL_SECONDS = 1.0
 SHORTEST_POLL_SECONDS = 0.1
-# A shard on which nothing happens is asked less often: the emulator's time is the whole sandbox's.
+# A shard without records is read less often: all of the sandbox shares the emulator's time.
 LONGEST_IDLE_SECONDS = 0.5
 
 
@@ -28,13 +28,13 @@ class Backoff:
         self.failures = 0
 
     def next_pause(self) -> float:
-        """Count a failure and tell how many seconds to pause."""
+        """Count a failure; the seconds to pause."""
         pause = min(LONGEST_SECONDS, FIRST_SECONDS * 2.0 ** min(self.failures, 10))
         self.failures += 1
         return max(SHORTEST_SECONDS, pause / self.speed)
 
     def wait(self, stopping: threading.Event) -> None:
-        """Count a failure and pause, or return at once when delivery stops."""
+        """Count a failure and pause; return at once when delivery stops."""
         stopping.wait(self.next_pause())
 
 
@@ -46,7 +46,7 @@ class PollPause:
     empty: int = 0
 
     def after(self, records: int) -> float:
-        """Seconds to pause after a read of so many records that reached the shard's end."""
+        """The seconds to pause after a read of this many records that reached the shard's end."""
         self.empty = 0 if records else self.empty + 1
         usual = max(SHORTEST_POLL_SECONDS, POLL_SECONDS / self.speed)
         return max(usual, min(LONGEST_IDLE_SECONDS, usual * 1.2**self.empty))

@@ -1,1 +1,1 @@
-"""The MiniStack emulator with what it lacks: one module a seam, each naming the AWS fact it implements."""
+"""The MiniStack emulator with its missing features: one module per seam, with the AWS fact it implements."""

@@ -17,7 +17,7 @@ from sandbox.emulator import (
 )
 from sandbox.processes import exit_with_parent
 
-# Every module with an `install()`, in this order; each refuses to run on a MiniStack that has moved.
+# Every module with an `install()`, in this order; each raises an error when MiniStack's source has changed.
 INSTALLED = (
     "sandbox.emulator.account_secrets",
     "sandbox.emulator.policies",
@@ -56,19 +56,19 @@ INSTALLED = (
 
 
 def _ignore_abandoned_connections(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-    """A client that leaves without saying goodbye in TLS is no error of the emulator's."""
+    """A client that disconnects without closing TLS is not an error of the emulator."""
     if not isinstance(context.get("exception"), TimeoutError):
         loop.default_exception_handler(context)
 
 
 def main(descriptor: int) -> None:
-    """Serve until the parent is gone."""
+    """Serve until the parent process ends."""
     state = Path(os.environ["SANDBOX_STATE"])
     exit_with_parent()
     for name in INSTALLED:
         import_module(name).install()
     lambda_runtime.install(state / "lambda-runtime")
-    from hypercorn.asyncio import serve  # noqa: PLC0415  after the seams: what they patch is not yet in use
+    from hypercorn.asyncio import serve  # noqa: PLC0415  after the seams: they patch modules that are not in use yet
     from hypercorn.config import Config  # noqa: PLC0415
     from ministack import app  # noqa: PLC0415
     from ministack.core import tls  # noqa: PLC0415
@@ -77,7 +77,7 @@ def main(descriptor: int) -> None:
     config.bind = [f"fd://{descriptor}"]
     config.certfile, config.keyfile = tls.resolve_tls_material()
     config.keep_alive_timeout = 75
-    config.graceful_timeout = 0.5  # whoever still waits for an answer goes down as well
+    config.graceful_timeout = 0.5  # requests that still wait are ended too
     config.loglevel = app.LOG_LEVEL
 
     async def run() -> None:

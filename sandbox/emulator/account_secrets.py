@@ -1,7 +1,7 @@
-"""The secret keys of the accounts' root users: those that the sandbox gave out, and no others.
+"""The secret keys of the accounts' root users: only those that the sandbox created are valid.
 
-MiniStack takes every 12-digit access key, and `test`, as the root user of an account, with one secret for
-all, which it asks for in few places. Here an account is one that has a profile, with that profile's secret.
+MiniStack accepts every 12-digit access key, and `test`, as the root user of an account, all with the same
+secret, which it rarely checks. Here only the accounts with a profile exist, each with its profile's secret.
 """
 
 import configparser
@@ -27,7 +27,7 @@ def read_secrets(folder: Path) -> dict[str, str]:
 
 
 def install() -> None:
-    """Have every root user resolved to the secret of its own profile."""
+    """Resolve every root user to the secret key of its profile."""
     resolve = RESOLVE.check()
     secrets = read_secrets(Path(os.environ["SANDBOX_STATE"]))
 

@@ -1,15 +1,15 @@
-"""What comes before the emulator: it sees only requests that are addressed to it and rightly signed.
+"""Checks before the emulator: it receives only requests that are addressed to it and signed correctly.
 
 AWS fact: every API call is signed with the secret key of its access key (IAM user guide, "AWS Signature
 Version 4 for API requests"). MiniStack checks the signature of users and sessions, on the paths that it
 authorises, and never that of an account's root user.
 
-- A `Host` that is not this machine's is refused: a web page whose name was made to lead here (DNS rebinding)
-  sends its own.
-- MiniStack's own endpoints are closed, but for its health, which the sandbox waits for, and for the answer
-  of a custom resource: its address is known to nobody but the function, as AWS's presigned ResponseURL.
-- Everything else is signed (`signatures`), the sandbox's own paths by an account's root user.
-- WebSockets are closed: nothing here speaks them.
+- A `Host` other than this machine is rejected: a web page whose name resolves to this machine (DNS rebinding)
+  sends its own name.
+- MiniStack's own endpoints are closed, except health, for which the sandbox waits, and the response of a
+  custom resource: like AWS's presigned ResponseURL, only the function has its address.
+- All other requests must be signed (`signatures`), those to the sandbox's own paths by a root user.
+- WebSockets are closed: nothing here uses them.
 """
 
 import re
@@ -26,7 +26,7 @@ from sandbox.emulator.signatures import RefusedError, Request, Signature, verify
 RESPONSE = Seam("core.iam_actions", "access_denied_response", "3cc2e315f91f45da")
 SERVICE = Seam("core.router", "detect_service", "fd156fac4b5ddc67")
 OWNER = Seam("core.iam_evaluator", "find_iam_access_key_account", "ffd6a830df49cc1b")
-SEAMS = (RESPONSE, SERVICE, OWNER)  # called in process, none replaced
+SEAMS = (RESPONSE, SERVICE, OWNER)  # called in process, not replaced
 
 HEALTH = "/_ministack/health"
 RESPONSE_PATH = "/_ministack/cfn-response/"  # + token
@@ -40,7 +40,7 @@ Asgi = Callable[[Any, Any, Any], Awaitable[None]]
 
 
 def secret_key(signature: Signature) -> str:
-    """The secret key of a user or a session. Raises RefusedError for an access key that is neither's."""
+    """The secret key of a user or a session. Raises RefusedError for an unknown access key."""
     from ministack.core import iam_evaluator  # noqa: PLC0415  only the emulator process loads MiniStack
     from ministack.core.responses import _account_from_sts_session  # noqa: PLC0415
 
@@ -55,7 +55,7 @@ def secret_key(signature: Signature) -> str:
 
 
 def _is_open(scope: Scope) -> bool:
-    """Health, and the answer of a custom resource that CloudFormation waits for."""
+    """Whether the path is health, or the response of a custom resource for which CloudFormation waits."""
     if scope["path"] == HEALTH:
         return scope["method"] in ("GET", "HEAD")
     if scope["method"] != "PUT" or not scope["path"].startswith(RESPONSE_PATH):
@@ -66,7 +66,7 @@ def _is_open(scope: Scope) -> bool:
 
 
 def _is_local(scope: Scope, port: int) -> bool:
-    """Whether the request is addressed to this machine and the sandbox's port, by each header that says."""
+    """Whether each header with an address names this machine and the sandbox's port."""
     hosts = [value.decode("latin-1") for name, value in scope["headers"] if name in (b"host", b":authority")]
     found = [_LOCAL.fullmatch(host) for host in hosts]
     return bool(found) and all(host is not None and host[1] == str(port) for host in found)
@@ -81,7 +81,7 @@ def _request(scope: Scope, body: bytes) -> Request:
 
 
 def _check_caller(signature: Signature, path: str) -> None:
-    """Refuse a role that looks into a stack: properties may hold what only the account's owner may see."""
+    """Reject a role that inspects a stack: only the account's root user may read the properties."""
     if path.startswith(inspection.PATH) and signature.access_key not in PROFILES.values():
         raise RefusedError("AccessDenied", "Only an account's root user may look into its stacks.")
 
@@ -111,7 +111,7 @@ async def _body(receive: Receive) -> bytes | None:
 
 
 def _again(body: bytes, receive: Receive) -> Receive:
-    """`receive` for the application: the body that was read already, then what comes after it."""
+    """`receive` for the application: first the body that was already read, then the rest."""
     first = [{"type": "http.request", "body": body, "more_body": False}]
 
     async def replay() -> dict[str, Any]:
@@ -128,7 +128,7 @@ async def _answer(send: Send, status: int, headers: dict[str, str], body: bytes)
 
 
 async def _refuse(send: Send, request: Request, path: str, error: RefusedError) -> None:
-    """The refusal as the addressed service words it."""
+    """The error response in the format of the addressed service."""
     from ministack.core.iam_actions import access_denied_response  # noqa: PLC0415
 
     status, headers, body = access_denied_response(
@@ -144,9 +144,9 @@ async def _refuse(send: Send, request: Request, path: str, error: RefusedError) 
 
 
 def with_admission(app: Asgi, port: int, roots: Mapping[str, str]) -> Asgi:
-    """The emulator's application behind the checks.
+    """The emulator's application behind these checks.
 
-    `port` is the one it is served on, `roots` are the secret keys of the accounts' root users.
+    `port` is the port that it serves; `roots` are the secret keys of the accounts' root users.
     """
 
     def secret_of(signature: Signature) -> str:

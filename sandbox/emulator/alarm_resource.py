@@ -1,8 +1,8 @@
-"""AWS::CloudWatch::Alarm on an expression of several metrics, which MiniStack refuses.
+"""AWS::CloudWatch::Alarm on an expression of several metrics, which MiniStack rejects.
 
 AWS fact: an alarm names either one metric or, in `Metrics`, queries of which one returns data (CloudFormation
-template reference, "AWS::CloudWatch::Alarm"). Such an alarm is kept and described; no alarm of the sandbox
-changes its state, because nothing in it publishes the services' metrics.
+template reference, "AWS::CloudWatch::Alarm"). Such an alarm is stored and described. No alarm in the
+sandbox changes its state, because nothing publishes the services' metrics.
 """
 
 from typing import Any
@@ -15,7 +15,7 @@ _ONE_METRIC = ("MetricName", "Namespace", "Statistic", "ExtendedStatistic", "Per
 
 
 def _typed(query: Properties) -> Properties:
-    """A metric query with its numbers and booleans as such; a template carries text as well."""
+    """A metric query with typed numbers and booleans; a template can have them as text."""
     made = dict(query)
     if "ReturnData" in made:
         made["ReturnData"] = str(made["ReturnData"]).lower() == "true"
@@ -25,7 +25,7 @@ def _typed(query: Properties) -> Properties:
 
 
 def install() -> None:
-    """Take alarms with `Metrics`."""
+    """Accept alarms with `Metrics`."""
     record = RECORD.check()
 
     def alarm_record(name: str, properties: Properties) -> Any:

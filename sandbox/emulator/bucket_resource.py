@@ -1,8 +1,8 @@
-"""AWS::S3::Bucket: its encryption, lifecycle, logging and tags; a name S3 takes; deleted only when empty.
+"""AWS::S3::Bucket: encryption, lifecycle, logging, tags; a valid name; deleted only when empty.
 
 AWS facts: "You can only delete empty buckets. Deletion fails for buckets that have contents" (CloudFormation
-template reference, "AWS::S3::Bucket"); earlier versions and delete markers are contents. Names follow the
-rules of the S3 user guide, "General purpose bucket naming rules". The properties are those of the S3 API
+template reference, "AWS::S3::Bucket"); earlier versions and delete markers count as contents. Names follow
+the rules of the S3 user guide, "General purpose bucket naming rules". The properties are those of the S3 API
 under other names (template reference, "AWS::S3::Bucket Rule", "AWS::S3::Bucket ServerSideEncryptionRule",
 "AWS::S3::Bucket LoggingConfiguration").
 """
@@ -23,7 +23,7 @@ SEAMS = (CREATE, DELETE, CONFIGURE)
 
 
 def encryption(properties: Properties) -> Properties:
-    """BucketEncryption as PutBucketEncryption takes it."""
+    """BucketEncryption as PutBucketEncryption expects it."""
     rules = [
         {
             "ApplyServerSideEncryptionByDefault": rule["ServerSideEncryptionByDefault"],
@@ -35,7 +35,7 @@ def encryption(properties: Properties) -> Properties:
 
 
 def lifecycle(properties: Properties) -> Properties:
-    """LifecycleConfiguration as PutBucketLifecycleConfiguration takes it."""
+    """LifecycleConfiguration as PutBucketLifecycleConfiguration expects it."""
     return {"LifecycleConfiguration": {"Rules": [_lifecycle_rule(rule) for rule in properties["Rules"]]}}
 
 
@@ -57,7 +57,7 @@ def _lifecycle_rule(rule: Properties) -> Properties:
 
 
 def logging(properties: Properties) -> Properties:
-    """LoggingConfiguration as PutBucketLogging takes it."""
+    """LoggingConfiguration as PutBucketLogging expects it."""
     target = {
         "TargetBucket": properties["DestinationBucketName"],
         "TargetPrefix": properties.get("LogFilePrefix", ""),
@@ -66,7 +66,7 @@ def logging(properties: Properties) -> Properties:
 
 
 def tags(properties: list[Properties]) -> Properties:
-    """Tags as PutBucketTagging takes them."""
+    """Tags as PutBucketTagging expects them."""
     return {"Tagging": {"TagSet": properties}}
 
 
@@ -79,7 +79,7 @@ _SETTINGS: dict[str, tuple[str, Callable[[Any], Properties]]] = {
 
 
 def install() -> None:
-    """Check a bucket's name, apply its settings, and keep it while something is in it."""
+    """Check a bucket's name, apply its settings, and keep a bucket that is not empty."""
     from ministack.services import s3  # noqa: PLC0415
 
     create, delete, configure = CREATE.check(), DELETE.check(), CONFIGURE.check()

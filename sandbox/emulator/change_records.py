@@ -1,22 +1,22 @@
-"""Kinesis Data Streams for DynamoDB: the change record in AWS's own shape, for every way to write an item.
+"""Kinesis Data Streams for DynamoDB: change records in AWS's format, for every way to write an item.
 
 AWS facts
 - The record: `awsRegion, eventID, eventName, userIdentity, recordFormat, tableName, dynamodb, eventSource`,
   and in `dynamodb`: `ApproximateCreationDateTime, Keys, NewImage, OldImage, SizeBytes,
-  ApproximateCreationDateTimePrecision`; compact JSON, both images whatever the table's stream view type is
+  ApproximateCreationDateTimePrecision`; compact JSON, both images with any stream view type of the table
   (records published from us-east-1 of July 2024; MILLISECOND or MICROSECOND names the unit).
 - `userIdentity` is null, or `{"type":"Service","principalId":"dynamodb.amazonaws.com"}` for a TTL delete
   (DynamoDB developer guide, "DynamoDB Streams and Time to Live").
-- `SizeBytes` is the size of keys and images together: 99 in the records above, by the guide's item sizes.
-- A write that changes no data writes no record: so DynamoDB Streams; for Kinesis it is [unverified], and left
-  out here, as the guide's "item-level modifications" reads.
-- The Kinesis partition key is 32 upper-case hex digits, seen in Firehose events; that they are a digest of
-  the item's key is [unverified].
+- `SizeBytes` is the size of keys and images together, by the guide's item sizes: 99 in the records above.
+- A write that changes no data has no record: documented for DynamoDB Streams, [unverified] for Kinesis. It
+  has none here, because the guide has records for "item-level modifications".
+- The Kinesis partition key is 32 upper-case hex digits, seen in Firehose events. They are a digest of the
+  item's key [unverified].
 - TTL deletes items whose attribute is a number of epoch seconds in the past, not more than five years ago
   (developer guide, "Using time to live (TTL) in DynamoDB").
 
-MiniStack sends a DynamoDB Streams record instead, and none for PartiQL or TTL. Here every write is caught
-where the item is stored, so no operation can be forgotten.
+MiniStack sends a DynamoDB Streams record instead, and none for PartiQL or TTL. This module acts where items
+are stored, and so covers every operation.
 """
 
 import contextvars
@@ -43,7 +43,7 @@ Item = dict[str, Any]
 _TTL_IDENTITY = {"type": "Service", "principalId": "dynamodb.amazonaws.com"}
 _TTL_HORIZON_SECONDS = 5 * 365 * 86_400
 _TTL_PERIOD_SECONDS = 60.0
-_REAPER_THREAD = "dynamodb-ttl-reaper"  # the name MiniStack gives its own
+_REAPER_THREAD = "dynamodb-ttl-reaper"  # MiniStack's own
 
 _deleted_by_ttl: contextvars.ContextVar[bool] = contextvars.ContextVar("deleted_by_ttl", default=False)
 _held_back: contextvars.ContextVar[list[tuple[Item, Item | None, Item | None]] | None] = (
@@ -53,14 +53,14 @@ _last_microsecond = 0
 
 
 def _now_microseconds() -> int:
-    """The time, strictly later at every call: two changes never share one microsecond."""
+    """The time, later at every call: no two changes have the same microsecond."""
     global _last_microsecond  # noqa: PLW0603  one clock for the process
     _last_microsecond = max(_last_microsecond + 1, time.time_ns() // 1000)
     return _last_microsecond
 
 
 def _comparable(value: Any) -> Any:
-    """An attribute value in which sets compare as sets, whatever order they were sent in."""
+    """An attribute value in which the order of a set's members does not matter."""
     if isinstance(value, dict):
         return {
             name: frozenset(member)
@@ -76,7 +76,7 @@ def _unchanged(old: Item, new: Item) -> bool:
 
 
 def change_record(table: Item, old: Item | None, new: Item | None, *, by_ttl: bool, sizes: Any) -> Item:
-    """The record of one change, times still to be filled in; `sizes` measures an item in bytes."""
+    """The record of one change, without its times; `sizes` measures an item in bytes."""
     image = old if new is None else new
     keys = {name: (image or {})[name] for name in (table["pk_name"], table["sk_name"]) if name}
     change: Item = {"ApproximateCreationDateTime": 0, "Keys": keys}
@@ -138,7 +138,7 @@ def _holding_back() -> Iterator[list[tuple[Item, Item | None, Item | None]]]:
 
 
 def expire_items(now: float) -> int:
-    """Delete what has expired at `now` (epoch seconds) in every table with TTL; returns how many items."""
+    """Delete items that have expired at `now` (epoch seconds) in tables with TTL; return their number."""
     from ministack.services import dynamodb  # noqa: PLC0415
 
     expired = 0
@@ -164,12 +164,12 @@ def _expire_forever(period: float) -> None:
 
     while True:
         time.sleep(period)
-        if app._MAIN_LOOP is not None:  # writes happen on the server's loop, so expiry does too
+        if app._MAIN_LOOP is not None:  # on the server's loop, as writes are
             app._MAIN_LOOP.call_soon_threadsafe(expire_items, time.time())
 
 
 def install() -> None:
-    """Emit AWS's change record for every stored or removed item, and expire items at the sandbox's speed."""
+    """Send AWS's change record for every stored or removed item, and expire items at the sandbox's speed."""
     speed = float(os.environ.get("SANDBOX_SPEED", "1"))
     REAPER.check()
     store, remove, execute = SET_ITEM.check(), REMOVE_ITEM.check(), PARTIQL_TRANSACTION.check()
@@ -181,18 +181,14 @@ def install() -> None:
 
     def remove_item(table: Item, partition: Any, sort: Any) -> Item | None:
         if threading.current_thread().name == _REAPER_THREAD:
-            return (
-                None  # MiniStack's own reaper, which races the server's loop and tells nobody: ours does it
-            )
+            return None  # ours replaces MiniStack's reaper, which races the server's loop and sends no record
         old: Item | None = remove(table, partition, sort)
         if old is not None:
             _emit(table, old, None)
         return old
 
     def execute_transaction(request: Item) -> Any:
-        with (
-            _holding_back() as held
-        ):  # it is rolled back by restoring a snapshot, past any record already sent
+        with _holding_back() as held:  # a rollback restores a snapshot, after records were sent
             answer = execute(request)
         if answer[0] == 200:
             for change in held:

@@ -1,9 +1,9 @@
-"""A change set shows what its launch will make, not all that the template could.
+"""A change set lists the resources of its launch, without those whose condition is false.
 
 AWS fact: "CloudFormation creates the resource only when the condition evaluates to true" (CloudFormation
-Template Reference, "Condition attribute"), so a change set has no change for a resource that is not made.
+Template Reference, "Condition attribute"), so a change set has no change for a resource that is not created.
 
-MiniStack lists every resource of the template as added, and does not see a condition that a parameter turned.
+MiniStack lists every resource of the template as added, and misses conditions that a parameter changes.
 """
 
 from typing import Any
@@ -17,7 +17,7 @@ Template = dict[str, Any]
 
 
 def install() -> None:
-    """Compare templates without the resources whose condition is false."""
+    """Compare templates without resources whose condition is false."""
     from ministack.services.cloudformation import changesets  # noqa: PLC0415
 
     resolve = RESOLVE.check()

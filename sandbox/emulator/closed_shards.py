@@ -1,12 +1,12 @@
-"""Resharding as Kinesis does it: parents are closed and stay readable, children go on.
+"""Resharding as in Kinesis: parent shards are closed and stay readable, child shards continue.
 
 AWS facts
 - "After a reshard, the parent shards transition to CLOSED: data records that were in the parents are still
   available for reading" until their retention ends (Kinesis Data Streams developer guide, "Resharding a
   stream").
-- A closed shard has an EndingSequenceNumber; at its end GetRecords answers no NextShardIterator and names the
+- A closed shard has an EndingSequenceNumber; at its end GetRecords returns no NextShardIterator but the
   ChildShards (API reference, "Shard", "GetRecords").
-- UpdateShardCount is a series of splits and merges: every record written before stays in the closed shards.
+- UpdateShardCount is a series of splits and merges: earlier records stay in the closed shards.
 
 MiniStack deletes the parents with all their records.
 """
@@ -36,7 +36,7 @@ def _covers(shard: Shard, point: int) -> bool:
 
 
 def _parents_of(child: Shard, parents: dict[str, Shard]) -> list[str]:
-    """The closed shards whose hash keys a new shard takes over, at most two, as Kinesis names them."""
+    """The closed shards whose hash keys a new shard takes over, at most two, with Kinesis's names."""
     first, last = int(child["starting_hash_key"]), int(child["ending_hash_key"])
     overlapping = [
         name
@@ -47,7 +47,7 @@ def _parents_of(child: Shard, parents: dict[str, Shard]) -> list[str]:
 
 
 def _answered(answer: Any, change: Callable[[Request], None]) -> Any:
-    """A JSON answer with its body changed."""
+    """A JSON response with a changed body."""
     status, headers, body = answer
     document = json.loads(body)
     change(document)

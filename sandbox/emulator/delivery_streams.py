@@ -1,13 +1,13 @@
-"""Firehose's control plane as sandbox.delivery relies on it, and MiniStack's own data plane switched off.
+"""Firehose's control plane for sandbox.delivery, without MiniStack's own data plane.
 
 AWS facts
-- DescribeDeliveryStream answers the whole configuration, FileExtension, CustomTimeZone and the S3 backup's
-  description (S3BackupDescription, made from S3BackupConfiguration) included (Firehose API reference,
-  "ExtendedS3DestinationDescription"). MiniStack leaves these out.
-- Records of the source stream are delivered by `sandbox.delivery`. MiniStack also delivers what PutRecord and
-  PutRecords write, one object a record and without the function's verdict: a replay into the stream would
-  reach the lake twice.
-- PutRecord and PutRecordBatch are refused for a delivery stream with a Kinesis source (developer guide,
+- DescribeDeliveryStream returns the whole configuration, with FileExtension, CustomTimeZone and the S3
+  backup's description (S3BackupDescription, from S3BackupConfiguration) (Firehose API reference,
+  "ExtendedS3DestinationDescription"). MiniStack omits these.
+- Records of the source stream are delivered by `sandbox.delivery`. MiniStack also delivers the records of
+  PutRecord and PutRecords, one object per record, without the function: a replay into the stream would reach
+  the lake twice.
+- PutRecord and PutRecordBatch are rejected for a delivery stream with a Kinesis source (developer guide,
   "Configure Kinesis stream as source").
 """
 
@@ -26,7 +26,7 @@ _KEPT = ("FileExtension", "CustomTimeZone")
 
 
 def install() -> None:
-    """Answer whole descriptions, deliver nothing twice, refuse puts past the source stream."""
+    """Return whole descriptions, deliver nothing twice, reject puts that bypass the source stream."""
     from ministack.core.responses import error_response_json  # noqa: PLC0415  only the emulator loads MiniStack
     from ministack.services import firehose  # noqa: PLC0415
 

@@ -1,10 +1,10 @@
-"""DescribeVpcEndpoints with the policy, the security groups and the private DNS of an endpoint, and its name.
+"""DescribeVpcEndpoints with an endpoint's policy, security groups, private DNS and names.
 
 AWS fact: VpcEndpoint carries `policyDocument`, `groupSet` and `privateDnsEnabled` (EC2 API reference,
-"VpcEndpoint"). MiniStack keeps them and does not answer them. An interface endpoint has names of its own,
-which CloudFormation gives as DnsEntries, each a hosted zone's id, a colon and a name, the endpoint's own
-first (CloudFormation template reference, "AWS::EC2::VPCEndpoint"); MiniStack gives none. Nothing in the
-sandbox runs in a network, so an endpoint's policy decides nothing here and its name leads nowhere.
+"VpcEndpoint"). MiniStack stores them but does not return them. An interface endpoint has its own names.
+CloudFormation returns them as DnsEntries, each a hosted zone's id, a colon and a name, beginning with the
+endpoint's own (CloudFormation template reference, "AWS::EC2::VPCEndpoint"); MiniStack returns none. Nothing
+in the sandbox runs in a network: an endpoint's policy has no effect here, and its name does not resolve.
 """
 
 import json
@@ -17,11 +17,11 @@ FIELDS = Seam("services.ec2", "_vpce_fields_xml", "645fd486d62227a3")
 ATTRIBUTES = Seam("services.cloudformation.provisioners", "_ec2_vpc_endpoint_attributes", "d515af3a8d8a7eac")
 SEAMS = (FIELDS, ATTRIBUTES)
 
-HOSTED_ZONE = "Z1HUB23UULQXV"  # the example's of the template reference
+HOSTED_ZONE = "Z1HUB23UULQXV"  # from the example of the template reference
 
 
 def install() -> None:
-    """Answer what the endpoint was made with, and its name."""
+    """Return the endpoint's settings and its names."""
     fields, attributes = FIELDS.check(), ATTRIBUTES.check()
 
     def described(endpoint: dict[str, Any], tag: str = "item") -> str:

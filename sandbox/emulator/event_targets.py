@@ -1,4 +1,4 @@
-"""EventBridge calls a function only when the function's policy lets the rule in.
+"""EventBridge calls a function only when the function's policy allows the rule.
 
 AWS fact: a Lambda target is invoked with the function's resource-based policy, as `events.amazonaws.com` with
 the rule as `aws:SourceArn` (EventBridge user guide, "Using resource-based policies for Amazon EventBridge").
@@ -36,7 +36,7 @@ def _admits(function_arn: str, rule_arn: str) -> bool:
 
 
 def install() -> None:
-    """Ask the function's policy before an event is handed to it."""
+    """Check the function's policy before passing an event to it."""
     invoke = INVOKE_TARGET.check()
 
     def invoke_target(target: dict[str, Any], event: Any, rule: dict[str, Any], view: Any = None) -> None:

@@ -1,15 +1,16 @@
-"""A stack never takes over a resource that exists: its creation fails, and the rollback leaves it as it is.
+"""A stack never takes over an existing resource: its creation fails, and the rollback keeps the resource.
 
 AWS facts
 - A create handler that meets an existing resource fails with the error code AlreadyExists (CloudFormation CLI
   user guide, "Resource type handler error codes"; `contract_create_create` in "Contract tests for resource
-  types"). Nothing was made, so a rollback deletes nothing. An update that needs a new resource creates it the
-  same way. The reason has the words that users report, as in widdix/mastodon-on-aws, issue 27.
-- What a failed creation had made goes with the rollback (CloudFormation user guide, "Stack failure options").
+  types"). Nothing was created, so a rollback deletes nothing. An update that needs a new resource creates it
+  the same way. The reason has the wording that users report, as in widdix/mastodon-on-aws, issue 27.
+- The rollback removes the resources of a failed creation (CloudFormation user guide, "Stack failure
+  options").
 
-On AWS pre-deployment validation finds some of the names before anything is made (CloudFormation user guide,
-"Validate stack deployments"); MiniStack's finds a bucket's. Most other types it takes over, and deletes on
-rollback what another stack had made.
+On AWS pre-deployment validation finds some of the names before anything is created (CloudFormation user
+guide, "Validate stack deployments"); MiniStack's finds a bucket's. It takes over most other types, and on
+rollback deletes another stack's resources.
 """
 
 import uuid
@@ -28,7 +29,7 @@ SEAMS = (PROVISION, UPDATE)
 
 @contextmanager
 def _claimed(kind: str, wanted: Properties, had: Properties | None = None) -> Iterator[None]:
-    """Refuse a name that is taken; when what follows fails, remove what it made under that name."""
+    """Reject a name that exists; when the creation fails, remove what it created under that name."""
     identity = IDENTITIES.get(kind)
     name = identity.name(wanted) if identity else None
     if identity is None or name is None or (had is not None and identity.name(had) == name):
@@ -51,7 +52,7 @@ def _claimed(kind: str, wanted: Properties, had: Properties | None = None) -> It
 
 
 def install() -> None:
-    """Look before a stack creates a resource, or gives one another name."""
+    """Check for an existing resource before a stack creates one, or gives one another name."""
     provision, update = PROVISION.check(), UPDATE.check()
 
     def provision_resource(kind: str, logical_id: str, properties: Properties, stack_name: str) -> Any:

@@ -1,8 +1,8 @@
-"""A function's log group is made by its role, where the role may, and by nobody else.
+"""A function's log group is created with its role's permission, and not otherwise.
 
-AWS fact: a function's log group is made with the permission `logs:CreateLogGroup` of its execution role
-(Lambda developer guide, "Sending Lambda function logs to CloudWatch Logs"). MiniStack makes it for every
-function, so that the last invocation before a stack goes leaves a group that is in the next stack's way.
+AWS fact: a function's log group is created with the permission `logs:CreateLogGroup` of its execution role
+(Lambda developer guide, "Sending Lambda function logs to CloudWatch Logs"). MiniStack creates it for
+every function, so that the last invocation of a deleted stack leaves a group that blocks the next stack.
 """
 
 from typing import Any
@@ -33,7 +33,7 @@ def _may_create(group: str, role_arn: str) -> bool:
 
 
 def install() -> None:
-    """Write no log where there is no group and the role may not make one."""
+    """Write no log when there is no group and the role may not create one."""
     emit = EMIT.check()
 
     def emit_logs(function: dict[str, Any], *invocation: Any, **source: Any) -> None:

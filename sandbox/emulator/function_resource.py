@@ -1,10 +1,10 @@
-"""AWS::Lambda::Function with its key and its network, and refused when its code or its role cannot serve.
+"""AWS::Lambda::Function with its key and network; rejected when its code or role is not usable.
 
 AWS facts
 - `KmsKeyArn`, `VpcConfig` and `ReservedConcurrentExecutions` are settings of the function (CloudFormation
-  template reference, "AWS::Lambda::Function"). Nothing here runs in a network: the second is kept and
-  answered.
-- A function whose zip is not in the bucket, or whose role does not trust lambda.amazonaws.com, is not made
+  template reference, "AWS::Lambda::Function"). Nothing here runs in a network: VpcConfig is only
+  stored and returned.
+- A function whose zip is not in the bucket, or whose role does not trust lambda.amazonaws.com, is not created
   (Lambda API reference, "CreateFunction": "Error occurred while GetObject. S3 Error Code: NoSuchKey", "The
   role defined for the function cannot be assumed by Lambda").
 """
@@ -53,7 +53,7 @@ def _keep_settings(name: str, properties: Properties) -> None:
 
 
 def install() -> None:
-    """Check a function before a stack makes it, and keep all of its settings."""
+    """Check a function before a stack creates it, and keep all its settings."""
     create, update = CREATE.check(), UPDATE.check()
 
     def create_function(logical_id: str, properties: Properties, stack_name: str) -> Any:

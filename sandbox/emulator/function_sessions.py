@@ -1,12 +1,12 @@
-"""Calls that a function's code makes say which function made them.
+"""Calls from a function's code carry the function's ARN.
 
-AWS fact: Lambda sends `lambda:SourceFunctionArn` with what a function calls with its execution role, so that
-a policy can tell the code from everything else that holds the role (Lambda developer guide, "Using source
+AWS fact: Lambda sends `lambda:SourceFunctionArn` with calls that a function makes with its execution role, so
+that a policy can distinguish the code from other users of the role (Lambda developer guide, "Using source
 function ARN to control function access behavior").
 
 MiniStack derives a function's secret key and session token from the ARNs of the function and its role, which
-anybody may know. Here both are made with a key that only this process has; they stay the same as long as it
-runs, because functions that are warm keep theirs.
+are not secret. Here both are derived with a key that only this process has. They stay the same while it runs,
+because warm functions keep theirs.
 """
 
 import hmac
@@ -22,7 +22,7 @@ _FUNCTION = "SandboxSourceFunctionArn"  # in the session's record
 
 
 def install() -> None:
-    """Make the session's credentials secret, remember the function in it, give its ARN to the evaluator."""
+    """Make the session's credentials secret, store the function in it, pass its ARN to the evaluator."""
     credentials, keys = CREDENTIALS.check(), PRINCIPAL_KEYS.check()
     own_key = secrets.token_bytes(32)
 

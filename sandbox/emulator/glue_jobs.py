@@ -1,7 +1,7 @@
 """A Glue job keeps its execution property and class, which MiniStack drops.
 
-AWS fact: GetJob answers the `ExecutionProperty` (`MaxConcurrentRuns`, 1 by default) and the `ExecutionClass`
-of a job (Glue API reference, "Job"); a property that CloudFormation no longer names goes back to its default
+AWS fact: GetJob returns the `ExecutionProperty` (`MaxConcurrentRuns`, 1 by default) and the `ExecutionClass`
+of a job (Glue API reference, "Job"); a property that is removed from the template returns to its default
 (CloudFormation template reference, "AWS::Glue::Job").
 """
 
@@ -19,7 +19,7 @@ _DEFAULTS = {"ExecutionProperty": {"MaxConcurrentRuns": 1}, "ExecutionClass": "S
 
 
 def install() -> None:
-    """Keep both, through the API and through CloudFormation alike."""
+    """Keep both, from the API and from CloudFormation."""
     from ministack.services import glue  # noqa: PLC0415  importing it starts its state
 
     create, update, fields = CREATE_JOB.check(), UPDATE_JOB.check(), JOB_FIELDS.check()

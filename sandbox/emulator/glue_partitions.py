@@ -1,12 +1,12 @@
-"""UpdatePartition, which MiniStack lacks, GetPartitions by segments and pages, no partition without a table.
+"""UpdatePartition, which MiniStack lacks; GetPartitions by segments and pages; no partition without a table.
 
 AWS facts (Glue API reference)
-- UpdatePartition replaces the partition of `PartitionValueList` by `PartitionInput`, whose values may not be
-  those of another one; there is no condition on what it replaces ("UpdatePartition").
-- Both it and CreatePartition answer EntityNotFoundException for a table that is not there.
-- GetPartitions gives each partition in one of `Segment.TotalSegments` segments, at most 1000 a page, and
+- UpdatePartition replaces the partition of `PartitionValueList` by `PartitionInput`, whose values must not be
+  those of another partition; it has no condition on the partition it replaces ("UpdatePartition").
+- It and CreatePartition return EntityNotFoundException for a table that does not exist.
+- GetPartitions returns each partition in one of `Segment.TotalSegments` segments, at most 1000 per page, and
   without its columns where `ExcludeColumnSchema` is set ("GetPartitions"). `Expression` is not evaluated
-  here: whoever sends one gets more than asked for. Trino reads a table's partitions in segments at once.
+  here: the answer then has too many partitions. Trino reads a table's partitions in parallel segments.
 """
 
 import json
@@ -26,7 +26,7 @@ Request = dict[str, Any]
 
 
 def install() -> None:
-    """Answer UpdatePartition, and look for the table of CreatePartition."""
+    """Answer UpdatePartition, and check CreatePartition's table."""
     from ministack.core.responses import error_response_json, json_response  # noqa: PLC0415
     from ministack.services import glue  # noqa: PLC0415  importing it starts its state
 

@@ -1,9 +1,9 @@
-"""Glue tables and partitions answered as AWS answers them: with the fields it fills, without empty ones.
+"""Glue tables and partitions as AWS returns them: with default fields, without empty ones.
 
 AWS facts, both seen in the output of `glue get-tables` in the AWS CLI reference: a storage descriptor has its
-`Compressed`, `NumberOfBuckets`, `SortColumns`, `StoredAsSubDirectories` whoever made the table, and a table
-made without a description or an owner has neither. Trino's Glue catalog relies on both: it fails on a
-descriptor without a number of buckets, and takes an empty description for the comment that marks a view.
+`Compressed`, `NumberOfBuckets`, `SortColumns`, `StoredAsSubDirectories` in every table, and a table
+created without a description or an owner has neither. Trino's Glue catalog relies on both: it fails on a
+descriptor without a number of buckets, and treats an empty description as the comment that marks a view.
 """
 
 from collections.abc import Callable
@@ -21,7 +21,7 @@ Request = dict[str, Any]
 
 
 def complete(definition: Request) -> Request:
-    """A table or partition input with its storage descriptor's unnamed fields at AWS's values."""
+    """A table or partition input with AWS's defaults in its storage descriptor."""
     descriptor = definition.get("StorageDescriptor")
     if not isinstance(descriptor, dict):
         return definition
@@ -30,7 +30,7 @@ def complete(definition: Request) -> Request:
 
 
 def install() -> None:
-    """Complete every definition on its way in, through the API and through CloudFormation alike."""
+    """Complete every definition from the API and from CloudFormation."""
     from ministack.services import glue  # noqa: PLC0415  importing it starts its state
 
     create_partition, create_partitions = CREATE_PARTITION.check(), BATCH_CREATE_PARTITION.check()

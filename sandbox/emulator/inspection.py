@@ -1,7 +1,7 @@
-"""What CloudFormation made of a template: every resource with its properties as they were resolved.
+"""The resources that CloudFormation created from a template, with their resolved properties.
 
-No AWS API tells it. Only a root user may ask (`admission`). The readback (`python -m sandbox.readback`)
-compares it with what each service answers.
+No AWS API returns this. Only a root user may read it (`admission`). The readback (`python -m
+sandbox.readback`) compares it with what each service answers.
 """
 
 import json

@@ -1,16 +1,18 @@
-"""KMS keys decide too: S3 and Kinesis use a key on behalf of whoever calls them.
+"""KMS key policies apply: S3 and Kinesis use a key on behalf of their caller.
 
 AWS facts
 - S3 calls GenerateDataKey to write and Decrypt to read an object under a KMS key, for the caller: identity
-  and key policy are asked with `kms:ViaService = s3.<region>.amazonaws.com` and the encryption context
+  and key policy are evaluated with `kms:ViaService = s3.<region>.amazonaws.com` and the encryption context
   `aws:s3:arn`, which is the bucket's ARN with a Bucket Key and the object's without (S3 user guide, "Using
   server-side encryption with AWS KMS keys", "Reducing the cost of SSE-KMS with Amazon S3 Bucket Keys").
 - Kinesis calls Decrypt for GetRecords and GenerateDataKey for PutRecord with the context `aws:kinesis:arn`
   (Kinesis developer guide, "Permissions to use user-generated KMS keys").
-- A key's own policy must allow even in its account; across accounts both sides must (KMS developer guide,
-  "Allowing users in other accounts to use a KMS key"). A disabled key, or one to be deleted, serves nobody.
-MiniStack encrypts nothing and asks no key. What DynamoDB and Lambda do with their keys is not asked here
-either; what CloudWatch Logs does, when a stack makes a log group (`log_group_resource`).
+- A key's policy must allow the call even in its own account; across accounts both sides must (KMS developer
+  guide, "Allowing users in other accounts to use a KMS key"). A disabled key, or one to be deleted,
+  cannot be used.
+
+MiniStack does not encrypt and checks no key. The use of keys by DynamoDB and Lambda is not checked here; that
+of CloudWatch Logs is, when a stack creates a log group (`log_group_resource`).
 """
 
 from dataclasses import dataclass
@@ -36,7 +38,7 @@ _KEY_HEADER = "x-amz-server-side-encryption-aws-kms-key-id"
 
 @dataclass(frozen=True)
 class KeyUse:
-    """One call that a service makes to KMS: what, with which key, for which resource."""
+    """One call of a service to KMS: the operation, the key and the resource."""
 
     action: str
     key: str
@@ -79,7 +81,7 @@ def _kinesis_use(action: str, stream_arn: str) -> KeyUse | None:
 
 
 def _judge(access_key: str, use: KeyUse, region: str) -> Any:
-    """None when identity and key policy both allow the call, else the evaluator's refusal."""
+    """None when identity and key policy both allow the call, otherwise the evaluator's denial."""
     from ministack.core import iam_evaluator  # noqa: PLC0415
     from ministack.core.responses import get_account_id, request_scope  # noqa: PLC0415
     from ministack.services import kms  # noqa: PLC0415
@@ -127,7 +129,7 @@ def _judge(access_key: str, use: KeyUse, region: str) -> Any:
 
 
 def install() -> None:
-    """Ask the key after identity and resource policy have allowed the call."""
+    """Check the key after identity and resource policy have allowed the call."""
     enforce = ENFORCE.check()
 
     def enforce_keys_too(access_key: str, action: str, service: str, *where: str, **request: Any) -> Any:

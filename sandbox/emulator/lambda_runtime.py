@@ -1,8 +1,8 @@
-"""What a Lambda function can import: its own zip, the standard library, boto3, and nothing more.
+"""The modules that a Lambda function can import: its zip, the standard library and boto3.
 
-AWS fact: the Python runtimes carry boto3 with what it depends on (Lambda developer guide, "Runtime-included
+AWS fact: the Python runtimes contain boto3 and its dependencies (Lambda developer guide, "Runtime-included
 SDK versions"); everything else must be in the zip. MiniStack runs a function with the interpreter that runs
-MiniStack, so without this a package that is missing in the zip would be found in the virtual environment.
+MiniStack, so a package that is missing in the zip would be imported from the virtual environment.
 """
 
 import os
@@ -19,7 +19,7 @@ sys.path[:] = [folder for folder in sys.path if not folder.endswith(("site-packa
 
 
 def install(folder: Path) -> None:
-    """Make `folder` the only place outside a function's zip that its interpreter imports from."""
+    """Make `folder` the only import path outside a function's zip."""
     folder.mkdir()
     (folder / "sitecustomize.py").write_text(_SITECUSTOMIZE)
     for package in RUNTIME_PACKAGES:
@@ -29,4 +29,4 @@ def install(folder: Path) -> None:
         source = Path(found.origin)
         target = source.parent if source.name == "__init__.py" else source
         (folder / target.name).symlink_to(target)
-    os.environ["PYTHONPATH"] = str(folder)  # inherited by the processes that functions run in
+    os.environ["PYTHONPATH"] = str(folder)  # inherited by the functions' processes

@@ -1,12 +1,12 @@
-"""AWS::Logs::LogGroup: named as CloudFormation names it, and only under a key that lets CloudWatch Logs in.
+"""AWS::Logs::LogGroup with CloudFormation's name, and only with a key that allows CloudWatch Logs.
 
 AWS facts
-- Without `LogGroupName` the group is called by the stack's name, the logical id and a suffix (CloudFormation
-  template reference, "AWS::Logs::LogGroup"); MiniStack calls it `/aws/cloudformation/…`, which no statement
-  on `log-group:<stack>-*` covers.
-- With `KmsKeyId` the key's policy must let `logs.<region>.amazonaws.com` encrypt and decrypt for the group's
-  ARN, which Logs sends as the encryption context `aws:logs:arn`; else the group is refused (CloudWatch Logs
-  user guide, "Encrypt log data in CloudWatch Logs using AWS KMS").
+- Without `LogGroupName` the group's name is the stack's name, the logical id and a suffix (CloudFormation
+  template reference, "AWS::Logs::LogGroup"); MiniStack names it `/aws/cloudformation/…`, which a statement on
+  `log-group:<stack>-*` does not cover.
+- With `KmsKeyId` the key's policy must allow `logs.<region>.amazonaws.com` to encrypt and decrypt for the
+  group's ARN, which Logs sends as the encryption context `aws:logs:arn`; otherwise the group is rejected
+  (CloudWatch Logs user guide, "Encrypt log data in CloudWatch Logs using AWS KMS").
 """
 
 from typing import Any
@@ -54,7 +54,7 @@ def _check_key(key: str | None, name: str) -> None:
 
 
 def install() -> None:
-    """Name a log group and ask its key when a stack makes or changes it."""
+    """Name a log group and check its key when a stack creates or changes it."""
     create, update = CREATE.check(), UPDATE.check()
 
     def named(properties: Properties, stack_name: str, logical_id: str) -> Properties:

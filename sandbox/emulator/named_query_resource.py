@@ -1,4 +1,4 @@
-"""AWS::Athena::NamedQuery, a type MiniStack does not know.
+"""AWS::Athena::NamedQuery, a type that MiniStack lacks.
 
 AWS fact: every property is create-only, and Ref is the query's id (CloudFormation template reference,
 "AWS::Athena::NamedQuery").
@@ -32,6 +32,6 @@ def _delete(physical_id: str, _: Properties) -> None:
 
 
 def install() -> None:
-    """Teach CloudFormation the type."""
+    """Add the type to CloudFormation."""
     create_only = ("Database", "Description", "Name", "QueryString", "WorkGroup")
     add_type(KIND, {"create": _create, "delete": _delete}, create_only=create_only)

@@ -1,19 +1,19 @@
-"""IAM's verdicts: who asks, and with which condition keys, as AWS decides it.
+"""IAM's decisions, with AWS's callers and condition keys.
 
 AWS facts
 - `aws:PrincipalArn` of a role session is the role's ARN, not the session's (IAM user guide, "AWS global
   condition context keys"); `aws:PrincipalType` of the root user is `Account`.
-- `aws:ResourceAccount` is the account that owns the resource, for a bucket its owner (same page).
+- `aws:ResourceAccount` is the account that owns the resource; for a bucket, its owner (same page).
 - Across accounts the resource's policy is evaluated for the principal that signed the request, and its
-  identity policy must allow too (IAM user guide, "Cross-account policy evaluation logic"). MiniStack asks on
-  behalf of the other account's root, so a statement for one role never matches.
+  identity policy must allow too (IAM user guide, "Cross-account policy evaluation logic"). MiniStack
+  evaluates it for the other account's root, so a statement for one role never matches.
 - A `Deny` in a bucket policy also binds the root user of the account, who can still delete or replace the
-  policy (S3 user guide, "Bucket policies"). MiniStack lets root pass.
-- A role that trusts a service can be assumed by that service only. MiniStack lets every root user of every
-  account stand for any service; here a caller says which one it stands for (`sandbox.accounts.as_service`).
-- A PutObject or PutObjectAcl carries a condition key for each header that changes how the object is kept or
-  who reads it, `s3:` and the header's name, and every request `s3:TlsVersion` and `s3:authType` (service
-  authorization reference, "Condition keys for Amazon S3"). MiniStack knows some of a PutObject's.
+  policy (S3 user guide, "Bucket policies"). MiniStack allows root.
+- A role that trusts a service can be assumed by that service only. In MiniStack every root user of every
+  account acts as any service; here a caller declares its service (`sandbox.accounts.as_service`).
+- A PutObject or PutObjectAcl has a condition key, `s3:` and the header's name, for each header that changes
+  how the object is stored or who reads it; every request has `s3:TlsVersion` and `s3:authType` (service
+  authorization reference, "Condition keys for Amazon S3"). MiniStack has some of a PutObject's.
 """
 
 import contextvars
@@ -64,7 +64,7 @@ _service: contextvars.ContextVar[tuple[str, str]] = contextvars.ContextVar(
 
 
 def role_arn(principal_arn: str) -> str:
-    """The ARN of the role behind a session's ARN; any other ARN as it stands."""
+    """The ARN of the role of a session's ARN; any other ARN unchanged."""
     session = _SESSION_ARN.match(principal_arn)
     if not session:
         return principal_arn
@@ -160,7 +160,7 @@ def _install_callers() -> None:
 
 
 def trust_for(document: dict[str, Any] | str, service: str) -> dict[str, Any]:
-    """A trust policy as it concerns one caller: `service`, or, when empty, a caller that is no service."""
+    """A trust policy for one caller: `service`, or, when empty, a caller that is not a service."""
     document = json.loads(document) if isinstance(document, str) else document
     statements = document.get("Statement", [])
     kept = []
@@ -187,7 +187,7 @@ def _install_trust() -> None:
         if service and context is not None:
             account = context.resource_arn.split(":")[4]
             if caller != f"arn:aws:iam::{account}:root":
-                return False  # a service acts in the account that it serves
+                return False  # a service acts in its caller's account
             keys = {"aws:sourceaccount": account, "aws:principalisawsservice": "true"}
             if source_arn:
                 keys["aws:sourcearn"] = source_arn
@@ -198,7 +198,7 @@ def _install_trust() -> None:
 
 
 def install() -> None:
-    """Make the evaluator know its callers and the keys our policies are written with."""
+    """Give the evaluator the callers and condition keys that our policies use."""
     _install_condition_keys()
     _install_callers()
     _install_trust()

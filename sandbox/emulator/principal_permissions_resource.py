@@ -1,9 +1,9 @@
-"""AWS::LakeFormation::PrincipalPermissions, a type MiniStack does not know, and ListPermissions beside it.
+"""AWS::LakeFormation::PrincipalPermissions, a type that MiniStack lacks, and ListPermissions.
 
-AWS facts: every property is create-only, creation grants and deletion revokes; the database or table must be
-there (CloudFormation template reference, "AWS::LakeFormation::PrincipalPermissions"; Lake Formation API
-reference, "GrantPermissions", "ListPermissions"). Grants are written down and never asked: in the sandbox IAM
-alone decides on the Data Catalog, as where IAMAllowedPrincipals was not removed.
+AWS facts: every property is create-only, creation grants and deletion revokes; the database or table must
+exist (CloudFormation template reference, "AWS::LakeFormation::PrincipalPermissions"; Lake Formation API
+reference, "GrantPermissions", "ListPermissions"). Grants are stored but never evaluated: in the sandbox only
+IAM decides on the Data Catalog, as in an account with IAMAllowedPrincipals.
 """
 
 import json
@@ -18,13 +18,13 @@ REQUIRED = ("Principal", "Resource", "Permissions", "PermissionsWithGrantOption"
 PATH = "/ListPermissions"
 _ACCOUNT = re.compile(rb"Credential=(\d{12})/")
 
-_granted: dict[str, dict[str, Properties]] = {}  # account → physical id → what it grants
+_granted: dict[str, dict[str, Properties]] = {}  # account → physical id → the grant
 
 Asgi = Callable[[Any, Any, Any], Awaitable[None]]
 
 
 def _check_catalog(resource: Properties) -> None:
-    """Refuse a database or table that is not in the catalog."""
+    """Reject a database or table that is not in the catalog."""
     from ministack.services import glue  # noqa: PLC0415
 
     table = resource.get("Table", {})
@@ -35,14 +35,14 @@ def _check_catalog(resource: Properties) -> None:
 
 
 def permission_id(properties: Properties) -> str:
-    """The physical id of a grant: who may do what on which resource."""
+    """The physical id of a grant: its principal, resource and permissions."""
     principal = properties.get("Principal", {}).get("DataLakePrincipalIdentifier")
     permissions = ",".join(sorted(properties.get("Permissions", ())))
     return f"{principal}|{json.dumps(properties.get('Resource'), sort_keys=True)}|{permissions}"
 
 
 def granted(physical_id: str) -> str | None:
-    """The grant's id, where a stack of the account has made it."""
+    """The grant's id, if a stack of the account has created it."""
     from ministack.core.responses import get_account_id  # noqa: PLC0415
 
     return physical_id if physical_id in _granted.get(get_account_id(), {}) else None
@@ -67,7 +67,7 @@ def _delete(physical_id: str, _: Properties) -> None:
 
 
 def with_list_permissions(app: Asgi) -> Asgi:
-    """The emulator's application, answering ListPermissions with what stacks granted in the account."""
+    """The emulator's application, answering ListPermissions with the grants of the account's stacks."""
 
     async def serve(scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] != "http" or scope["path"] != PATH:
@@ -84,6 +84,6 @@ def with_list_permissions(app: Asgi) -> Asgi:
 
 
 def install() -> None:
-    """Teach CloudFormation the type."""
+    """Add the type to CloudFormation."""
     create_only = ("Catalog", *REQUIRED)
     add_type(KIND, {"create": _create, "delete": _delete}, create_only=create_only)

@@ -1,7 +1,7 @@
-"""Who was refused what: a line of JSON a refusal, in the state folder.
+"""The denied calls of a sandbox: one line of JSON per call, in the state folder.
 
-On AWS one finds it in CloudTrail. What a stack's own role is refused is a permission that its template lacks,
-even where the next attempt, or another way, brings the same result.
+On AWS CloudTrail has them. A denied call of a stack's own role means that its template lacks a permission,
+even when the next attempt, or another call, has the same result.
 """
 
 import json
@@ -16,13 +16,13 @@ FILE = "refusals.jsonl"
 
 
 def refusals(folder: Path) -> list[dict[str, str]]:
-    """What the sandbox of this state folder has refused: `principal`, `action`, `resource`, in order."""
+    """The denied calls of this state folder's sandbox: `principal`, `action`, `resource`, in order."""
     path = folder / FILE
     return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
 
 def install() -> None:
-    """Write down each refusal, after everything else has judged."""
+    """Record each denial, after all other checks."""
     enforce = ENFORCE.check()
     path = Path(os.environ["SANDBOX_STATE"]) / FILE
 
@@ -35,7 +35,7 @@ def install() -> None:
 
             resource = where[1] if len(where) > 1 else request.get("resource_arn", "*")
             line = {"principal": iam_evaluator.caller_arn(), "action": action, "resource": resource}
-            with path.open("a") as file:  # one write a line, whichever thread
+            with path.open("a") as file:  # one write per line, from any thread
                 file.write(json.dumps(line) + "\n")
         return denied
 

@@ -1,11 +1,11 @@
-"""Name the resource a request is about as AWS does: Glue's and CloudWatch Logs' here, others add theirs.
+"""The resource ARN of a request, as on AWS: for Glue and CloudWatch Logs here, for others in their modules.
 
 AWS facts:
 - a Glue table is `table/DATABASE/TABLE`, a database is `database/DATABASE` (AWS Glue Developer Guide,
   "Specifying AWS Glue resource ARNs"). AWS checks the ancestors too; the sandbox checks the resource itself.
 - a log stream is `log-group:GROUP:log-stream:STREAM` (Service Authorization Reference, "Actions, resources,
   and condition keys for Amazon CloudWatch Logs").
-MiniStack names a database's tables by the database, a database as a table, and a log stream by its group.
+MiniStack uses the database for its tables, a table for a database, and the group for a log stream.
 """
 
 from collections.abc import Callable, Mapping
@@ -19,7 +19,7 @@ SEAMS = (RESOURCE_ARN,)
 
 
 def glue_resource(operation: str, request: Mapping[str, Any]) -> str | None:
-    """The resource part of the ARN a Glue request is about; None where MiniStack's own answer is right."""
+    """The resource part of a Glue request's ARN, or None where MiniStack's own answer is right."""
     name = request.get("Name")
     if operation in {"GetDatabase", "DeleteDatabase", "UpdateDatabase"} and name:
         return f"database/{name}"
@@ -32,12 +32,12 @@ def glue_resource(operation: str, request: Mapping[str, Any]) -> str | None:
 
 
 def logs_resource(_operation: str, request: Mapping[str, Any]) -> str | None:
-    """The resource part of the ARN of a log stream; None for a request about a group or none."""
+    """The resource part of a log stream's ARN, or None for a request about a group or no resource."""
     group, stream = request.get("logGroupName"), request.get("logStreamName")
     return f"log-group:{group}:log-stream:{stream}" if group and stream else None
 
 
-# Service → what names the resource of one of its operations with a JSON request; other modules add theirs.
+# Service → the function that returns the resource of a JSON request; other modules add theirs.
 NAMERS: dict[str, Callable[[str, Mapping[str, Any]], str | None]] = {
     "glue": glue_resource,
     "logs": logs_resource,
@@ -45,7 +45,7 @@ NAMERS: dict[str, Callable[[str, Mapping[str, Any]], str | None]] = {
 
 
 def install() -> None:
-    """Answer the resources of NAMERS' services ourselves, every other service's as MiniStack does."""
+    """Use our ARNs for the services of NAMERS, MiniStack's for all others."""
     original = RESOURCE_ARN.check()
 
     def extract_resource_arn(  # noqa: PLR0917  called as MiniStack calls it

@@ -1,16 +1,16 @@
-"""How a resource is found by the name a template gives it, for every type that the templates deploy.
+"""How to find a resource by the name in a template, for every type that the templates deploy.
 
 AWS facts
 - Names of roles and policies "are not distinguished by case" (IAM API reference, CreateRole, CreatePolicy);
-  those of databases and tables are folded to lower case (Glue API reference, DatabaseInput, TableInput).
+  those of databases and tables are converted to lower case (Glue API reference, DatabaseInput, TableInput).
 - Metric and composite alarms share their names (CloudWatch API reference, PutCompositeAlarm).
 - A bucket has one policy: "The bucket policy already exists on bucket" (cloudformation-coverage-roadmap,
   issue 1068). A subnet is associated with one route table (EC2 API reference, error code
   Resource.AlreadyAssociated).
-- PutMetricAlarm, PutRule and PutMetricFilter overwrite, CloudFormation looks first: users report it of rules
-  (serverless/serverless, issue 10104), and AWS's published handler of metric filters reads before it puts.
-  Of alarms, and of the change of a database's name by its DatabaseInput, it is [unverified].
-- A queue's policy and an inline policy of a role take the place of the one before, in CloudFormation too
+- PutMetricAlarm, PutRule and PutMetricFilter overwrite, but CloudFormation checks first: users report it for
+  rules (serverless/serverless, issue 10104), and AWS's published handler of metric filters reads before it
+  puts. For alarms, and for a database renamed through its DatabaseInput, this is [unverified].
+- A queue's policy and an inline policy of a role replace the previous one, in CloudFormation too
   (serverless-application-model, issue 1776; template reference, "AWS::IAM::Policy": "Adds or updates").
 """
 
@@ -27,10 +27,10 @@ ALREADY_EXISTS = "Resource of type '{kind}' with identifier '{name}' already exi
 
 @dataclass(frozen=True)
 class Identity:
-    """How a resource of one type is found before it is made.
+    """How to find an existing resource of one type.
 
-    `name` reads it from a template's properties: None where CloudFormation makes one up, which is new every
-    time (resource_names.py). `find` answers the physical id of the resource that has the name, or None.
+    `name` reads the name from a template's properties: None where CloudFormation generates one, which is
+    always new (resource_names.py). `find` returns the physical id of the resource with the name, or None.
     """
 
     name: Callable[[Properties], str | None]
@@ -39,7 +39,7 @@ class Identity:
 
 
 def _store(service: str, name: str) -> Any:
-    """The records of a MiniStack service, of which it shows those of the caller's account and Region."""
+    """The records of a MiniStack service, for the caller's account and Region."""
     return getattr(import_module(f"ministack.services.{service}"), name)  # only the emulator loads MiniStack
 
 
@@ -48,17 +48,17 @@ def _property(name: str) -> Callable[[Properties], str | None]:
 
 
 def _of(parent: str, name: str) -> Callable[[Properties], str | None]:
-    """A name that is unique within the resource that `parent` names: `PARENT|NAME`."""
+    """A name that is unique within the resource in `parent`: `PARENT|NAME`."""
     return lambda properties: f"{properties.get(parent)}|{properties[name]}" if properties.get(name) else None
 
 
 def _key(service: str, *stores: str) -> Callable[[str], str | None]:
-    """A resource whose name is its physical id, and the key of its record."""
+    """A resource whose name is its physical id and the key of its record."""
     return lambda name: name if any(name in _store(service, store) for store in stores) else None
 
 
 def _folded_key(service: str, store: str) -> Callable[[str], str | None]:
-    """The same, where upper and lower case are one."""
+    """The same, for names without a difference between upper and lower case."""
     return lambda name: next(
         (str(key) for key in _store(service, store) if key.casefold() == name.casefold()), None
     )
@@ -172,7 +172,7 @@ IDENTITIES: dict[str, Identity] = {
     "AWS::SQS::Queue": Identity(_property("QueueName"), _queue),
 }
 
-# The other types, and why nothing that exists can be in their way.
+# The other types, and why no existing resource can conflict with them.
 WITHOUT_IDENTITY: dict[str, str] = {
     "AWS::Athena::NamedQuery": "known by an id that Athena makes up; several queries may have one name",
     "AWS::EC2::RouteTable": "known by an id that EC2 makes up",

@@ -1,7 +1,7 @@
-"""Names that CloudFormation makes up are new with every stack.
+"""Names that CloudFormation generates are new with every stack.
 
 AWS fact: such a name is the stack's name, the logical id and a random suffix (CloudFormation user guide,
-"Name type"), so a resource kept from a deleted stack is never in the way of the next one. MiniStack derives
+"Name type"), so a retained resource of a deleted stack never conflicts with the next stack. MiniStack derives
 the suffix from the first two.
 """
 
@@ -15,7 +15,7 @@ SEAMS = (PROVISION,)
 
 
 def generated_name(stack_name: str, logical_id: str, longest: int) -> str:
-    """The name CloudFormation gives a resource that its template does not name."""
+    """The name that CloudFormation gives a resource without a name in its template."""
     from ministack.services.cloudformation import provisioners  # noqa: PLC0415
 
     return str(provisioners._physical_name(stack_name, logical_id, max_len=longest))

@@ -1,4 +1,4 @@
-"""CloudFormation's resource handlers in MiniStack: what creates, updates and deletes one resource type."""
+"""CloudFormation's resource handlers in MiniStack, which create, update and delete a resource type."""
 
 import json
 from collections.abc import Callable
@@ -12,12 +12,12 @@ _MODULE = "services.cloudformation.provisioners"
 
 
 def handler_seam(name: str, digest: str) -> Seam:
-    """A seam on one of MiniStack's handlers."""
+    """A seam for one of MiniStack's handlers."""
     return Seam(_MODULE, name, digest)
 
 
 def replace_handler(seam: Seam, kind: str, verb: str, replacement: Handler) -> None:
-    """Replace a handler where it is named and where the table of resource types holds it."""
+    """Replace a handler in its module and in the table of resource types."""
     from ministack.services.cloudformation import provisioners  # noqa: PLC0415  only the emulator loads it
 
     seam.replace(replacement)
@@ -27,11 +27,11 @@ def replace_handler(seam: Seam, kind: str, verb: str, replacement: Handler) -> N
 def add_type(
     kind: str, handlers: dict[str, Handler], *, create_only: tuple[str, ...], name: str | None = None
 ) -> None:
-    """Add a resource type that MiniStack does not know; refuse when it has learnt it meanwhile.
+    """Add a resource type that MiniStack lacks; raise an error when a release of it has the type.
 
-    A change of a property in `create_only` makes another resource, and the one before goes when the update is
-    complete. Where a template gives the property `name`, the update is refused unless the name changes too
-    (CloudFormation template reference, "Name type").
+    A change of a property in `create_only` creates another resource; the previous one is deleted when the
+    update is complete. If a template sets the property `name`, the update is rejected unless the name changes
+    too (CloudFormation template reference, "Name type").
     """
     from ministack.services.cloudformation import provisioners  # noqa: PLC0415
 
@@ -44,7 +44,7 @@ def add_type(
 
 
 def call(operation: Handler, request: Properties, kind: str) -> Any:
-    """Call a service's own operation in process; its error fails the resource, as on AWS."""
+    """Call a service's operation in process; its error fails the resource, as on AWS."""
     status, _, body = operation(request)
     answer = json.loads(body or b"{}")
     if status >= 400:

@@ -1,9 +1,9 @@
 """AWS::IAM::Role with its permissions boundary, which MiniStack's CloudFormation drops.
 
 AWS fact: PermissionsBoundary is the ARN of the policy that bounds the role, and an update changes it
-without interruption (CloudFormation template reference, "AWS::IAM::Role"); a policy that is not there is
-refused (IAM API reference, PutRolePermissionsBoundary, NoSuchEntity). MiniStack's IAM keeps a role's
-boundary and decides by it once it is set.
+without interruption (CloudFormation template reference, "AWS::IAM::Role"); a policy that does not exist is
+rejected (IAM API reference, PutRolePermissionsBoundary, NoSuchEntity). MiniStack's IAM stores
+and applies a role's boundary.
 """
 
 from typing import Any
@@ -17,7 +17,7 @@ SEAMS = (CREATE, UPDATE)
 
 
 def install() -> None:
-    """Keep the boundary that a template gives a role."""
+    """Keep the permissions boundary of a template's role."""
     create, update = CREATE.check(), UPDATE.check()
 
     def check(properties: Properties) -> None:

@@ -1,7 +1,7 @@
-"""Replace functions of MiniStack in process, and notice when a release of it moves one of them.
+"""Replace functions of MiniStack in process, and notice when a release changes one of them.
 
-A seam names a function and the digest of the source that our replacement was written against. A release that
-changes that source stops the sandbox with the function's name, instead of changing its verdicts silently.
+A seam has a function's name and the digest of the source for which our replacement was written. A release
+that changes that source stops the sandbox with the function's name, and does not change its results silently.
 """
 
 import hashlib
@@ -13,11 +13,11 @@ from importlib import import_module
 from importlib.metadata import version
 from typing import Any
 
-_REPLACED = "sandbox_replaced"  # on a replacement: the function it stands for
+_REPLACED = "sandbox_replaced"  # on a replacement: the function it replaces
 
 
 class SeamMovedError(Exception):
-    """MiniStack is not the release that the sandbox's replacements were written against."""
+    """MiniStack is not the release for which the sandbox's replacements were written."""
 
 
 def source_digest(function: Callable[..., Any]) -> str:
@@ -27,37 +27,37 @@ def source_digest(function: Callable[..., Any]) -> str:
 
 @dataclass(frozen=True)
 class Seam:
-    """One function of MiniStack: its module below `ministack`, its name and its source's digest."""
+    """A function of MiniStack: its module below `ministack`, its name and the digest of its source."""
 
     module: str
     name: str
     digest: str
 
     def current(self) -> Callable[..., Any]:
-        """The function as it stands now: MiniStack's, or what replaced it."""
+        """The current function: MiniStack's, or its replacement."""
         found = getattr(import_module(f"ministack.{self.module}"), self.name, None)
         if not callable(found):
             raise SeamMovedError(
-                f"MiniStack {version('ministack')} has no function {self.module}.{self.name}: find what took "
-                "its place and adapt the module of sandbox/emulator/ that names it"
+                f"MiniStack {version('ministack')} has no function {self.module}.{self.name}: find its "
+                "successor and adapt the module of sandbox/emulator/ that uses it"
             )
         function: Callable[..., Any] = found
         return function
 
     def check(self) -> Callable[..., Any]:
-        """The function as it stands now; MiniStack's own, below it, has the expected source."""
+        """The current function. Raises SeamMovedError unless MiniStack's own has the expected source."""
         function = own = self.current()
         while replaced := getattr(own, _REPLACED, None):
             own = replaced
         if (digest := source_digest(own)) != self.digest:
             raise SeamMovedError(
                 f"MiniStack {version('ministack')} changed {self.module}.{self.name}: read its source, adapt "
-                f"the module of sandbox/emulator/ that names it, then set its digest there to {digest}"
+                f"the module of sandbox/emulator/ that uses it, then set its digest there to {digest}"
             )
         return function
 
     def replace(self, replacement: Callable[..., Any]) -> None:
-        """Put `replacement` in the function's place; it may call what `check` answered before."""
+        """Replace the function; `replacement` may call the function that `check` returned before."""
         setattr(replacement, _REPLACED, self.check())
         setattr(import_module(f"ministack.{self.module}"), self.name, replacement)
 

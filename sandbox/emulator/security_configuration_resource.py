@@ -1,8 +1,8 @@
-"""AWS::Glue::SecurityConfiguration, a type MiniStack does not know.
+"""AWS::Glue::SecurityConfiguration, a type that MiniStack lacks.
 
-AWS facts: both properties are create-only, so a change makes another one, and Ref is the name (CloudFormation
-template reference, "AWS::Glue::SecurityConfiguration"); its `S3Encryptions` are the API's `S3Encryption`
-(Glue API reference, "EncryptionConfiguration").
+AWS facts: both properties are create-only, so a change creates another one, and Ref is the name
+(CloudFormation template reference, "AWS::Glue::SecurityConfiguration"); its `S3Encryptions` are the API's
+`S3Encryption` (Glue API reference, "EncryptionConfiguration").
 """
 
 from typing import Any
@@ -32,6 +32,6 @@ def _delete(physical_id: str, _: Properties) -> None:
 
 
 def install() -> None:
-    """Teach CloudFormation the type."""
+    """Add the type to CloudFormation."""
     create_only = ("EncryptionConfiguration", "Name")
     add_type(KIND, {"create": _create, "delete": _delete}, create_only=create_only, name="Name")

@@ -1,16 +1,16 @@
-"""Signature Version 4 of a request: computed anew with the caller's secret key and compared.
+"""Signature Version 4: the expected signature is computed with the caller's secret key and compared.
 
 AWS facts
 - The signature covers method, path, query, the signed headers and the payload's hash; `host` and every
   `x-amz-*` header that is sent must be among the signed ones (IAM user guide, "Create a signed AWS API
-  request"). So a header by which a caller stands for a service must be, too.
+  request"). So the header with which a caller acts as a service must be signed, too.
 - A request is accepted up to 15 minutes from the time of its signature, a presigned URL until its
   `X-Amz-Expires`, at most 7 days (S3 API reference, "Authenticating Requests (AWS Signature Version 4)").
 - S3 requires `x-amz-content-sha256`: the hash, `UNSIGNED-PAYLOAD`, or a marker that the body is sent in
   chunks, signed one by one or not at all (same page). A presigned S3 URL signs no payload. Every other
   service hashes the body it received.
 
-Signature Version 2 and 4A, form uploads and operations that AWS serves unsigned are refused: nothing here
+Signature Version 2 and 4A, form uploads and operations that AWS serves unsigned are rejected: nothing here
 uses them.
 """
 
@@ -55,7 +55,7 @@ _MARKS = frozenset(name.lower() for name in _QUERY if name != "X-Amz-Expires")
 
 
 class RefusedError(Exception):
-    """The request is not let in. `code` is IAM's name for the reason; no message holds a secret."""
+    """The request is rejected. `code` is IAM's name for the reason; no message contains a secret."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
@@ -64,7 +64,7 @@ class RefusedError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A request as it arrived: path and query undecoded, header names in lower case, each with its values."""
+    """A request as received: path and query undecoded, header names in lower case, each with its values."""
 
     method: str
     raw_path: str
@@ -82,7 +82,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """What a request says of its signature."""
+    """The signature data of a request."""
 
     access_key: str
     date: str
@@ -92,14 +92,14 @@ class Signature:
     digest: str
     timestamp: str
     token: str
-    presigned_seconds: int | None  # of a presigned URL: for how long it holds
+    presigned_seconds: int | None  # of a presigned URL: how long it is valid
 
 
-SecretOf = Callable[[Signature], str]  # raises RefusedError for an access key that is not known, or expired
+SecretOf = Callable[[Signature], str]  # raises RefusedError for an unknown or expired access key
 
 
 class _Headers(dict[str, list[str]]):
-    """The signed headers, as botocore asks for them."""
+    """The signed headers, in the form that botocore expects."""
 
     def get_all(self, name: str) -> list[str]:
         return self[name]
@@ -107,7 +107,7 @@ class _Headers(dict[str, list[str]]):
 
 @dataclass(frozen=True, slots=True)
 class _Signed:
-    """The part of a request that is signed, as botocore's signer reads it."""
+    """The signed part of a request, in the form that botocore's signer expects."""
 
     method: str
     url: str
@@ -176,7 +176,7 @@ def _from_query(pairs: list[tuple[str, str]]) -> Signature:
 
 
 def _read(request: Request, pairs: list[tuple[str, str]]) -> Signature:
-    """The signature of a request; one that has none, or two, is refused."""
+    """The signature of a request. Raises RefusedError when it has none, or two."""
     authorization = request.value("authorization")
     in_query = any(name.lower() in _MARKS or name == "AWSAccessKeyId" for name, _ in pairs)
     if authorization and in_query:
@@ -207,7 +207,7 @@ def _check_time(signature: Signature, now: dt.datetime) -> None:
 
 
 def _check_signed_headers(request: Request, signature: Signature) -> None:
-    """Refuse headers that decide something and are not covered by the signature."""
+    """Reject a request whose signature does not cover all headers that must be signed."""
     sent = request.headers.keys()
     must = {"host", *({SERVICE_HEADER, SOURCE_ARN_HEADER} & sent)}
     if signature.service == "s3":
@@ -221,7 +221,7 @@ def _check_signed_headers(request: Request, signature: Signature) -> None:
 
 
 def payload_hash(request: Request, signature: Signature) -> str:
-    """What must have been signed as the payload's hash; one that S3 was told and that is wrong is refused."""
+    """The payload hash that must have been signed. Raises RefusedError for a wrong hash sent to S3."""
     if signature.service != "s3":
         return sha256(request.body).hexdigest()
     if signature.presigned_seconds is not None:
@@ -247,9 +247,9 @@ def _canonical_query(pairs: list[tuple[str, str]]) -> str:
 
 
 def verify(request: Request, secret_of: SecretOf, now: dt.datetime | None = None) -> Signature:
-    """The signature of a request, which is right. Raises RefusedError for every other request.
+    """The valid signature of a request. Raises RefusedError for every other request.
 
-    `secret_of` answers the secret key of the signature's access key and checks its session token.
+    `secret_of` returns the secret key of the signature's access key and checks its session token.
     """
     pairs = parse_qsl(request.query, keep_blank_values=True) if request.query else []
     signature = _read(request, pairs)

@@ -19,7 +19,7 @@ _TRAILER_SIGNATURE = b"x-amz-trailer-signature:"
 
 @dataclass
 class Chain:
-    """The signature before, which the next one covers. `sign` signs a text with the caller's key."""
+    """The previous signature, which the next one covers. `sign` signs a text with the caller's key."""
 
     timestamp: str
     scope: str
@@ -27,13 +27,13 @@ class Chain:
     sign: Callable[[str], str]
 
     def follows(self, algorithm: str, *hashes: str, given: str) -> bool:
-        """Whether `given` is the next signature of the chain; then it is the one before."""
+        """Whether the signature is the next one of the chain, and then the previous one of the next."""
         self.before = self.sign("\n".join([algorithm, self.timestamp, self.scope, self.before, *hashes]))
         return hmac.compare_digest(self.before, given)
 
 
 def match(body: bytes, chain: Chain, *, trailer: bool) -> bool:
-    """Whether every chunk of the body, and its trailer, is what was signed."""
+    """Whether every chunk of the body, and its trailer, is signed correctly."""
     position = 0
     while (end := body.find(b"\r\n", position)) >= 0:
         head = _HEAD.fullmatch(body, position, end)

@@ -25,7 +25,7 @@ def _encrypt(name: str, wanted: Properties | None) -> None:
 
 
 def install() -> None:
-    """Encrypt a stream when a stack says so."""
+    """Encrypt a stream when a template requires it."""
     create, update = CREATE.check(), UPDATE.check()
 
     def create_stream(logical_id: str, properties: Properties, stack_name: str) -> Any:

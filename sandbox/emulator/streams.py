@@ -1,11 +1,11 @@
-"""Kinesis Data Streams at the speed of a stream, and a reader authorised for the stream it reads.
+"""Kinesis Data Streams with fast expiry, and readers authorised for the stream they read.
 
 AWS facts
 - A record is kept for the stream's retention period, counted from its arrival (Kinesis developer guide,
-  "Changing the data retention period"). Records are stored in order of arrival, so a look at the first is
-  enough; MiniStack copies all of them at every put and every read.
+  "Changing the data retention period"). Records are stored in order of arrival, so checking the first
+  is enough; MiniStack copies all of them at every put and every read.
 - GetRecords is authorised on the stream (service authorization reference, "Actions defined by Amazon Kinesis
-  Data Streams"), which its iterator knows; MiniStack knows it only from a StreamARN in the request.
+  Data Streams"), which its iterator contains; MiniStack uses only a StreamARN in the request.
 """
 
 import json
@@ -23,7 +23,7 @@ _BODY = 3  # of extract_resource_arn's arguments after the service: method, path
 
 
 def expire_records(stream: dict[str, Any], now: float | None = None) -> None:
-    """Drop the records of a stream that have outlived its retention at `now` (epoch seconds)."""
+    """Drop records of a stream that are older than its retention at `now` (epoch seconds)."""
     cutoff = (time.time() if now is None else now) - stream["RetentionPeriodHours"] * 3600
     for shard in stream["shards"].values():
         records = shard["records"]
@@ -32,7 +32,7 @@ def expire_records(stream: dict[str, Any], now: float | None = None) -> None:
 
 
 def install() -> None:
-    """Drop what has expired only where something has, and know the stream behind an iterator."""
+    """Expire records only in streams that have old ones, and find the stream of an iterator."""
     expire_iterators = EXPIRE_ITERATORS.check()
     swept = 0.0
 

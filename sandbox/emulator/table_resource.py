@@ -2,10 +2,10 @@
 
 AWS facts (CloudFormation template reference, "AWS::DynamoDB::Table")
 - `KinesisStreamSpecification` starts the table's stream of changes; changing its stream or its precision, and
-  removing it, are updates without interruption. Without `ApproximateCreationDateTimePrecision` records carry
+  removing it, are updates without interruption. Without `ApproximateCreationDateTimePrecision` records have
   microseconds (CDK reference, "The default setting for record timestamp precision is microseconds").
-- `SSESpecification`, `PointInTimeRecoverySpecification` and `TimeToLiveSpecification` set what they name.
-- Another key schema makes another table, which a table with a name of the template's own cannot have.
+- `SSESpecification`, `PointInTimeRecoverySpecification` and `TimeToLiveSpecification` apply as named.
+- Another key schema creates another table, which is not possible for a table with a name in the template.
 - A table under deletion protection is not deleted.
 """
 
@@ -105,7 +105,7 @@ def install() -> None:
             {name: value for name, value in one.items() if name not in _SETTINGS} for one in (had, wanted)
         )
         if not wanted.get("TableName") and any(had.get(part) != wanted.get(part) for part in _KEYS):
-            # MiniStack would make it under the name of the old table, which it deletes at once.
+            # MiniStack would create it with the name of the old table, which it deletes at once.
             return provisioners._seeded_create(create_table, logical_id, wanted, stack_name)
         before = dynamodb._tables.get(physical_id)
         made = update(physical_id, plain_had, plain, stack_name, logical_id)

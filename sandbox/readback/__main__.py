@@ -1,4 +1,4 @@
-"""`python -m sandbox.readback`: launch the templates, read all back, print what was dropped."""
+"""Launch the templates, read every resource back, and print the properties that the emulator lost."""
 
 import argparse
 import json
@@ -23,7 +23,7 @@ from sandbox.readback.compare import Dropped, dropped
 from sandbox.readback.readers import READERS
 from scripts.stacks import KINDS
 
-# Every optional part of the templates, so that each resource type and property is seen.
+# Every optional part of the templates, so that every resource type and property is read back.
 LOG_BUCKET = "ddb-lake-readback-access-logs"
 BOUNDED = ("RolePath=/readback/", "PermissionsBoundaryArn=arn:aws:iam::aws:policy/PowerUserAccess")
 PARAMETERS = {
@@ -51,11 +51,13 @@ PARAMETERS = {
 
 
 def resources(sandbox: Sandbox, profile: str, stack: str) -> list[dict[str, Any]]:
-    """The resources of a stack as CloudFormation resolved them."""
+    """The resources of a stack, with properties as CloudFormation resolved them."""
     trust = ssl.create_default_context(cafile=str(sandbox.profiles.authority))
     address = f"{sandbox.endpoint}{PATH}{accounts.PROFILES[profile]}/{stack}"
     signed = AWSRequest("GET", address)
-    if credentials := sandbox.session(profile).get_credentials():  # a profile of the sandbox has some
+    if credentials := sandbox.session(
+        profile
+    ).get_credentials():  # every profile of the sandbox has credentials
         SigV4Auth(credentials, "sandbox", accounts.REGION).add_auth(signed)
     request = urllib.request.Request(address, headers=dict(signed.headers))  # noqa: S310  https, our own
     with urllib.request.urlopen(request, context=trust) as answer:  # noqa: S310
@@ -64,16 +66,14 @@ def resources(sandbox: Sandbox, profile: str, stack: str) -> list[dict[str, Any]
 
 
 def read_back(sandbox: Sandbox) -> list[Dropped]:
-    """What the services do not answer as the templates of the sandbox's stacks say."""
+    """The properties of the sandbox's stacks that their services do not return as in the templates."""
     found: list[Dropped] = []
     for stack in sandbox.stacks.values():
         session = sandbox.session(stack["profile"])
         for resource in resources(sandbox, stack["profile"], stack["stack"]):
             kind = resource["Type"]
             if kind not in READERS:
-                raise SandboxError(
-                    f"{kind} is deployed and nobody reads it back: add it to readback/readers.py"
-                )
+                raise SandboxError(f"{kind} is deployed but has no reader: add one to readback/readers.py")
             answer = READERS[kind](session, resource["PhysicalId"], resource["Properties"])
             found += dropped(kind, resource["LogicalId"], resource["Properties"], answer)
     return found
@@ -87,14 +87,14 @@ def launch_everything(sandbox: Sandbox) -> None:
 
 
 def observe() -> list[Dropped]:
-    """What a sandbox with every option does not answer as the templates have it."""
+    """The properties that a sandbox with every option does not return as in the templates."""
     with Sandbox() as sandbox:
         launch_everything(sandbox)
         return read_back(sandbox)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Print the list: Markdown, or with --output json one document."""
+    """Print the list, as Markdown or with --output json as one document."""
     parser = argparse.ArgumentParser(prog="python -m sandbox.readback", description=__doc__)
     parser.add_argument("--output", choices=("markdown", "json"), default="markdown")
     options = parser.parse_args(arguments)

@@ -1,4 +1,4 @@
-"""Compare a template's properties with what a service answers."""
+"""Compare a template's properties with a service's answer."""
 
 import re
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Difference:
-    """One property whose value in the service is not the template's."""
+    """One property whose value in the service differs from the template."""
 
     path: str
     found: Any
@@ -16,7 +16,7 @@ class Difference:
 
 @dataclass(frozen=True)
 class Dropped:
-    """One property of one resource that its service does not answer as the template has it."""
+    """One property of a resource that its service does not return as in the template."""
 
     kind: str
     logical_id: str
@@ -25,7 +25,7 @@ class Dropped:
 
 
 def _plain(value: Any) -> Any:
-    """A leaf as CloudFormation passes it on: numbers and booleans are text there and back."""
+    """A value as CloudFormation passes it on: numbers and booleans can be text."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, float) and value.is_integer():
@@ -34,7 +34,7 @@ def _plain(value: Any) -> Any:
 
 
 def _identity(item: Any) -> Any:
-    """What tells the members of a list of objects apart, for lists whose order means nothing."""
+    """The identity of a member in a list of objects, for lists whose order has no meaning."""
     names = (
         "Sid",
         "Key",
@@ -52,7 +52,7 @@ def _identity(item: Any) -> Any:
 
 
 def differences(wanted: Any, found: Any, path: str = "") -> Iterator[Difference]:
-    """Everything that `wanted` says and `found` does not; what `found` has beyond it is the service's own."""
+    """The properties of `wanted` that `found` lacks; the service may add others."""
     if isinstance(wanted, dict) and isinstance(found, dict):
         for name, value in wanted.items():
             yield from differences(value, found.get(name), f"{path}.{name}" if path else name)
@@ -70,7 +70,7 @@ def differences(wanted: Any, found: Any, path: str = "") -> Iterator[Difference]
 
 
 def dropped(kind: str, logical_id: str, wanted: Any, found: Any) -> list[Dropped]:
-    """The differences, without list positions and values: those change with every launch."""
+    """The differences, without list positions and values, which change with every launch."""
     return [
         Dropped(
             kind,

@@ -1,7 +1,7 @@
-"""One reader a resource type: what the service's own API answers, in CloudFormation's words.
+"""One reader per resource type: the answer of the service's API, as CloudFormation properties.
 
 A reader gets a boto3 session of the account, the physical id and the resolved properties, and returns the
-properties it finds. Where API and CloudFormation use one word, the answer stands as it is.
+properties it finds. Where the API and CloudFormation use the same names, it returns the answer unchanged.
 """
 
 import base64
@@ -25,17 +25,17 @@ def _tags(found: Any) -> list[dict[str, str]]:
 
 
 def tag_key(tag: dict[str, str]) -> str:
-    """KMS spells it `TagKey`."""
+    """KMS names it `TagKey`."""
     return tag.get("Key") or tag.get("TagKey") or ""
 
 
 def tag_value(tag: dict[str, str]) -> str:
-    """KMS spells it `TagValue`."""
+    """KMS names it `TagValue`."""
     return tag.get("Value", tag.get("TagValue", ""))
 
 
 def _or_nothing(call: Callable[[], Any], *absent: str) -> Any:
-    """What `call` answers, or an empty dict when the service says there is no such setting."""
+    """The answer of `call`, or an empty dict when the service reports that there is no such setting."""
     try:
         return call()
     except ClientError as error:
@@ -223,7 +223,7 @@ def iam_managed_policy(session: boto3.Session, arn: str, _: Properties) -> Prope
 
 
 def lambda_function(session: boto3.Session, name: str, properties: Properties) -> Properties:
-    """AWS::Lambda::Function; the API does not tell where the code came from, its digest does."""
+    """AWS::Lambda::Function; the API returns a digest of the code, not where it came from."""
     client = session.client("lambda")
     answer = client.get_function(FunctionName=name)
     found: Properties = dict(answer["Configuration"])
@@ -316,7 +316,7 @@ def athena_workgroup(session: boto3.Session, name: str, properties: Properties) 
         "Description": found.get("Description"),
         "State": found.get("State"),
         "WorkGroupConfiguration": found.get("Configuration"),
-        "RecursiveDeleteOption": properties.get("RecursiveDeleteOption"),  # acts on deletion only
+        "RecursiveDeleteOption": properties.get("RecursiveDeleteOption"),  # has an effect on deletion only
         "Tags": _tags(athena.list_tags_for_resource(ResourceARN=arn)["Tags"]),
     }
 
@@ -524,7 +524,7 @@ def sqs_queue(session: boto3.Session, url: str, _: Properties) -> Properties:
 
 
 def sqs_queue_policy(session: boto3.Session, _: str, properties: Properties) -> Properties:
-    """AWS::SQS::QueuePolicy; one document for all of its queues, so the first is asked."""
+    """AWS::SQS::QueuePolicy; all its queues have one document, so the first queue is read."""
     found = session.client("sqs").get_queue_attributes(
         QueueUrl=properties["Queues"][0], AttributeNames=["Policy"]
     )["Attributes"]
@@ -532,7 +532,7 @@ def sqs_queue_policy(session: boto3.Session, _: str, properties: Properties) -> 
 
 
 def declared_columns(session: boto3.Session, _: str, properties: Properties) -> Properties:
-    """Custom::DeclaredColumns; what it made are columns of the table, the rest is how it was asked."""
+    """Custom::DeclaredColumns; the columns it declared are columns of the table, the rest is the request."""
     found = session.client("glue").get_table(
         DatabaseName=properties["DatabaseName"], Name=properties["TableName"]
     )["Table"]

@@ -1,28 +1,28 @@
-"""The list of what the emulator drops, as docs/generated/emulator-gaps.md shows it."""
+"""The list of properties that the emulator loses, for docs/generated/emulator-gaps.md."""
 
 from collections.abc import Sequence
 
 from sandbox.errors import SandboxError
 from sandbox.readback.compare import Dropped
 
-# What follows from each loss, and where the property is proved instead.
+# The consequence of each loss, and where the property is tested instead.
 CONSEQUENCES: dict[tuple[str, str], str] = {}
 
 
 def render(found: Sequence[Dropped]) -> str:
-    """The list as a Markdown table, one row for each type and property."""
+    """The list as a Markdown table, one row per type and property."""
     rows: dict[tuple[str, str, str], list[str]] = {}
     for one in found:
         rows.setdefault((one.kind, one.path, one.answer), []).append(one.logical_id)
     if not rows:
-        return "Nothing: every property of every resource is answered as the template has it."
+        return "None: every service returns every property as in the template."
     unexplained = sorted({(kind, path) for kind, path, _ in rows} - CONSEQUENCES.keys())
     if unexplained:
         raise SandboxError(
-            f"the emulator drops {unexplained}: have sandbox/emulator/ keep it, "
-            "or say in sandbox/readback/report.py what follows"
+            f"the emulator loses {unexplained}: keep it in sandbox/emulator/, "
+            "or explain the consequence in sandbox/readback/report.py"
         )
-    lines = ["| type | property | resources | what is answered | what follows |", "|---|---|---|---|---|"]
+    lines = ["| type | property | resources | answer | consequence |", "|---|---|---|---|---|"]
     lines += [
         f"| `{kind}` | `{path}` | {', '.join(sorted(set(names)))} | {answer} | {CONSEQUENCES[kind, path]} |"
         for (kind, path, answer), names in sorted(rows.items())

@@ -28,6 +28,7 @@ WHOLE: dict[str, Generator] = {
 # Generated completely by slow proofs. The tests of the proofs compare the pages with their results.
 PROVED: dict[str, Generator] = {
     "docs/generated/access.md": proofs.access,
+    "docs/generated/demo.svg": proofs.demo_picture,
     "docs/generated/emulator-gaps.md": proofs.emulator_gaps,
 }
 

@@ -1,4 +1,4 @@
-"""A small lake of one test: bucket, database, table, workgroup and key, and roles of its own making."""
+"""A small lake for one test: bucket, database, table, workgroup, key and roles."""
 
 import gzip
 import json
@@ -20,7 +20,7 @@ DAY = "2026-11-20"
 
 @dataclass
 class Scene:
-    """Everything under one name, in the consumer's account."""
+    """All resources of the scene, with one name, in the consumer's account."""
 
     sandbox: Sandbox
     name: str
@@ -60,13 +60,13 @@ class Scene:
         return answer((session or self.session).client("athena"), execution["QueryExecutionId"])[1]
 
     def reason(self, sql: str, session: Any = None) -> str:
-        """What a query fails with."""
+        """The reason of a failed query."""
         status = self.run(sql, session)["Status"]
         assert status["State"] == "FAILED", status
         return str(status["StateChangeReason"])
 
     def refused(self, sql: str, session: Any = None, **more: Any) -> str:
-        """What StartQueryExecution itself answers."""
+        """The error of StartQueryExecution."""
         try:
             self.start(sql, session, **more)
         except ClientError as error:
@@ -86,17 +86,17 @@ class Scene:
         return _Session(self.session, keys)  # type: ignore[return-value]
 
     def athena_statement(self) -> Statement:
-        """What running queries in the workgroup takes."""
+        """The permissions to run queries in the workgroup."""
         return allow("athena:*", f"arn:aws:athena:{REGION}:{self.account}:workgroup/{self.name}")
 
     def glue_statement(self) -> Statement:
-        """What reading the table's definition takes."""
+        """The permissions to read the table's definition."""
         root = f"arn:aws:glue:{REGION}:{self.account}"
         resources = [f"{root}:catalog", f"{root}:database/{self.name}", f"{root}:table/{self.name}/changes"]
         return allow(["glue:GetTable", "glue:GetDatabase", "glue:GetPartitions"], *resources)
 
     def data_statements(self) -> list[Statement]:
-        """What reading the objects takes, the key included."""
+        """The permissions to read the objects, with the key."""
         return [
             allow("s3:ListBucket", f"arn:aws:s3:::{self.name}"),
             allow("s3:GetObject", f"arn:aws:s3:::{self.name}/data/*"),
@@ -104,7 +104,7 @@ class Scene:
         ]
 
     def result_statements(self) -> list[Statement]:
-        """What writing and reading results takes, the key included."""
+        """The permissions to write and read results, with the key."""
         return [
             allow(["s3:PutObject", "s3:GetObject"], f"arn:aws:s3:::{self.name}/results/*"),
             allow(["kms:GenerateDataKey", "kms:Decrypt"], self.key),
@@ -132,7 +132,7 @@ def document(*statements: Statement) -> str:
 
 
 def make_scene(sandbox: Sandbox, name: str) -> Scene:
-    """A bucket under a key, the declared table over it, and a workgroup that enforces where results go."""
+    """A bucket with a key, the declared table on it, and a workgroup that enforces its result location."""
     session = sandbox.session("consumer")
     account = session.client("sts").get_caller_identity()["Account"]
     owner = {"Effect": "Allow", "Principal": account_root(account)}

@@ -11,7 +11,7 @@ from sandbox.processes import REPOSITORY
 def run_module(
     sandbox: Sandbox, *arguments: str, environment: Mapping[str, str] | None = None
 ) -> subprocess.CompletedProcess[str]:
-    """`python -m ARGUMENTS` with what `sandbox exec` gives a command, or with another environment."""
+    """`python -m ARGUMENTS` with the environment of `sandbox exec`, or another one."""
     return subprocess.run(
         [sys.executable, "-m", *arguments],
         cwd=REPOSITORY,

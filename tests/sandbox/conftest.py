@@ -1,4 +1,4 @@
-"""Sandboxes for the tests: one per xdist worker and layout, brought up when the first test asks for it.
+"""Sandboxes for the tests: one per xdist worker and layout, started when the first test needs it.
 
 Fixtures
 - `emulator`: a sandbox with nothing deployed in it, for the emulator's own seams. Cheap (2 s).
@@ -9,10 +9,10 @@ Fixtures
 - `two_accounts.session("consumer").client("s3")` is a client of an account.
 
 The tests of one layout run on one worker (`--dist loadgroup`), so that each layout is launched once.
-They are shared by every test of a worker: use names and keys of your own (`unique`), change no stack, and
-count only what you wrote. A test that must change a stack or a policy brings up its own `Sandbox`.
+All tests of a worker share them: use your own names and keys (`unique`), change no stack, and count only your
+own writes. A test that must change a stack or a policy starts its own `Sandbox`.
 
-At its end a layout is asked what its stacks' own roles were refused: nothing, whatever else made up for it.
+At its end the roles of a layout's stacks must not have had any denied call.
 """
 
 import uuid
@@ -40,7 +40,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture
 def unique() -> str:
-    """A name nobody else uses: lower-case letters and digits."""
+    """A name that no other test uses: lower-case letters and digits."""
     return f"t{uuid.uuid4().hex[:12]}"
 
 
@@ -53,7 +53,7 @@ def emulator() -> Iterator[Sandbox]:
 
 @pytest.fixture
 def stacks(emulator: Sandbox) -> Stacks:
-    """Stacks of the producer account, beside nothing else."""
+    """Stacks in an empty producer account."""
     return Stacks(emulator, "producer")
 
 

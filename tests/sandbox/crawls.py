@@ -1,4 +1,4 @@
-"""A crawl from its start to its end, and the column that the catalog function declares after it."""
+"""A crawl from its start to its end, and the column that the catalog function then declares."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from tests.sandbox.waiting import wait_until
 
 
 def idle(glue: Any, crawler: str) -> bool:
-    """Whether no crawl is under way."""
+    """Whether no crawl is running."""
     state: str = glue.get_crawler(Name=crawler)["Crawler"]["State"]
     return state == "READY"
 
 
 def last_crawl(glue: Any, crawler: str) -> dict[str, Any]:
-    """Start it and wait for its end, whatever the end is; its LastCrawl."""
+    """Start it and wait for its end with any result; its LastCrawl."""
     glue.start_crawler(Name=crawler)
     wait_until(
         lambda: idle(glue, crawler), "the crawler's end", 60, said=lambda: glue.get_crawler(Name=crawler)
@@ -24,7 +24,7 @@ def last_crawl(glue: Any, crawler: str) -> dict[str, Any]:
 
 
 def crawl(glue: Any, crawler: str) -> None:
-    """A crawl that must be a success; a failure shows the crawler's own words."""
+    """A crawl that must succeed; a failure shows the crawler's message."""
     last = last_crawl(glue, crawler)
     assert last["Status"] == "SUCCEEDED", last
 

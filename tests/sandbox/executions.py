@@ -1,4 +1,4 @@
-"""An Athena query after its start: how it ended, and what it answered."""
+"""An Athena query after its start: its end and its answer."""
 
 from typing import Any
 
@@ -20,7 +20,7 @@ def ended(athena: Any, identifier: str) -> dict[str, Any]:
 
 
 def answer(athena: Any, identifier: str) -> tuple[list[tuple[str, str]], list[TextRow]]:
-    """(name, type) of every column, and the rows, of a SELECT: its first row is the header and left out."""
+    """(name, type) of every column, and the rows of a SELECT without the header row."""
     columns: list[tuple[str, str]] = []
     rows: list[TextRow] = []
     for page in athena.get_paginator("get_query_results").paginate(QueryExecutionId=identifier):

@@ -1,4 +1,4 @@
-"""A deployed lake: objects in, tables beside the declared one, the sandbox's answers out."""
+"""A deployed lake: write objects, declare tables, read the sandbox's answers."""
 
 import gzip
 from collections.abc import Iterable, Sequence
@@ -13,11 +13,11 @@ _VIEW_INPUT = (*_TABLE_INPUT, "ViewOriginalText", "ViewExpandedText")
 
 
 class AthenaError(Exception):
-    """A failed execution's StateChangeReason, or the refusal of a statement that does not parse."""
+    """A failed execution's StateChangeReason, or the error for a statement that does not parse."""
 
 
 class Lake:
-    """The lake of a sandbox, seen by the account that owns it; `profile` says whose that is."""
+    """The lake of a sandbox, used by the account of `profile`."""
 
     def __init__(self, sandbox: Sandbox, profile: str = "consumer") -> None:
         self.sandbox = sandbox
@@ -39,7 +39,7 @@ class Lake:
         return f"s3://{self.bucket}/{key}"
 
     def put_bytes(self, key: str, body: bytes) -> None:
-        """Write one object as it is."""
+        """Write one object unchanged."""
         self._s3.put_object(Bucket=self.bucket, Key=key, Body=body)
 
     def declare(
@@ -90,7 +90,7 @@ class Lake:
         return self.declare("errors", like="errors", **days)
 
     def share_views(self, database: str = "") -> None:
-        """Let Trino read the views Athena made: it asks for a view's owner, which Athena does not keep.
+        """Let Trino read Athena's views: it requires a view's owner, which Athena does not store.
 
         Seen on AWS: trinodb/trino issue 18573, "Run-as identity must be set for a run-as definer view".
         """
@@ -103,7 +103,7 @@ class Lake:
                     self.glue.update_table(DatabaseName=database, TableInput=view)
 
     def create_database(self, name: str) -> str:
-        """A database of its own, for tables and views whose names are fixed."""
+        """A separate database, for tables and views with fixed names."""
         self.glue.create_database(DatabaseInput={"Name": name})
         return name
 

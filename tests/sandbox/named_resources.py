@@ -1,4 +1,4 @@
-"""A resource of each type that has a name, for the emulator's own tests.
+"""A resource of each type with a name, for the emulator's tests.
 
 `NAMED` makes the properties of one type: for a name, and for a mark that a reader of sandbox/readback shows.
 """
@@ -47,7 +47,7 @@ def allow(sid: str, **more: Any) -> Properties:
 
 
 class Surroundings:
-    """What resources of the producer account need beside them, made by hand once for all types."""
+    """Other resources of the producer account that they need, created once for all types."""
 
     def __init__(self, sandbox: Sandbox) -> None:
         self.session: Any = sandbox.session("producer")
@@ -94,12 +94,12 @@ class Surroundings:
         return {"Type": kind, "Properties": NAMED[kind](self, name, mark)}
 
     def read(self, kind: str, physical_id: str, name: str, mark: str) -> Properties:
-        """What the service answers of the resource, but nothing of its last update."""
+        """The service's answer for the resource, without fields of its last update."""
         return without_updates(READERS[kind](self.session, physical_id, NAMED[kind](self, name, mark)))
 
 
 def without_updates(found: Properties) -> Properties:
-    """An answer without what any update moves on."""
+    """An answer without the fields that every update changes."""
     return {
         name: without_updates(one) if isinstance(one, dict) else one
         for name, one in found.items()

@@ -1,4 +1,4 @@
-"""A delivery stream of one's own, made with the public APIs, for tests that need to bend one of its parts."""
+"""A separate delivery stream, created with the public APIs, for tests that change one of its parts."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class Pipeline:
     before_delivery_stream: Callable[[Pipeline], None] | None = None
 
     def client(self, service: str, profile: str = "producer") -> Any:
-        """A client of an account, made once for all tests: making one takes longer than its calls."""
+        """A client of an account, created once for all tests: creating one is slower than its calls."""
         key = (self.sandbox.endpoint, profile, service)
         if key not in _CLIENTS:
             session: Any = self.sandbox.session(profile)  # its client() is typed by literal names
@@ -123,7 +123,7 @@ class Pipeline:
         return self
 
     def create_delivery_stream(self) -> None:
-        """Create the delivery stream alone."""
+        """Create only the delivery stream."""
         self.client("firehose").create_delivery_stream(
             DeliveryStreamName=self.name,
             DeliveryStreamType="KinesisStreamAsSource",
@@ -132,7 +132,7 @@ class Pipeline:
         )
 
     def remove(self) -> None:
-        """Delete the delivery stream, so that delivery has no more work with it."""
+        """Delete the delivery stream, so that delivery stops working on it."""
         client = self.client("firehose")
         with contextlib.suppress(client.exceptions.ResourceNotFoundException):
             client.delete_delivery_stream(DeliveryStreamName=self.name)
@@ -219,7 +219,7 @@ class Pipeline:
         return configuration
 
     def write(self, *data: str) -> None:
-        """Put records into the stream, each under a partition key of its own."""
+        """Put records into the stream, each with its own partition key."""
         records = [{"Data": one.encode(), "PartitionKey": f"{one[:32]}-{n}"} for n, one in enumerate(data)]
         for start in range(0, len(records), 500):
             answer = self.client("kinesis").put_records(
@@ -244,6 +244,6 @@ class Pipeline:
         )
 
     def status(self) -> dict[str, Any]:
-        """What delivery says of this delivery stream; empty until it has been found."""
+        """Delivery's status of this delivery stream; empty until it is discovered."""
         written = status.read(self.sandbox.folder) or {"streams": []}
         return next((one for one in written["streams"] if one["arn"] == self.arn), {})

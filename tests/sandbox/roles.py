@@ -1,4 +1,4 @@
-"""Roles: who may take one, whose calls it makes, and what the shipped stacks' own were refused."""
+"""Roles: who may assume one, clients with its credentials, and denied calls of the shipped stacks' roles."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from sandbox.lifecycle import Sandbox
 
 
 def trust_policy(principal: Mapping[str, Any], **more: Any) -> str:
-    """A role's trust policy: this principal may take it. `more` are members of the statement."""
+    """A role's trust policy: this principal may assume it. `more` are members of the statement."""
     statement = {"Effect": "Allow", "Principal": principal, "Action": "sts:AssumeRole", **more}
     return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
 
 
 def account_root(account: str) -> dict[str, str]:
-    """The principal that is whoever an account lets, by its own policies."""
+    """The principal for everyone whom an account's own policies allow."""
     return {"AWS": f"arn:aws:iam::{account}:root"}
 
 
 def credential_arguments(credentials: Mapping[str, Any]) -> dict[str, Any]:
-    """What AssumeRole answers under `Credentials`, as arguments of boto3."""
+    """AssumeRole's `Credentials` as arguments of boto3."""
     return {
         "aws_access_key_id": credentials["AccessKeyId"],
         "aws_secret_access_key": credentials["SecretAccessKey"],
@@ -41,7 +41,7 @@ def client_as(session: Any, service: str, credentials: Mapping[str, Any]) -> Any
 
 
 def refused_roles(sandbox: Sandbox) -> list[str]:
-    """What the stacks' own roles were refused so far: role, action and resource, each once."""
+    """The denied calls of the stacks' own roles so far: role, action and resource, each once."""
     found = (
         f"{line['principal'].split('/')[1]}: {line['action']} on {line['resource']}"
         for line in refusals(sandbox.folder)

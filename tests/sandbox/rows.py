@@ -34,7 +34,7 @@ def record(
 
 
 def lines(records: list[dict[str, Any]]) -> list[bytes]:
-    """Each record's row, without its newline. Raises ValueError when the function refuses one."""
+    """Each record's row, without its newline. Raises ValueError when the function rejects one."""
     event = event_of([firehose_record(one, number, str(number)) for number, one in enumerate(records)])
     answers = handler(event, None)["records"]
     if refused := [answer["recordId"] for answer in answers if answer["result"] != "Ok"]:

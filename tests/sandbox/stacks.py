@@ -1,4 +1,4 @@
-"""Small stacks for the emulator's own tests, through the CloudFormation API."""
+"""Small stacks for the emulator's tests, through the CloudFormation API."""
 
 import json
 from typing import Any
@@ -16,7 +16,7 @@ class Stacks:
         self.client: Any = sandbox.session(profile).client("cloudformation")
 
     def create(self, name: str, resources: Template, outputs: Template | None = None) -> Template:
-        """Create a stack and wait; the description of the stack, whatever became of it."""
+        """Create a stack and wait; the description of the stack, with any result."""
         self.client.create_stack(StackName=name, **self._arguments(resources, outputs))
         return self._settled(name)
 
@@ -26,13 +26,13 @@ class Stacks:
         return self._settled(name)
 
     def delete(self, name: str) -> Template:
-        """Delete a stack and wait; its id still answers when it is gone."""
+        """Delete a stack and wait; its id is still valid after the deletion."""
         stack_id = self.client.describe_stacks(StackName=name)["Stacks"][0]["StackId"]
         self.client.delete_stack(StackName=name)
         return self._settled(stack_id)
 
     def reasons(self, name: str) -> str:
-        """Why resources of the stack failed, or did not pass the validation before its deployment."""
+        """Why resources of the stack failed, or did not pass the validation before the deployment."""
         events = self.client.describe_stack_events(StackName=name)["StackEvents"]
         failed = [
             f"{event['LogicalResourceId']}: {event.get('ResourceStatusReason')}"

@@ -1,4 +1,4 @@
-"""Who is let into the sandbox at all: nothing without a valid signature, whatever port of it one knows."""
+"""Access to the sandbox: no request is accepted without a valid signature, on any open port."""
 
 import contextlib
 import datetime as dt
@@ -37,7 +37,7 @@ def send(
     body: bytes = b"",
     where: str = "localhost",
 ) -> urllib3.BaseHTTPResponse:
-    """A bare request, signed by nobody, as another program of this machine sends it."""
+    """A request without a signature, as another program of this machine sends it."""
     with urllib3.PoolManager(ca_certs=str(sandbox.profiles.authority), retries=False) as pool:
         return pool.request(
             method, f"https://{where}:{sandbox.port}{path}", headers=dict(headers or {}), body=body
@@ -63,12 +63,12 @@ def signed(
 
 
 def secret_of(sandbox: Sandbox, profile: str = "producer") -> str:
-    """The secret key that the sandbox gave out for an account's root user."""
+    """The secret key of an account's root user."""
     return str(sandbox.session(profile).get_credentials().secret_key)  # type: ignore[union-attr]
 
 
 def code(answer: urllib3.BaseHTTPResponse) -> str:
-    """The error's code, from a JSON answer."""
+    """The error code in a JSON answer."""
     return str(json.loads(answer.data)["__type"]).rpartition("#")[2]
 
 
@@ -100,8 +100,8 @@ REQUESTS = {
 
 @pytest.mark.parametrize("asked", REQUESTS)
 @pytest.mark.parametrize("by", ["nobody", "an account id", "an account id in the query", "HmacV1"])
-def test_a_request_that_is_not_rightly_signed_is_refused(emulator: Sandbox, asked: str, by: str) -> None:
-    """Knowing an account's id, which is its access key, is not enough, for any service and endpoint."""
+def test_request_without_a_valid_signature_is_rejected(emulator: Sandbox, asked: str, by: str) -> None:
+    """An account's id, which is its access key, is not enough for any service and endpoint."""
     method, path, headers = REQUESTS[asked]
     claim = f"{accounts.PRODUCER}/{dt.datetime.now(dt.UTC):%Y%m%d}/us-east-1/dynamodb/aws4_request"
     now = f"{dt.datetime.now(dt.UTC):%Y%m%dT%H%M%SZ}"
@@ -132,8 +132,8 @@ def test_a_request_that_is_not_rightly_signed_is_refused(emulator: Sandbox, aske
         "/_localstack/info",
     ],
 )
-def test_the_emulators_own_endpoints_are_closed(emulator: Sandbox, path: str) -> None:
-    """To whoever asks, rightly signed or not; what is there stays there."""
+def test_endpoints_of_the_emulator_itself_are_closed(emulator: Sandbox, path: str) -> None:
+    """For every caller, with or without a valid signature; they change nothing."""
     emulator.session("producer").client("s3").create_bucket(Bucket="kept-after-reset")
     for method in ("GET", "POST", "PUT"):
         headers = signed(emulator, secret_of(emulator), path=path, method=method)
@@ -142,15 +142,15 @@ def test_the_emulators_own_endpoints_are_closed(emulator: Sandbox, path: str) ->
     emulator.session("producer").client("s3").delete_bucket(Bucket="kept-after-reset")
 
 
-def test_health_is_open(emulator: Sandbox) -> None:
-    """It names no resource, and the sandbox waits for it."""
+def test_health_endpoint_is_open(emulator: Sandbox) -> None:
+    """It shows no resource, and the sandbox waits for it."""
     assert send(emulator, "GET", "/_ministack/health").status == 200
     assert send(emulator, "POST", "/_ministack/health").status == 403
 
 
 @pytest.mark.parametrize("host", ["attacker.example", "localhost.attacker.example:{port}", "localhost:1", ""])
-def test_a_request_for_another_host_is_refused(emulator: Sandbox, host: str) -> None:
-    """A page in a browser that was led here sends the name it came from; a signature changes nothing."""
+def test_request_for_another_host_is_rejected(emulator: Sandbox, host: str) -> None:
+    """A web page whose name resolves to this machine sends its own name, also with a valid signature."""
     named = {"Host": host.format(port=emulator.port)}
     headers = signed(emulator, secret_of(emulator), headers={**LIST_TABLES, **named})
 
@@ -160,12 +160,12 @@ def test_a_request_for_another_host_is_refused(emulator: Sandbox, host: str) -> 
 
 @pytest.mark.parametrize("where", ["localhost", "127.0.0.1"])
 def test_every_name_of_this_machine_is_served(emulator: Sandbox, where: str) -> None:
-    """Clients choose how they spell it."""
+    """Clients use any of them."""
     assert send(emulator, "GET", "/_ministack/health", where=where).status == 200
 
 
-def test_a_bucket_in_the_hosts_name_is_served(emulator: Sandbox, unique: str) -> None:
-    """Clients that put the bucket there are signed and let in like the others."""
+def test_bucket_in_the_host_name_is_served(emulator: Sandbox, unique: str) -> None:
+    """Requests of clients that put the bucket there are signed and accepted like others."""
     emulator.session("producer").client("s3").create_bucket(Bucket=unique)
     request = AWSRequest("GET", f"https://{unique}.localhost:{emulator.port}/?list-type=2")
     S3SigV4Auth(Credentials(accounts.PRODUCER, secret_of(emulator)), "s3", accounts.REGION).add_auth(request)
@@ -176,8 +176,10 @@ def test_a_bucket_in_the_hosts_name_is_served(emulator: Sandbox, unique: str) ->
 
 
 @pytest.mark.parametrize("key", ["a b", "ü/商", "+%2F", "..", "a//b", "~*'()&=", "q?x#y"])
-def test_every_key_is_signed_as_it_is_read(emulator: Sandbox, unique: str, key: str) -> None:
-    """What needs escaping in a path is escaped once for S3, in listings and tags as well."""
+def test_key_with_special_characters_has_the_same_signature_on_both_sides(
+    emulator: Sandbox, unique: str, key: str
+) -> None:
+    """Paths are escaped once for S3, in listings and tags too."""
     s3 = emulator.session("producer").client("s3")
     s3.create_bucket(Bucket=unique)
     s3.put_object(Bucket=unique, Key=key, Body=b"1", Metadata={"a": "x  y"}, Tagging="a=b%20c")
@@ -187,8 +189,8 @@ def test_every_key_is_signed_as_it_is_read(emulator: Sandbox, unique: str, key: 
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="read from /proc")
-def test_one_port_is_open_and_to_this_machine_alone(two_accounts: Sandbox) -> None:
-    """Of all the sandbox's processes: whatever answers, answers behind the checks."""
+def test_only_one_port_is_open_on_this_machine_only(two_accounts: Sandbox) -> None:
+    """For all processes of the sandbox: every answer comes from behind the checks."""
     sockets = set()
     for process in processes_of(two_accounts.folder):
         for handle in (Path("/proc") / str(process.pid) / "fd").iterdir():
@@ -204,8 +206,8 @@ def test_one_port_is_open_and_to_this_machine_alone(two_accounts: Sandbox) -> No
     assert listening == [("tcp", f"0100007F:{two_accounts.port:04X}")]
 
 
-def test_each_account_has_a_secret_of_its_own(emulator: Sandbox) -> None:
-    """The stranger's secret does not open the producer's account, and the file is the owner's alone."""
+def test_each_account_has_its_own_secret_key(emulator: Sandbox) -> None:
+    """The stranger's secret key is not valid in the producer's account; only the owner can read the file."""
     right, wrong = secret_of(emulator), secret_of(emulator, "stranger")
     answer = send(emulator, "POST", "/", headers=signed(emulator, right), body=b"{}")
     assert answer.status == 200, answer.data
@@ -216,15 +218,15 @@ def test_each_account_has_a_secret_of_its_own(emulator: Sandbox) -> None:
 
 
 @pytest.mark.parametrize("key", ["444444444444", "000000000000", "test", "AKIAUNKNOWN00000000"])
-def test_an_access_key_that_was_not_given_out_is_unknown(emulator: Sandbox, key: str) -> None:
-    """The sandbox has the accounts of its profiles, whatever the emulator would take for a root user."""
+def test_access_key_without_a_profile_is_unknown(emulator: Sandbox, key: str) -> None:
+    """The sandbox has only the accounts of its profiles; the emulator would accept others as root users."""
     for secret in ("test", "", secret_of(emulator)):
         headers = signed(emulator, secret, key=key)
         answer = send(emulator, "POST", "/", headers=headers, body=b"{}")
         assert code(answer) == "UnrecognizedClientException"
 
 
-def test_a_root_users_key_with_a_token_is_unknown(emulator: Sandbox) -> None:
+def test_access_key_of_a_root_user_with_a_token_is_unknown(emulator: Sandbox) -> None:
     """A root user has no session token."""
     more = {**LIST_TABLES, "X-Amz-Security-Token": "x"}
     headers = signed(emulator, secret_of(emulator), headers=more)
@@ -232,8 +234,8 @@ def test_a_root_users_key_with_a_token_is_unknown(emulator: Sandbox) -> None:
     assert send(emulator, "POST", "/", headers=headers, body=b"{}").status >= 400
 
 
-def test_what_is_changed_after_signing_is_refused(emulator: Sandbox) -> None:
-    """Body, action, path and method are what was signed; an unsigned header that decides is none."""
+def test_request_changed_after_signing_is_rejected(emulator: Sandbox) -> None:
+    """Body, action, path and method must be as signed; so must every header that has an effect."""
     headers = signed(emulator, secret_of(emulator))
     act = {"X-Amz-Target": "DynamoDB_20120810.DeleteTable"}
     changed: dict[str, tuple[str, str, dict[str, str], bytes]] = {
@@ -260,8 +262,8 @@ def s3_headers(sandbox: Sandbox, path: str, body: bytes, hashed: str | None = No
     return dict(request.headers)
 
 
-def test_an_objects_body_is_the_one_that_was_hashed(emulator: Sandbox, unique: str) -> None:
-    """S3 takes a hash or UNSIGNED-PAYLOAD; another body under the hash, or no word of it, is refused."""
+def test_body_of_an_object_must_match_its_hash(emulator: Sandbox, unique: str) -> None:
+    """S3 accepts a hash or UNSIGNED-PAYLOAD; another body, or no hash at all, is rejected."""
     s3 = emulator.session("producer").client("s3")
     s3.create_bucket(Bucket=unique)
     path = f"/{unique}/key"
@@ -276,7 +278,7 @@ def test_an_objects_body_is_the_one_that_was_hashed(emulator: Sandbox, unique: s
     assert s3.get_object(Bucket=unique, Key="key")["Body"].read() == b"three"
 
 
-def test_a_presigned_url_opens_what_it_was_made_for(emulator: Sandbox, unique: str) -> None:
+def test_presigned_url_is_valid_for_its_request_only(emulator: Sandbox, unique: str) -> None:
     """One object, one method, and no other service through a header that the signature does not cover."""
     s3 = emulator.session("producer").client("s3", config=Config(signature_version="s3v4"))
     s3.create_bucket(Bucket=unique)
@@ -294,8 +296,8 @@ def test_a_presigned_url_opens_what_it_was_made_for(emulator: Sandbox, unique: s
     assert send(emulator, "GET", url, headers={"Authorization": "AWS4-HMAC-SHA256 x"}).status in (400, 403)
 
 
-def test_a_presigned_question_of_sts_is_answered(emulator: Sandbox) -> None:
-    """Other services than S3 take a signature in the query too, as AWS does."""
+def test_presigned_request_to_sts_is_answered(emulator: Sandbox) -> None:
+    """Services other than S3 accept a signature in the query too, as on AWS."""
     sts = emulator.session("producer").client("sts")
     url = sts.generate_presigned_url("get_caller_identity", HttpMethod="GET").removeprefix(emulator.endpoint)
 
@@ -314,8 +316,8 @@ def assumed(sandbox: Sandbox, name: str) -> dict[str, Any]:
     return dict(sts.assume_role(RoleArn=arn, RoleSessionName="test")["Credentials"])
 
 
-def test_a_session_needs_its_secret_and_its_token(emulator: Sandbox, unique: str) -> None:
-    """Temporary credentials are let in whole, and in no part."""
+def test_session_needs_its_secret_key_and_its_token(emulator: Sandbox, unique: str) -> None:
+    """Incomplete temporary credentials are rejected."""
     session, given = emulator.session("producer"), assumed(emulator, unique)
 
     def ask(**changed: str) -> str:
@@ -328,8 +330,8 @@ def test_a_session_needs_its_secret_and_its_token(emulator: Sandbox, unique: str
     assert ask(AccessKeyId=accounts.PRODUCER) != ""
 
 
-def test_a_users_access_key_is_let_in_while_it_is_active(emulator: Sandbox, unique: str) -> None:
-    """Keys of IAM users are credentials like the others."""
+def test_access_key_of_a_user_is_valid_while_it_is_active(emulator: Sandbox, unique: str) -> None:
+    """Keys of IAM users are valid credentials."""
     session = emulator.session("producer")
     iam = session.client("iam")
     iam.create_user(UserName=unique)
@@ -345,8 +347,8 @@ def test_a_users_access_key_is_let_in_while_it_is_active(emulator: Sandbox, uniq
     assert ask(key["SecretAccessKey"]) == "InvalidClientTokenId"
 
 
-def test_a_functions_credentials_cannot_be_worked_out(two_accounts: Sandbox) -> None:
-    """The emulator derives them from names that are no secret; here that secret is refused."""
+def test_credentials_of_a_function_cannot_be_computed(two_accounts: Sandbox) -> None:
+    """The emulator derives them from names that are not secret; here that secret key is rejected."""
     function, role = two_accounts.outputs["TransformFunctionName"], "TransformFunctionRoleArn"
     session = two_accounts.session("producer")
     lambda_ = session.client("lambda")
@@ -363,8 +365,8 @@ def test_a_functions_credentials_cannot_be_worked_out(two_accounts: Sandbox) -> 
     assert error_code(sts.get_caller_identity) == "InvalidClientTokenId"
 
 
-def test_only_a_root_user_looks_into_a_stack(two_accounts: Sandbox, unique: str) -> None:
-    """What a template was resolved to may hold what a role must not see."""
+def test_only_a_root_user_can_inspect_a_stack(two_accounts: Sandbox, unique: str) -> None:
+    """Resolved properties may contain values that a role must not see."""
     path = f"/_sandbox/stacks/{accounts.PRODUCER}/ddb-lake-producer"
     given = assumed(two_accounts, unique)
     for credentials, status in (

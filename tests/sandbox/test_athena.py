@@ -1,4 +1,4 @@
-"""The Athena API over the emulator: executions, results, workgroups, and whose permissions decide."""
+"""The Athena API of the emulator: executions, results, workgroups and permissions."""
 
 import json
 import time
@@ -25,7 +25,7 @@ def scene(emulator: Sandbox, unique: str) -> Scene:
 # Executions and results
 
 
-def test_query_answers_through_the_api(scene: Scene) -> None:
+def test_query_is_answered_through_the_api(scene: Scene) -> None:
     """StartQueryExecution, GetQueryExecution and GetQueryResults as a client sees them."""
     stored = scene.put('{"change_id":"3"}', day="2026-11-19")
     execution = scene.run(
@@ -49,7 +49,7 @@ def test_query_answers_through_the_api(scene: Scene) -> None:
 
 
 def test_results_come_in_pages(scene: Scene) -> None:
-    """The header row counts, NextToken goes on, and the last page has none."""
+    """The header row counts, NextToken continues, and the last page has none."""
     identifier = scene.start("SELECT x FROM UNNEST(sequence(1, 2500)) AS t(x)")
     scene.finish(identifier)
     pages = list(
@@ -62,7 +62,7 @@ def test_results_come_in_pages(scene: Scene) -> None:
     assert values == ["x", *map(str, range(1, 2501))]
 
 
-def test_result_object_is_written_as_the_workgroup_says(scene: Scene) -> None:
+def test_result_object_follows_the_settings_of_the_workgroup(scene: Scene) -> None:
     """CSV with NULL as nothing under the enforced location, whatever the request asks, under the workgroup's
     key.
     """
@@ -80,8 +80,8 @@ def test_result_object_is_written_as_the_workgroup_says(scene: Scene) -> None:
     assert [column["Name"] for column in json.loads(metadata)["columns"]] == ["change_id", "n", "e"]
 
 
-def test_workgroup_that_enforces_nothing_leaves_the_location_to_the_request(scene: Scene) -> None:
-    """Without enforcement the request's own location counts; without any there is none to write to."""
+def test_location_of_the_request_is_used_without_enforcement(scene: Scene) -> None:
+    """Without enforcement the request's location counts; without any location the query is rejected."""
     scene.session.client("athena").create_work_group(
         Name=f"{scene.name}-free", Configuration={"EnforceWorkGroupConfiguration": False}
     )
@@ -107,15 +107,15 @@ def test_workgroup_that_enforces_nothing_leaves_the_location_to_the_request(scen
         ("SELECT '" + "x" * 262_144 + "'", {}, "exceeds the maximum"),
     ],
 )
-def test_request_that_cannot_run_is_refused_at_once(
+def test_invalid_request_is_rejected_at_once(
     scene: Scene, sql: str, more: dict[str, Any], message: str
 ) -> None:
-    """No execution is made of what does not parse or names no workgroup."""
+    """No execution is created for text that does not parse, or without a workgroup."""
     assert message in scene.refused(sql, **more)
 
 
-def test_failed_query_says_why(scene: Scene) -> None:
-    """FAILED with the engine's reason, AthenaError, and no results to fetch."""
+def test_failed_query_has_a_reason(scene: Scene) -> None:
+    """FAILED with the engine's reason, AthenaError, and no results."""
     execution = scene.run("SELECT nope FROM changes")
     status = execution["Status"]
     assert status["State"] == "FAILED"
@@ -152,7 +152,7 @@ def test_running_query_can_be_stopped(scene: Scene) -> None:
     assert scene.finish(done["QueryExecutionId"])["Status"]["State"] == "SUCCEEDED"
 
 
-def test_token_makes_two_requests_one(scene: Scene) -> None:
+def test_same_token_returns_the_same_execution(scene: Scene) -> None:
     """ClientRequestToken: the same request again is the same execution; another query needs another token."""
     token = "t" * 32
     first = scene.start("SELECT 1", ClientRequestToken=token)
@@ -162,7 +162,7 @@ def test_token_makes_two_requests_one(scene: Scene) -> None:
 
 
 def test_executions_are_listed_and_fetched_together(scene: Scene) -> None:
-    """ListQueryExecutions newest first, by workgroup; BatchGetQueryExecution names what it does not know."""
+    """ListQueryExecutions newest first, by workgroup; BatchGetQueryExecution lists unknown ids."""
     athena = scene.session.client("athena")
     made = [scene.run(f"SELECT {number}")["QueryExecutionId"] for number in range(3)]
     assert athena.list_query_executions(WorkGroup=scene.name)["QueryExecutionIds"] == made[::-1]
@@ -181,7 +181,7 @@ def test_parameters_are_sql_literals(scene: Scene) -> None:
     assert rows == [["2", "2"]]
 
 
-def test_many_queries_at_once(scene: Scene) -> None:
+def test_many_queries_run_at_once(scene: Scene) -> None:
     """Each has its own answer."""
     with ThreadPoolExecutor(8) as pool:
         answers = list(
@@ -193,8 +193,8 @@ def test_many_queries_at_once(scene: Scene) -> None:
     assert answers == [[[str(number + 2)]] for number in range(16)]
 
 
-def test_log_of_the_emulator_holds_no_query_and_no_row(scene: Scene) -> None:
-    """What people ask and what they store stays out of the logs, failures included."""
+def test_log_of_the_emulator_contains_no_query_and_no_row(scene: Scene) -> None:
+    """Queries and data stay out of the logs, also after failures."""
     canary = "canary-4d1f"
     scene.put(f'{{"change_id":"{canary}","n":"{canary}"}}', day="2026-11-18")
     asked = f"FROM changes WHERE change_id = '{canary}'"
@@ -206,8 +206,8 @@ def test_log_of_the_emulator_holds_no_query_and_no_row(scene: Scene) -> None:
     assert not [log for log in logs if canary in log]
 
 
-def test_results_outlive_the_memory_that_held_them(scene: Scene) -> None:
-    """Only the newest results stay in memory; an older one is read back from its object."""
+def test_older_results_are_read_from_their_objects(scene: Scene) -> None:
+    """Only the newest results stay in memory."""
     identifier = scene.start("SELECT change_id, n FROM changes ORDER BY 1")
     scene.finish(identifier)
     scene.run("SELECT x, x, x FROM UNNEST(sequence(1, 400)) AS a(x), UNNEST(sequence(1, 900)) AS b(y)")
@@ -217,7 +217,7 @@ def test_results_outlive_the_memory_that_held_them(scene: Scene) -> None:
 
 
 def test_metadata_of_a_missing_table_is_an_error(scene: Scene) -> None:
-    """GetTableMetadata knows the tables there are."""
+    """GetTableMetadata returns existing tables only."""
     athena = scene.session.client("athena")
     where = {"CatalogName": "AwsDataCatalog", "DatabaseName": scene.database}
     known = athena.get_table_metadata(**where, TableName="changes")["TableMetadata"]
@@ -229,8 +229,8 @@ def test_metadata_of_a_missing_table_is_an_error(scene: Scene) -> None:
 # Whose permissions
 
 
-def test_least_privilege_is_enough(scene: Scene) -> None:
-    """An analyst with the table, its objects, the results and the key, and nothing else."""
+def test_minimal_permissions_are_enough(scene: Scene) -> None:
+    """An analyst with permissions for the table, its objects, the results and the key, and no others."""
     analyst = scene.role(
         "analyst",
         scene.athena_statement(),
@@ -253,8 +253,8 @@ def test_least_privilege_is_enough(scene: Scene) -> None:
         ("kms:GenerateDataKey", "Access denied when writing output to url"),
     ],
 )
-def test_query_lacks_what_its_caller_lacks(scene: Scene, missing: str, words: str) -> None:
-    """Taking away any one permission fails the query, in Athena's words."""
+def test_query_fails_without_any_one_permission_of_its_caller(scene: Scene, missing: str, words: str) -> None:
+    """With Athena's message."""
     statements = [
         scene.athena_statement(),
         scene.glue_statement(),
@@ -268,8 +268,8 @@ def test_query_lacks_what_its_caller_lacks(scene: Scene, missing: str, words: st
     assert words in scene.reason("SELECT pk FROM changes", analyst)
 
 
-def test_what_another_has_read_is_not_open_to_all(scene: Scene) -> None:
-    """Parsed objects stay in memory; who may not read the object does not get them from there either."""
+def test_cached_object_is_not_readable_by_every_caller(scene: Scene) -> None:
+    """Parsed objects stay in memory; a caller without permission for the object does not get them."""
     assert scene.rows("SELECT pk FROM changes ORDER BY pk") == [["a"], ["b"]]
     statements = [scene.athena_statement(), scene.glue_statement(), *scene.result_statements()]
     outsider = scene.role("outsider", *statements, allow("s3:ListBucket", f"arn:aws:s3:::{scene.name}"))
@@ -278,7 +278,7 @@ def test_what_another_has_read_is_not_open_to_all(scene: Scene) -> None:
 
 
 def test_results_are_read_with_the_callers_permissions(scene: Scene) -> None:
-    """GetQueryResults reads the caller's object: who may not read it gets no rows."""
+    """GetQueryResults reads the caller's object: without permission for it there are no rows."""
     writer = scene.role(
         "writer",
         scene.athena_statement(),
@@ -293,7 +293,7 @@ def test_results_are_read_with_the_callers_permissions(scene: Scene) -> None:
         writer.client("athena").get_query_results(QueryExecutionId=identifier)
 
 
-def test_workgroup_decides_who_may_query(scene: Scene) -> None:
+def test_permission_for_the_workgroup_is_required(scene: Scene) -> None:
     """A role for another workgroup can neither start, read nor stop a query of this one."""
     other = scene.role(
         "other", allow("athena:*", f"arn:aws:athena:us-east-1:{scene.account}:workgroup/another")
@@ -305,8 +305,8 @@ def test_workgroup_decides_who_may_query(scene: Scene) -> None:
             getattr(other.client("athena"), operation)(QueryExecutionId=identifier)
 
 
-def test_stranger_reads_nothing_through_a_table_of_its_own(scene: Scene) -> None:
-    """An account that points its own table at the lake's bucket is refused, its root user too."""
+def test_stranger_reads_nothing_through_its_own_table(scene: Scene) -> None:
+    """An account whose table points at the lake's bucket is denied, its root user too."""
     stranger = scene.sandbox.session("stranger")
     account = stranger.client("sts").get_caller_identity()["Account"]
     s3, athena = stranger.client("s3"), stranger.client("athena")
@@ -339,8 +339,8 @@ def test_stranger_reads_nothing_through_a_table_of_its_own(scene: Scene) -> None
     assert "Access Denied" in scene.reason("SELECT pk FROM changes", stranger), "the key has not consented"
 
 
-def test_bucket_policy_denies_the_query_too(scene: Scene) -> None:
-    """A Deny in the bucket's policy binds the query of a role that may do everything."""
+def test_deny_in_the_bucket_policy_applies_to_queries(scene: Scene) -> None:
+    """Also to a role that may do everything."""
     admin = scene.role("admin", allow("*", "*"))
     assert scene.rows("SELECT count(*) FROM changes", admin) == [["2"]]
     deny = {

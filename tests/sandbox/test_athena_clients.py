@@ -1,4 +1,4 @@
-"""Clients people use, and the shipped stack: awswrangler, the named queries, views in the catalog."""
+"""Clients that people use, and the shipped stack: awswrangler, the named queries, views in the catalog."""
 
 from typing import Any
 
@@ -24,7 +24,7 @@ def scene(emulator: Sandbox, unique: str, monkeypatch: pytest.MonkeyPatch) -> Sc
 
 
 def ask(scene: Scene, sql: str, **more: Any) -> Any:
-    """What awswrangler makes of a query, NaN as None."""
+    """Awswrangler's result of a query, NaN as None."""
     frame = wr.athena.read_sql_query(
         sql, database=scene.database, workgroup=scene.name, boto3_session=scene.session, **more
     )
@@ -53,7 +53,7 @@ def test_awswrangler_reads_queries_every_way(scene: Scene, how: dict[str, bool])
 
 
 def test_awswrangler_passes_parameters(scene: Scene) -> None:
-    """Question marks travel as ExecutionParameters."""
+    """Question marks are sent as ExecutionParameters."""
     rows = ask(
         scene,
         "SELECT change_id FROM changes WHERE pk = ?",
@@ -72,8 +72,8 @@ def test_awswrangler_describes_tables(scene: Scene) -> None:
     assert described["Column Name"].tolist()[:2] == ["change_id", "change_type"]
 
 
-def test_view_made_through_athena_is_in_the_catalog(scene: Scene) -> None:
-    """CREATE VIEW, SELECT and DROP VIEW leave in Glue what Athena leaves."""
+def test_view_created_through_athena_is_in_the_catalog(scene: Scene) -> None:
+    """CREATE VIEW, SELECT and DROP VIEW have the same effect in Glue as on AWS."""
     scene.run("CREATE OR REPLACE VIEW typed AS SELECT change_id, try_cast(n AS double) AS n FROM changes")
     table = scene.session.client("glue").get_table(DatabaseName=scene.database, Name="typed")["Table"]
     assert table["TableType"] == "VIRTUAL_VIEW"
@@ -87,7 +87,7 @@ def test_view_made_through_athena_is_in_the_catalog(scene: Scene) -> None:
 
 
 def test_every_named_query_runs_in_the_shipped_workgroup(two_accounts: Sandbox) -> None:
-    """What the stack saved is what the files say, and each one succeeds over the lake as it is."""
+    """The saved queries equal the files, and each one succeeds on the lake."""
     session = two_accounts.session("consumer")
     athena, workgroup = session.client("athena"), two_accounts.outputs["WorkgroupName"]
     ids = athena.list_named_queries(WorkGroup=workgroup)["NamedQueryIds"]

@@ -1,4 +1,4 @@
-"""Wrong questions and wrong files: a message that says what to do next, and a catalog that is as it was."""
+"""Wrong queries and wrong files: a message with the next step, and an unchanged catalog."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def tables(lake: Lake, database: str) -> dict[str, str]:
         ("filled", "SELECT total > 5 FROM changes", "TYPE_MISMATCH", "try_cast"),
     ],
 )
-def test_a_wrong_query_is_answered_with_the_next_step(
+def test_wrong_query_is_answered_with_the_next_step(
     run: Run, database: str, sql: str, message: str, next_: str
 ) -> None:
     """Exit code 1, Athena's reason with the place, nothing on stdout."""
@@ -105,8 +105,8 @@ def test_a_wrong_query_is_answered_with_the_next_step(
     assert next_ in following
 
 
-def test_a_query_changes_the_lake_only_when_it_is_told_to(lake: Lake, run: Run) -> None:
-    """A statement that writes is refused before Athena sees it, and runs with --allow-changes."""
+def test_query_changes_the_lake_only_with_allow_changes(lake: Lake, run: Run) -> None:
+    """A statement that writes is rejected before Athena sees it, and runs with --allow-changes."""
     before = tables(lake, "filled")
     view = "CREATE VIEW seen AS SELECT change_id FROM changes"
     code, out, err = run("query", "filled", f"-- a view\n{view}")
@@ -119,8 +119,8 @@ def test_a_query_changes_the_lake_only_when_it_is_told_to(lake: Lake, run: Run) 
     assert tables(lake, "filled") == before
 
 
-def test_a_query_of_an_empty_lake_says_that_nothing_was_read(run: Run) -> None:
-    """No error, no rows, and why."""
+def test_query_of_an_empty_lake_reports_that_nothing_was_read(run: Run) -> None:
+    """No error, no rows, and the reason."""
     code, out, err = run("query", "empty", "SELECT change_id FROM changes", "--output", "csv")
     assert (code, out) == (0, '"change_id"\n')
     assert "nothing was read: no change has been delivered yet" in err
@@ -155,7 +155,7 @@ def test_a_query_of_an_empty_lake_says_that_nothing_was_read(run: Run) -> None:
         ("wide", (TABLE, "--dry-run"), "columns of items is too large", "--except 'map__*'"),
     ],
 )
-def test_wrong_views_are_refused_and_nothing_is_made(
+def test_wrong_views_are_rejected_and_nothing_is_created(
     *,
     lake: Lake,
     run: Run,
@@ -165,7 +165,7 @@ def test_wrong_views_are_refused_and_nothing_is_made(
     message: str,
     next_: str,
 ) -> None:
-    """Exit code 1, a message, a next step; the catalog has no table more, less or other."""
+    """Exit code 1, a message, a next step; the catalog does not change."""
     before = tables(lake, database) if database != "nobody" else {}
     if len(arguments) == 2 and not arguments[1].startswith("--"):  # the text of a type file
         types = tmp_path / "orders.yaml"
@@ -180,8 +180,8 @@ def test_wrong_views_are_refused_and_nothing_is_made(
         assert tables(lake, database) == before
 
 
-def test_views_that_cannot_be_read_replace_none(lake: Lake, run: Run, tmp_path: Path) -> None:
-    """A refresh that one of the three views cannot follow leaves all of them, as they were."""
+def test_unreadable_views_replace_no_view(lake: Lake, run: Run, tmp_path: Path) -> None:
+    """When one of three refreshed views cannot be read, all three stay unchanged."""
     lake.create_database("typed")
     root = lake.declare("changes", COLUMNS, first_day=DAY, database="typed")
     lake.put(item_lines({"pk": {"S": "a"}, "total": {"N": "1"}}), DAY, root=root)
@@ -202,16 +202,16 @@ def test_views_that_cannot_be_read_replace_none(lake: Lake, run: Run, tmp_path: 
     assert tables(lake, "typed") == before
 
 
-def test_proposed_types_say_where_they_go(run: Run) -> None:
-    """The file's text alone on stdout, the next step on stderr, and the text is a file the command takes."""
+def test_proposed_types_are_followed_by_the_next_step(run: Run) -> None:
+    """Only the file's text is on stdout, the next step on stderr; the command accepts the text as a file."""
     code, out, err = run("views", "filled", TABLE, "--propose-types")
     assert (code, out) == (0, "total: decimal(38, 10)\nat: timestamp\n")
     assert err.startswith("next: ")
     assert "save them as athena/views/types/orders.yaml" in err
 
 
-def test_columns_that_are_nearly_of_one_type_are_named(lake: Lake, run: Run) -> None:
-    """With values that are not, on stderr for people without a control character, in JSON as they are."""
+def test_columns_of_nearly_one_type_are_listed(lake: Lake, run: Run) -> None:
+    """With the other values: on stderr without control characters, in JSON exactly."""
     lake.create_database("nearly")
     root = lake.declare("changes", COLUMNS, first_day=DAY, database="nearly")
     totals = ("1", "2", "3", "n/a", "\x1b[2J" * 20)
@@ -233,8 +233,8 @@ def test_columns_that_are_nearly_of_one_type_are_named(lake: Lake, run: Run) -> 
     assert nearly["examples"] == [("\x1b[2J" * 20)[:40] + "…", "n/a"]
 
 
-def test_a_cut_stays_until_another_is_given(lake: Lake, run: Run) -> None:
-    """Views that are made again, with other columns for one, keep it; `none` drops it."""
+def test_cut_stays_until_another_one_is_set(lake: Lake, run: Run) -> None:
+    """Views that are created again, with other columns for example, keep it; `none` removes it."""
     cut, other = "2026-11-28T12:00:00Z", "2026-11-29T12:00:00Z"
 
     def cuts(*arguments: str) -> tuple[str | None, bool]:
@@ -251,8 +251,8 @@ def test_a_cut_stays_until_another_is_given(lake: Lake, run: Run) -> None:
     assert cuts() == (None, False)
 
 
-def test_views_show_the_columns_that_were_chosen(lake: Lake, run: Run) -> None:
-    """Of a table that is too wide for one statement as well."""
+def test_views_show_the_chosen_columns(lake: Lake, run: Run) -> None:
+    """Also of a table that is too wide for one statement."""
     assert run("views", "wide", TABLE, "--except", "map__*")[:2] == (
         0,
         "current_orders\ngaps_orders\nhistory_orders\n",
@@ -264,8 +264,8 @@ def test_views_show_the_columns_that_were_chosen(lake: Lake, run: Run) -> None:
     assert sum(one["Name"].startswith("map__") for one in table["StorageDescriptor"]["Columns"]) == 7
 
 
-def test_the_sql_of_the_views_is_one_document_when_json_is_asked_for(lake: Lake, run: Run) -> None:
-    """--output json holds for --dry-run as well, and the catalog stays as it was."""
+def test_sql_of_the_views_is_one_document_with_output_json(lake: Lake, run: Run) -> None:
+    """Also with --dry-run, and the catalog does not change."""
     before = tables(lake, "filled")
     code, out, _ = run("views", "filled", TABLE, "--dry-run", "--output", "json")
     statements = json.loads(out)["statements"]

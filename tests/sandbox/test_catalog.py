@@ -1,4 +1,4 @@
-"""Crawls and runs of the catalog function on the shipped stack, in any order, twice, and cut off half-way."""
+"""Crawls and runs of the catalog function on the shipped stack: in any order, repeated, and interrupted."""
 
 from __future__ import annotations
 
@@ -142,7 +142,7 @@ def account() -> Iterator[Account]:
         assert refused_roles(sandbox) == []
 
 
-def test_changes_gains_exactly_the_new_attributes_whatever_happens(account: Account) -> None:
+def test_changes_gains_exactly_the_new_attributes_in_any_order_of_events(account: Account) -> None:
     """After each step the definition is as it was but for columns behind the others, all of them `string`.
 
     The crawler's own table drifts meanwhile, and what it infers reaches no query.
@@ -174,7 +174,7 @@ BREAKS = """
 """
 
 
-def test_columns_outlive_every_update_of_the_stack(account: Account, tmp_path: Path) -> None:
+def test_columns_survive_every_update_of_the_stack(account: Account, tmp_path: Path) -> None:
     """An update of the definition declares them again, and so does a crawl after one that was rolled back.
 
     CloudFormation takes the table back to the template's columns, and need not call the function then.
@@ -222,7 +222,7 @@ def keeper_of_columns(sandbox: Sandbox) -> dict[str, str]:
 JUNK = {f"sku_{number:02}" for number in range(12)}
 
 
-def test_a_flood_is_bounded_and_what_is_forgotten_comes_back_by_no_way(account: Account) -> None:
+def test_flood_of_attributes_is_limited_and_forgotten_columns_stay_away(account: Account) -> None:
     """An item keyed by data: part of it becomes columns at each crawl, until somebody forgets the names.
 
     Then no crawl, no update of the table and no ItemColumns brings one back, queries go on, and views that

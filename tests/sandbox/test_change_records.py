@@ -1,4 +1,4 @@
-"""The change record as AWS sends it, whichever operation wrote the item."""
+"""Change records as AWS sends them, for every operation that writes an item."""
 
 import json
 import re
@@ -83,8 +83,8 @@ def source(make_source: Callable[..., Source]) -> Source:
     return make_source()
 
 
-def test_the_record_has_awss_shape(source: Source) -> None:
-    """Field for field the record published from us-east-1, compact, with nothing of DynamoDB Streams."""
+def test_record_has_the_format_of_aws(source: Source) -> None:
+    """Field for field as a record published from us-east-1: compact, without fields of DynamoDB Streams."""
     before = time.time()
     source.dynamodb.put_item(TableName=source.table, Item={**source.key("a"), "b": {"B": b"\x00\xff"}})
 
@@ -124,7 +124,7 @@ def test_the_record_has_awss_shape(source: Source) -> None:
 
 
 def test_millisecond_tables_send_milliseconds(make_source: Callable[..., Source]) -> None:
-    """The unit is the table's precision, and the record names it."""
+    """The unit is the table's precision, and the record contains it."""
     source = make_source("MILLISECOND")
     source.dynamodb.put_item(TableName=source.table, Item=source.key("a"))
 
@@ -133,7 +133,7 @@ def test_millisecond_tables_send_milliseconds(make_source: Callable[..., Source]
     assert change["dynamodb"]["ApproximateCreationDateTimePrecision"] == "MILLISECOND"
 
 
-def test_numbers_arrive_as_dynamodb_keeps_them(source: Source) -> None:
+def test_numbers_arrive_as_dynamodb_stores_them(source: Source) -> None:
     """No leading or trailing zeros, no exponent, every digit."""
     sent = ["1.0", "007", "1E3", "-0.50", "12345678901234567890123456789012345678", "0.00"]
     source.dynamodb.put_item(
@@ -196,7 +196,7 @@ def _partiql_transaction(source: Source) -> None:
 
 @pytest.mark.parametrize("write", [_put, _update, _batch, _transaction, _partiql, _partiql_transaction])
 def test_every_operation_sends_both_images(source: Source, write: Callable[[Source], None]) -> None:
-    """MODIFY carries the item before and after, whatever wrote it."""
+    """MODIFY has the item before and after, for every operation."""
     source.dynamodb.put_item(TableName=source.table, Item={**source.key("a"), "v": {"S": "old"}})
     write(source)
 
@@ -223,8 +223,8 @@ def _delete_by_partiql(source: Source) -> None:
 
 
 @pytest.mark.parametrize("delete", [_delete, _delete_in_batch, _delete_by_partiql])
-def test_a_delete_sends_the_last_state(source: Source, delete: Callable[[Source], None]) -> None:
-    """REMOVE carries the old image only; a second delete changes nothing and sends nothing."""
+def test_delete_sends_the_last_state(source: Source, delete: Callable[[Source], None]) -> None:
+    """REMOVE has the old image only; a second delete changes and sends nothing."""
     _put(source)
     delete(source)
     delete(source)
@@ -236,8 +236,8 @@ def test_a_delete_sends_the_last_state(source: Source, delete: Callable[[Source]
     assert "NewImage" not in remove["dynamodb"]
 
 
-def test_a_write_that_changes_nothing_sends_nothing(source: Source) -> None:
-    """The same numbers spelt otherwise and the same set in another order are the same data."""
+def test_write_without_a_change_sends_nothing(source: Source) -> None:
+    """The same numbers in another notation, and the same set in another order, are the same data."""
     item = {**source.key("a"), "n": {"N": "1"}, "s": {"SS": ["x", "y"]}}
     source.dynamodb.put_item(TableName=source.table, Item=item)
     source.dynamodb.put_item(
@@ -247,8 +247,8 @@ def test_a_write_that_changes_nothing_sends_nothing(source: Source) -> None:
     assert [change["eventName"] for change in source.changes()] == ["INSERT"]
 
 
-def test_a_cancelled_transaction_sends_nothing(source: Source) -> None:
-    """MiniStack applies its statements one by one and puts a snapshot back: no record may have left."""
+def test_cancelled_transaction_sends_nothing(source: Source) -> None:
+    """MiniStack applies its statements one by one, then restores a snapshot: no record may be sent before."""
     first, second = (INSERT_STATEMENT.format(source.table, partition) for partition in "ab")
     source.dynamodb.execute_statement(Statement=first)
     with pytest.raises(ClientError, match="TransactionCanceled"):
@@ -258,7 +258,7 @@ def test_a_cancelled_transaction_sends_nothing(source: Source) -> None:
 
 
 def test_changes_of_one_item_have_an_order(source: Source) -> None:
-    """Microseconds rise strictly, and so do the stream's sequence numbers."""
+    """Their microseconds and sequence numbers are strictly increasing."""
     for number in range(40):
         source.dynamodb.put_item(TableName=source.table, Item={**source.key("a"), "n": {"N": str(number)}})
 
@@ -270,8 +270,8 @@ def test_changes_of_one_item_have_an_order(source: Source) -> None:
     assert len(times) == 40
 
 
-def test_ttl_deletes_as_the_service(source: Source) -> None:
-    """An expired item goes with the service's identity; text, a far past and the future stay."""
+def test_ttl_deletes_with_the_identity_of_the_service(source: Source) -> None:
+    """Only expired items; those with text, a time long ago or a time in the future stay."""
     source.dynamodb.update_time_to_live(
         TableName=source.table, TimeToLiveSpecification={"Enabled": True, "AttributeName": "until"}
     )
@@ -294,8 +294,8 @@ def test_ttl_deletes_as_the_service(source: Source) -> None:
     assert sorted(item["pk"]["S"] for item in left) == ["ancient", "future", "text"]
 
 
-def test_a_disabled_destination_gets_nothing(source: Source) -> None:
-    """After DisableKinesisStreamingDestination writes go on and the stream stays silent."""
+def test_disabled_destination_receives_nothing(source: Source) -> None:
+    """After DisableKinesisStreamingDestination writes continue without records."""
     source.dynamodb.disable_kinesis_streaming_destination(TableName=source.table, StreamArn=source.stream_arn)
     _put(source)
 

@@ -1,4 +1,4 @@
-"""A change set in the emulator shows what AWS would show: what the conditions let be made."""
+"""A change set in the emulator shows what AWS would show: only resources whose condition is true."""
 
 import json
 from typing import Any, Literal
@@ -19,8 +19,8 @@ TEMPLATE = {
 }
 
 
-def test_a_change_set_has_only_what_its_conditions_let_be_made(emulator: Sandbox, unique: str) -> None:
-    """A false condition leaves a resource out; a parameter that turns it adds and removes the resource."""
+def test_change_set_lists_only_resources_whose_condition_is_true(emulator: Sandbox, unique: str) -> None:
+    """A parameter that changes a condition adds or removes the resource."""
     client = emulator.session("producer").client("cloudformation")
 
     def planned(kind: Literal["CREATE", "UPDATE"], wanted: str) -> set[tuple[str, str]]:

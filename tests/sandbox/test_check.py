@@ -62,7 +62,7 @@ def differences(sandbox: Sandbox) -> dict[str, str]:
 
 
 def test_check_finds_every_kind_of_difference_by_its_key(deployed: Sandbox) -> None:
-    """Agreement over all types; then a lost insert, a lost update, a lost delete, and a gap that healed."""
+    """All types agree; then a lost insert, update and delete, and a gap before a later change."""
     producer = deployed.session("producer")
     name = deployed.outputs["SourceTableName"]
     table, client = producer.resource("dynamodb").Table(name), producer.client("dynamodb")
@@ -101,8 +101,8 @@ def test_check_finds_every_kind_of_difference_by_its_key(deployed: Sandbox) -> N
     assert done.stdout.count("  differs: ") == 4
 
 
-def test_check_finds_every_fault_seeded_into_the_lake_itself(deployed: Sandbox, unique: str) -> None:
-    """A row lost, a digit of it changed, the row twice with two values, a delete lost: each by its key."""
+def test_check_finds_every_fault_in_the_lake(deployed: Sandbox, unique: str) -> None:
+    """A lost row, a changed digit, a row twice with different values, a lost delete: each by its key."""
     session = deployed.session("producer")
     table = session.resource("dynamodb").Table(deployed.outputs["SourceTableName"])
     keys = [f"{unique}-{fault}" for fault in ("lost", "digit", "doubled", "delete", "none")]
@@ -147,8 +147,8 @@ def _destination(client: Any, table: str) -> str:
     return str(found[0]["DestinationStatus"])
 
 
-def test_a_crawl_declares_new_attributes_and_they_can_be_queried(deployed: Sandbox, unique: str) -> None:
-    """The deployed crawler, its role, its rule and the catalog function: nobody names the column."""
+def test_crawl_declares_new_attributes_and_they_can_be_queried(deployed: Sandbox, unique: str) -> None:
+    """With the deployed crawler, role, rule and catalog function, without naming the column."""
     session = deployed.session("producer")
     glue: Any = session.client("glue")
     name, crawler = deployed.outputs["SourceTableName"], deployed.outputs["CrawlerName"]

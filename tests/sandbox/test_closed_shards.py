@@ -1,4 +1,4 @@
-"""Resharding in the emulator: closed shards stay readable, and say that they are closed."""
+"""Resharding in the emulator: closed shards stay readable and report that they are closed."""
 
 from typing import Any
 
@@ -12,14 +12,14 @@ FIRST = "shardId-000000000000"
 
 
 def read(kinesis: Any, name: str, shard: str) -> dict[str, Any]:
-    """Everything a shard holds, in one read."""
+    """All records of a shard, in one read."""
     iterator = kinesis.get_shard_iterator(StreamName=name, ShardId=shard, ShardIteratorType="TRIM_HORIZON")
     answer: dict[str, Any] = kinesis.get_records(ShardIterator=iterator["ShardIterator"])
     return answer
 
 
-def test_a_split_closes_the_parent_and_keeps_its_records(emulator: Sandbox, unique: str) -> None:
-    """The parent ends, names its children, takes no more records; the children take them."""
+def test_split_closes_the_parent_and_keeps_its_records(emulator: Sandbox, unique: str) -> None:
+    """The parent ends, returns its children and takes no more records; the children take them."""
     kinesis = emulator.session("producer").client("kinesis")
     kinesis.create_stream(StreamName=unique, ShardCount=1)
     kinesis.put_record(StreamName=unique, Data=b"before", PartitionKey="k")
@@ -42,8 +42,8 @@ def test_a_split_closes_the_parent_and_keeps_its_records(emulator: Sandbox, uniq
     assert summary["OpenShardCount"] == 2
 
 
-def test_a_closed_shard_cannot_be_split_again(emulator: Sandbox, unique: str) -> None:
-    """Only open shards are resharded."""
+def test_closed_shard_cannot_be_split_again(emulator: Sandbox, unique: str) -> None:
+    """Only open shards can be split or merged."""
     kinesis = emulator.session("producer").client("kinesis")
     kinesis.create_stream(StreamName=unique, ShardCount=1)
     kinesis.split_shard(StreamName=unique, ShardToSplit=FIRST, NewStartingHashKey=str(2**127))
@@ -51,8 +51,8 @@ def test_a_closed_shard_cannot_be_split_again(emulator: Sandbox, unique: str) ->
         kinesis.split_shard(StreamName=unique, ShardToSplit=FIRST, NewStartingHashKey=str(2**126))
 
 
-def test_a_new_shard_count_keeps_every_record(emulator: Sandbox, unique: str) -> None:
-    """UpdateShardCount: what was written before stays in the closed parents."""
+def test_new_shard_count_keeps_every_record(emulator: Sandbox, unique: str) -> None:
+    """UpdateShardCount: earlier records stay in the closed parents."""
     kinesis = emulator.session("producer").client("kinesis")
     kinesis.create_stream(StreamName=unique, ShardCount=2)
     for number in range(20):

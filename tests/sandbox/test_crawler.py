@@ -1,4 +1,4 @@
-"""The emulated crawler: what it makes of objects, with whose permissions, and what it tells EventBridge."""
+"""The emulated crawler: its tables, its permissions, and its events."""
 
 import contextlib
 import gzip
@@ -92,7 +92,7 @@ class Crawler:
 
 
 def test_objects_become_one_typed_table_with_its_partitions(emulator: Sandbox, unique: str) -> None:
-    """Types as Glue names them, partition keys from the folders, the crawler's mark on its table."""
+    """Glue's type names, partition keys from the folders, the crawler's mark on its table."""
     crawler = Crawler(emulator, unique).make()
     crawler.put("data/dt=2026-11-19/a.gz", {"id": 1, "name": "x", "tags": ["a"]})
     crawler.put("data/dt=2026-11-20/b.gz", {"id": 2, "price": 1.5, "ok": True, "who": {"n": None, "m": 1}})
@@ -127,7 +127,7 @@ def test_excluded_hidden_and_empty_objects_are_not_read(emulator: Sandbox, uniqu
     assert crawler.columns() == {"seen": "bigint"}
 
 
-def test_a_later_crawl_updates_table_and_inheriting_partitions(emulator: Sandbox, unique: str) -> None:
+def test_later_crawl_updates_the_table_and_inheriting_partitions(emulator: Sandbox, unique: str) -> None:
     """UPDATE_IN_DATABASE changes the definition; partitions that inherit follow it."""
     crawler = Crawler(emulator, unique).make()
     crawler.put("data/dt=2026-11-19/a", {"n": 1})
@@ -142,7 +142,7 @@ def test_a_later_crawl_updates_table_and_inheriting_partitions(emulator: Sandbox
 
 
 def test_update_behavior_log_leaves_the_table_and_adds_partitions(emulator: Sandbox, unique: str) -> None:
-    """With LOG only new tables and partitions are made."""
+    """With LOG only new tables and partitions are created."""
     policy = {"UpdateBehavior": "LOG", "DeleteBehavior": "LOG"}
     crawler = Crawler(emulator, unique).make(SchemaChangePolicy=policy)
     crawler.put("data/dt=2026-11-19/a", {"n": 1})
@@ -167,10 +167,8 @@ def test_merge_new_columns_keeps_types_and_adds_names(emulator: Sandbox, unique:
 
 
 @pytest.mark.parametrize("missing", ["s3:GetObject", "glue:CreateTable", "glue:BatchCreatePartition"])
-def test_a_missing_permission_of_the_role_fails_the_crawl(
-    emulator: Sandbox, unique: str, missing: str
-) -> None:
-    """A crawler has its role's permissions and no others; message and written refusal name the action."""
+def test_missing_permission_of_the_role_fails_the_crawl(emulator: Sandbox, unique: str, missing: str) -> None:
+    """A crawler has only its role's permissions; the message and the logged denial contain the action."""
     crawler = Crawler(emulator, unique, tuple(one for one in ACTIONS if one != missing)).make()
     crawler.put("data/dt=2026-11-20/a", {"n": 1})
     last = crawler.run()
@@ -181,15 +179,15 @@ def test_a_missing_permission_of_the_role_fails_the_crawl(
     assert {line["action"] for line in written} == {missing}
 
 
-def test_what_is_not_emulated_fails_with_a_reason(emulator: Sandbox, unique: str) -> None:
-    """Grouping into several tables is not crawled here, and said so."""
+def test_unsupported_crawler_setting_fails_with_a_reason(emulator: Sandbox, unique: str) -> None:
+    """Grouping into several tables is not emulated; the message states it."""
     crawler = Crawler(emulator, unique).make(Configuration="{}")
     last = crawler.run()
     assert (last["Status"], "CombineCompatibleSchemas" in last["ErrorMessage"]) == ("FAILED", True)
 
 
-def test_the_end_of_a_crawl_starts_the_rules_function(emulator: Sandbox, unique: str) -> None:
-    """A rule on Glue Crawler State Change gets the event in AWS's shape."""
+def test_end_of_a_crawl_invokes_the_function_of_a_rule(emulator: Sandbox, unique: str) -> None:
+    """A rule on Glue Crawler State Change receives the event in AWS's format."""
     crawler = Crawler(emulator, unique).make()
     source = f"""
     import boto3, json
@@ -249,7 +247,7 @@ def test_the_end_of_a_crawl_starts_the_rules_function(emulator: Sandbox, unique:
     )
 
 
-def test_a_running_crawler_cannot_be_started(emulator: Sandbox, unique: str) -> None:
+def test_running_crawler_cannot_be_started(emulator: Sandbox, unique: str) -> None:
     """CrawlerRunningException, as on AWS; an unknown crawler is EntityNotFoundException."""
     crawler = Crawler(emulator, unique).make()
     with pytest.raises(crawler.glue.exceptions.EntityNotFoundException):
@@ -269,8 +267,8 @@ def test_a_running_crawler_cannot_be_started(emulator: Sandbox, unique: str) -> 
     wait_until(refused, "a start that meets a crawl at work is refused")
 
 
-def test_a_stopped_crawl_ends_before_the_next_one_starts(emulator: Sandbox, unique: str) -> None:
-    """READY only once it has stopped: what it writes late would meet the next crawl."""
+def test_stopped_crawl_ends_before_the_next_one_starts(emulator: Sandbox, unique: str) -> None:
+    """READY only after it has stopped: late writes would mix with the next crawl."""
     crawler = Crawler(emulator, unique).make()
     for number in range(40):
         crawler.put(f"data/dt=2026-11-20/{number}", {"n": number})

@@ -1,4 +1,4 @@
-"""Delivery over the emulator's public APIs: what arrives, where, and what happens when a part refuses."""
+"""Delivery with the emulator's public APIs: what arrives, where, and the effect of a failing part."""
 
 import json
 import time
@@ -45,12 +45,12 @@ def new(delivering: Sandbox, unique: str) -> Iterator[New]:
 
 
 def until(pipeline: Pipeline, name: str, value: int) -> None:
-    """Wait until delivery has counted this much."""
+    """Wait until delivery has counted this number."""
     wait_until(lambda: pipeline.status().get(name) == value, f"{name} {value}:", said=pipeline.status)
 
 
 def until_error(pipeline: Pipeline, code: str) -> dict[str, Any]:
-    """Wait until delivery has met this error; the error."""
+    """Wait until delivery has this error; the error."""
 
     def met() -> Any:
         error = pipeline.status().get("last_error")
@@ -65,7 +65,7 @@ def error_lines(pipeline: Pipeline) -> list[dict[str, Any]]:
     return [json.loads(line) for line in pipeline.lines("errors/")]
 
 
-def test_what_the_function_answers_decides_where_a_record_goes(new: New, unique: str) -> None:
+def test_result_of_the_function_decides_where_a_record_goes(new: New, unique: str) -> None:
     """Ok goes to the data prefix, ProcessingFailed to the error prefix, Dropped nowhere."""
     pipeline = new()
     before = int(time.time() * 1000)
@@ -86,7 +86,7 @@ def test_what_the_function_answers_decides_where_a_record_goes(new: New, unique:
     }
 
 
-def test_objects_stand_under_the_evaluated_prefix(new: New, unique: str) -> None:
+def test_objects_are_under_the_evaluated_prefix(new: New, unique: str) -> None:
     """Day of arrival in the prefix, stream and version in the name, compression in the extension."""
     pipeline = new()
     first_day = time.strftime("%Y-%m-%d", time.gmtime())
@@ -112,10 +112,10 @@ def test_objects_stand_under_the_evaluated_prefix(new: New, unique: str) -> None
         ("s3:PutObject", "S3.AccessDenied"),
     ],
 )
-def test_a_missing_permission_of_the_role_stops_delivery_until_it_is_given(
+def test_missing_permission_of_the_role_stops_delivery_until_it_is_granted(
     new: New, unique: str, action: str, code: str
 ) -> None:
-    """Data moves with the delivery role's permissions alone, is retried, and nothing is lost."""
+    """Delivery uses only the delivery role's permissions; it retries, and nothing is lost."""
     pipeline = new(denied=(action,))
     pipeline.write("one", "two")
     error = until_error(pipeline, code)
@@ -126,8 +126,8 @@ def test_a_missing_permission_of_the_role_stops_delivery_until_it_is_given(
     assert pipeline.lines() == ["ONE", "TWO"]
 
 
-def test_a_bucket_policy_taken_away_is_retried_and_loses_nothing(new: New, unique: str) -> None:
-    """Delivery across accounts needs the bucket owner's consent at every single put."""
+def test_removed_bucket_policy_delays_delivery_and_loses_nothing(new: New, unique: str) -> None:
+    """Delivery across accounts needs the bucket owner's permission for every put."""
     pipeline = new()
     pipeline.write("one")
     until(pipeline, "delivered", 1)
@@ -144,10 +144,8 @@ def test_a_bucket_policy_taken_away_is_retried_and_loses_nothing(new: New, uniqu
     assert pipeline.lines() == ["ONE", "TWO"]
 
 
-def test_a_function_that_may_not_be_invoked_sends_the_batch_to_the_error_prefix(
-    new: New, unique: str
-) -> None:
-    """After NumberOfRetries; the records are there to be replayed."""
+def test_batch_goes_to_the_error_prefix_when_the_function_cannot_be_invoked(new: New, unique: str) -> None:
+    """After NumberOfRetries; the records can be replayed from there."""
     pipeline = new(denied=("lambda:InvokeFunction",))
     pipeline.write("one", "two")
     until(pipeline, "failed", 2)
@@ -157,8 +155,8 @@ def test_a_function_that_may_not_be_invoked_sends_the_batch_to_the_error_prefix(
     assert sorted(line["rawData"] for line in error_lines(pipeline)) == ["b25l", "dHdv"]
 
 
-def test_a_function_that_raises_is_repeated_and_then_given_up(new: New, unique: str) -> None:
-    """NumberOfRetries more attempts, then every record of the batch failed with its attempts."""
+def test_failing_function_is_retried_before_its_batch_fails(new: New, unique: str) -> None:
+    """NumberOfRetries further attempts, then every record of the batch has failed with its attempts."""
     source = "def handler(event, context):\n    raise ValueError('boom')\n"
     pipeline = new(function=source, processor={"NumberOfRetries": "2"})
     pipeline.write("one")
@@ -168,8 +166,8 @@ def test_a_function_that_raises_is_repeated_and_then_given_up(new: New, unique: 
     assert pipeline.status()["invocations"] == 3
 
 
-def test_a_function_that_times_out_is_told_apart(new: New, unique: str) -> None:
-    """Lambda.FunctionTimedOut, so that its Timeout is looked at."""
+def test_timeout_of_the_function_has_its_own_error_code(new: New, unique: str) -> None:
+    """Lambda.FunctionTimedOut, so that the reader checks its Timeout."""
     source = "import time\n\ndef handler(event, context):\n    time.sleep(30)\n"
     pipeline = new(function=source, timeout=1, processor={"NumberOfRetries": "0"})
     pipeline.write("one")
@@ -178,8 +176,8 @@ def test_a_function_that_times_out_is_told_apart(new: New, unique: str) -> None:
     assert (line["errorCode"], line["attemptsMade"]) == ("Lambda.FunctionTimedOut", 1)
 
 
-def test_a_stray_answer_fails_its_records_only(new: New, unique: str) -> None:
-    """A record that is not answered is MissingRecordId; the others are delivered."""
+def test_incomplete_answer_fails_its_records_only(new: New, unique: str) -> None:
+    """A record without an answer is MissingRecordId; the others are delivered."""
     source = FUNCTION.replace('return {"records": records}', 'return {"records": records[1:]}')
     pipeline = new(function=source)
     pipeline.write("one", "two", "three")
@@ -195,10 +193,10 @@ def test_a_stray_answer_fails_its_records_only(new: New, unique: str) -> None:
         {"ArnEquals": {"aws:SourceArn": "arn:aws:firehose:us-east-1:111111111111:deliverystream/another"}},
     ],
 )
-def test_a_trust_policy_that_means_someone_else_stops_delivery(
+def test_trust_policy_for_another_principal_stops_delivery(
     new: New, unique: str, condition: dict[str, Any]
 ) -> None:
-    """The role is assumed as Firehose does it: with the account as external id, for this delivery stream."""
+    """Firehose assumes the role with the account as external id, for this delivery stream."""
     pipeline = new(trust_condition=condition)
     pipeline.write("one")
     until_error(pipeline, "Kinesis.AssumeRoleAccessDenied")
@@ -211,8 +209,8 @@ def test_a_trust_policy_that_means_someone_else_stops_delivery(
     until(pipeline, "delivered", 1)
 
 
-def test_only_what_is_written_after_the_delivery_stream_arrives(new: New, unique: str) -> None:
-    """Firehose reads its source from its own beginning on."""
+def test_only_records_after_the_creation_of_the_delivery_stream_arrive(new: New, unique: str) -> None:
+    """Firehose reads its source from its own start."""
     pipeline = new(before_delivery_stream=lambda made: made.write("too early"))
     pipeline.write("one")
     until(pipeline, "delivered", 1)
@@ -220,7 +218,7 @@ def test_only_what_is_written_after_the_delivery_stream_arrives(new: New, unique
 
 
 def test_resharding_loses_nothing_and_reads_parents_first(new: New, unique: str) -> None:
-    """What stands in a closed shard is delivered before its children are read."""
+    """The records of a closed shard are delivered before its children are read."""
     pipeline = new(shards=1, denied=("kinesis:GetRecords",))
     pipeline.write(*(f"a{n}" for n in range(20)))
     kinesis = pipeline.client("kinesis")
@@ -245,8 +243,8 @@ def test_resharding_loses_nothing_and_reads_parents_first(new: New, unique: str)
     assert {"shardId-000000000000", first["ShardId"], second["ShardId"]} <= complete
 
 
-def test_a_full_buffer_does_not_wait_for_its_interval(new: New, unique: str) -> None:
-    """Size or interval, whichever comes first; the size is never scaled."""
+def test_full_buffer_does_not_wait_for_its_interval(new: New, unique: str) -> None:
+    """Size or interval, whichever comes first; speed does not change the size."""
     pipeline = new(
         destination={
             "BufferingHints": {"SizeInMBs": 1, "IntervalInSeconds": 900},
@@ -279,7 +277,7 @@ def update(pipeline: Pipeline, name: str, destination: dict[str, Any]) -> None:
     wait_until(looked, "delivery looks again")
 
 
-def test_an_updated_description_is_followed(new: New, unique: str) -> None:
+def test_updated_description_takes_effect(new: New, unique: str) -> None:
     """A new prefix and version, without a restart."""
     pipeline = new()
     pipeline.write("one")
@@ -301,7 +299,7 @@ def test_an_updated_description_is_followed(new: New, unique: str) -> None:
 
 
 def test_delivery_errors_reach_the_named_log_stream(new: New, unique: str) -> None:
-    """With the delivery role's permission, in the documented shape, without a payload."""
+    """With the delivery role's permission, in the documented format, without a payload."""
     pipeline = new(denied=("s3:PutObject",))
     pipeline.write("secret-payload")
     until_error(pipeline, "S3.AccessDenied")
@@ -344,13 +342,13 @@ DYNAMIC = {
 
 
 def refusals(pipeline: Pipeline) -> list[str]:
-    """Why delivery refuses this test's delivery stream."""
+    """The reasons why delivery rejects this test's delivery stream."""
     written = status.read(pipeline.sandbox.folder) or {"refused": []}
     return [one["reason"] for one in written["refused"] if one["arn"] == pipeline.arn]
 
 
-def test_dynamic_partitioning_follows_the_functions_keys(new: New, unique: str) -> None:
-    """Each partition an object; a record without its key goes to metadata-extraction-failed."""
+def test_dynamic_partitioning_uses_the_keys_of_the_function(new: New, unique: str) -> None:
+    """One object per partition; a record without its key goes to metadata-extraction-failed."""
     pipeline = new(function=PARTITIONING, destination=DYNAMIC)
     pipeline.write("2026-01-01 a", "2026-01-02 b", "2026-01-01 c", " d")
     until(pipeline, "delivered", 3)
@@ -365,7 +363,7 @@ def test_dynamic_partitioning_follows_the_functions_keys(new: New, unique: str) 
     assert all(key.startswith("errors/metadata-extraction-failed/") for key in pipeline.objects("errors/"))
 
 
-def test_more_active_partitions_than_the_limit_go_to_their_own_error_type(new: New, unique: str) -> None:
+def test_partitions_beyond_the_limit_go_to_their_own_error_type(new: New, unique: str) -> None:
     """500 at once; the rest lies under activePartitionExceeded, with its data, and is not lost.
 
     A partition is active until its object has arrived, so none may arrive before the last record has come.
@@ -383,8 +381,8 @@ def test_more_active_partitions_than_the_limit_go_to_their_own_error_type(new: N
     assert all(key.startswith("errors/activePartitionExceeded/") for key in pipeline.objects("errors/"))
 
 
-def test_dynamic_partitioning_cannot_be_switched_on_later(new: New, unique: str) -> None:
-    """Firehose takes it at creation only: a delivery stream that says otherwise is refused, as it was."""
+def test_dynamic_partitioning_cannot_be_turned_on_later(new: New, unique: str) -> None:
+    """Firehose accepts it at creation only: a delivery stream with a later change is rejected here."""
     pipeline = new()
     pipeline.write("one")
     until(pipeline, "delivered", 1)
@@ -393,7 +391,7 @@ def test_dynamic_partitioning_cannot_be_switched_on_later(new: New, unique: str)
     assert wait_until(lambda: refusals(pipeline), "a refusal") == [reason]
 
 
-def test_the_backup_keeps_source_records_whatever_becomes_of_them(new: New, unique: str) -> None:
+def test_backup_keeps_source_records_with_any_result(new: New, unique: str) -> None:
     """S3BackupMode Enabled: raw, under its own prefix, failed and dropped ones too."""
     role = f"arn:aws:iam::{accounts.PRODUCER}:role/{unique}"
     pipeline = new(
@@ -414,8 +412,8 @@ def test_the_backup_keeps_source_records_whatever_becomes_of_them(new: New, uniq
     assert sorted(body.decode().split(";")) == ["", "drop me", "fail me", "one"]
 
 
-def test_what_is_not_emulated_is_refused_in_the_status(new: New, unique: str) -> None:
-    """The name and the reason stand where `sandbox check` finds them."""
+def test_unsupported_setting_is_reported_in_the_status(new: New, unique: str) -> None:
+    """With the name and the reason, where `sandbox check` reads them."""
     pipeline = new(destination={"CompressionFormat": "Snappy"})
 
     reason = f"{unique}: CompressionFormat Snappy is not emulated"
@@ -424,8 +422,8 @@ def test_what_is_not_emulated_is_refused_in_the_status(new: New, unique: str) ->
     wait_until(lambda: not refusals(pipeline), "the end of the refusal")
 
 
-def test_records_go_round_the_delivery_stream_only_once(new: New, unique: str) -> None:
-    """Direct puts are refused; one record in the source stream is one line in the lake."""
+def test_record_is_delivered_once(new: New, unique: str) -> None:
+    """Direct puts are rejected; one record in the source stream is one line in the lake."""
     pipeline = new()
     firehose = pipeline.client("firehose")
     with pytest.raises(firehose.exceptions.InvalidArgumentException):
@@ -435,8 +433,8 @@ def test_records_go_round_the_delivery_stream_only_once(new: New, unique: str) -
     assert pipeline.lines("") == ["ONE"]
 
 
-def test_a_deleted_delivery_stream_is_no_longer_delivered(new: New, unique: str) -> None:
-    """Made again under its name, it begins anew."""
+def test_deleted_delivery_stream_is_not_delivered(new: New, unique: str) -> None:
+    """Created again with the same name, it starts from its beginning."""
     pipeline = new()
     pipeline.write("one")
     until(pipeline, "delivered", 1)

@@ -1,4 +1,4 @@
-"""The shipped bucket policy decides over delivery: without its statement nothing arrives, with it all."""
+"""The shipped bucket policy controls delivery: nothing arrives without its statement, everything with it."""
 
 import json
 import os
@@ -25,14 +25,14 @@ STATEMENT = re.compile(r"^( +)- Sid: DeliveryRoleWritesItsObjects\n(?:\1 +.*\n)+
 
 
 def without_statement() -> str:
-    """The shipped template less the one statement that lets the delivery role write."""
+    """The shipped template without the statement that allows the delivery role to write."""
     text, removed = STATEMENT.subn("", TEMPLATE.read_text())
     assert removed == 1, "the statement has moved or was renamed: adapt this test"
     return text
 
 
 def delivery(sandbox: Sandbox) -> dict[str, Any]:
-    """What delivery says of the one delivery stream."""
+    """Delivery's status of the only delivery stream."""
     written = status.read(sandbox.folder) or {"streams": []}
     return next(iter(written["streams"]), {})
 
@@ -49,8 +49,8 @@ def objects(sandbox: Sandbox) -> list[str]:
     return [one["Key"] for one in listed.get("Contents", [])]
 
 
-def test_delivery_fails_without_the_bucket_policys_statement_and_recovers_whole(tmp_path: Path) -> None:
-    """Refused and retried while the statement is missing; once it is restored, lake and table agree."""
+def test_delivery_fails_without_the_statement_of_the_bucket_policy_and_then_recovers(tmp_path: Path) -> None:
+    """Denied and retried while the statement is missing; once it is restored, lake and table agree."""
     changed = tmp_path / "consumer.yaml"
     changed.write_text(without_statement())
     with Sandbox(speed=60.0) as sandbox:
@@ -85,7 +85,7 @@ def test_delivery_fails_without_the_bucket_policys_statement_and_recovers_whole(
         assert all(key.startswith("data/dt=") for key in objects(sandbox))
 
 
-def test_a_command_outside_of_a_sandbox_is_told_so() -> None:
+def test_check_outside_a_sandbox_fails_in_one_line() -> None:
     """`python -m sandbox check` alone: one line, exit code 2."""
     environment = {
         name: value

@@ -29,7 +29,7 @@ COUNTED = "SELECT count(total) AS n FROM current_orders"
 
 @pytest.fixture
 def lake() -> Iterator[Lake]:
-    """A lake of its own, with an item, its columns and its views."""
+    """A separate lake, with an item, its columns and its views."""
     with Sandbox(speed=60) as sandbox:
         sandbox.launch(plan_launches("consumer", parameters={"consumer": ["ItemColumns=named"]}))
         made = Lake(sandbox)
@@ -48,7 +48,7 @@ def recovery() -> str:
 
 
 def follow(lake: Lake, commands: str) -> None:
-    """Run the commands as they are written, with the `python` and the `aws` of the tests."""
+    """Run the commands as written, with the tests' `python` and `aws`."""
     environment = lake.sandbox.environment()
     folders = os.pathsep.join([str(Path(sys.executable).parent), environment["PATH"]])
     done = subprocess.run(
@@ -62,8 +62,8 @@ def follow(lake: Lake, commands: str) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_a_dropped_table_comes_back_with_its_columns_and_rows(lake: Lake) -> None:
-    """The failed query leads to the page, and after its two commands everything answers as before."""
+def test_dropped_table_is_restored_with_its_columns_and_rows(lake: Lake) -> None:
+    """The error of the query leads to the page; after its two commands every query works as before."""
     before: Any = lake.glue.get_table(DatabaseName=lake.database, Name="changes")["Table"]
     for name in ("changes", "change_lines"):
         lake.glue.delete_table(DatabaseName=lake.database, Name=name)

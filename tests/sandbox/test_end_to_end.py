@@ -1,4 +1,4 @@
-"""The whole job in both layouts: put, deliver, compare lake and table, crawl, query, and who is kept out."""
+"""The whole path in both layouts: put, deliver, compare lake and table, crawl, query, and denied access."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ITEMS = 300
 
 
 def run(sandbox: Sandbox, *arguments: str) -> dict[str, Any]:
-    """A command as a user runs it, which must succeed; its JSON."""
+    """Run a command, which must succeed, as a user does; its JSON."""
     done = run_module(sandbox, *arguments, "--output", "json")
     assert done.returncode == 0, done.stdout + done.stderr
     answer: dict[str, Any] = json.loads(done.stdout)
@@ -41,7 +41,7 @@ def whole_job(sandbox: Sandbox, producer: str, consumer: str) -> None:
     crawl(glue, sandbox.outputs["CrawlerName"])
     wait_for_column(glue, sandbox.outputs["DatabaseName"], "customer__address__geo__lat")
     [table] = run(sandbox, "sandbox", "check")["tables"]
-    assert table["figures"]["columns not declared in the lake"] == 0
+    assert table["figures"]["values whose column is not declared yet"] == 0
     assert table["figures"]["column values compared"] >= 15 * (ITEMS - ITEMS // 10)
 
     query = ("scripts.query", "--profile", consumer, "--named", "changes-by-day-and-type")
@@ -60,5 +60,5 @@ def test_two_accounts_do_the_whole_job(two_accounts: Sandbox) -> None:
 
 
 def test_one_account_does_the_whole_job(one_account: Sandbox) -> None:
-    """The same with the template that is both."""
+    """The same with the template that combines both."""
     whole_job(one_account, "producer", "producer")

@@ -1,4 +1,4 @@
-"""What cannot become a row is counted by code: by an operator, and by nobody else."""
+"""Records that cannot become a row are counted by code: by an operator and nobody else."""
 
 from __future__ import annotations
 
@@ -66,13 +66,13 @@ def person(sandbox: Sandbox, name: str, policy_arn: str) -> Person:
 
 @pytest.fixture(scope="module")
 def operator(two_accounts: Sandbox) -> Person:
-    """Whoever holds the consumer stack's own policy, and nothing else."""
+    """A role with only the consumer stack's policy for operators."""
     return person(two_accounts, "failures-operator", two_accounts.outputs["OperatorPolicyArn"])
 
 
 @pytest.fixture(scope="module")
 def analyst(two_accounts: Sandbox) -> Person:
-    """Whoever holds the consumer stack's policy for analysts, and nothing else."""
+    """A role with only the consumer stack's policy for analysts."""
     return person(two_accounts, "failures-analyst", two_accounts.outputs["AnalystPolicyArn"])
 
 
@@ -100,16 +100,16 @@ def failed(two_accounts: Sandbox) -> list[bytes]:
 
 
 def payloads(s3: Any, bucket: str, key: str) -> list[bytes]:
-    """The records an error object holds, compressed or not."""
+    """The records in an error object, compressed or not."""
     body = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
     body = gzip.decompress(body) if key.endswith(".gz") else body
     return [base64.b64decode(json.loads(line)["rawData"]) for line in body.splitlines()]
 
 
-def test_operator_counts_failures_and_finds_what_failed(
+def test_operator_counts_failures_and_finds_the_failed_records(
     two_accounts: Sandbox, operator: Person, failed: list[bytes]
 ) -> None:
-    """From the named query to the records themselves, with the stack's policy alone."""
+    """From the named query to the records, with the stack's policy only."""
     rows = {row["error_code"]: row for row in operator.rows("--named", "errors-by-code")}
     assert rows[CODE]["error_type"] == "processing-failed"
     assert rows[CODE]["failures"] >= len(failed)
@@ -118,8 +118,8 @@ def test_operator_counts_failures_and_finds_what_failed(
     assert payloads(operator.client("s3"), bucket, key)
 
 
-def test_no_query_shows_what_failed(operator: Person, failed: list[bytes]) -> None:
-    """Results lie where analysts may read them, so the table has no column for a record."""
+def test_no_query_shows_failed_records(operator: Person, failed: list[bytes]) -> None:
+    """Analysts may read query results, so the table has no column for a record."""
     done = operator.ask("SELECT * FROM errors")
     assert done.returncode == 0, done.stderr
     assert "rawdata" not in done.stdout.lower()
@@ -129,15 +129,15 @@ def test_no_query_shows_what_failed(operator: Person, failed: list[bytes]) -> No
 
 
 def test_operator_reads_no_rows(operator: Person) -> None:
-    """Who looks after failures is not let into the lake."""
+    """Operators of failures have no access to the lake's rows."""
     for table in ("changes", "change_lines"):
         done = operator.ask(f"SELECT count(*) FROM {table}")
         assert done.returncode != 0
         assert "glue:GetTable" in done.stderr
 
 
-def test_analyst_is_kept_from_failures(analyst: Person, failed: list[bytes]) -> None:
-    """The count reads the objects that hold the items, which an analyst may not."""
+def test_analyst_cannot_read_failures(analyst: Person, failed: list[bytes]) -> None:
+    """The count reads the objects with the items, which an analyst may not read."""
     assert failed
     done = analyst.ask("--named", "errors-by-code")
     assert done.returncode != 0
@@ -145,7 +145,7 @@ def test_analyst_is_kept_from_failures(analyst: Person, failed: list[bytes]) -> 
 
 
 def test_analyst_sees_a_column_before_any_crawl(two_accounts: Sandbox, analyst: Person, unique: str) -> None:
-    """An attribute shows as soon as it is delivered, whatever the table declares."""
+    """An attribute is visible as soon as it is delivered, before a column is declared."""
     dynamodb = two_accounts.session("producer").client("dynamodb")
     dynamodb.put_item(
         TableName=two_accounts.outputs["SourceTableName"],

@@ -1,4 +1,4 @@
-"""PartitionBy from the shipped templates: late changes, both ways, and the way from one to the other."""
+"""PartitionBy of the shipped templates: late changes with both values, and a change of the value."""
 
 from __future__ import annotations
 
@@ -138,7 +138,7 @@ def own_days(lake: Lake, name: str) -> dict[str, set[str]]:
 
 @dataclass
 class Story:
-    """A stack that goes from delivery to event, and what was seen on the way."""
+    """A stack that changes from delivery to event, and its observed results."""
 
     lake: Lake
     refused: subprocess.CompletedProcess[str]
@@ -173,22 +173,22 @@ def story() -> Iterator[Story]:
         yield Story(lake, refused, after_refusal, succeeded, after_success)
 
 
-def test_a_change_of_partition_by_is_refused_before_anything_is_touched(story: Story) -> None:
-    """With --yes too: a second delivery stream has to be asked for."""
+def test_change_of_partition_by_is_rejected_before_any_change(story: Story) -> None:
+    """With --yes too: a second delivery stream needs an explicit option."""
     assert story.refused.returncode == 1
     assert "--second-delivery-stream" in story.refused.stderr
     assert story.streams_after_refusal == [BY_DELIVERY]
 
 
-def test_the_first_delivery_stream_outlives_the_second_ones_making(story: Story) -> None:
-    """CloudFormation makes the successor and retains what it replaces; deploy says what to do with it."""
+def test_first_delivery_stream_remains_when_the_second_is_created(story: Story) -> None:
+    """CloudFormation creates the successor and retains the replaced one; deploy prints the next steps."""
     assert story.succeeded.returncode == 0, story.succeeded.stderr
     assert story.streams_after_success == [BY_DELIVERY, BY_EVENT]
     assert "--delivery-stream-name ddb-lake" in " ".join(story.succeeded.stderr.split())
 
 
-def test_with_delivery_late_changes_lie_under_the_day_of_their_delivery(story: Story) -> None:
-    """However late, and whether or not a successor reads beside it."""
+def test_late_changes_are_under_their_delivery_day_with_delivery(story: Story) -> None:
+    """However late, with and without a successor that reads too."""
     lake = story.lake
     found = lake.days_of(BY_DELIVERY)
     assert set(found) >= {*own_days(lake, "before"), *own_days(lake, "beside")}
@@ -197,8 +197,8 @@ def test_with_delivery_late_changes_lie_under_the_day_of_their_delivery(story: S
     assert all(key.split("/")[1] in {f"dt={day}" for day in deliveries} for key in lake.objects(BY_DELIVERY))
 
 
-def test_with_event_late_changes_lie_under_their_own_day(story: Story) -> None:
-    """Days late or a microsecond before midnight; in Athena's answer and in the object's key."""
+def test_late_changes_are_under_their_own_day_with_event(story: Story) -> None:
+    """Days late, or a microsecond before midnight; in Athena's answer and in the object's key."""
     lake = story.lake
     wanted = own_days(lake, "beside")
     assert {key: day for key, day in lake.days_of(BY_EVENT).items() if key in wanted} == wanted
@@ -207,8 +207,8 @@ def test_with_event_late_changes_lie_under_their_own_day(story: Story) -> None:
     assert {key.rsplit("/", 1)[0] for key in lake.objects(BY_EVENT)} >= days
 
 
-def test_a_day_prunes_by_the_day_of_the_change(story: Story) -> None:
-    """`dt` reads that day's objects and no other byte, and finds the late change there."""
+def test_condition_on_dt_prunes_by_the_day_of_the_change(story: Story) -> None:
+    """`dt` reads only that day's objects, and finds the late change there."""
     lake = story.lake
     late = lake.day(9)
     rows, scanned = lake.query(f"SELECT change_id, \"$path\" AS path FROM changes WHERE dt = '{late}'")
@@ -221,8 +221,8 @@ def test_a_day_prunes_by_the_day_of_the_change(story: Story) -> None:
     assert more == sum(sizes) > scanned
 
 
-def test_a_change_older_than_the_first_day_shows_once_that_is_set_earlier(story: Story) -> None:
-    """The table knows the days from FirstDay on: what lies under another one waits there, nothing is lost."""
+def test_change_before_the_first_day_is_visible_after_first_day_is_set_earlier(story: Story) -> None:
+    """The table has the days from FirstDay on: changes of earlier days wait there, nothing is lost."""
     lake = story.lake
     lake.write(("old", 0, lake.today - timedelta(days=40)))
     lake.settle()
@@ -234,8 +234,8 @@ def test_a_change_older_than_the_first_day_shows_once_that_is_set_earlier(story:
     assert lake.query(found)[0] == [{"dt": lake.day(40)}]
 
 
-def test_current_and_history_are_the_same_in_both(story: Story) -> None:
-    """Whichever delivery stream's objects are there, or both: each change once, no gap, one last state."""
+def test_current_and_history_are_the_same_for_both_delivery_streams(story: Story) -> None:
+    """With the objects of either delivery stream, or of both: each change once, no gap, one last state."""
     lake = story.lake
     made = lake.run("scripts.views", "orders", "--profile", "producer", "--name", "orders")
     assert made.returncode == 0, made.stderr
@@ -250,7 +250,7 @@ def test_current_and_history_are_the_same_in_both(story: Story) -> None:
 
 
 def seen(lake: Lake) -> dict[str, Any]:
-    """What the views show of the changes that both delivery streams delivered."""
+    """The views' rows for the changes that both delivery streams delivered."""
     mine = "pk LIKE 'beside-%'"
     queries = {
         "current": f"SELECT pk, revision FROM current_orders WHERE {mine} ORDER BY pk",
@@ -274,8 +274,8 @@ def none_or_one_hidden(lake: Lake) -> Iterator[str | None]:
             s3.delete_object(Bucket=lake.bucket, **marker)
 
 
-def test_a_record_without_a_day_lands_among_the_errors(story: Story) -> None:
-    """Under its error type, through the shipped policies, whole; the other delivery stream does without."""
+def test_record_without_a_day_goes_to_the_error_prefix(story: Story) -> None:
+    """Whole, under its error type, with the shipped policies; the other delivery stream needs no day."""
     lake, function = story.lake, story.lake.sandbox.outputs["TransformFunctionName"]
     functions = lake.client("lambda")
     settings = functions.get_function_configuration(FunctionName=function)["Environment"]["Variables"]

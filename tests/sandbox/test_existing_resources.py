@@ -1,4 +1,4 @@
-"""No stack takes over a resource that exists, whatever its type: creation fails, rollback leaves it alone."""
+"""No stack takes over an existing resource of any type: creation fails, rollback does not change it."""
 
 from __future__ import annotations
 
@@ -45,8 +45,8 @@ def deployed_types() -> set[str]:
     return {one["Type"] for path in paths for one in template.read(path).resources.values()}
 
 
-def test_every_deployed_type_is_looked_up_by_its_name_or_needs_no_look() -> None:
-    """A type with a name has an identity, any other the reason why it has none; no entry is out of use."""
+def test_every_deployed_type_has_an_identity_or_a_reason_for_none() -> None:
+    """A type with a name has an identity, any other a reason for having none; every entry is used."""
     assert {*IDENTITIES, *WITHOUT_IDENTITY} == deployed_types()
     assert not IDENTITIES.keys() & WITHOUT_IDENTITY.keys()
     assert IDENTITIES.keys() == NAMED.keys(), "tests/sandbox/named_resources.py has one of each"
@@ -54,10 +54,10 @@ def test_every_deployed_type_is_looked_up_by_its_name_or_needs_no_look() -> None
 
 @pytest.mark.sandbox
 @every_type
-def test_a_resource_that_exists_is_not_taken_over(
+def test_existing_resource_is_not_taken_over(
     kind: str, beside: Surroundings, stacks: Stacks, unique: str
 ) -> None:
-    """Neither a new stack nor an update gets its name; it outlives both, and goes with its own stack."""
+    """Neither a new stack nor an update gets its name; it survives both and is deleted with its own stack."""
     owner, taker, renamer = f"{unique}-owner", f"{unique}-taker", f"{unique}-renamer"
     name, other = beside.free_name(kind), beside.free_name(kind)
     assert (
@@ -92,10 +92,10 @@ def test_a_resource_that_exists_is_not_taken_over(
 @pytest.mark.sandbox
 @every_type
 @pytest.mark.parametrize("change", ["another name", "another property"])
-def test_a_failed_update_brings_back_what_was_there(
+def test_failed_update_restores_the_previous_resources(
     kind: str, change: str, beside: Surroundings, stacks: Stacks, unique: str
 ) -> None:
-    """What an update made under another name goes; what it changed, or would have replaced, is as before."""
+    """A resource that it created is deleted; those it changed or would have replaced are as before."""
     name, other = beside.free_name(kind), beside.free_name(kind)
     stacks.create(unique, {"R": beside.resource(kind, name, "first")})
     physical_id = stacks.physical_id(unique, "R")
@@ -112,10 +112,8 @@ def test_a_failed_update_brings_back_what_was_there(
 
 @pytest.mark.sandbox
 @pytest.mark.parametrize("kind", sorted(IDENTITIES.keys() - ALWAYS_NAMED))
-def test_a_name_that_cloudformation_makes_up_is_new(
-    kind: str, beside: Surroundings, stacks: Stacks, unique: str
-) -> None:
-    """A stack launched again makes another resource beside the one it has left."""
+def test_generated_name_is_new(kind: str, beside: Surroundings, stacks: Stacks, unique: str) -> None:
+    """A stack that is launched again creates another resource next to the retained one."""
     name = beside.free_name(kind)
     resource = without_name(beside.resource(kind, name, "first"), name)
     made = []
@@ -136,8 +134,8 @@ def without_name(value: Any, name: str) -> Any:
 
 
 @pytest.mark.sandbox
-def test_a_role_made_by_hand_is_not_taken_over(emulator: Sandbox, stacks: Stacks, unique: str) -> None:
-    """Upper and lower case are one in IAM; what stood in it before the stack's attempt stands in it after."""
+def test_role_created_by_hand_is_not_taken_over(emulator: Sandbox, stacks: Stacks, unique: str) -> None:
+    """IAM ignores case; the role is the same before and after the stack's attempt."""
     iam = emulator.session("producer").client("iam")
     trusted = trust_policy({"Service": "glue.amazonaws.com"})
     iam.create_role(RoleName=unique, AssumeRolePolicyDocument=trusted)
@@ -150,10 +148,10 @@ def test_a_role_made_by_hand_is_not_taken_over(emulator: Sandbox, stacks: Stacks
 
 
 @pytest.mark.sandbox
-def test_a_failed_creation_leaves_nothing_in_the_way(
+def test_failed_creation_leaves_no_resource_that_blocks_the_next(
     stacks: Stacks, beside: Surroundings, unique: str
 ) -> None:
-    """A table whose stream is not there is made and fails: it goes, and the corrected stack gets its name."""
+    """A table whose stream does not exist fails and is deleted; the corrected stack succeeds."""
     table = beside.resource("AWS::DynamoDB::Table", unique, "first")
     stream = {"StreamArn": "arn:aws:kinesis:us-east-1:111111111111:stream/absent"}
     failing = {**table, "Properties": {**table["Properties"], "KinesisStreamSpecification": stream}}
@@ -164,10 +162,10 @@ def test_a_failed_creation_leaves_nothing_in_the_way(
 
 
 @pytest.mark.sandbox
-def test_two_resources_of_one_name_in_a_template_fail_its_stack(
+def test_two_resources_with_one_name_fail_the_stack(
     stacks: Stacks, beside: Surroundings, unique: str
 ) -> None:
-    """The second is refused, and the first goes with the rollback."""
+    """The second one is rejected, and the rollback deletes the first."""
     one = beside.resource("AWS::Logs::LogGroup", unique, "first")
     assert stacks.create(unique, {"A": one, "B": one})["StackStatus"] == "ROLLBACK_COMPLETE"
 

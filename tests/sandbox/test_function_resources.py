@@ -1,4 +1,4 @@
-"""A function in a template: its code, its role, and who may call it."""
+"""A function in a template: its code, its role, and its callers."""
 
 import json
 from typing import Any
@@ -63,10 +63,8 @@ def handler(event, context):
 """
 
 
-def test_a_custom_resource_answers_over_tls(
-    emulator: Sandbox, stacks: Stacks, unique: str, code: str
-) -> None:
-    """The function trusts the sandbox's authority, calls AWS as its role, and its data reaches the stack."""
+def test_custom_resource_answers_over_tls(emulator: Sandbox, stacks: Stacks, unique: str, code: str) -> None:
+    """The function trusts the sandbox's authority, calls AWS with its role, and returns data to the stack."""
     emulator.session("producer").client("s3").put_object(
         Bucket=code, Key="z", Body=zipped(CUSTOM_RESOURCE, "index")
     )
@@ -87,10 +85,10 @@ def handler(event, context):
 """
 
 
-def test_a_function_imports_what_the_runtime_has_and_no_more(
+def test_function_can_import_only_modules_of_the_runtime(
     emulator: Sandbox, stacks: Stacks, unique: str, code: str
 ) -> None:
-    """boto3 comes with the runtime; a wheel that the zip lacks is missing, as it is on AWS."""
+    """boto3 is part of the runtime; a package that the zip lacks is missing, as on AWS."""
     session = emulator.session("producer")
     session.client("s3").put_object(Bucket=code, Key="z", Body=zipped(IMPORTS, "index"))
     stacks.create(unique, function_resources(code, "z"))
@@ -118,10 +116,8 @@ def handler(event, context):
 """
 
 
-def test_a_functions_own_calls_name_the_function(
-    emulator: Sandbox, stacks: Stacks, unique: str, code: str
-) -> None:
-    """A Deny on lambda:SourceFunctionArn binds the code, and another function's ARN does not."""
+def test_calls_of_a_function_carry_its_arn(emulator: Sandbox, stacks: Stacks, unique: str, code: str) -> None:
+    """A Deny on lambda:SourceFunctionArn applies to its code, and not with another function's ARN."""
     session = emulator.session("producer")
     session.client("s3").put_object(Bucket=code, Key="z", Body=zipped(ASK, "index"))
     stacks.create(unique, function_resources(code, "z"))
@@ -144,13 +140,13 @@ def test_a_functions_own_calls_name_the_function(
     assert "AccessDenied" in ask(arn)
 
 
-def test_a_function_without_its_zip_fails_the_stack(stacks: Stacks, unique: str, code: str) -> None:
-    """MiniStack would make a function with no code in it."""
+def test_function_without_its_zip_fails_the_stack(stacks: Stacks, unique: str, code: str) -> None:
+    """MiniStack would create a function without code."""
     assert stacks.create(unique, function_resources(code, "no-such"))["StackStatus"] == "ROLLBACK_COMPLETE"
     assert "NoSuchKey" in stacks.reasons(unique)
 
 
-def test_a_role_that_lambda_may_not_assume_fails_the_stack(
+def test_role_that_lambda_cannot_assume_fails_the_stack(
     emulator: Sandbox, stacks: Stacks, unique: str, code: str
 ) -> None:
     """The role's trust policy has to name lambda.amazonaws.com."""
@@ -163,10 +159,10 @@ def test_a_role_that_lambda_may_not_assume_fails_the_stack(
     assert "cannot be assumed by Lambda" in stacks.reasons(unique)
 
 
-def test_a_function_keeps_its_key_and_its_network(
+def test_function_keeps_its_key_and_its_network(
     emulator: Sandbox, stacks: Stacks, unique: str, code: str
 ) -> None:
-    """Both are answered by the API after creation and after an update."""
+    """The API returns both after creation and after an update."""
     session = emulator.session("producer")
     session.client("s3").put_object(Bucket=code, Key="z", Body=zipped(IMPORTS, "index"))
     ec2 = session.client("ec2")
@@ -186,10 +182,10 @@ def test_a_function_keeps_its_key_and_its_network(
     assert now() == (key, [subnet], 256)
 
 
-def test_a_functions_role_makes_its_log_group_or_nobody_does(
+def test_log_group_of_a_function_is_created_only_with_its_roles_permission(
     emulator: Sandbox, stacks: Stacks, unique: str, code: str
 ) -> None:
-    """A group that went before its function stays away, unless the role may make it."""
+    """A deleted group stays deleted unless the role may create it."""
     session = emulator.session("producer")
     logs, group = session.client("logs"), f"/{unique}"
     body = zipped("def handler(event, context): pass", "index")
@@ -214,7 +210,7 @@ def test_a_functions_role_makes_its_log_group_or_nobody_does(
     assert invoked() == [group]
 
 
-def test_events_reach_the_function_through_rules_it_admits(
+def test_event_reaches_the_function_only_through_permitted_rules(
     emulator: Sandbox, stacks: Stacks, unique: str, code: str
 ) -> None:
     """A rule without a permission on the function is matched and calls nobody.
@@ -263,10 +259,8 @@ def handler(event, context):
     assert wait_until(seen, "a call of the function") == ["seen/Admitted"]
 
 
-def test_a_role_keeps_the_boundary_that_its_template_gives(
-    emulator: Sandbox, stacks: Stacks, unique: str
-) -> None:
-    """Made with one, given another, freed of it; one that does not exist fails the stack."""
+def test_role_has_the_boundary_of_its_template(emulator: Sandbox, stacks: Stacks, unique: str) -> None:
+    """Created with one, changed, removed; a boundary that does not exist fails the stack."""
     iam = emulator.session("producer").client("iam")
 
     def bounded_by(name: str | None) -> dict[str, Any]:

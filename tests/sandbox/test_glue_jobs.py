@@ -1,4 +1,4 @@
-"""A Glue job answers how often it may run at once, whoever made it."""
+"""A Glue job returns how often it may run at once, created by API or stack."""
 
 from typing import Any
 
@@ -12,8 +12,8 @@ COMMAND = {"Name": "glueetl", "ScriptLocation": "s3://b/script.py"}
 ROLE = "arn:aws:iam::222222222222:role/r"
 
 
-def test_a_job_keeps_its_execution_property_and_class(emulator: Sandbox, unique: str) -> None:
-    """Through the API: the defaults, what was given, and what an update gave."""
+def test_job_keeps_its_execution_property_and_class(emulator: Sandbox, unique: str) -> None:
+    """Through the API: the defaults, the values set, and those of an update."""
     glue: Any = emulator.session("consumer").client("glue")
     glue.create_job(Name=unique, Role=ROLE, Command=COMMAND)
     found = glue.get_job(JobName=unique)["Job"]
@@ -24,8 +24,8 @@ def test_a_job_keeps_its_execution_property_and_class(emulator: Sandbox, unique:
     assert (found["ExecutionProperty"], found["ExecutionClass"]) == ({"MaxConcurrentRuns": 3}, "FLEX")
 
 
-def test_a_stack_gives_and_takes_them(emulator: Sandbox, unique: str) -> None:
-    """And a property that the template no longer names goes back to its default."""
+def test_stack_sets_and_resets_the_execution_property_and_class(emulator: Sandbox, unique: str) -> None:
+    """A property that is removed from the template returns to its default."""
     stacks, glue = Stacks(emulator, "consumer"), emulator.session("consumer").client("glue")
     job = {"Name": unique, "Role": ROLE, "Command": COMMAND, "ExecutionProperty": {"MaxConcurrentRuns": 2}}
     stacks.create(unique, {"Job": {"Type": "AWS::Glue::Job", "Properties": job}})
@@ -37,7 +37,7 @@ def test_a_stack_gives_and_takes_them(emulator: Sandbox, unique: str) -> None:
     assert (found["ExecutionProperty"], found["ExecutionClass"]) == ({"MaxConcurrentRuns": 1}, "FLEX")
 
 
-def test_a_security_configuration_keeps_what_encrypts_objects(emulator: Sandbox, unique: str) -> None:
+def test_security_configuration_keeps_the_encryption_of_objects(emulator: Sandbox, unique: str) -> None:
     """The template's `S3Encryptions` are the API's `S3Encryption`."""
     encrypted = {"S3Encryptions": [{"S3EncryptionMode": "SSE-S3"}]}
     properties = {"Name": unique, "EncryptionConfiguration": encrypted}

@@ -30,8 +30,8 @@ def partition(day: str, folder: str = "v1") -> dict[str, Any]:
     }
 
 
-def test_an_update_replaces_the_whole_partition(table: tuple[Any, dict[str, str]]) -> None:
-    """Location and parameters change in one call; there is one partition, before and after."""
+def test_update_replaces_the_whole_partition(table: tuple[Any, dict[str, str]]) -> None:
+    """Location and parameters change in one call; there is one partition before and after."""
     glue, where = table
     glue.create_partition(**where, PartitionInput=partition("1"))
     made = glue.get_partition(**where, PartitionValues=["1"])["Partition"]["CreationTime"]
@@ -41,8 +41,8 @@ def test_an_update_replaces_the_whole_partition(table: tuple[Any, dict[str, str]
     assert (found["Parameters"], found["CreationTime"]) == ({"folder": "v2"}, made)
 
 
-def test_what_is_not_there_is_not_updated(table: tuple[Any, dict[str, str]]) -> None:
-    """Neither call makes up a table, nor the update a partition, nor two of one value."""
+def test_missing_partition_or_table_is_not_updated(table: tuple[Any, dict[str, str]]) -> None:
+    """No call creates a table; an update creates no partition, and no second one with the same values."""
     glue, where = table
     refused = glue.exceptions.EntityNotFoundException
     with pytest.raises(refused):
@@ -57,8 +57,8 @@ def test_what_is_not_there_is_not_updated(table: tuple[Any, dict[str, str]]) -> 
         glue.update_partition(**where, PartitionValueList=["1"], PartitionInput=partition("2"))
 
 
-def test_segments_and_pages_hold_every_partition_once(table: tuple[Any, dict[str, str]]) -> None:
-    """Readers at once see all of them, none twice; columns are left out on request."""
+def test_segments_and_pages_return_every_partition_once(table: tuple[Any, dict[str, str]]) -> None:
+    """Parallel readers see all of them, none twice; columns are omitted on request."""
     glue, where = table
     days = [f"{number:02}" for number in range(13)]
     glue.batch_create_partition(**where, PartitionInputList=[partition(day) for day in days])

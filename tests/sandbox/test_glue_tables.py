@@ -1,4 +1,4 @@
-"""Glue answers what AWS answers about a table or partition, whoever made it."""
+"""Glue returns what AWS returns for a table or partition, created in any way."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ FILLED = {"Compressed": False, "NumberOfBuckets": 0, "SortColumns": [], "StoredA
 
 @pytest.fixture
 def table(emulator: Sandbox, unique: str) -> tuple[Any, dict[str, str]]:
-    """A Glue client and the names of a table made with as little as Glue takes."""
+    """A Glue client and the names of a table created with the fewest fields that Glue accepts."""
     glue = emulator.session("consumer").client("glue")
     glue.create_database(DatabaseInput={"Name": unique})
     glue.create_table(
@@ -22,8 +22,8 @@ def table(emulator: Sandbox, unique: str) -> tuple[Any, dict[str, str]]:
     return glue, {"DatabaseName": unique, "Name": "t"}
 
 
-def test_a_storage_descriptor_is_answered_whole(table: tuple[Any, dict[str, str]]) -> None:
-    """Fields nobody named have AWS's values, after an update too; named ones are kept."""
+def test_storage_descriptor_is_returned_complete(table: tuple[Any, dict[str, str]]) -> None:
+    """Fields that were not set have AWS's values, also after an update; others are kept."""
     glue, names = table
     assert glue.get_table(**names)["Table"]["StorageDescriptor"].items() >= FILLED.items()
     changed = {"Name": "t", "StorageDescriptor": {"Columns": [], "Compressed": True}}
@@ -32,8 +32,8 @@ def test_a_storage_descriptor_is_answered_whole(table: tuple[Any, dict[str, str]
     assert descriptor.items() >= {**FILLED, "Compressed": True}.items()
 
 
-def test_what_nobody_said_is_not_answered_empty(table: tuple[Any, dict[str, str]]) -> None:
-    """A table has no description and no owner until somebody gives it one."""
+def test_field_that_was_not_set_is_not_returned_empty(table: tuple[Any, dict[str, str]]) -> None:
+    """A table has no description and no owner until they are set."""
     glue, names = table
     assert not {"Description", "Owner"} & glue.get_table(**names)["Table"].keys()
     described = {"Name": "t", "Description": "orders", "Owner": "analyst"}
@@ -42,8 +42,8 @@ def test_what_nobody_said_is_not_answered_empty(table: tuple[Any, dict[str, str]
     assert (found["Description"], found["Owner"]) == ("orders", "analyst")
 
 
-def test_a_partition_is_answered_whole(table: tuple[Any, dict[str, str]]) -> None:
-    """The same for partitions, made one by one or many at once."""
+def test_partition_is_returned_complete(table: tuple[Any, dict[str, str]]) -> None:
+    """Created one by one or in a batch."""
     glue, names = table
     where = {"DatabaseName": names["DatabaseName"], "TableName": "t"}
     one, two = (

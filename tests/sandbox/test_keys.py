@@ -1,4 +1,4 @@
-"""KMS keys decide: without the key's and the identity's consent nothing is written, read or named."""
+"""KMS keys apply: without permission of key and identity nothing is written or read."""
 
 import json
 from collections.abc import Callable
@@ -24,7 +24,7 @@ def document(*statements: Statement) -> str:
 
 
 def allowed(call: Callable[[], Any]) -> bool:
-    """Whether a call passes; every refusal but a denied access is the test's own mistake."""
+    """Whether a call succeeds; every error except denied access is a bug of the test."""
     try:
         call()
     except ClientError as error:
@@ -84,7 +84,7 @@ def scene(emulator: Sandbox, unique: str) -> Scene:
     return Scene(session, unique, key)
 
 
-def test_an_object_needs_the_identitys_and_the_keys_consent(scene: Scene) -> None:
+def test_object_needs_permission_of_identity_and_key(scene: Scene) -> None:
     """GenerateDataKey to write, Decrypt to read, through S3, for this bucket."""
     client = scene.client("s3")
     context = {"kms:EncryptionContext:aws:s3:arn": f"arn:aws:s3:::{scene.name}"}
@@ -133,8 +133,8 @@ def test_an_object_needs_the_identitys_and_the_keys_consent(scene: Scene) -> Non
     }
 
 
-def test_a_disabled_key_serves_nobody(scene: Scene) -> None:
-    """Not even the root user, until it is enabled again."""
+def test_disabled_key_cannot_be_used(scene: Scene) -> None:
+    """Not even by the root user, until it is enabled again."""
     s3, kms = scene.session.client("s3"), scene.session.client("kms")
     put = lambda: s3.put_object(Bucket=scene.name, Key="k", Body=b"")  # noqa: E731
 
@@ -144,8 +144,8 @@ def test_a_disabled_key_serves_nobody(scene: Scene) -> None:
     assert allowed(put)
 
 
-def test_a_stream_is_read_with_its_keys_consent(scene: Scene) -> None:
-    """Decrypt through Kinesis for this stream, also when the request names no stream but its iterator."""
+def test_stream_needs_permission_for_its_key(scene: Scene) -> None:
+    """Decrypt through Kinesis for this stream, also when the request has only an iterator."""
     client = scene.client("kinesis")
     arn = f"arn:aws:kinesis:us-east-1:111111111111:stream/{scene.name}"
     scene.key_policy(DELEGATION)
@@ -171,8 +171,8 @@ def test_a_stream_is_read_with_its_keys_consent(scene: Scene) -> None:
     assert not allowed(lambda: client.get_records(ShardIterator=iterator, StreamARN=arn))
 
 
-def test_reading_is_authorised_on_the_iterators_stream(scene: Scene) -> None:
-    """A grant on the stream suffices without a StreamARN in the request; one on another stream does not."""
+def test_read_is_authorised_for_the_stream_of_the_iterator(scene: Scene) -> None:
+    """A grant for the stream is enough without a StreamARN in the request; one for another stream is not."""
     client = scene.client("kinesis")
     scene.session.client("kinesis").stop_stream_encryption(
         StreamName=scene.name, EncryptionType="KMS", KeyId=scene.key
@@ -196,8 +196,8 @@ def test_reading_is_authorised_on_the_iterators_stream(scene: Scene) -> None:
     assert (may_read(scene.name), may_read("another")) == (True, False)
 
 
-def test_a_log_group_needs_a_key_that_lets_logs_in(scene: Scene, stacks: Stacks, unique: str) -> None:
-    """The key policy names the service and the group; without it the stack fails."""
+def test_log_group_needs_a_key_that_allows_logs(scene: Scene, stacks: Stacks, unique: str) -> None:
+    """The key policy contains the service and the group; without it the stack fails."""
     group = {"Group": {"Type": "AWS::Logs::LogGroup", "Properties": {"KmsKeyId": scene.key}}}
     scene.key_policy(DELEGATION)
     assert stacks.create(f"{unique}-closed", group)["StackStatus"] == "ROLLBACK_COMPLETE"

@@ -1,4 +1,4 @@
-"""`python -m sandbox`: what a command gets, how it ends, and that nothing stays behind."""
+"""`python -m sandbox`: the environment of a command, how it ends, and that nothing remains."""
 
 import contextlib
 import json
@@ -62,16 +62,16 @@ time.sleep(60)
 """
 
 
-def test_exec_returns_the_commands_code_and_leaves_nothing(tmp_path: Path) -> None:
-    """The exit code passes through; children and the state folder are gone afterwards."""
+def test_exec_returns_the_exit_code_of_the_command_and_leaves_nothing(tmp_path: Path) -> None:
+    """Afterwards the state folder is gone too."""
     done = run("exec", "--no-stacks", "--", sys.executable, "-c", SHOW, str(tmp_path / "seen"))
 
     assert done.returncode == 7, done.stderr
     assert not Path(json.loads((tmp_path / "seen").read_text())["SANDBOX_STATE"]).exists()
 
 
-def test_exec_gives_the_command_no_way_out(tmp_path: Path) -> None:
-    """Credentials, endpoints and trust of the caller would reach real AWS: the command does not see them."""
+def test_exec_hides_the_callers_aws_settings_from_the_command(tmp_path: Path) -> None:
+    """Credentials, endpoints and CA bundles of the caller would lead the command to real AWS."""
     leaks = {
         "AWS_ACCESS_KEY_ID": "AKIAREAL",
         "AWS_SESSION_TOKEN": "real",
@@ -87,34 +87,34 @@ def test_exec_gives_the_command_no_way_out(tmp_path: Path) -> None:
     assert not leaks.keys() & seen.keys()
 
 
-ASK = """
+LIST_BUCKETS = """
 import boto3
 for profile in ("producer", "consumer"):
     boto3.Session(profile_name=profile).client("s3").list_buckets()
 """
 
 
-def test_a_proxy_is_not_asked_for_this_machine() -> None:
-    """Who downloads through a proxy has it in the environment; nobody answers at this one."""
-    nobody = {
+def test_proxy_is_not_used_for_this_machine() -> None:
+    """A user who downloads through a proxy has it in the environment; nothing listens at this one."""
+    proxy = {
         "HTTPS_PROXY": "http://127.0.0.1:9",
         "https_proxy": "http://127.0.0.1:9",
         "no_proxy": "intranet",
     }
-    done = run("exec", "--no-stacks", "--", sys.executable, "-c", ASK, environment=nobody)
+    done = run("exec", "--no-stacks", "--", sys.executable, "-c", LIST_BUCKETS, environment=proxy)
 
     assert done.returncode == 0, done.stderr
 
 
-def test_a_killed_command_ends_as_in_a_shell() -> None:
+def test_exit_code_of_a_killed_command_is_the_shells() -> None:
     """128 + the signal's number, as a shell reports it."""
     done = run("exec", "--no-stacks", "--", sys.executable, "-c", "import os; os.kill(os.getpid(), 15)")
 
     assert done.returncode == 128 + signal.SIGTERM
 
 
-def test_a_taken_port_says_so() -> None:
-    """Nothing is started, and the message names the port and the way out."""
+def test_message_for_a_port_in_use_names_the_port_and_the_option() -> None:
+    """Nothing is started."""
     with socket.socket() as holder:
         holder.bind(("127.0.0.1", 0))
         holder.listen()
@@ -128,28 +128,28 @@ def test_a_taken_port_says_so() -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (["exec", "--no-stacks", "--", "no-such-command"], "no command 'no-such-command'"),
-        (["exec", "--producer-template", "/no/such.yaml", "--", "true"], "no template /no/such.yaml"),
+        (["exec", "--producer-template", "/no/such.yaml", "--", "true"], "/no/such.yaml is not a file"),
         (["exec", "--no-stacks", "--speed", "0", "--", "true"], "above 0"),
         (["exec", "--no-stacks", "--speed", "nan", "--", "true"], "above 0"),
-        (["exec", "--no-stacks", "--port", "65536", "--", "true"], "no port 65536"),
+        (["exec", "--no-stacks", "--port", "65536", "--", "true"], "65536 is not a port"),
         (["exec", "--single-account", "--consumer-template", "x", "--", "true"], "not launched"),
         (["exec", "--single-account", "--columnar-parameter", "x=y", "--", "true"], "--with columnar"),
     ],
 )
-def test_what_cannot_work_is_said_before_anything_starts(arguments: list[str], said: str) -> None:
-    """A clear sentence and exit code 1, in under the time an emulator needs to start."""
+def test_impossible_options_are_rejected_before_anything_starts(arguments: list[str], message: str) -> None:
+    """With a clear sentence and exit code 1."""
     done = run(*arguments)
 
     assert done.returncode == 1
-    assert said in done.stderr
+    assert message in done.stderr
     assert "sandbox: accounts" not in done.stderr
 
 
-def test_a_failing_launch_shows_deploys_error() -> None:
-    """The reason stands in the sandbox's own message, and everything is taken down."""
+def test_failed_launch_shows_the_error_of_deploy() -> None:
+    """The sandbox's message contains the reason, and everything is removed."""
     done = run("exec", "--consumer-parameter", "ProducerAccountId=12", "--", "true")
 
     assert done.returncode == 1
@@ -157,8 +157,8 @@ def test_a_failing_launch_shows_deploys_error() -> None:
     assert "Traceback" not in done.stderr
 
 
-def test_a_terminated_sandbox_ends_the_command_first(tmp_path: Path) -> None:
-    """SIGTERM reaches the command, and the exit code is the signal's."""
+def test_terminated_sandbox_ends_the_command_first(tmp_path: Path) -> None:
+    """SIGTERM reaches the command, and the exit code is that of the signal."""
     seen = tmp_path / "state.json"
     command = [*SANDBOX, "exec", "--no-stacks", "--", sys.executable, "-c", COPY_STATE, str(seen)]
     sandbox = subprocess.Popen(command, cwd=REPOSITORY, stderr=subprocess.DEVNULL)
@@ -189,8 +189,10 @@ PARTS = ("emulator", "delivery", "guard")
 @pytest.mark.parametrize(
     ("code", "seconds"), [(0, 1000.0), (3, 0.0)], ids=["while the command runs", "as the command ends"]
 )
-def test_a_part_that_ends_under_the_command_is_told_at_once(part: str, code: int, seconds: float) -> None:
-    """Which one, how, and its log; the command is ended, whose own exit code says nothing then."""
+def test_death_of_a_process_is_reported_at_once_while_the_command_runs(
+    part: str, code: int, seconds: float
+) -> None:
+    """With the process, the cause and the log; the command is ended and its exit code ignored."""
     begun = time.monotonic()
     command = (sys.executable, "-c", KILL, part, str(code), str(seconds))
     done = run("exec", "--no-stacks", "--", *command)
@@ -202,8 +204,8 @@ def test_a_part_that_ends_under_the_command_is_told_at_once(part: str, code: int
     assert time.monotonic() - begun < 60
 
 
-def test_a_part_that_ended_is_told_before_the_command_ends(tmp_path: Path) -> None:
-    """Who sits before a command that takes its time to end knows why it does."""
+def test_death_of_a_process_is_reported_before_the_command_ends(tmp_path: Path) -> None:
+    """The user of a command that ends slowly can read why it ends."""
     seen = tmp_path / "state.json"
     stubborn = f"trap '' TERM; cp $SANDBOX_STATE/state.json {seen}; while :; do sleep 0.1; done"
     sandbox = subprocess.Popen(
@@ -218,12 +220,12 @@ def test_a_part_that_ended_is_told_before_the_command_ends(tmp_path: Path) -> No
     sandbox.stderr.readline()
     command = [row for row in processes_of(seen_folder(seen)) if row.pid not in pids.values()]
     os.kill(pids["delivery"], signal.SIGKILL)
-    said = sandbox.stderr.readline()
+    message = sandbox.stderr.readline()
     still = [row.pid for row in command if alive(row.pid)]
     rest = sandbox.communicate(timeout=60)[1]
 
-    assert "delivery process was ended" in said
-    assert still, f"the command had ended before it was said: {rest}"
+    assert "delivery process was ended" in message
+    assert still, f"the command had ended before the message: {rest}"
     assert sandbox.returncode == BROKEN
     assert not any(alive(row.pid) for row in command)
 
@@ -233,8 +235,8 @@ def seen_folder(state: Path) -> Path:
     return Path(str(json.loads(state.read_text())["ca_bundle"])).parent
 
 
-def test_a_part_that_ends_while_a_stack_is_launched_is_told_at_once() -> None:
-    """The launch would try again and again, and speak of the network in the end."""
+def test_death_of_a_process_is_reported_at_once_during_a_launch() -> None:
+    """The launch itself would retry, and report a network error at the end."""
     sandbox = subprocess.Popen(
         [*SANDBOX, "exec", "--", "true"], cwd=REPOSITORY, stderr=subprocess.PIPE, text=True
     )
@@ -258,8 +260,8 @@ def children_of(pid: int, module: str) -> list[int]:
 
 
 @pytest.mark.parametrize("part", PARTS)
-def test_serve_tells_at_once_which_part_ended(part: str) -> None:
-    """Nobody serves on without delivery."""
+def test_serve_reports_at_once_which_process_died(part: str) -> None:
+    """It ends then: a sandbox without delivery is of no use."""
     serving = subprocess.Popen(
         [*SANDBOX, "serve", "--port", "0"],
         cwd=REPOSITORY,
@@ -302,7 +304,7 @@ if sys.argv[3] == "wait":
 
 
 def left_by(marker: Path) -> tuple[Path, list[int]]:
-    """What the command of LEAVE wrote: the state folder, and what it started."""
+    """What the command LEAVE wrote: the state folder and the processes it started."""
     text = wait_until(lambda: marker.exists() and marker.read_text(), f"{marker} is written", 60, pause=0.05)
     folder, *pids = str(text).split()
     return Path(folder), [int(pid) for pid in pids]
@@ -312,13 +314,13 @@ def of_sandbox(folder: Path) -> list[str]:
     """The command lines of the processes whose environment names the folder; on Linux."""
     lines = []
     for process in processes_of(folder):
-        with contextlib.suppress(FileNotFoundError):  # it ended between the two looks
+        with contextlib.suppress(FileNotFoundError):  # it ended in between
             lines.append((Path("/proc") / str(process.pid) / "cmdline").read_text().replace("\0", " "))
     return lines
 
 
-def test_what_a_command_leaves_behind_is_ended(tmp_path: Path) -> None:
-    """In a session of its own, without an environment, deaf to signals: it is the sandbox's all the same."""
+def test_processes_that_a_command_leaves_are_ended(tmp_path: Path) -> None:
+    """Also one in another session, without an environment, or one that ignores signals."""
     done = run(
         "exec", "--no-stacks", "--", sys.executable, "-c", LEAVE, str(tmp_path / "left"), "cleared", ""
     )
@@ -331,8 +333,8 @@ def test_what_a_command_leaves_behind_is_ended(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
-def test_however_a_sandbox_ends_nothing_of_it_stays(tmp_path: Path, number: signal.Signals) -> None:
-    """Killed, terminated, interrupted or cut off from its terminal, with everything a command started."""
+def test_nothing_remains_of_a_sandbox_ended_by_a_signal(tmp_path: Path, number: signal.Signals) -> None:
+    """No process, including those that a command started, and no folder."""
     command = [sys.executable, "-c", LEAVE, str(tmp_path / "left"), "", "wait"]
     sandbox = subprocess.Popen(
         [*SANDBOX, "exec", "--no-stacks", "--", *command],
@@ -354,8 +356,8 @@ def test_however_a_sandbox_ends_nothing_of_it_stays(tmp_path: Path, number: sign
     wait_until(lambda: not folder.exists(), "the end of the folder", 15)
 
 
-def test_a_sandbox_that_is_killed_while_it_launches_leaves_nothing(tmp_path: Path) -> None:
-    """The launch, which waits for answers, ends too, and what it was building lies nowhere."""
+def test_nothing_remains_of_a_sandbox_killed_during_a_launch(tmp_path: Path) -> None:
+    """The launch ends too, and its unfinished build is removed."""
     sandbox = subprocess.Popen(
         [*SANDBOX, "exec", "--", "true"],
         cwd=REPOSITORY,
@@ -363,7 +365,7 @@ def test_a_sandbox_that_is_killed_while_it_launches_leaves_nothing(tmp_path: Pat
         env={**os.environ, "TMPDIR": str(tmp_path)},
     )
     wait_until(lambda: children_of(sandbox.pid, "scripts.deploy"), "a launch", 60, pause=0.05)
-    time.sleep(0.3)  # it is at work
+    time.sleep(0.3)  # so that it has begun to work
     folder = next(tmp_path.iterdir())
     sandbox.kill()
     sandbox.wait()
@@ -372,8 +374,8 @@ def test_a_sandbox_that_is_killed_while_it_launches_leaves_nothing(tmp_path: Pat
     wait_until(lambda: not list(tmp_path.iterdir()), "the end of every file", 15)
 
 
-def test_a_sandbox_writes_nowhere_but_into_its_folder(tmp_path: Path) -> None:
-    """Its emulator would leave a private key in the temporary folder, and more at home."""
+def test_sandbox_writes_only_into_its_folder(tmp_path: Path) -> None:
+    """By default the emulator would leave a private key in the temporary folder, and more in HOME."""
     with Sandbox() as sandbox:
         cognito = sandbox.session("producer").client("cognito-idp")
         cognito.create_user_pool(PoolName="keys")
@@ -387,7 +389,7 @@ def test_a_sandbox_writes_nowhere_but_into_its_folder(tmp_path: Path) -> None:
         assert {"HOME", "TMPDIR", "STATE_DIR", "S3_DATA_DIR"} <= set(environment)
         assert outside == {}
         assert "AWS_SECRET_ACCESS_KEY" not in environment
-        assert list(sandbox.temporary.rglob("*.pem")), "the key was not made: this test sees nothing"
+        assert list(sandbox.temporary.rglob("*.pem")), "the key was not created: this test proves nothing"
 
 
 def emulators_environment(sandbox: Sandbox) -> dict[str, str]:
@@ -399,8 +401,10 @@ def emulators_environment(sandbox: Sandbox) -> dict[str, str]:
 
 @pytest.mark.parametrize("module", ["sandbox check", "sandbox.demo"])
 @pytest.mark.parametrize("folder", ["gone", "left"])
-def test_a_command_that_points_at_an_ended_sandbox_says_so(tmp_path: Path, module: str, folder: str) -> None:
-    """In one line, whether its folder is gone with it or was left by a machine that went down."""
+def test_command_reports_in_one_line_that_its_sandbox_has_ended(
+    tmp_path: Path, module: str, folder: str
+) -> None:
+    """Whether the folder is gone, or remains because the machine stopped."""
     state = tmp_path / "ddb-lake-sandbox-ended"
     if folder == "left":
         state.mkdir()
@@ -419,10 +423,10 @@ def test_a_command_that_points_at_an_ended_sandbox_says_so(tmp_path: Path, modul
             check=False,
             env={**os.environ, **variables},
         )
-        said = [*done.stdout.splitlines(), *done.stderr.splitlines()]
+        lines = [*done.stdout.splitlines(), *done.stderr.splitlines()]
         assert done.returncode != 0
-        assert len(said) <= 3, said  # a terminal's width folds it
-        assert f"{state} has ended" in " ".join(said)
+        assert len(lines) <= 3, lines  # the width of the terminal wraps it
+        assert f"{state} has ended" in " ".join(lines)
 
 
 VERBS = {
@@ -434,8 +438,8 @@ VERBS = {
 
 
 @pytest.mark.parametrize("verb", VERBS)
-def test_a_verb_that_points_at_an_ended_sandbox_says_so(tmp_path: Path, verb: str) -> None:
-    """By the exported profiles, whose folder is gone, or by an address where nothing answers."""
+def test_verb_reports_that_its_sandbox_has_ended(tmp_path: Path, verb: str) -> None:
+    """The folder of the exported profiles is gone, or nothing listens at the endpoint."""
     state = tmp_path / "ddb-lake-sandbox-ended"
     (own := tmp_path / "config").write_text(
         "[profile consumer]\nregion=us-east-1\n[profile producer]\nregion=us-east-1\n"
@@ -479,12 +483,12 @@ def test_a_verb_that_points_at_an_ended_sandbox_says_so(tmp_path: Path, verb: st
         assert "Traceback" not in done.stderr
 
 
-def test_two_sandboxes_know_nothing_of_each_other() -> None:
-    """Ports, accounts and folders are their own."""
-    with Sandbox() as one, Sandbox() as other:
-        one.session("producer").client("s3").create_bucket(Bucket="here")
+def test_two_sandboxes_are_independent() -> None:
+    """Each has its own port, accounts and folder."""
+    with Sandbox() as sandbox, Sandbox() as other:
+        sandbox.session("producer").client("s3").create_bucket(Bucket="here")
 
-        assert one.endpoint != other.endpoint
+        assert sandbox.endpoint != other.endpoint
         assert other.session("producer").client("s3").list_buckets()["Buckets"] == []
 
 
@@ -501,20 +505,20 @@ def test_two_sandboxes_know_nothing_of_each_other() -> None:
         ({"https_proxy": "http://p", "no_proxy": "*", "NO_PROXY": "*"}, []),
     ],
 )
-def test_what_a_shell_has_set_never_leads_out_of_the_sandbox(
+def test_variables_of_a_shell_never_lead_out_of_the_sandbox(
     environment: dict[str, str], lines: list[str]
 ) -> None:
-    """The lines may be pasted before or after the exports: none takes back what those have set.
+    """The lines can be pasted before or after the exports: none changes what the exports set.
 
-    A proxy stays, and is not asked for this machine.
+    A proxy stays, but is not used for this machine.
     """
     assert lines_to_paste(environment) == lines
 
 
-def test_serve_prints_two_export_lines_and_ends_with_the_signal() -> None:
-    """Both lines can be pasted into a shell; the files they name hold the three profiles.
+def test_serve_prints_the_lines_to_paste_with_their_number_and_a_line_at_its_end() -> None:
+    """Two exports, whose files contain the three profiles.
 
-    What the shell has set that would win over the profiles is named, to be unset.
+    A further line unsets the variables of the shell that would override the profiles.
     """
     serving = subprocess.Popen(
         [*SANDBOX, "serve", "--port", "0"],
@@ -531,9 +535,11 @@ def test_serve_prints_two_export_lines_and_ends_with_the_signal() -> None:
         config = Path(exported["AWS_CONFIG_FILE"]).read_text()
     finally:
         serving.send_signal(signal.SIGINT)
-        rest, said = serving.communicate(timeout=20)
+        rest, messages = serving.communicate(timeout=20)
 
-    assert re.search(r"^unset .*\bAWS_PROFILE\b", said, re.MULTILINE), said
+    assert "paste these 3 lines" in messages
+    assert re.search(r"^unset .*\bAWS_PROFILE\b", messages, re.MULTILINE), messages
+    assert messages.splitlines()[-1].startswith("the sandbox has ended")
     assert sorted(exported) == ["AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"]
     assert all(f"[profile {name}]" in config for name in ("producer", "consumer", "stranger"))
     assert rest == ""

@@ -1,4 +1,4 @@
-"""The shipped policies in motion, decided by the emulator as IAM decides them."""
+"""The shipped policies in use, evaluated by the emulator as IAM evaluates them."""
 
 import json
 from collections.abc import Callable
@@ -54,7 +54,7 @@ def administrator(sandbox: Sandbox, profile: str, name: str) -> Client:
 
 
 def in_plain_text(client: Client) -> Client:
-    """The same client as seen by an endpoint that it reached without TLS."""
+    """The same client for an endpoint without TLS."""
 
     def mark(request: Any, **_: Any) -> None:
         request.headers["x-forwarded-proto"] = "http"
@@ -64,7 +64,7 @@ def in_plain_text(client: Client) -> Client:
 
 
 @pytest.mark.sandbox
-def test_the_delivery_role_gets_in_and_nobody_else() -> None:
+def test_only_the_delivery_role_can_write() -> None:
     """Identity by identity and call by call, as the shipped templates have it.
 
     One sandbox of its own: what gets in here must not lie in a lake that others count.
@@ -160,8 +160,8 @@ def test_the_delivery_role_gets_in_and_nobody_else() -> None:
 
 
 @pytest.mark.sandbox
-def test_root_is_bound_by_its_own_buckets_deny(emulator: Sandbox, unique: str) -> None:
-    """A Deny holds for the root user too, who can still take the policy away."""
+def test_deny_in_the_bucket_policy_applies_to_root(emulator: Sandbox, unique: str) -> None:
+    """A Deny applies to the root user too, who can still delete the policy."""
     s3 = emulator.session("producer").client("s3")
     s3.create_bucket(Bucket=unique)
     deny = {
@@ -198,8 +198,8 @@ CONDITIONS: list[tuple[dict[str, dict[str, str]], bool]] = [
 
 
 @pytest.mark.sandbox
-def test_identity_policies_see_the_keys_aws_sends(emulator: Sandbox, unique: str) -> None:
-    """A role's grant under one condition after the other, asked with a request that is the same each time."""
+def test_identity_policies_see_the_condition_keys_of_aws(emulator: Sandbox, unique: str) -> None:
+    """A role's grant with one condition after another, for the same request."""
     session = emulator.session("producer")
     session.client("s3").create_bucket(Bucket=unique)
     client, iam = administrator(emulator, "producer", unique), session.client("iam")
@@ -232,8 +232,8 @@ def test_identity_policies_see_the_keys_aws_sends(emulator: Sandbox, unique: str
     assert [(condition, may_put(condition)) for condition, _ in CONDITIONS] == CONDITIONS
 
 
-def test_a_trust_policy_is_read_for_one_caller() -> None:
-    """A service sees the statements that name it, everybody else those that do not."""
+def test_trust_policy_is_evaluated_for_one_caller() -> None:
+    """A service sees the statements that contain it, all other callers see the rest."""
     service = {"Effect": "Allow", "Principal": {"Service": ["a.amazonaws.com", "b.amazonaws.com"]}}
     account = {"Effect": "Allow", "Principal": {"AWS": "111111111111"}}
     document = {"Statement": [service, account]}

@@ -1,4 +1,4 @@
-"""What is deployed is what the templates say, as each service's own API answers it."""
+"""The deployed resources equal the templates, according to each service's API."""
 
 import json
 from pathlib import Path
@@ -53,7 +53,7 @@ CHANGED = {
 
 
 @pytest.mark.sandbox
-def test_what_is_dropped_is_listed_and_a_changed_resource_is_found() -> None:
+def test_lost_properties_are_listed_and_changed_resources_are_found() -> None:
     """Launched with every option, the templates' resources answer as docs/generated/emulator-gaps.md says.
 
     That the readback can see is shown in the same sandbox: eight changes, and exactly these eight are named.
@@ -89,15 +89,15 @@ def test_what_is_dropped_is_listed_and_a_changed_resource_is_found() -> None:
         ([{"Sid": "s", "Effect": "Deny"}], [{"Sid": "s", "Effect": "Allow"}], ["[0].Effect"]),
     ],
 )
-def test_a_difference_is_what_the_template_says_and_the_service_does_not(
+def test_difference_is_a_property_of_the_template_that_the_service_lacks(
     wanted: Any, found: Any, paths: list[str]
 ) -> None:
-    """Numbers and text are one, what the service adds is its own, lists of named things have no order."""
+    """Numbers equal their text, the service may add properties, lists of named members have no order."""
     assert [one.path for one in differences(wanted, found)] == paths
 
 
-def test_a_loss_without_a_consequence_is_refused() -> None:
-    """Nothing is listed before somebody has said what follows from it."""
+def test_loss_without_a_consequence_is_rejected() -> None:
+    """A loss is listed only with an explanation of its consequence."""
     lost = dropped("AWS::S3::Bucket", "Bucket", {"Rules": [{"A": 1}]}, {"Rules": [{"A": None}]})
 
     assert lost == [Dropped("AWS::S3::Bucket", "Bucket", "Rules[].A", "nothing")]

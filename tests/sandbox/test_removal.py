@@ -1,4 +1,4 @@
-"""`remove` on a stack whose table was written to a moment ago: nothing that is under way is lost."""
+"""`remove` on a stack whose table was just written to: no change on its way is lost."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def delivered(sandbox: Sandbox) -> int:
 
 
 @pytest.mark.parametrize(("options", "kept"), [([], ITEMS), (["--no-drain"], 0)], ids=["drained", "not"])
-def test_what_was_written_last_is_in_the_lake(options: list[str], kept: int) -> None:
+def test_last_writes_are_in_the_lake_after_remove(options: list[str], kept: int) -> None:
     """The table's stream is off and its changes are delivered before the delivery stream goes.
 
     Without draining the same changes are lost, so the wait is what brings them in.
@@ -49,8 +49,8 @@ def test_what_was_written_last_is_in_the_lake(options: list[str], kept: int) -> 
         assert delivered(sandbox) == kept
 
 
-def test_removed_stacks_are_launched_again_beside_what_they_left() -> None:
-    """Nothing that stays after `remove` has a name that the next launch takes."""
+def test_removed_stacks_can_be_launched_again_next_to_their_retained_resources() -> None:
+    """No resource that remains after `remove` has a name that the next launch uses."""
     with Sandbox(speed=60) as sandbox:
         sandbox.launch(plan_launches())
         first = dict(sandbox.outputs)
@@ -70,8 +70,8 @@ def test_removed_stacks_are_launched_again_beside_what_they_left() -> None:
         assert first["DeliveryRoleArn"] == sandbox.outputs["DeliveryRoleArn"], "a name of the template's own"
 
 
-def test_a_launch_on_a_kept_name_says_what_is_in_its_way() -> None:
-    """A table that was given a name and stayed is neither emptied nor deleted by the launch that wants it."""
+def test_launch_with_a_retained_name_reports_the_resource() -> None:
+    """A retained table with a fixed name is neither emptied nor deleted by the launch."""
     with Sandbox(speed=60) as sandbox:
         dynamodb: Any = sandbox.session("producer").client("dynamodb")
         named = ("--parameter", "TableName=orders")

@@ -17,7 +17,7 @@ def bucket_resources(name: str, **properties: Any) -> Template:
     return {"Bucket": {"Type": "AWS::S3::Bucket", "Properties": {"BucketName": name, **properties}}}
 
 
-def test_a_bucket_with_contents_is_not_deleted(emulator: Sandbox, stacks: Stacks, unique: str) -> None:
+def test_bucket_with_contents_is_not_deleted(emulator: Sandbox, stacks: Stacks, unique: str) -> None:
     """Neither an object nor an earlier version may be lost with the stack."""
     s3 = emulator.session("producer").client("s3")
     versioned = {"VersioningConfiguration": {"Status": "Enabled"}}
@@ -35,14 +35,14 @@ def test_a_bucket_with_contents_is_not_deleted(emulator: Sandbox, stacks: Stacks
     assert stacks.delete(unique)["StackStatus"] == "DELETE_COMPLETE"
 
 
-def test_a_bucket_name_s3_refuses_fails_the_stack(stacks: Stacks, unique: str) -> None:
-    """Upper-case letters make no bucket."""
+def test_invalid_bucket_name_fails_the_stack(stacks: Stacks, unique: str) -> None:
+    """Upper-case letters are not allowed."""
     assert stacks.create(unique, bucket_resources("Not-A-Bucket"))["StackStatus"] == "ROLLBACK_COMPLETE"
     assert "not valid" in stacks.reasons(unique)
 
 
-def test_a_buckets_default_key_encrypts_what_is_put(emulator: Sandbox, stacks: Stacks, unique: str) -> None:
-    """An object put without any header carries the bucket's algorithm and key."""
+def test_default_key_of_a_bucket_encrypts_new_objects(emulator: Sandbox, stacks: Stacks, unique: str) -> None:
+    """An object put without encryption headers has the bucket's algorithm and key."""
     s3 = emulator.session("producer").client("s3")
     key = emulator.session("producer").client("kms").create_key()["KeyMetadata"]["Arn"]
     rule = {
@@ -57,8 +57,8 @@ def test_a_buckets_default_key_encrypts_what_is_put(emulator: Sandbox, stacks: S
     assert (found["ServerSideEncryption"], found["SSEKMSKeyId"]) == ("aws:kms", key)
 
 
-def test_a_named_query_comes_changes_and_goes(emulator: Sandbox, stacks: Stacks, unique: str) -> None:
-    """Every property is create-only: a change makes another query and removes the one before."""
+def test_named_query_is_created_changed_and_deleted(emulator: Sandbox, stacks: Stacks, unique: str) -> None:
+    """Every property is create-only: a change creates another query and deletes the previous one."""
     athena = emulator.session("producer").client("athena")
 
     def resources(sql: str) -> Template:
@@ -77,8 +77,8 @@ def test_a_named_query_comes_changes_and_goes(emulator: Sandbox, stacks: Stacks,
     assert not {first, second} & set(athena.list_named_queries(WorkGroup="primary")["NamedQueryIds"])
 
 
-def test_a_lake_formation_permission_comes_changes_and_goes(emulator: Sandbox, unique: str) -> None:
-    """Granted in its own account, anew when it changes, revoked with the stack; of what is there only."""
+def test_lake_formation_permission_is_created_changed_and_deleted(emulator: Sandbox, unique: str) -> None:
+    """Granted in its account, again when it changes, revoked with the stack; only for existing resources."""
     session = emulator.session("consumer")
     stacks, lake_formation = Stacks(emulator, "consumer"), session.client("lakeformation")
 
@@ -109,8 +109,8 @@ def test_a_lake_formation_permission_comes_changes_and_goes(emulator: Sandbox, u
     assert f"Entity Not Found: {unique}.t" in stacks.reasons(f"{unique}x")
 
 
-def test_a_stream_is_encrypted_as_the_template_says(emulator: Sandbox, stacks: Stacks, unique: str) -> None:
-    """On, then off again, without losing the stream."""
+def test_stream_encryption_follows_the_template(emulator: Sandbox, stacks: Stacks, unique: str) -> None:
+    """On, then off again, without replacing the stream."""
     kinesis = emulator.session("producer").client("kinesis")
 
     def resources(**properties: Any) -> Template:
@@ -127,8 +127,8 @@ def test_a_stream_is_encrypted_as_the_template_says(emulator: Sandbox, stacks: S
     assert now() == "NONE"
 
 
-def test_an_alarm_on_an_expression_is_kept(emulator: Sandbox, stacks: Stacks, unique: str) -> None:
-    """Metric math stands in the alarm as the template has it."""
+def test_alarm_on_an_expression_is_stored(emulator: Sandbox, stacks: Stacks, unique: str) -> None:
+    """Metric math in the alarm equals the template."""
     metric = {"Namespace": "AWS/DynamoDB", "MetricName": "ThrottledPutRecordCount"}
     queries = [
         {"Id": "e1", "Expression": "m1 * 2", "ReturnData": True},
@@ -154,8 +154,8 @@ def test_an_alarm_on_an_expression_is_kept(emulator: Sandbox, stacks: Stacks, un
     assert described[1]["MetricStat"]["Metric"]["MetricName"] == "ThrottledPutRecordCount"
 
 
-def test_glue_keeps_a_tables_versions(emulator: Sandbox, unique: str) -> None:
-    """Newest first, the current one among them; a skipped archive leaves none."""
+def test_glue_keeps_the_versions_of_a_table(emulator: Sandbox, unique: str) -> None:
+    """Newest first, with the current one; a skipped archive leaves none."""
     glue: Any = emulator.session("producer").client("glue")
     glue.create_database(DatabaseInput={"Name": unique})
 

@@ -1,4 +1,4 @@
-"""An upgrade of MiniStack that moves a patched function stops here, with the function's name."""
+"""An upgrade of MiniStack that changes a patched function stops here, with the function's name."""
 
 import pkgutil
 from collections.abc import Iterator
@@ -22,20 +22,20 @@ def seams() -> Iterator[tuple[str, Seam]]:
 @pytest.mark.parametrize(
     ("module", "seam"), [pytest.param(name, seam, id=f"{name}-{seam.name}") for name, seam in seams()]
 )
-def test_the_patched_function_is_the_one_the_patch_was_written_for(module: str, seam: Seam) -> None:
-    """The digest of its source is the one the module names."""
+def test_patched_function_has_the_expected_source(module: str, seam: Seam) -> None:
+    """The digest of its source is the one in the module."""
     assert source_digest(seam.current()) == seam.digest, module
 
 
-def test_a_moved_function_is_refused_by_name() -> None:
-    """Replacing a function whose source has another digest raises, naming function and new digest."""
+def test_changed_function_raises_an_error_with_its_name() -> None:
+    """The message contains the function and the new digest."""
     moved = Seam("services.dynamodb", "_set_item", "0" * 16)
 
     with pytest.raises(SeamMovedError, match=rf"_set_item.*{change_records.SET_ITEM.digest}"):
         moved.replace(lambda: None)
 
 
-def test_a_removed_function_is_refused_by_name() -> None:
-    """A function that is gone raises too."""
+def test_removed_function_raises_an_error_with_its_name() -> None:
+    """A function that no longer exists raises an error too."""
     with pytest.raises(SeamMovedError, match=r"no function services\.dynamodb\._no_such"):
         Seam("services.dynamodb", "_no_such", "").check()

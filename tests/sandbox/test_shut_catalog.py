@@ -1,4 +1,4 @@
-"""A Data Catalog that is shut to the stack's roles when the stack is made, and opened afterwards."""
+"""A Data Catalog that denies the stack's roles during the launch, and allows them later."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ COLUMNS = "ItemColumns=title,info__rating"
 
 
 def without(actions: dict[str, str], folder: Path) -> Path:
-    """A copy of the shipped template that grants other actions in the place of these."""
+    """A copy of the shipped template that grants other actions instead of these."""
     text = (REPOSITORY / "templates" / "consumer.yaml").read_text(encoding="utf-8")
     for action, other in actions.items():
         assert f" {action}\n" in text
@@ -37,7 +37,7 @@ def columns(lake: Lake) -> list[str]:
     return [one["Name"] for one in table["StorageDescriptor"]["Columns"]]
 
 
-def test_a_shut_catalog_neither_fails_the_stack_nor_loses_item_columns(tmp_path: Path) -> None:
+def test_denied_catalog_neither_fails_the_stack_nor_loses_item_columns(tmp_path: Path) -> None:
     """The stack stands without them; once the roles are granted, the next crawl declares all columns.
 
     Shut by IAM here, by Lake Formation or a key on AWS: Glue refuses the call either way. And a crawler that
@@ -69,8 +69,8 @@ def test_a_shut_catalog_neither_fails_the_stack_nor_loses_item_columns(tmp_path:
         assert {"title", "info__rating", "found", "pk"} <= set(columns(lake))
 
 
-def test_a_later_grant_in_lake_formation_declares_at_once(tmp_path: Path) -> None:
-    """The update that grants calls the function again, without a crawl."""
+def test_later_grant_in_lake_formation_declares_columns_at_once(tmp_path: Path) -> None:
+    """The update with the grant calls the function again, without a crawl."""
     shut = without({"glue:GetTable": "glue:GetUserDefinedFunction"}, tmp_path)
     with Sandbox(speed=60) as sandbox:
         settings = {"consumer": [COLUMNS]}

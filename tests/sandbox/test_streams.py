@@ -1,11 +1,11 @@
-"""Records leave a stream when its retention ends, and not before."""
+"""Records are removed from a stream when its retention ends, and not before."""
 
 from sandbox.emulator.streams import expire_records
 
 HOUR = 3600.0
 
 
-def test_records_leave_with_the_retention() -> None:
+def test_records_expire_after_the_retention() -> None:
     """Counted from a record's arrival, shard by shard."""
 
     def shard(*arrivals: float) -> dict[str, list[dict[str, float]]]:

@@ -1,4 +1,4 @@
-"""A table in a template: its stream, its settings, and when it is kept or refused."""
+"""A table in a template: its stream, its settings, and when it is retained or rejected."""
 
 import json
 from typing import Any
@@ -28,7 +28,7 @@ def table_resources(name: str, **properties: Any) -> Template:
 STREAM_ARN = {"Fn::GetAtt": ["Stream", "Arn"]}
 
 
-def test_a_table_starts_changes_and_stops_its_stream(emulator: Sandbox, stacks: Stacks, unique: str) -> None:
+def test_table_starts_changes_and_stops_its_stream(emulator: Sandbox, stacks: Stacks, unique: str) -> None:
     """KinesisStreamSpecification is created, changed and removed without replacing the table."""
     dynamodb = emulator.session("producer").client("dynamodb")
 
@@ -53,10 +53,10 @@ def test_a_table_starts_changes_and_stops_its_stream(emulator: Sandbox, stacks: 
     assert dynamodb.get_item(TableName=unique, Key={"pk": {"S": "kept"}})["Item"]
 
 
-def test_a_table_with_another_key_starts_its_changes_too(
+def test_table_with_another_key_streams_its_changes_too(
     emulator: Sandbox, stacks: Stacks, unique: str
 ) -> None:
-    """A changed KeySchema makes another table, which has every setting of the template again."""
+    """A changed KeySchema creates another table with all settings of the template."""
     session = emulator.session("producer")
     micro = {"StreamArn": STREAM_ARN, "ApproximateCreationDateTimePrecision": "MICROSECOND"}
     resources = table_resources(unique, KinesisStreamSpecification=micro)
@@ -79,10 +79,10 @@ def test_a_table_with_another_key_starts_its_changes_too(
     assert destination["DestinationStatus"] == "ACTIVE"
 
 
-def test_a_table_with_another_key_leaves_the_one_before_as_it_is(
+def test_table_with_another_key_does_not_change_the_previous_one(
     emulator: Sandbox, stacks: Stacks, unique: str
 ) -> None:
-    """A rollback finds it with its items, and UpdateReplacePolicy keeps it after the update."""
+    """A rollback finds it with its items, and UpdateReplacePolicy retains it after the update."""
     dynamodb = emulator.session("producer").client("dynamodb")
     table = {**table_resources(unique)["Table"], "UpdateReplacePolicy": "Retain"}
     del table["Properties"]["TableName"]
@@ -100,7 +100,7 @@ def test_a_table_with_another_key_leaves_the_one_before_as_it_is(
     assert dynamodb.get_item(TableName=first, Key={"pk": {"S": "kept"}})["Item"]
 
 
-def test_a_table_keeps_what_the_template_sets(emulator: Sandbox, stacks: Stacks, unique: str) -> None:
+def test_table_has_the_settings_of_the_template(emulator: Sandbox, stacks: Stacks, unique: str) -> None:
     """Encryption, recovery and time to live are on after the launch, and off when the template drops them."""
     dynamodb = emulator.session("producer").client("dynamodb")
     key = "arn:aws:kms:us-east-1:111111111111:key/0"
@@ -126,8 +126,8 @@ def test_a_table_keeps_what_the_template_sets(emulator: Sandbox, stacks: Stacks,
     assert now()[1:] == ("DISABLED", "DISABLED")
 
 
-def test_a_taken_table_name_fails_the_stack(stacks: Stacks, unique: str) -> None:
-    """AWS refuses; MiniStack would empty the table that is there."""
+def test_existing_table_name_fails_the_stack(stacks: Stacks, unique: str) -> None:
+    """AWS rejects it; MiniStack would empty the existing table."""
     stacks.create(unique, table_resources(unique))
     resources = {"Table": table_resources(unique)["Table"]}
 
@@ -135,7 +135,7 @@ def test_a_taken_table_name_fails_the_stack(stacks: Stacks, unique: str) -> None
     assert "already exists" in stacks.reasons(f"{unique}-2")
 
 
-def test_a_protected_table_is_not_deleted(emulator: Sandbox, stacks: Stacks, unique: str) -> None:
+def test_protected_table_is_not_deleted(emulator: Sandbox, stacks: Stacks, unique: str) -> None:
     """Deletion protection fails the deletion of the stack and keeps the table."""
     stacks.create(unique, table_resources(unique, DeletionProtectionEnabled=True))
 
@@ -143,10 +143,8 @@ def test_a_protected_table_is_not_deleted(emulator: Sandbox, stacks: Stacks, uni
     assert emulator.session("producer").client("dynamodb").describe_table(TableName=unique)["Table"]
 
 
-def test_a_kept_table_is_not_in_the_way_of_the_next_stack(
-    emulator: Sandbox, stacks: Stacks, unique: str
-) -> None:
-    """A name that CloudFormation makes up is new with every stack, and stays through an update."""
+def test_retained_table_does_not_block_the_next_stack(emulator: Sandbox, stacks: Stacks, unique: str) -> None:
+    """A generated name is new with every stack, and stays through an update."""
     table = table_resources(unique)["Table"]
     del table["Properties"]["TableName"]
     resources: Template = {"Table": {**table, "DeletionPolicy": "Retain"}}

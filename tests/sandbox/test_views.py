@@ -40,7 +40,7 @@ def rows(verb: Verb, sql: str) -> list[dict[str, Any]]:
 def test_views_show_the_items_their_history_and_no_gap(
     two_accounts: Sandbox, verb: Verb, unique: str, tmp_path: Path
 ) -> None:
-    """Typed as the data proposes; refreshed when the schema grew; a wrong word changes nothing."""
+    """With the proposed types; refreshed after the schema grew; a wrong option changes nothing."""
     table = two_accounts.outputs["SourceTableName"]
     client = two_accounts.session("producer").client("dynamodb")
     for total in ("1.5", "2.25"):

@@ -1,4 +1,4 @@
-"""Waiting for what another process does."""
+"""Waiting for another process."""
 
 import time
 from collections.abc import Callable
@@ -13,9 +13,9 @@ def wait_until(
     said: Callable[[], Any] = str,
     pause: float = 0.1,
 ) -> Any:
-    """The first truthy answer of the condition, asked every `pause` seconds.
+    """The first truthy result of the condition, called every `pause` seconds.
 
-    A failure repeats what is `said` of the wait in the end.
+    A failure message includes the result of `said`.
     """
     deadline = time.monotonic() + seconds
     while True:

@@ -1,9 +1,9 @@
-"""A query runs with the permissions of whoever started it.
+"""A query runs with the permissions of the caller who started it.
 
 Source: Athena user guide, "Access to databases and tables in the AWS Glue Data Catalog" and "Control access
 to Amazon S3 from Athena": the caller needs the Glue actions on catalog, database and table, and the S3
-actions on the data and on the result location. The emulator's own checks decide, keys and bucket policies
-included, so that a query and a direct call get one verdict.
+actions on the data and on the result location. The emulator's own checks decide, with keys and bucket
+policies, so that a query and a direct call have the same result.
 """
 
 from dataclasses import dataclass
@@ -16,20 +16,20 @@ from ministack.services import s3
 from sandbox.athena.errors import AccessDeniedError
 
 _METHODS = {"s3:GetObject": "GET", "s3:ListBucket": "GET", "s3:PutObject": "PUT"}
-# What a call made on behalf of the caller carries (IAM user guide, "AWS global condition context keys").
+# Condition keys of a call on behalf of the caller (IAM user guide, "AWS global condition context keys").
 _FORWARDED = {"aws:CalledVia": ["athena.amazonaws.com"], "aws:ViaAWSService": "true"}
 
 
 @dataclass(frozen=True)
 class Caller:
-    """Who started the query: account, Region and the access key; None where nothing is authorised at all."""
+    """The caller who started a query: account, Region and access key, or None without authorisation."""
 
     account: str
     region: str
     access_key: str | None
 
     def may(self, action: str, resource: str, context: dict[str, Any] | None = None) -> bool:
-        """Whether the caller's own call of the action would be allowed. Runs in the request's context."""
+        """Whether the caller may call the action. Runs in the request's context."""
         if self.access_key is None:
             return True
         service = action.split(":", 1)[0]
@@ -44,7 +44,7 @@ class Caller:
         return denied is None
 
     def may_s3(self, action: str, bucket: str, key: str, headers: dict[str, str] | None = None) -> bool:
-        """The same of an S3 action on a key, or on a prefix to list; a foreign bucket must admit it too."""
+        """The same for an S3 action on a key or a listed prefix; a foreign bucket must allow it too."""
         if self.access_key is None:
             return True
         listing = action == "s3:ListBucket"

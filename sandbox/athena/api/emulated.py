@@ -1,4 +1,4 @@
-"""The engine's catalog and store on MiniStack's Glue and S3, reached in process, as the query's caller."""
+"""The engine's catalog and store on MiniStack's Glue and S3, called with the caller's permissions."""
 
 import json
 from collections.abc import Iterable
@@ -13,7 +13,7 @@ from sandbox.athena.ports import GlueTable, StoredObject
 
 
 class EmulatedStore:
-    """MiniStack's buckets, whichever account owns them, with the caller's permissions."""
+    """MiniStack's buckets of all accounts, with the caller's permissions."""
 
     def __init__(self, caller: Caller) -> None:
         self._caller = caller
@@ -54,7 +54,7 @@ class EmulatedStore:
             raise _denied("s3:GetObject", stored.bucket, stored.key)
 
     def write(self, bucket: str, key: str, body: bytes, content_type: str) -> None:
-        """Put one object, in the bucket's own encryption."""
+        """Put one object with the bucket's encryption."""
         self.put(bucket, key, body, {"content-type": content_type})
 
     def put(self, bucket: str, key: str, body: bytes, headers: dict[str, str]) -> None:
@@ -135,7 +135,7 @@ class EmulatedCatalog:
         _succeed(glue._delete_table({"DatabaseName": database, "Name": name}))
 
     def put_partitions(self, database: str, name: str, partitions: list[dict[str, Any]]) -> None:
-        """Register partitions; those already there are left alone."""
+        """Register partitions; existing ones stay unchanged."""
         self._caller.require_glue("glue:BatchCreatePartition", database, name)
         request = {"DatabaseName": database, "TableName": name, "PartitionInputList": partitions}
         _succeed(glue._batch_create_partition(request))

@@ -1,4 +1,4 @@
-"""The life of a query execution: queued, running, and how it ended; its result in memory and in S3."""
+"""Query executions: their states, and their results in memory and in S3."""
 
 import contextvars
 import dataclasses
@@ -21,15 +21,15 @@ from sandbox.athena.statements.dispatch import Kind, run
 
 logger = logging.getLogger("athena")
 
-CONCURRENT_QUERIES = 4  # Athena's own default quota is 20 and more; two cores do not profit from as many
-KEPT_RESULT_CELLS = 1_000_000  # rows held in memory for GetQueryResults (about 80 MB), oldest dropped first
+CONCURRENT_QUERIES = 4  # Athena's default quota is 20 or more, which would not help on two cores
+KEPT_RESULT_CELLS = 1_000_000  # rows kept in memory for GetQueryResults (about 80 MB), oldest dropped first
 
 _workers = ThreadPoolExecutor(CONCURRENT_QUERIES, thread_name_prefix="athena")
 
 
 @dataclass
 class Execution:
-    """One query execution: `record` is what GetQueryExecution answers."""
+    """One query execution; `record` is GetQueryExecution's answer."""
 
     record: dict[str, Any]
     caller: Caller
@@ -46,7 +46,7 @@ class Execution:
         return str(self.record["Status"]["State"])
 
     def __deepcopy__(self, memo: dict[int, Any]) -> "Execution":
-        return self  # MiniStack copies its state when it persists; an execution is not persisted
+        return self  # MiniStack copies its state to persist it; executions are not persisted
 
 
 def new_record(
@@ -76,13 +76,13 @@ def new_record(
 
 
 def start(execution: Execution) -> None:
-    """Run it on a worker, in the request's own account and Region."""
+    """Run it on a worker, in the request's account and Region."""
     context = contextvars.copy_context()
     _workers.submit(context.run, _run, execution)
 
 
 def stop(execution: Execution) -> None:
-    """Cancel a query that has not ended; one that has is left alone."""
+    """Cancel a running query; one that has ended does not change."""
     with execution.lock:
         if execution.state not in ("QUEUED", "RUNNING"):
             return
@@ -119,7 +119,7 @@ def _run(execution: Execution) -> None:
         state, reason = "CANCELLED", str(cancelled)
     except QueryError as failure:
         state, reason, error = "FAILED", str(failure), failure
-    except Exception as failure:  # a query must end, whatever broke
+    except Exception as failure:  # a query must end after any error
         logger.error("query %s: %s in the engine", record["QueryExecutionId"], type(failure).__name__)
         logger.debug("where it broke", exc_info=True)
         state, reason = "FAILED", f"GENERIC_INTERNAL_ERROR: {type(failure).__name__} in the sandbox's Athena"
@@ -141,7 +141,7 @@ _kept_lock = threading.Lock()
 
 
 def _keep(execution: Execution) -> None:
-    """Hold the newest results' rows in memory; those of older ones are read back from S3 when asked for."""
+    """Keep the rows of the newest results in memory; those of older ones are read from S3 when requested."""
     with _kept_lock:
         _kept[execution.record["QueryExecutionId"]] = execution
         cells = {identifier: _cells(held) for identifier, held in _kept.items()}
@@ -158,7 +158,7 @@ def _cells(execution: Execution) -> int:
 
 
 def result_of(execution: Execution) -> results.Result:
-    """A succeeded execution's result with its rows, from memory or from its own object."""
+    """A succeeded execution's result with its rows, from memory or from its result object."""
     result = execution.result
     if result is None or result.rows is not None:
         return result or results.Result()
@@ -184,7 +184,7 @@ def _end(execution: Execution, state: str, reason: str, error: QueryError | None
             "ErrorMessage": reason,
         }
     status["CompletionDateTime"] = time.time()
-    status["State"] = state  # last: whoever polls then finds the rest in place
+    status["State"] = state  # last: a client that polls can then read the rest
 
 
 def _write(execution: Execution, result: results.Result, store: EmulatedStore) -> None:

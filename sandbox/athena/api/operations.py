@@ -1,7 +1,8 @@
 """The query operations of the Athena API, patched into MiniStack's Athena service.
 
 Source: Athena API reference (StartQueryExecution, GetQueryExecution, GetQueryResults, StopQueryExecution,
-ListQueryExecutions, BatchGetQueryExecution). Workgroups, named queries, catalogs and tags stay MiniStack's.
+ListQueryExecutions, BatchGetQueryExecution). MiniStack answers for workgroups, named queries, catalogs and
+tags.
 """
 
 import json
@@ -29,7 +30,7 @@ Response = tuple[int, dict[str, str], bytes]
 
 
 class RequestError(Exception):
-    """A request refused at once: `code` is the API's exception name."""
+    """A request rejected at once; `code` is the API's exception name."""
 
     def __init__(self, message: str, code: str = "InvalidRequestException", athena_code: str = "") -> None:
         super().__init__(message)
@@ -37,13 +38,13 @@ class RequestError(Exception):
         self.athena_code = athena_code
 
     def response(self) -> Response:
-        """As the API answers it."""
+        """The API's response."""
         extra = {"AthenaErrorCode": self.athena_code} if self.athena_code else None
         return error_response_json(self.code, str(self), 400, extra=extra)  # type: ignore[no-any-return]
 
 
 def current_caller(headers: dict[str, str], query_params: dict[str, Any]) -> Caller:
-    """Who sent the request being served."""
+    """The caller of the current request."""
     account, region = get_account_id(), get_region()
     return Caller(account, region, extract_access_key_id(headers, query_params) if app.AUTH else None)
 
@@ -58,7 +59,7 @@ def _workgroup(name: str) -> dict[str, Any]:
 
 
 def _output(request: dict[str, Any], workgroup: dict[str, Any]) -> tuple[str, dict[str, str]]:
-    """Where the result goes and how it is encrypted; an enforcing workgroup overrides the request."""
+    """The location and encryption of the result; an enforcing workgroup overrides the request."""
     configuration = workgroup.get("Configuration") or {}
     own = configuration.get("ResultConfiguration") or {}
     asked = request.get("ResultConfiguration") or {}
@@ -243,7 +244,7 @@ def get_work_group(request: dict[str, Any], _: Caller) -> dict[str, Any]:
 
 
 def get_table_metadata(request: dict[str, Any], caller: Caller) -> dict[str, Any]:
-    """GetTableMetadata: of a table that is there; MiniStack makes one up for any other."""
+    """GetTableMetadata of an existing table; MiniStack invents one for any other."""
     database, name = str(request.get("DatabaseName")).lower(), str(request.get("TableName")).lower()
     if EmulatedCatalog(caller).table(database, name) is None:
         raise RequestError(
@@ -266,7 +267,7 @@ OPERATIONS = {
 
 
 def answer(action: str, body: bytes, headers: dict[str, str], query_params: dict[str, Any]) -> Response:
-    """One call of an operation this module answers."""
+    """Answer one call of an operation of this module."""
     try:
         request = json.loads(body or b"{}")
         if not isinstance(request, dict):

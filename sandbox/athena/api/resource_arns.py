@@ -1,8 +1,8 @@
-"""Name the workgroup an Athena request is about, as AWS does, when the request names only a query.
+"""The workgroup as the resource of an Athena request that names only a query, as on AWS.
 
 AWS fact: the actions on query executions and named queries are authorised on
 `arn:aws:athena:<region>:<account>:workgroup/<name>` (Service authorization reference, "Actions, resources,
-and condition keys for Amazon Athena"); MiniStack asks for `*` unless the request itself has a WorkGroup.
+and condition keys for Amazon Athena"); MiniStack uses `*` unless the request has a WorkGroup.
 """
 
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ _CATALOG_OPERATIONS = frozenset(
 
 
 def resource(operation: str, request: Mapping[str, Any]) -> str | None:
-    """The resource part of the ARN an Athena request is about; None where there is none to name."""
+    """The resource part of an Athena request's ARN, or None."""
     from ministack.services import athena  # noqa: PLC0415  only the emulator process loads MiniStack
 
     if operation in _CATALOG_OPERATIONS:
@@ -35,5 +35,5 @@ def resource(operation: str, request: Mapping[str, Any]) -> str | None:
 
 
 def install() -> None:
-    """Have the emulator name Athena's resources so."""
+    """Make the emulator use these resources for Athena."""
     resource_arns.NAMERS["athena"] = resource

@@ -1,11 +1,11 @@
-"""The seam to MiniStack: its Athena service answers the query operations with this engine."""
+"""The seam to MiniStack: its Athena service answers query operations with this engine."""
 
 from typing import Any
 
 from sandbox.emulator.seam import Seam
 
 HANDLE_REQUEST = Seam("services.athena", "handle_request", "2f5558612ebaccc6")
-# What the queries call in process, besides: a release that changes one of these is read before it is trusted.
+# Functions that queries call in process: after a change in a release, read them before updating the digest.
 SEAMS = (
     HANDLE_REQUEST,
     Seam("services.athena", "_parse_ddl", "28404b7ed0da4aca"),
@@ -20,7 +20,7 @@ def install() -> None:
     """Answer the query operations of MiniStack's Athena service with this engine.
 
     The seam: `ministack.services.athena.handle_request(method, path, headers, body, query_params)`, looked up
-    by name at every request. Raises `SeamMovedError` when a release of MiniStack has moved it.
+    by name at every request. Raises `SeamMovedError` when a release of MiniStack has changed it.
     """
     from ministack.services import athena  # noqa: PLC0415  only the emulator process loads MiniStack
 

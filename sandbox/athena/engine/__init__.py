@@ -1,1 +1,1 @@
-"""A SELECT run on DuckDB: which partitions and objects it reads, and its result as Athena hands it out."""
+"""A SELECT on DuckDB: the partitions and objects it reads, and its result in Athena's format."""

@@ -1,4 +1,4 @@
-"""DuckDB as Athena's engine: one in-process database, a cursor a query, only the given tables reachable."""
+"""DuckDB as Athena's engine: one in-process database, a cursor per query, no access to other tables."""
 
 import threading
 
@@ -16,7 +16,7 @@ _SETTINGS = (
     "SET GLOBAL error_on_division_by_zero = false",  # integers and decimals check for themselves
     "SET GLOBAL autoinstall_known_extensions = false",
     "SET GLOBAL autoload_known_extensions = false",
-    "SET GLOBAL enable_external_access = false",  # last: what follows can reach neither disk nor network
+    "SET GLOBAL enable_external_access = false",  # last: from here on neither disk nor network
 )
 
 
@@ -31,7 +31,7 @@ class Database:
         self.cache = ColumnCache()
 
     def cursor(self) -> duckdb.DuckDBPyConnection:
-        """A connection of its own: what it registers, no other sees."""
+        """A separate connection: no other one sees what it registers."""
         return self._root.cursor()
 
 
@@ -40,7 +40,7 @@ _shared_lock = threading.Lock()
 
 
 def shared_database() -> Database:
-    """The process's database, made on first use."""
+    """The process's database, created on first use."""
     global _shared  # noqa: PLW0603  one a process, so that memory is bounded once
     with _shared_lock:
         if _shared is None:

@@ -1,4 +1,4 @@
-"""DuckDB's complaints as the failures of a query, in Trino's words where the two mean the same."""
+"""DuckDB's errors as query failures, with Trino's messages where both mean the same."""
 
 import re
 from typing import Any
@@ -10,7 +10,7 @@ from sandbox.athena.errors import QueryError
 
 
 def _own_failure(text: str) -> QueryError | None:
-    """What a macro of ours failed with, `TRINO[CODE: message]` at the end of a line, or None."""
+    """The failure of one of our macros, `TRINO[CODE: message]` at the end of a line, or None."""
     code, colon, rest = text.partition("TRINO[")[2].partition(": ")
     if not colon or not re.fullmatch(r"[A-Z_]+", code):
         return None
@@ -20,8 +20,8 @@ def _own_failure(text: str) -> QueryError | None:
     return QueryError(code, message) if end.startswith("]") else None
 
 
-def query_error(error: Any) -> QueryError:  # noqa: PLR0911  one return a kind of complaint
-    """The failure that a complaint of DuckDB stands for."""
+def query_error(error: Any) -> QueryError:  # noqa: PLR0911  one return per kind of error
+    """The query failure of a DuckDB error."""
     text = str(error)
     if own := _own_failure(text):
         return own

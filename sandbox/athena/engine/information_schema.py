@@ -1,4 +1,4 @@
-"""`information_schema`: the catalog as tables, made when a query names them.
+"""`information_schema`: the catalog as tables, built when a query names them.
 
 Source: Athena user guide, "Query the AWS Glue Data Catalog": schemata, tables, views and columns of
 AwsDataCatalog.
@@ -53,7 +53,7 @@ def columns(table: str) -> dict[str, Type] | None:
 
 
 def load(table: str, catalog: Catalog) -> pa.Table:
-    """The rows of one of its tables: what the caller may see."""
+    """The rows of one of its tables that the caller may see."""
     schema = pa.schema([(name, _ARROW[kind.base]) for name, kind in _COLUMNS[table].items()])
     rows = list(_rows(table, catalog))
     values = list(zip(*rows, strict=True)) if rows else [()] * len(schema)

@@ -1,4 +1,4 @@
-"""Partition projection: which folders a table has, computed from its properties and not from the catalog.
+"""Partition projection: a table's folders, computed from its properties, not from the catalog.
 
 Source: Athena user guide, "Partition projection with Amazon Athena" and "Supported types for partition
 projection".
@@ -15,15 +15,15 @@ from typing import Any
 from sandbox.athena.errors import QueryError, UnsupportedError
 from sandbox.athena.ports import GlueTable
 
-MAX_PARTITIONS = 200_000  # more is a mistake in the properties
+MAX_PARTITIONS = 200_000  # more is an error in the properties
 _NOW = re.compile(r"NOW(?:\s*([+-])\s*(\d+)\s*(YEAR|MONTH|WEEK|DAY|HOUR|MINUTE|SECOND)S?)?", re.IGNORECASE)
-# Java DateTimeFormatter letters to strptime directives: those a folder name uses.
+# Java DateTimeFormatter letters to strptime directives, for folder names.
 _DIRECTIVES = {"yyyy": "%Y", "uuuu": "%Y", "MM": "%m", "dd": "%d", "HH": "%H", "mm": "%M", "ss": "%S"}
 
 
 @dataclass(frozen=True)
 class Partition:
-    """One folder of a table: the partition columns' values as text, and where its objects are."""
+    """One folder of a table: its partition values as text, and its location."""
 
     values: tuple[tuple[str, str], ...]
     location: str
@@ -35,9 +35,9 @@ def is_projected(table: GlueTable) -> bool:
 
 
 def projected_partitions(table: GlueTable, now: dt.datetime) -> list[Partition]:
-    """Every folder the properties describe, at this moment (UTC, without zone).
+    """Every folder that the properties describe at this time (UTC, without zone).
 
-    Raises `QueryError` with Athena's INVALID_TABLE_PROPERTY when the properties do not fit together.
+    Raises `QueryError` with Athena's INVALID_TABLE_PROPERTY when the properties contradict each other.
     """
     parameters = {str(k).lower(): str(v) for k, v in (table.get("Parameters") or {}).items()}
     names = [str(key["Name"]).lower() for key in table.get("PartitionKeys") or []]
@@ -73,7 +73,7 @@ def _values(name: str, parameters: dict[str, str], now: dt.datetime) -> list[str
 
     kind = property_of("type").lower()
     if kind == "enum":
-        return property_of("values").split(",")  # a blank is part of the value, as the guide says
+        return property_of("values").split(",")  # according to the guide a space is part of the value
     if kind == "integer":
         low, high = (int(part) for part in property_of("range").split(","))
         digits = int(property_of("digits", "0"))

@@ -1,7 +1,6 @@
-"""Which partitions and objects a query can do without: its conditions on partition columns and `$path`, tried
-out.
+"""Partitions and objects that a query does not need, from its conditions on partition columns and `$path`.
 
-Only conjuncts of the WHERE that stands on the table itself count. Trino prunes at least these.
+Only conjuncts in the WHERE of the table itself are used. Trino prunes at least these.
 """
 
 from collections.abc import Sequence
@@ -25,7 +24,7 @@ _CANDIDATES = "pruning_candidates"
 def kept_partitions(
     cursor: duckdb.DuckDBPyConnection, table: Table, conjuncts: list[exp.Expr], found: list[Partition]
 ) -> list[Partition]:
-    """The partitions that can hold rows the query wants."""
+    """The partitions that can contain rows of the result."""
     kinds = {name: t.from_hive(kind.text) for name, kind in table.partition_columns.items()}
     texts = [dict(partition.values) for partition in found]
     columns = {name: [values[name] for values in texts] for name in kinds}
@@ -35,7 +34,7 @@ def kept_partitions(
 def kept_paths(
     cursor: duckdb.DuckDBPyConnection, conjuncts: list[exp.Expr], paths: Sequence[str]
 ) -> set[str]:
-    """The objects, by path, that can hold rows the query wants."""
+    """The objects, by path, that can contain rows of the result."""
     kept = _kept(cursor, conjuncts, {"$path": t.VARCHAR}, {"$path": list(paths)}, len(paths))
     return {paths[index] for index in kept}
 
@@ -79,7 +78,7 @@ def _kept(
         statement = f"SELECT i FROM {_CANDIDATES} WHERE {condition} ORDER BY i"  # noqa: S608  rendered, not pasted
         rows = cursor.execute(statement).fetchall()
     except (QueryError, duckdb.Error):
-        return list(range(count))  # what is wrong with the condition, the query itself will say
+        return list(range(count))  # an error in the condition is reported by the query itself
     finally:
         cursor.unregister(_CANDIDATES)
     return [int(row[0]) for row in rows]

@@ -1,4 +1,4 @@
-"""One query: its catalog, its store, its cursor, and the tables that a SELECT reads, put into DuckDB."""
+"""One query: its catalog, store and cursor, and the tables that a SELECT reads, loaded into DuckDB."""
 
 import datetime as dt
 from collections.abc import Callable
@@ -19,7 +19,7 @@ from sandbox.athena.sql.translation import TableSource, Translation, Translator
 
 
 class Query:
-    """One query over a catalog and a store: `dispatch.run` it once, `cancel` it from another thread."""
+    """A query over a catalog and a store: run it once with `dispatch.run`; another thread may `cancel` it."""
 
     def __init__(
         self,
@@ -45,21 +45,21 @@ class Query:
         self._partition_tables = 0
 
     def cancel(self, reason: str) -> None:
-        """Stop the query; its run then raises `CancelledError` with this reason."""
+        """Stop the query: its run then raises `CancelledError` with this reason."""
         self._cancelled = reason
         self.cursor.interrupt()
 
     def check(self) -> None:
-        """Raise `CancelledError` when the query was cancelled."""
+        """Raise `CancelledError` if the query was cancelled."""
         if self._cancelled is not None:
             raise CancelledError(self._cancelled)
 
     def close(self) -> None:
-        """Give up the cursor and what it registered."""
+        """Close the cursor and remove its tables."""
         self.cursor.close()
 
     def select(self, statement: exp.Expr) -> results.Result:
-        """The result of a parsed SELECT, as texts."""
+        """The result of a parsed SELECT as text."""
         translation, arrow = self.select_arrow(statement)
         kinds = zip(translation.names, translation.types, strict=True)
         columns = [results.column_of(name, kind.athena()) for name, kind in kinds]
@@ -67,7 +67,7 @@ class Query:
         return results.Result(columns, rows, self.scanned_bytes)
 
     def select_arrow(self, statement: exp.Expr) -> tuple[Translation, pa.Table]:
-        """The result of a parsed SELECT: its columns' names and types, and the values."""
+        """The result of a parsed SELECT: column names and types, and values."""
         translation = self.analyse(statement)
         self._set_clock()
         for name, (table, source) in self._tables.items():
@@ -75,7 +75,7 @@ class Query:
         return translation, self._execute(translation.sql)
 
     def analyse(self, statement: exp.Expr) -> Translation:
-        """The statement translated, nothing read yet. Raises `QueryError` as Trino's analyzer does."""
+        """The translated statement; nothing is read yet. Raises `QueryError` as Trino's analyzer does."""
         views.expand(statement, self._definition, self.database)
         try:
             return Translator(self._source).translate(statement)
@@ -89,7 +89,7 @@ class Query:
     # -- tables ---------------------------------------------------------------------------------------------
 
     def _source(self, reference: exp.Table) -> TableSource:
-        """What the translator is to know of a table; one source a mention, so each is pruned on its own."""
+        """The table for the translator; each mention has its own source and is pruned separately."""
         database = (reference.db or self.database).lower()
         if database == information_schema.NAME:
             return self._catalog_source(reference)
@@ -103,7 +103,7 @@ class Query:
         return source
 
     def _catalog_source(self, reference: exp.Table) -> TableSource:
-        """A table of information_schema, its rows registered at once: they are few."""
+        """A table of information_schema; its few rows are registered at once."""
         name = reference.name.lower()
         columns = information_schema.columns(name)
         if columns is None:
@@ -115,10 +115,10 @@ class Query:
         return source
 
     def _partitions_source(self, reference: exp.Table, database: str) -> TableSource:
-        """A table's partitions as a table, its rows registered at once: no object is looked at."""
+        """A table's partitions as a table; its rows are registered at once, without reading objects."""
         table = tables.Table(database, self._definition(reference))
         if is_projected(table.definition):
-            raise UnsupportedError("the partitions of a projected table")  # which Athena shows, no page says
+            raise UnsupportedError("the partitions of a projected table")  # not documented
         columns = {name: t.from_hive(kind.text) for name, kind in table.partition_columns.items()}
         self._partition_tables += 1
         source = TableSource(f"partitions_{self._partition_tables}", columns)
@@ -135,7 +135,7 @@ class Query:
             raise UnsupportedError("a table function")
         definition = self.catalog.table(database, name.removesuffix(tables.PARTITIONS))
         if definition and name.endswith(tables.PARTITIONS) and not definition.get("PartitionKeys"):
-            definition = None  # a view, or a table of one folder, has no such table beside it
+            definition = None  # a view, or a table of one folder, has no table of partitions
         if definition is None:
             if self.catalog.database(database) is None:
                 raise QueryError("SCHEMA_NOT_FOUND", f"{where}Schema '{database}' does not exist")
@@ -183,7 +183,7 @@ class Query:
     # -- DuckDB ---------------------------------------------------------------------------------------------
 
     def _set_clock(self) -> None:
-        """One `now()` a query, in whole milliseconds as Trino has it."""
+        """One `now()` per query, in whole milliseconds as in Trino."""
         micros = int(self.now.timestamp() * 1_000) * 1_000
         self.cursor.execute(f"CREATE OR REPLACE TEMP MACRO trino_now() AS make_timestamptz({micros})")
         self.cursor.execute(

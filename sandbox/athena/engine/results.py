@@ -1,7 +1,7 @@
-"""A result as Athena hands it out: text values, the CSV object, and GetQueryResults' shapes.
+"""A result in Athena's formats: text values, the CSV object, and GetQueryResults' answer.
 
-Source: Athena user guide, "Working with query results". In the CSV every value stands in double quotes and
-NULL is nothing at all, which tells it from an empty text.
+Source: Athena user guide, "Working with query results". In the CSV every value is in double quotes and NULL
+is empty, without quotes, unlike an empty text.
 """
 
 import json
@@ -20,7 +20,7 @@ Row = list[str | None]
 
 @dataclass
 class Column:
-    """One result column: its name and its type as Athena names it (`varchar`, `timestamp with time zone`)."""
+    """One result column: its name, and Athena's name for its type (`varchar`, `timestamp with time zone`)."""
 
     name: str
     type: str
@@ -45,14 +45,14 @@ class Column:
 
 @dataclass
 class Result:
-    """What a statement answered. `text` results (DDL, SHOW) are written as .txt, without a header row."""
+    """The result of a statement. `text` results (DDL, SHOW) are .txt files without a header row."""
 
     columns: list[Column] = field(default_factory=list)
-    rows: list[Row] | None = field(default_factory=list)  # None once they are in S3 alone
+    rows: list[Row] | None = field(default_factory=list)  # None when they are only in S3
     scanned_bytes: int = 0
     text: bool = False
     update_count: int | None = None
-    manifest: list[str] = field(default_factory=list)  # objects that CTAS, INSERT and UNLOAD wrote
+    manifest: list[str] = field(default_factory=list)  # objects written by CTAS, INSERT and UNLOAD
 
 
 _PRECISION = {
@@ -69,7 +69,7 @@ _PRECISION |= {"timestamp with time zone": 3, "time": 3}
 
 
 def column_of(name: str, kind: str) -> Column:
-    """A column with the precision and scale Athena reports for its type."""
+    """A column with the precision and scale that Athena reports for its type."""
     if match := re.fullmatch(r"decimal\((\d+),\s*(\d+)\)", kind):
         return Column(name, "decimal", int(match.group(1)), int(match.group(2)))
     base = kind.split("(", maxsplit=1)[0]
@@ -77,7 +77,7 @@ def column_of(name: str, kind: str) -> Column:
 
 
 def text_rows(table: pa.Table, types: list[Type]) -> list[Row]:
-    """Every row as texts, NULL as None."""
+    """Every row as text, NULL as None."""
     columns = []
     for column, kind in zip(table.columns, types, strict=True):
         if kind.is_text or kind.base == "json":
@@ -89,7 +89,7 @@ def text_rows(table: pa.Table, types: list[Type]) -> list[Row]:
 
 
 def to_csv(columns: list[Column], rows: Iterable[Row]) -> bytes:
-    """The result object Athena writes for a query."""
+    """The result object that Athena writes for a query."""
 
     def quoted(value: str | None) -> str:
         return "" if value is None else '"' + value.replace('"', '""') + '"'
@@ -108,7 +108,7 @@ def from_csv(body: bytes) -> list[Row]:
     row: Row = []
     at = 0
     while at < len(body):
-        found = _CELL.match(body, at)  # a search would begin anew at every character behind an open quote
+        found = _CELL.match(body, at)  # a search would restart at every character after an open quote
         if found is None:
             raise ValueError("the result object is not the CSV that was written")
         at = found.end()
@@ -126,12 +126,12 @@ def from_text(body: bytes) -> list[Row]:
 
 
 def to_text(rows: Iterable[Row]) -> bytes:
-    """The result object Athena writes for DDL and SHOW: tab-separated, no header."""
+    """The result object that Athena writes for DDL and SHOW: tab-separated, without header."""
     return "".join("\t".join(value or "" for value in row) + "\n" for row in rows).encode()
 
 
 def to_metadata(columns: list[Column]) -> bytes:
-    """The `.metadata` beside a result. Athena's own is an undocumented binary form; this one is JSON."""
+    """The `.metadata` object of a result, here in JSON; Athena's is an undocumented binary format."""
     return json.dumps({"columns": [column.info() for column in columns]}).encode()
 
 

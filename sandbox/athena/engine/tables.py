@@ -1,7 +1,7 @@
-"""From a Glue table's objects to columns: which objects, their lines, and each column's Arrow array.
+"""From the objects of a Glue table to columns: objects, lines, and an Arrow array per column.
 
-An object is parsed once a column: parsed columns stay in a cache bounded in bytes, keyed by the object's
-ETag, so that a second query over the same lake reads no JSON at all.
+An object is parsed once per column. Parsed columns stay in a cache with a limit in bytes, by the object's
+ETag, so that a second query over the same lake reads no JSON.
 """
 
 import gzip
@@ -28,14 +28,14 @@ HIDDEN_COLUMNS = {
     "$file_size": pa.int64(),
     "$file_modified_time": pa.timestamp("ms", tz="UTC"),
 }
-# Beside a partitioned table stands a table of its partitions (Athena User Guide, "List partitions
+# A partitioned table has a second table with its partitions (Athena User Guide, "List partitions
 # for a specific table").
 PARTITIONS = "$partitions"
 CACHE_BYTES = 128 * 1024 * 1024
 
 
 class Table:
-    """A Glue table as the engine sees it: `columns` and `partition_columns` by lower-case name, in order."""
+    """A Glue table for the engine; `columns` and `partition_columns` by lower-case name, in order."""
 
     def __init__(self, database: str, definition: GlueTable) -> None:
         self.database = database
@@ -56,11 +56,11 @@ class Table:
 
     @property
     def ignores_malformed(self) -> bool:
-        """Whether a malformed line is a row of NULLs rather than an error."""
+        """Whether a malformed line is a row of NULLs instead of an error."""
         return self.properties.get("ignore.malformed.json", "false").lower() == "true"
 
     def all_columns(self) -> dict[str, HiveType]:
-        """What `SELECT *` shows, in order: data columns, then partition columns."""
+        """The columns of `SELECT *` in order: data columns, then partition columns."""
         return {**self.columns, **self.partition_columns}
 
 
@@ -73,7 +73,7 @@ def split_location(location: str) -> tuple[str, str]:
 
 
 def visible(relative_key: str) -> bool:
-    """Athena skips every file or folder whose name starts with `_` or `.` (Athena User Guide); Trino too."""
+    """False for a name that starts with `_` or `.`: Athena ignores it (Athena User Guide), and Trino too."""
     return not any(part.startswith(("_", ".")) for part in relative_key.split("/") if part)
 
 
@@ -82,7 +82,7 @@ def list_partition_objects(
 ) -> list[tuple[StoredObject, Partition]]:
     """The visible, non-empty objects of these partitions, each with its partition.
 
-    Partitions under the table's own root are found with one listing, not one a folder.
+    Partitions under the table's own root are found with one listing, not one per folder.
     """
     by_location = {partition.location.rstrip("/") + "/": partition for partition in partitions}
     if not by_location:
@@ -114,7 +114,7 @@ def list_partition_objects(
 
 
 class ColumnCache:
-    """Parsed columns by (object, table reading), least recently used first out."""
+    """Parsed columns by (object, table reading); the least recently used are dropped first."""
 
     def __init__(self, limit: int = CACHE_BYTES) -> None:
         self._limit = limit
@@ -123,7 +123,7 @@ class ColumnCache:
         self._entries: OrderedDict[tuple[Any, ...], tuple[int, dict[str, pa.Array], int]] = OrderedDict()
 
     def get(self, key: tuple[Any, ...]) -> tuple[int, dict[str, pa.Array]] | None:
-        """The number of rows and the columns known of an object, or None."""
+        """The number of rows and the cached columns of an object, or None."""
         with self._lock:
             entry = self._entries.get(key)
             if entry is None:
@@ -132,7 +132,7 @@ class ColumnCache:
             return entry[0], dict(entry[1])
 
     def put(self, key: tuple[Any, ...], rows: int, columns: dict[str, pa.Array]) -> None:
-        """Keep these columns, letting go of the least used."""
+        """Cache these columns; the least recently used ones are dropped."""
         size = sum(column.nbytes for column in columns.values()) + 1_000
         with self._lock:
             if key in self._entries:
@@ -146,7 +146,7 @@ class ColumnCache:
 
 
 def scanned_bytes(table: Table, stored: StoredObject, columns: list[str], store: Store) -> int:
-    """Stored bytes that reading these columns of an object takes, as Athena counts them."""
+    """The stored bytes that Athena counts for reading these columns of an object."""
     if table.serde == parquet.SERDE:
         return parquet.scanned_bytes(stored, [name for name in columns if name in table.columns], store)
     return stored.size
@@ -155,10 +155,10 @@ def scanned_bytes(table: Table, stored: StoredObject, columns: list[str], store:
 def read_object(
     table: Table, stored: StoredObject, columns: list[str], store: Store, cache: ColumnCache
 ) -> tuple[int, dict[str, pa.Array]]:
-    """The object's number of rows, and these data columns of it.
+    """The object's number of rows, and these data columns.
 
-    A JSON array fills the columns a statement reads by position, so its values are no column's own: an object
-    with such a line is parsed anew for every statement.
+    A JSON array fills the columns a statement reads by position, so its values do not belong to a column: an
+    object with such a line is parsed again for every statement.
     """
     if table.serde == parquet.SERDE:
         return parquet.read(stored, {name: table.columns[name] for name in columns}, store)
@@ -185,13 +185,13 @@ def read_object(
             if positional:
                 return rows, known
         cache.put(key, rows, known)
-    else:  # another caller's query has read it: this one's permissions decide all the same
+    else:  # cached by another caller's query: this caller's permissions still decide
         store.require_read(stored)
     return rows, {name: known[name] for name in columns}
 
 
 def _lines(body: bytes, key: str) -> list[bytes]:
-    """The object's lines; the compression follows from the name alone, as in Hive.
+    """The object's lines; its name alone determines the compression, as in Hive.
 
     Seen on Trino 435: a byte order mark before the first line is skipped, and a line also ends at `\\r`.
     """
@@ -223,7 +223,7 @@ def scan(
     cache: ColumnCache,
     check: Callable[[], None],
 ) -> pa.Table:
-    """The named columns over these objects; `check` is called between objects and may raise to stop."""
+    """The named columns of these objects; `check` is called between objects and may raise an exception."""
     data = [name for name in columns if name in table.columns]
     schema = pa.schema(
         [(name, table.columns[name].arrow) for name in data]
@@ -246,7 +246,7 @@ def scan(
 
 
 def partition_rows(table: Table, partitions: list[Partition]) -> pa.Table:
-    """The values of these partitions, a row each."""
+    """The values of these partitions, one row each."""
     rows = [dict(partition.values) for partition in partitions]
     return pa.table(
         {
@@ -257,7 +257,7 @@ def partition_rows(table: Table, partitions: list[Partition]) -> pa.Table:
 
 
 def partition_value(text: str, hive: HiveType) -> Any:
-    """A folder's value as its column's type."""
+    """A folder's value in its column's type."""
     if text == "__HIVE_DEFAULT_PARTITION__":
         return None
     return hive.decode(Literal(text)) if hive.decode is not text_of else text

@@ -1,1 +1,1 @@
-"""The bytes of an object read into columns: JSON lines, delimited text, Parquet, and Glue's column types."""
+"""Objects read into columns: JSON lines, delimited text, Parquet, and Glue's column types."""

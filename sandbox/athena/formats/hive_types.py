@@ -1,8 +1,8 @@
-"""Glue's column types: their text, the Arrow type that carries them, and how a JSON value becomes one.
+"""Glue's column types: their text, their Arrow type, and the conversion of a JSON value.
 
-Rules of the conversions: Trino, `OpenXJsonDeserializer` ("Type Mapping" in its README) for what is read, and
-what the AWS knowledge base says of drift for what fails: a value that its column cannot hold is
-HIVE_BAD_DATA, whatever `ignore.malformed.json` says.
+Rules of the conversions: Trino, `OpenXJsonDeserializer` ("Type Mapping" in its README) for valid values, and
+the AWS knowledge base on schema drift for invalid ones: a value that does not fit its column is
+HIVE_BAD_DATA, with any `ignore.malformed.json`.
 """
 
 import base64
@@ -39,7 +39,7 @@ _TIMESTAMP = re.compile(
 
 
 class HiveType:
-    """One column's type: `text` as Glue has it, `arrow` as it is carried, `decode` from a JSON value."""
+    """One column's type: Glue's `text`, the Arrow type, and `decode` from a JSON value."""
 
     __slots__ = ("arrow", "decode", "text")
 
@@ -50,9 +50,9 @@ class HiveType:
 
 
 def parse_type(text: str) -> HiveType:
-    """The type a Glue column declares: `string`, `decimal(10,2)`, `array<struct<a:int>>`.
+    """The type in a Glue column's declaration: `string`, `decimal(10,2)`, `array<struct<a:int>>`.
 
-    Raises `QueryError` for a type Athena does not know.
+    Raises `QueryError` for a type that Athena does not have.
     """
     parsed, rest = _parse(text.strip().lower())
     if rest.strip():
@@ -139,7 +139,7 @@ def _parse_nested(name: str, rest: str) -> tuple[HiveType, str]:
 
 
 def bad_data(value: Any, name: str) -> QueryError:
-    """A value its column cannot hold. The value is not repeated: a message may be logged."""
+    """The error for a value that does not fit its column. It omits the value: a message may be logged."""
     kind = {dict: "JSON object", list: "JSON array", bool: "boolean"}.get(type(value))
     kind = kind or ("number" if isinstance(value, int | float | Literal) else "string")
     return QueryError(
@@ -175,7 +175,7 @@ def _whole(name: str, bits: int) -> Decoder:
 
 
 def _integer(number: Decimal) -> int:
-    """The whole part of a number. Raises OverflowError where no column could hold it: `1E999999` is long."""
+    """The whole part of a number. Raises OverflowError when no column can contain it: `1E999999` is long."""
     if number.adjusted() > _DIGITS:
         raise OverflowError("a number of more digits than any column holds")
     return int(number)
@@ -252,7 +252,7 @@ def _array(element: HiveType) -> Decoder:
     def decode(value: Any) -> list[Any] | None:
         if value == "":
             return None
-        items = value if isinstance(value, list) else [value]  # one value stands for an array of one
+        items = value if isinstance(value, list) else [value]  # a single value is read as an array of one
         return [None if item is None else element.decode(item) for item in items]
 
     return decode

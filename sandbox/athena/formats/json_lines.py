@@ -1,4 +1,4 @@
-"""JSON lines, one object a line, as the OpenX and the Hive JSON SerDe read them into columns."""
+"""JSON lines, one object per line, as the OpenX and the Hive JSON SerDe read them into columns."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ JSON_SERDES = ("org.openx.data.jsonserde.JsonSerDe", "org.apache.hive.hcatalog.d
 def parse_lines(
     lines: list[bytes], types: dict[str, HiveType], ignore_malformed: bool
 ) -> dict[str, pa.Array]:
-    """Each column's values over the lines. Raises `QueryError` on what a column cannot hold."""
+    """Each column's values in the lines. Raises `QueryError` for a value that does not fit its column."""
     values: dict[str, list[Any]] = {name: [] for name in types}
     readers = [
         (name, values[name].append, None if t.decode is text_of else t.decode) for name, t in types.items()

@@ -1,7 +1,7 @@
 """Delimited text, `org.apache.hadoop.hive.serde2.lazy.LazySimpleSerDe`, as Trino reads it.
 
 Source: Trino, lib/trino-hive-formats, package `line.simple`; Athena user guide, "Lazy Simple SerDe". Columns
-go by position, an absent one is NULL, what stands beyond the last one is left out. Only text columns here.
+go by position; a missing one is NULL, further fields are ignored. Only text columns are supported here.
 """
 
 import pyarrow as pa
@@ -10,7 +10,7 @@ from sandbox.athena.errors import UnsupportedError
 from sandbox.athena.formats.hive_types import HiveType
 
 LAZY_SIMPLE_SERDE = "org.apache.hadoop.hive.serde2.lazy.LazySimpleSerDe"
-DELIMITERS = ("field.delim", "serialization.format")  # the first one given counts
+DELIMITERS = ("field.delim", "serialization.format")  # the first property that is set counts
 _NULL = b"\\N"
 
 
@@ -33,7 +33,7 @@ def parse_fields(
 
 
 def _delimiter(properties: dict[str, str]) -> bytes:
-    """The byte between two fields; a number names it, and without one it is the byte 1."""
+    """The byte between two fields: a character or a number, by default byte 1."""
     text = next((properties[name] for name in DELIMITERS if properties.get(name)), "1")
     return bytes([int(text)]) if text.isdigit() and int(text) < 128 else text[:1].encode()
 

@@ -1,6 +1,6 @@
-"""The compaction job's reader of raw lines, with orjson in front of it where both give the same.
+"""The compaction job's reader of raw lines, preceded by orjson where both give the same.
 
-One reader decides what Athena shows of a line and what the job writes of it; tests/trino/ holds it to Trino.
+Athena and the compaction job read a line with the same reader; tests/trino/ compares it with Trino.
 """
 
 import json
@@ -23,9 +23,9 @@ __all__ = ["InvalidJsonError", "Literal", "canonical", "malformed", "read_line",
 
 
 def read_line(line: bytes) -> Any:
-    """A line's value: dict, list, or None for what is neither; numbers come as `Literal`.
+    """A line's value: a dict, a list, or None for any other value; numbers are `Literal`.
 
-    Raises `InvalidJsonError` for what the lenient reader refuses too.
+    Raises `InvalidJsonError` for lines that the lenient reader rejects too.
     """
     try:
         value = orjson.loads(line)
@@ -39,7 +39,7 @@ def read_line(line: bytes) -> Any:
 
 
 def _has_float(value: Any, depth: int) -> bool:
-    """Whether a number lost its text: orjson gives a float for fractions and for integers over 64 bits."""
+    """Whether a number lost its text: orjson returns a float for fractions and for integers over 64 bits."""
     if depth > MAX_DEPTH:
         raise InvalidJsonError("too deep")
     for item in value.values() if type(value) is dict else value:
@@ -50,5 +50,5 @@ def _has_float(value: Any, depth: int) -> bool:
 
 
 def malformed(message: str) -> QueryError:
-    """What a malformed line is where `ignore.malformed.json` is not true."""
+    """A malformed line's row or error when `ignore.malformed.json` is not true."""
     return QueryError("HIVE_CURSOR_ERROR", f"Row is not a valid JSON Object - JSONException: {message}")

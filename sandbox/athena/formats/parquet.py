@@ -1,8 +1,8 @@
-"""Parquet objects: only the columns a statement names are read, and counted as scanned.
+"""Parquet objects: only the columns in a statement are read and counted as scanned.
 
 AWS fact: for columnar formats Athena reads, and bills, the columns that a query needs (Athena user guide,
-"Use columnar storage formats"; Athena pricing). Trino reads the footer and the column chunks in question;
-tests/spark/ holds the count to Trino's own. Row groups that statistics rule out are read all the same here.
+"Use columnar storage formats"; Athena pricing). Trino reads the footer and these column chunks; tests/spark/
+compares the count with Trino's. Row groups that statistics exclude are read here.
 """
 
 import io
@@ -31,7 +31,7 @@ def _names(file: pq.ParquetFile) -> dict[str, str]:
 
 
 def scanned_bytes(stored: StoredObject, columns: list[str], store: Store) -> int:
-    """Stored bytes that these columns take: their chunks in every row group, and the footer."""
+    """The stored bytes of these columns: their chunks in every row group, and the footer."""
     file = _opened(stored, store)
     held = _names(file)
     wanted = {held[name] for name in columns if name in held}
@@ -44,7 +44,7 @@ def scanned_bytes(stored: StoredObject, columns: list[str], store: Store) -> int
 
 
 def read(stored: StoredObject, columns: dict[str, HiveType], store: Store) -> tuple[int, dict[str, pa.Array]]:
-    """The object's number of rows, and these columns of it by name, absent ones NULL."""
+    """The object's number of rows, and these columns by name; missing ones are NULL."""
     file = _opened(stored, store)
     rows, held = int(file.metadata.num_rows), _names(file)
     data = file.read(columns=[held[name] for name in columns if name in held])

@@ -1,7 +1,7 @@
-"""CAST and TRY_CAST with Trino's rules, written in DuckDB's words.
+"""CAST and TRY_CAST with Trino's rules, as DuckDB SQL.
 
-What differs: DuckDB reads '1.5' as an integer, 'yes' as a boolean, '1e3' as a bigint and rounds halves to
-even; Trino does none of it (Trino documentation, "Conversion functions"; its answers stand in
+Differences: DuckDB reads '1.5' as an integer, 'yes' as a boolean, '1e3' as a bigint and rounds halves to
+even; Trino does not (Trino documentation, "Conversion functions"; its answers are in
 tests/sql/answers.json).
 """
 
@@ -32,14 +32,14 @@ _TEXT_PATTERNS = {
 
 
 def failure(code: str, message_sql: str) -> str:
-    """An expression that fails the query with this error when evaluated; NULL-typed, so it fits anywhere."""
+    """An expression that fails the query with this error when evaluated; its type NULL fits anywhere."""
     return f"error({literal(f'TRINO[{code}: ')} || {message_sql} || ']')"
 
 
 def cast(  # noqa: PLR0911  one return a pair of kinds
     text: str, source: Type, target: Type, *, safe: bool
 ) -> str:
-    """`text` as `target`; a value that does not convert fails the query, or is NULL when `safe`."""
+    """`text` cast to `target`; a value that does not convert fails the query, or is NULL when `safe`."""
     if source == target or (
         source.base == target.base and target.base not in ("decimal", "array", "map", "row")
     ):
@@ -71,7 +71,7 @@ def _from_text(text: str, target: Type, *, safe: bool) -> str:
     if kind == "double":
         value = f"regexp_replace(trim({text}, {_whitespace()}), '[dDfF]$', '')"
         value = f"replace(replace({value}, 'Infinity', 'inf'), 'NaN', 'nan')"
-    if kind == "timestamp":  # a zone is read and left aside
+    if kind == "timestamp":  # a zone is parsed and ignored
         value = f"regexp_replace({text}, {literal(_ZONE + '$')}, '')"
     converted = f"TRY_CAST({value} AS {target.duckdb()})"
     if kind == "timestamp":
@@ -96,7 +96,7 @@ def _whitespace() -> str:
 
 
 def to_text(text: str, source: Type) -> str:
-    """The value as CAST(… AS varchar) shows it."""
+    """The value as in CAST(… AS varchar)."""
     if source.base == "double":
         return f"trino_double_text({text})"
     if source.base == "real":
@@ -113,7 +113,7 @@ def to_text(text: str, source: Type) -> str:
 
 
 def local_time(text: str, source: Type) -> str:
-    """The wall-clock time (a DuckDB TIMESTAMP) a `timestamptz` shows in its zone."""
+    """The local time (a DuckDB TIMESTAMP) of a `timestamptz` in its zone."""
     return f"timezone({literal(source.zone)}, {text})"
 
 
@@ -182,7 +182,7 @@ def _json(text: str, source: Type, target: Type, *, safe: bool) -> str:
 
 
 def _json_kind(target: Type) -> str:
-    """The target in the small language `trino_json_cast` reads: base names, nested in brackets."""
+    """The target type for `trino_json_cast`: base names, nested in brackets."""
     if target.base in ("array", "map"):
         return f"{target.base}({','.join(_json_kind(inner) for inner in target.args)})"
     if target.base == "row":

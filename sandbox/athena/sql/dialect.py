@@ -1,4 +1,4 @@
-"""Athena's SQL parsed: functions stay as written, so that the sandbox decides what each one means."""
+"""Athena's SQL, parsed: functions keep their names, so that the sandbox decides what each one means."""
 
 from typing import Any, ClassVar
 
@@ -35,7 +35,7 @@ class AthenaSql(Trino):
 
 
 def parse(sql: str) -> exp.Expr:
-    """The one statement of a query text. Raises `MalformedQueryError` in Trino's words."""
+    """The single statement of a query text. Raises `MalformedQueryError` in Trino's words."""
     try:
         statements = [s for s in sqlglot.parse(sql, read=AthenaSql) if s is not None]
     except ParseError as error:
@@ -63,7 +63,7 @@ def parse(sql: str) -> exp.Expr:
 def parse_query(sql: str) -> exp.Expr:
     """A SELECT, WITH or VALUES text as a query that can be translated.
 
-    Raises `QueryError` in the engine's words when a `?` was given no value.
+    Raises `QueryError` in the engine's words when a `?` has no value.
     """
     statement = parse(sql)
     if places := len(list(statement.find_all(exp.Placeholder))):
@@ -82,7 +82,7 @@ def parse_query(sql: str) -> exp.Expr:
 
 
 def position(node: exp.Expr | None) -> str:
-    """`line L:C: ` of the node's first token, as Trino says where; empty when the parser kept no place."""
+    """`line L:C: ` of the node's first token, as Trino writes it; empty when the parser has no position."""
     places = [
         (part.meta["line"], max(part.meta["col"] - len(part.name) + 1, 1))
         for part in (node.find_all(exp.Identifier, exp.Anonymous, exp.Star) if node is not None else ())

@@ -1,4 +1,4 @@
-"""Expressions: each one typed as Trino types it, and written as the DuckDB SQL that has the same value."""
+"""Expressions: each with Trino's type, and as the DuckDB SQL of the same value."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -33,30 +33,30 @@ class Renderer:
     variables: dict[str, Sql] = field(default_factory=dict)
 
     def render(self, node: Any) -> Sql:
-        """The node as DuckDB SQL with its type. Raises `QueryError` where Trino or the sandbox refuses."""
+        """The node as DuckDB SQL with its type. Raises `QueryError` where Trino or the sandbox rejects it."""
         core = self.core(node)
         if core.windowed:
             raise QueryError("MISSING_OVER", f"{position(node)}Window function requires an OVER clause")
         return core.whole()
 
     def core(self, node: Any) -> Sql:
-        """The same, aggregates still unwrapped."""
+        """The same, with aggregates still unwrapped."""
         handler = _HANDLERS.get(type(node))
         if handler is None:
             raise UnsupportedError(f"the expression {type(node).__name__}")
         unread = {name for name, value in node.args.items() if value} - _READ.get(type(node), _OPERANDS)
-        if unread:  # what a handler does not read, it would silently leave out
+        if unread:  # a handler would silently omit parts that it does not read
             raise UnsupportedError(f"{', '.join(sorted(unread))} in {type(node).__name__}")
         return handler(self, node)
 
     def as_type(self, value: Sql, target: Type) -> str:
-        """The value coerced to a type it is known to fit."""
+        """The value cast to a type that it is known to fit."""
         if value.type == target or (value.type.base == target.base and not target.args):
             return value.text
         return casts.cast(value.text, value.type, target, safe=self.safe)
 
     def boolean(self, node: Any, what: str) -> str:
-        """A condition's text. `what` names the place in the error."""
+        """The text of a condition. `what` is its place in the query, for the error."""
         value = self.render(node)
         if value.type.base not in ("boolean", "unknown"):
             raise QueryError(
@@ -66,7 +66,7 @@ class Renderer:
         return value.text if value.type.base == "boolean" else f"CAST({value.text} AS BOOLEAN)"
 
     def unify(self, values: list[Sql], what: str, node: Any) -> tuple[list[str], Type]:
-        """The values in their common type. Raises TYPE_MISMATCH where Trino does."""
+        """The values in their common type. Raises TYPE_MISMATCH as Trino does."""
         kind = t.UNKNOWN
         for value in values:
             merged = t.common(kind, value.type)
@@ -89,7 +89,7 @@ class Renderer:
         return f"({self.as_type(left, kind)} {operator} {self.as_type(right, kind)})"
 
     def ordered(self, item: exp.Ordered) -> str:
-        """One ORDER BY item; Trino puts NULLs last whichever the direction."""
+        """One ORDER BY item; Trino puts NULLs last in either direction."""
         first = item.args.get("nulls_first")
         value = self.render(item.this)
         if value.type.base in ("map", "json"):
@@ -271,7 +271,7 @@ def _str_position(self: Renderer, node: exp.StrPosition) -> Sql:
 
 
 def _merged_column(self: Renderer, node: exp.Coalesce) -> Sql:
-    """The column a JOIN … USING makes of two."""
+    """The column that JOIN … USING makes from two."""
     return functions.call(
         self, "coalesce", [self.render(part) for part in [node.this, *node.expressions]], node
     )
@@ -485,7 +485,7 @@ _READ: dict[type, frozenset[str]] = {
     exp.Substring: _OPERANDS | {"start", "length"},
     exp.StrPosition: _OPERANDS | {"substr"},
     exp.ParseJSON: _OPERANDS | {"is_literal"},
-    # a query in parentheses is translated as a scope of its own
+    # a query in parentheses has its own scope
     exp.Subquery: frozenset(exp.Subquery.arg_types),
     exp.Select: frozenset(exp.Select.arg_types),
     exp.SetOperation: frozenset(exp.SetOperation.arg_types),

@@ -1,6 +1,6 @@
-"""Trino's functions by signature, and how DuckDB spells each (empty: alike).
+"""Trino's functions by signature, each with its DuckDB form (empty: the same).
 
-After ` ~ ` stands what goes around an aggregate's OVER and FILTER.
+The part after ` ~ ` goes around an aggregate's OVER and FILTER.
 Source of the signatures: Trino documentation, "Functions and operators".
 """
 
@@ -110,7 +110,7 @@ SCALARS: dict[str, str] = {
     "parse_datetime(varchar, varchar) timestamptz": "make_timestamptz(trino_parse_datetime({0}, {1}))",
     "last_day_of_month(timestamp) date": "last_day({0})",
     "to_milliseconds(interval_day) bigint": "CAST(epoch_ms({0}) AS BIGINT)",
-    # json, carried as canonical text
+    # json, as canonical text
     "json_parse(varchar) json": "trino_json_parse({0})",
     "json_format(json) varchar": "{0}",
     "json_extract(json, varchar) json": "trino_json_extract({0}, {1})",
@@ -217,7 +217,7 @@ WINDOWS: dict[str, str] = {
     "nth_value(T, bigint) T": "",
 }
 
-# Trino has them, the sandbox does not
+# in Trino, but not in the sandbox
 KNOWN_BUT_MISSING = frozenset(
     [
         "approx_set",

@@ -1,6 +1,6 @@
-"""What each function call means: its signature decides the type, its template the DuckDB spelling.
+"""The meaning of a function call: its signature determines the type, its template the DuckDB form.
 
-A function that is in no table is refused by name, so the sandbox never guesses. Trino's answers for every
+A function that is in no table is rejected with its name: the sandbox never guesses. Trino's answers for every
 group are recorded in tests/trino/expressions.json.
 """
 
@@ -23,7 +23,7 @@ _WINDOW_NAMES = {line.split("(", 1)[0] for line in WINDOWS}
 
 
 def call_node(renderer: Renderer, node: exp.Anonymous) -> Sql:
-    """A call as it stands in the query, lambdas, DISTINCT and ORDER BY inside it included."""
+    """A call in a query, with its lambdas, DISTINCT and ORDER BY."""
     name = str(node.this).lower()
     if name == "try" and len(node.expressions) == 1:
         return attempt(renderer, node.expressions[0])
@@ -78,6 +78,8 @@ def attempt(renderer: Renderer, node: Any) -> Sql:
         value = renderer.render(node)
     finally:
         renderer.safe = was
-    if "trino_" in value.text and "error(" not in value.text:  # what Python refuses, DuckDB's TRY makes NULL
+    if (
+        "trino_" in value.text and "error(" not in value.text
+    ):  # DuckDB's TRY returns NULL where Python raises an error
         value.text = f"TRY({value.text})"
     return value

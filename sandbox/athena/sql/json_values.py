@@ -1,7 +1,7 @@
 """Trino's JSON functions on JSON text: canonical form, paths, scalars; numbers keep their digits.
 
 Source: Trino documentation, "JSON functions and operators". `json_parse` sorts object keys and drops white
-space; whole numbers keep their digits, others become doubles, and only json_extract_scalar shows the text.
+space; whole numbers keep their digits, others become doubles; only json_extract_scalar returns the text.
 """
 
 import json
@@ -49,7 +49,7 @@ def dumps(value: Any, *, sort: bool = False) -> str:
 
 
 def number_text(literal: Literal) -> str:
-    """A number inside a JSON value: whole ones keep every digit, others are doubles (so Trino has it)."""
+    """A number in a JSON value: whole numbers keep every digit, others are doubles, as in Trino."""
     return str(int(literal)) if literal.lstrip("-").isdigit() else java_double(float(literal))
 
 
@@ -68,7 +68,7 @@ def parse(text: str) -> str:
 
 @lru_cache(maxsize=512)
 def steps(path: str) -> tuple[str | int, ...] | None:
-    """A JSON path as keys and indices. Raises `JsonError` for one that is not understood."""
+    """A JSON path as keys and indices. Raises `JsonError` for an unsupported path."""
     rest = path.strip()
     if not rest.startswith("$"):
         rest = "$." + rest
@@ -87,7 +87,7 @@ def steps(path: str) -> tuple[str | int, ...] | None:
 
 
 def walk(text: str, path: str) -> tuple[bool, Any]:
-    """Whether the path leads anywhere in the text, and the value there."""
+    """Whether the path exists in the text, and its value."""
     try:
         value = loads(text)
     except (ValueError, RecursionError):
@@ -145,9 +145,7 @@ def array_get(text: str, index: int) -> str | None:
     if items is None or not -len(items) <= index < len(items):
         return None
     item = items[index]
-    return (
-        item if type(item) is str else dumps(item)
-    )  # a text comes without its quotes: a known flaw of Trino's
+    return item if type(item) is str else dumps(item)  # a text has no quotes: a known bug of Trino
 
 
 def array_contains(text: str, item: str) -> bool | None:

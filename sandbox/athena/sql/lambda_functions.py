@@ -1,4 +1,4 @@
-"""Functions that take functions: transform, filter, reduce and their kin."""
+"""Functions with functions as arguments: transform, filter, reduce and others."""
 
 from collections.abc import Callable
 from typing import Any
@@ -15,7 +15,7 @@ HigherBuild = Callable[[Renderer, list[Any], Any], Sql]
 
 
 def _body(renderer: Renderer, node: Any, parameters: list[Sql]) -> Sql:
-    """A lambda's body, its parameters written as given."""
+    """A lambda's body, with its parameters as written."""
     if not isinstance(node, exp.Lambda):
         raise QueryError("FUNCTION_NOT_FOUND", f"{position(node)}a lambda expression is expected here")
     names = [parameter.name for parameter in node.expressions]
@@ -29,7 +29,7 @@ def _body(renderer: Renderer, node: Any, parameters: list[Sql]) -> Sql:
 
 
 def _lambda(renderer: Renderer, node: Any, kinds: list[Type]) -> tuple[str, Type]:
-    """A lambda with parameters of these types: its DuckDB text and its result's type."""
+    """A lambda with parameters of these types: its DuckDB text and the type of its result."""
     names = [parameter.name for parameter in node.expressions] if isinstance(node, exp.Lambda) else []
     body = _body(renderer, node, [Sql(t.quote(n), kind) for n, kind in zip(names, kinds, strict=False)])
     return f"lambda {', '.join(t.quote(name) for name in names)}: {body.text}", body.type

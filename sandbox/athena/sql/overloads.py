@@ -1,4 +1,4 @@
-"""Calls by signature: which of a function's overloads the arguments fit, and what it is in DuckDB."""
+"""Calls by signature: the overload that fits the arguments, and its DuckDB form."""
 
 import re
 from collections.abc import Callable
@@ -55,7 +55,7 @@ def overload(renderer: Renderer, name: str, values: list[Sql], node: Any) -> Sql
 
 
 def _plain_arity(name: str) -> int:
-    """How many arguments the plain form of an extreme takes."""
+    """The number of arguments of min's or max's plain form."""
     return 2 if name.endswith("_by") else 1
 
 

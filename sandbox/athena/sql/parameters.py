@@ -1,4 +1,4 @@
-"""ExecutionParameters: the values that StartQueryExecution is given for the `?` of a query.
+"""ExecutionParameters: the values in StartQueryExecution for the `?` of a query.
 
 Source: Athena user guide, "Use parameterized queries".
 """
@@ -15,7 +15,7 @@ from sandbox.athena.sql.dialect import AthenaSql
 
 
 def with_parameters(sql: str, parameters: list[str]) -> str:
-    """The query text with each `?` replaced by its ExecutionParameters value, an SQL literal as Athena asks.
+    """The query text with each `?` replaced by its ExecutionParameters value, as an SQL literal.
 
     Raises `MalformedQueryError` when their numbers differ or a value is not a literal.
     """
@@ -31,7 +31,7 @@ def with_parameters(sql: str, parameters: list[str]) -> str:
 
 
 def _parameter(text: str, where: str) -> str:
-    """One value as it is put in: an expression over literals, in brackets unless it is one alone."""
+    """One value as inserted: an expression of literals, in brackets unless it is a single literal."""
     try:
         values = sqlglot.parse(text, read=AthenaSql)
     except SqlglotError:

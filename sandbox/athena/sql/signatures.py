@@ -1,4 +1,4 @@
-"""Function signatures as text (`element_at(array(T), bigint) T`) and which of them a call's types fit."""
+"""Function signatures as text (`element_at(array(T), bigint) T`), and the one that fits a call's types."""
 
 import re
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ class Pattern:
 
 @dataclass(frozen=True)
 class Signature:
-    """A function's parameters (the last may repeat), its result, and how DuckDB spells it.
+    """A function's parameters (the last may repeat), its result, and its DuckDB form.
 
     In the template `{0}` is the first argument, `{*}` all of them.
     """
@@ -52,7 +52,7 @@ def _pattern(text: str) -> tuple[Pattern, str]:
 
 @cache
 def signature(text: str, template: str) -> Signature:
-    """`name(type, type...) result` and its template; a name with no template is spelt alike in DuckDB."""
+    """`name(type, type...) result` and its template; without a template the name is the same in DuckDB."""
     name, rest = text.split("(", 1)
     parameters: list[Pattern] = []
     repeats = False
@@ -68,7 +68,7 @@ def signature(text: str, template: str) -> Signature:
 
 
 def fit(candidate: Signature, arguments: list[Type]) -> tuple[list[Type], Type] | None:
-    """The types the arguments are to be cast to and the result's, or None when the call does not fit."""
+    """The types to which arguments are cast, and the result's type, or None when the call does not fit."""
     parameters = list(candidate.parameters)
     if candidate.repeats:
         parameters += [parameters[-1]] * (len(arguments) - len(parameters))
@@ -112,7 +112,7 @@ def _bind(pattern: Pattern, kind: Type, bound: dict[str, Type]) -> bool:  # noqa
 def _coerces(kind: Type, name: str) -> bool:
     if kind.base == name or (name == "varchar" and kind.is_text):
         return True
-    if name in ("bigint", "integer"):  # a cast downward is never implied
+    if name in ("bigint", "integer"):  # casts to a smaller type are never implicit
         return kind.is_integer and (name == "bigint" or kind.base != "bigint")
     if name == "double":
         return kind.is_number

@@ -1,4 +1,4 @@
-"""Functions whose type or spelling no table row can state, each written out."""
+"""Functions whose type or DuckDB form does not fit into a table row."""
 
 import re
 from typing import Any
@@ -37,7 +37,7 @@ def _greatest(name: str) -> Build:
         texts, kind = _texts(renderer, values, name, node)
         any_null = " OR ".join(
             f"{text} IS NULL" for text in texts
-        )  # one NULL makes it NULL; not so in DuckDB
+        )  # NULL if one argument is NULL, unlike DuckDB
         return Sql(f"(CASE WHEN {any_null} THEN NULL ELSE {name}({', '.join(texts)}) END)", kind)
 
     return build
@@ -67,7 +67,7 @@ def _concat(renderer: Renderer, values: list[Sql], node: Any) -> Sql:
     if values and all(value.type.base in ("varchar", "unknown") for value in values):
         if any(
             value.type.base == "unknown" for value in values
-        ):  # Trino takes NULL for an array's element here
+        ):  # Trino treats NULL as an array's element here
             return Sql("CAST(NULL AS VARCHAR[])", t.array(t.VARCHAR))
         if len(values) < 2:
             raise QueryError("INVALID_FUNCTION_ARGUMENT", "There must be two or more concatenation arguments")
@@ -210,7 +210,7 @@ def _approx_percentile(renderer: Renderer, values: list[Sql], _: Any) -> Sql:
         raise UnsupportedError("approx_percentile with weights or accuracy")
     kind = value.type if value.type.base in ("bigint", "double", "real") else None
     if kind is None:
-        kind = t.BIGINT if value.type.is_integer else t.REAL  # so Trino chooses for a decimal
+        kind = t.BIGINT if value.type.is_integer else t.REAL  # Trino's choice for a decimal
     text = f"list({renderer.as_type(value, kind)})"
     if at.type.base == "array":
         shares = renderer.as_type(at, t.array(t.DOUBLE))
@@ -220,7 +220,7 @@ def _approx_percentile(renderer: Renderer, values: list[Sql], _: Any) -> Sql:
 
 
 def _zone_name(text: str) -> str:
-    """A zone as both engines know it. Raises `QueryError` for none, `UnsupportedError` for an offset."""
+    """A zone that both engines have. Raises `QueryError` for none, `UnsupportedError` for an offset."""
     if text.upper() in ("UTC", "Z", "+00:00"):
         return "UTC"
     if text[:1] in ("+", "-"):
@@ -260,7 +260,7 @@ def _date(renderer: Renderer, values: list[Sql], _: Any) -> Sql:
 
 
 def _local(value: Sql, node: Any, name: str) -> str:
-    """The wall-clock TIMESTAMP of a date or time."""
+    """The local TIMESTAMP of a date or time."""
     if value.type.base == "timestamptz":
         return casts.local_time(value.text, value.type)
     if value.type.base in ("date", "timestamp", "unknown"):
@@ -315,7 +315,7 @@ def _unit(value: Sql) -> str:
 
 
 def _back(text: str, kind: Type) -> Sql:
-    """A wall-clock result as the type the value had."""
+    """A local result in the type of the value."""
     if kind.base == "timestamptz":
         return Sql(f"timezone({literal(kind.zone)}, {text})", kind)
     return Sql(f"CAST({text} AS {kind.duckdb()})", kind)

@@ -1,4 +1,4 @@
-"""A DuckDB expression with its Trino type, and what the functions need of the renderer that makes them."""
+"""A DuckDB expression with its Trino type, and the renderer's interface for functions."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -38,7 +38,7 @@ class Renderer(Protocol):
         ...
 
     def as_type(self, value: Sql, target: Type) -> str:
-        """The value coerced to a type it is known to fit."""
+        """The value cast to a type that it is known to fit."""
         ...
 
     def unify(self, values: list[Sql], what: str, node: Any) -> tuple[list[str], Type]:

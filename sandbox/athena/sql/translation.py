@@ -1,6 +1,6 @@
-"""A SELECT as Athena reads it, made into DuckDB SQL: scopes resolved, every expression typed and rewritten.
+"""A SELECT in Athena's SQL as DuckDB SQL: scopes resolved, every expression typed and rewritten.
 
-The caller tells what a table is (`TableSource`), and has expanded the views where they stand.
+The caller describes each table (`TableSource`) and has already expanded views.
 """
 
 import re
@@ -38,7 +38,7 @@ _REFUSED = (
 
 @dataclass
 class TableSource:
-    """A table the query reads: `relation` is the name its rows will have in DuckDB."""
+    """A table of the query; `relation` is its name in DuckDB."""
 
     relation: str
     columns: dict[str, Type]
@@ -56,7 +56,7 @@ class Translation:
 
 
 class Translator:
-    """Translates one statement; `lookup` answers what a table name stands for."""
+    """Translates one statement; `lookup` returns the table of a name."""
 
     def __init__(self, lookup: Callable[[exp.Table], TableSource]) -> None:
         self._lookup = lookup
@@ -83,11 +83,11 @@ class Translator:
                     view, output_names(self._names[id(scope.expression)]), self._types[id(scope.expression)]
                 )
         names, types = self._names[id(statement)], self._types[id(statement)]
-        shown = [spelt.get(name, name) for name in output_names(names)]  # an alias shows as it was written
+        shown = [spelt.get(name, name) for name in output_names(names)]  # an alias keeps its case
         return Translation(statement.sql(dialect="duckdb"), shown, types)
 
     def _bind(self, table: exp.Table) -> None:
-        """Give the table its relation name, keeping the name the query calls it by."""
+        """Give the table its relation name, and keep its name in the query."""
         source = self._lookup(table)
         self._sources[source.relation] = source
         if table.args.get("alias") is None:
@@ -155,7 +155,7 @@ class Translator:
         raise QueryError("COLUMN_NOT_FOUND", f"{position(column)}Column '{column.sql()}' cannot be resolved")
 
     def _place(self, scope: Scope, column: exp.Column) -> None:
-        """Find the one source that has a column the query names without its table."""
+        """The one source with a column that the query names without a table."""
         holders = [
             name for name, source in scope.sources.items() if self._has(source, column.name, scope, name)
         ]
@@ -217,7 +217,7 @@ class Translator:
                     f"CAST({value.text} AS {value.type.duckdb()})" if value.text != "NULL" else "NULL"
                 )
             shown.append(exp.alias_(raw(value.text), names[-1], quoted=True))
-        node.set("expressions", shown)  # at once: one by one, a thousand columns take seconds
+        node.set("expressions", shown)  # all at once: one by one, a thousand columns take seconds
         self._types[id(node)], self._names[id(node)] = [v.type for v in values], names
         for key, what in (("where", "WHERE clause"), ("having", "HAVING clause")):
             clause = node.args.get(key)
@@ -275,7 +275,7 @@ class Translator:
     # -- UNNEST ---------------------------------------------------------------------------------------------
 
     def _unnested(self, node: exp.Unnest, scope: Scope) -> dict[str, Type]:
-        """The columns an UNNEST makes: elements, or keys and values, or a row's fields; then the ordinal."""
+        """The columns of an UNNEST: elements, keys and values, or a row's fields; then the ordinal."""
         cached = node.meta.get("columns")
         if cached is None:
             renderer = self._renderer(scope)
@@ -361,7 +361,7 @@ class Translator:
     # -- conditions on partitions ---------------------------------------------------------------------------
 
     def _partition_conditions(self, node: exp.Select, scope: Scope) -> None:
-        """Remember the conjuncts of WHERE that speak of one table alone: they may prune its partitions."""
+        """Store the conjuncts of WHERE on a single table: they may prune its partitions."""
         where = node.args.get("where")
         if where is None or any(
             join.side in ("LEFT", "RIGHT", "FULL") for join in node.args.get("joins") or []
@@ -387,7 +387,7 @@ def _rows_as_tuples(values: exp.Values) -> None:
 
 
 def raw(text: str) -> exp.Var:
-    """SQL text as a node that prints as it is."""
+    """SQL text as a node that prints unchanged."""
     return exp.Var(this=text)
 
 
@@ -407,7 +407,7 @@ def _unwrap(node: Any) -> Any:
 
 
 def _tables(statement: exp.Expr) -> list[exp.Table]:
-    """The catalog tables a statement reads: every table that is not a common table expression's name."""
+    """The catalog tables that a statement reads: all tables except common table expressions."""
     found: dict[int, exp.Table] = {}
     for scope in traverse_scope(statement):
         for source in scope.sources.values():
@@ -417,7 +417,7 @@ def _tables(statement: exp.Expr) -> list[exp.Table]:
 
 
 def name_outputs(statement: exp.Expr) -> None:
-    """Give every unnamed output column a marker alias, so that the result can call it `_colN`."""
+    """Give every unnamed output column a marker alias, so that the result can name it `_colN`."""
     for select in statement.find_all(exp.Select):
         for index, projection in enumerate(list(select.expressions)):
             inner = projection.unalias()
@@ -431,7 +431,7 @@ def name_outputs(statement: exp.Expr) -> None:
 
 
 def output_names(names: list[str]) -> list[str]:
-    """The column names a result shows: `_colN` for those the query did not name."""
+    """The column names of a result: `_colN` for unnamed columns."""
     return [f"_col{i}" if name.startswith(UNNAMED) else name for i, name in enumerate(names)]
 
 
@@ -465,7 +465,7 @@ def _alias_columns(references: Any, name: str) -> list[str]:
 
 
 def _replace_leaves(group: exp.Group, renderer: Renderer) -> None:
-    """Render what a GROUP BY names, ROLLUP, CUBE and GROUPING SETS kept as they stand."""
+    """Render the expressions of a GROUP BY; ROLLUP, CUBE and GROUPING SETS stay unchanged."""
 
     def visit(item: Any) -> Any:
         if isinstance(item, exp.Tuple | exp.Rollup | exp.Cube | exp.GroupingSets):

@@ -1,8 +1,8 @@
-"""Trino's types: their names, their DuckDB carriers, and which of them meet in a common type.
+"""Trino's types: their names, their DuckDB types, and the common type of two of them.
 
 Sources: Trino documentation, "Data types"; TypeCoercion rules as `SHOW FUNCTIONS`-level behaviour was
-recorded from Trino 435 in tests/sql/answers.json. JSON is carried as its canonical text, so that no number
-passes through a float.
+recorded from Trino 435 in tests/sql/answers.json. JSON is stored as its canonical text, so that no number
+becomes a float.
 """
 
 import re
@@ -59,7 +59,7 @@ class Type:
         return self.base in ("date", "timestamp", "timestamptz")
 
     def duckdb(self) -> str:
-        """The DuckDB type that carries it."""
+        """The DuckDB type of its values."""
         if self.base == "decimal":
             return f"DECIMAL({self.args[0]},{self.args[1]})"
         if self.base == "array":
@@ -72,18 +72,18 @@ class Type:
         return _CARRIERS[self.base]
 
     def field_names(self) -> list[str]:
-        """A row's names, anonymous fields by number, as a struct needs them."""
+        """A row's field names; anonymous fields have a number."""
         return [name or f"field{i}" for i, name in enumerate(self.names)]
 
     def athena(self) -> str:
-        """The name in result metadata (`float` for real; nested types by their kind alone)."""
+        """The name in result metadata (`float` for real; nested types without their element types)."""
         if self.base == "decimal":
             return str(self)
         known = {"real": "float", "timestamptz": "timestamp with time zone", "timestamp": "timestamp"}
         return known.get(self.base) or _SPELT.get(self.base, self.base)
 
     def shown(self) -> str:
-        """The type as DESCRIBE, views and messages spell it."""
+        """The type as in DESCRIBE, views and messages."""
         return "varchar" if self.base == "varchar" else str(self)
 
 
@@ -153,12 +153,12 @@ _ORDER = ["tinyint", "smallint", "integer", "bigint"]
 
 
 def as_decimal(kind: Type) -> Type:
-    """The decimal an exact number fits in."""
+    """The decimal type that fits an exact number."""
     return kind if kind.base == "decimal" else decimal(_INTEGER_DIGITS[kind.base], 0)
 
 
 def common(left: Type, right: Type) -> Type | None:  # noqa: PLR0911  one return a pair of kinds
-    """The type both coerce to implicitly, or None: Trino joins no text with a number."""
+    """The type to which both convert implicitly, or None: Trino has none for text and numbers."""
     if left.base == right.base and left.base not in ("array", "map", "row", "decimal"):
         return left if left.length == right.length and left.zone == right.zone else Type(left.base, left.args)
     if left.base == "unknown":
@@ -199,7 +199,7 @@ _NAMES |= {"binary": "varbinary"}
 
 
 def from_sql(node: exp.DataType) -> Type:  # noqa: PLR0911  one return a kind
-    """The type a CAST names. Raises `QueryError` for one Trino does not know."""
+    """The type in a CAST. Raises `QueryError` for a type that Trino does not have."""
     kind = node.this
     name = (kind.value if isinstance(kind, exp.DType) else str(kind)).lower()
     parameters = [p.name for p in node.expressions if isinstance(p, exp.DataTypeParam)]

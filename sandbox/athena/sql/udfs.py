@@ -1,4 +1,4 @@
-"""Functions DuckDB lacks: SQL macros where it can say them, Python where it cannot."""
+"""Functions that DuckDB lacks: SQL macros where possible, otherwise Python."""
 
 import datetime as dt
 import functools
@@ -19,11 +19,11 @@ from sandbox.athena.sql.value_text import java_double, sql_double
 
 _EPOCH = dt.datetime(1970, 1, 1)
 
-# The parameters of lambdas begin with `__`, so that none of them catches a user's own inside an argument.
+# The parameters of lambdas begin with `__`, so that none shadows a user's parameter inside an argument.
 MACROS = (
-    # Java maps a code point to a code point, so the sharp s stays
+    # Java maps code point to code point, so the sharp s stays
     "trino_upper(s) AS replace(upper(replace(s, 'ß', chr(1))), chr(1), 'ß')",
-    # the rank approx_percentile answers while its digest still holds every value by itself
+    # the rank of approx_percentile while its digest still contains every single value
     "trino_rank(l, q) AS CASE WHEN len(l) > 0 THEN "
     "list_sort(l)[1 + least(CAST(floor(q * len(l)) AS BIGINT), len(l) - 1)] END",
     "trino_percentile(l, q) AS trino_rank(list_filter(l, lambda __v: __v IS NOT NULL), q)",
@@ -38,7 +38,7 @@ MACROS = (
     "trino_has_null(a) AS len(list_filter(a, lambda __v: __v IS NULL)) > 0",
     "trino_contains(a, x) AS CASE WHEN a IS NULL OR x IS NULL THEN NULL WHEN list_contains(a, x) THEN TRUE "
     "WHEN trino_has_null(a) THEN NULL ELSE FALSE END",
-    # the first of equals stays where it was
+    # the first of equal ones stays
     "trino_array_distinct(a) AS list_filter(a, lambda __v, __i: NOT coalesce("
     "list_contains(a[1:__i - 1], __v), FALSE) AND NOT (__v IS NULL AND trino_has_null(a[1:__i - 1])))",
     "trino_array_max(a) AS CASE WHEN NOT trino_has_null(a) THEN list_max(a) END",
@@ -48,7 +48,7 @@ MACROS = (
     "trino_sequence(a, b) AS generate_series(a, b, CASE WHEN a <= b THEN 1 ELSE -1 END)",
     "trino_split(s, d, n) AS CASE WHEN len(string_split(s, d)) <= n THEN string_split(s, d) ELSE "
     "list_append(string_split(s, d)[1:n - 1], array_to_string(string_split(s, d)[n:], d)) END",
-    # the group is a constant to DuckDB
+    # DuckDB needs a constant group
     "trino_regexp_extract_all(s, p, g) AS CASE g WHEN 0 THEN regexp_extract_all(s, p, 0) "
     "WHEN 1 THEN regexp_extract_all(s, p, 1) WHEN 2 THEN regexp_extract_all(s, p, 2) "
     "WHEN 3 THEN regexp_extract_all(s, p, 3) ELSE error('TRINO[NOT_SUPPORTED: a regular expression group "
@@ -67,7 +67,7 @@ _TOKEN = re.compile(r"'(?:[^']|'')*'?|([A-Za-z])\1*|[^A-Za-z']")
 
 
 def fail(code: str, message: str) -> ValueError:
-    """An error the engine turns into the query's failure."""
+    """An error that the engine reports as the query's failure."""
     return ValueError(f"TRINO[{code}: {message}]")
 
 
@@ -80,9 +80,9 @@ def _moment(micros: int) -> dt.datetime:
 
 
 def _iso_micros(text: str, *, any_offset: bool = False) -> int:
-    """Microseconds since 1970 of an ISO 8601 time, milliseconds kept.
+    """Microseconds since 1970 of an ISO 8601 time, in whole milliseconds.
 
-    An offset other than UTC is refused where the offset itself would show, which no value here keeps.
+    An offset other than UTC is rejected where the result would show it, because values here have no offset.
     """
     match = _ISO.fullmatch(text)
     if not match:
@@ -103,7 +103,7 @@ def _iso_micros(text: str, *, any_offset: bool = False) -> int:
 
 
 def _offset_micros(zone: str) -> int:
-    """What `Z`, `+02`, `+0530` or `-05:30` is ahead of UTC."""
+    """The offset `Z`, `+02`, `+0530` or `-05:30` from UTC."""
     if zone in "Zz":
         return 0
     ahead = (int(zone[1:3]) * 60 + int(zone[3:].removeprefix(":") or 0)) * 60_000_000
@@ -111,12 +111,12 @@ def _offset_micros(zone: str) -> int:
 
 
 def iso_timestamp_micros(text: str) -> int:
-    """from_iso8601_timestamp for what DuckDB's own cast does not take."""
+    """from_iso8601_timestamp for texts that DuckDB's cast does not accept."""
     return _iso_micros(text)
 
 
 def iso_instant_micros(text: str) -> int:
-    """The same at any offset, for who asks for the instant in a zone of their own."""
+    """The same with any offset, for callers that convert the instant to another zone."""
     return _iso_micros(text, any_offset=True)
 
 
@@ -131,7 +131,7 @@ def _tokens(pattern: str) -> list[str]:
 
 
 def _quoted(run: str) -> str:
-    """What a quoted run of a pattern stands for; two quotes alone are one, and the end closes an open one."""
+    """The text of a quoted run in a pattern; two quotes are one, and the end closes an open quote."""
     if run == "''":
         return "'"
     text = run[1:-1] if run.count("'") % 2 == 0 else run[1:]
@@ -410,7 +410,7 @@ def from_base(text: str, radix: int) -> int:
         raise fail("INVALID_FUNCTION_ARGUMENT", f"Not a valid base-{radix} number: {text}") from None
 
 
-# DuckDB counts a function's parameters, so each of these has exactly its own.
+# DuckDB counts a function's parameters, so each function has its exact number.
 
 
 def _double_text(value: float) -> str:
@@ -477,7 +477,7 @@ _FUNCTIONS: dict[str, tuple[Callable[..., Any], list[Any], Any]] = {
     "trino_json_size": (json_values.size, [_TEXT, _TEXT], _LONG),
     "trino_json_cast": (json_values.cast, [_TEXT, _TEXT, _FLAG], _TEXT),
 }
-# DuckDB reads the stream's own form, always UTC, by itself; Python reads the rest of ISO 8601
+# DuckDB parses the stream's format, always UTC; Python parses the rest of ISO 8601
 _FROM_ISO = (
     "{}(x) AS CASE WHEN regexp_full_match(x, "
     r"'\d{{4}}-\d{{2}}-\d{{2}}T\d{{2}}:\d{{2}}:\d{{2}}(?:\.\d{{1,6}})?Z') THEN "
@@ -493,7 +493,7 @@ _AFTER = (
 
 
 def install(connection: duckdb.DuckDBPyConnection) -> None:
-    """Define all of them in the connection's database."""
+    """Define all functions in the connection's database."""
     for name, (function, parameters, result) in _FUNCTIONS.items():
         connection.create_function(
             name, _guard(function), parameters, result, null_handling=FunctionNullHandling.SPECIAL

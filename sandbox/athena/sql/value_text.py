@@ -1,4 +1,4 @@
-"""How a value prints: as Trino's CAST to varchar shows it, as a result's text, and in a JSON object.
+"""Values as text: as in Trino's CAST to varchar, in a result, and in a JSON object.
 
 Source: Athena user guide, "Working with query results"; values print as Trino's CAST to varchar does, arrays
 as `[a, b]`, rows as `{x=1, y=2}`, maps as `{k=v}`, bytes as spaced hexadecimal digits.
@@ -53,7 +53,7 @@ def java_float(value: float) -> str:
 
 
 def formatter(kind: Type) -> Callable[[Any], str]:  # noqa: PLR0911  one return a kind
-    """How one value of a type prints."""
+    """The function that prints one value of a type."""
     if kind.base == "boolean":
         return lambda value: "true" if value else "false"
     if kind.base == "real":
@@ -109,7 +109,7 @@ def nullable(inner: Callable[[Any], str]) -> Callable[[Any], str]:
 
 
 def json_value(kind: Type) -> Callable[[Any], Any]:
-    """How one value of a type is written into a JSON object."""
+    """The function that writes one value of a type into a JSON object."""
     if kind.is_text or kind.base in ("boolean", "json") or kind.is_integer or kind.base == "double":
         return lambda value: value
     if kind.base == "array":

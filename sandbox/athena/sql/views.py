@@ -1,8 +1,8 @@
-"""Views in Glue as Athena keeps them: TableType VIRTUAL_VIEW, the definition base64 in ViewOriginalText.
+"""Views in Glue as Athena stores them: TableType VIRTUAL_VIEW, the definition base64 in ViewOriginalText.
 
-Source: views that Athena made, as `glue get-table` shows them; the JSON is Trino's ConnectorViewDefinition. A
-view's columns are fixed when it is created: when its query has come to answer others, the view is stale and
-the query fails.
+Source: views that Athena created, as `glue get-table` shows them; the JSON is Trino's
+ConnectorViewDefinition. A view's columns are fixed when it is created. If its query returns other columns
+later, the view is stale and the query fails.
 """
 
 import base64
@@ -25,7 +25,7 @@ _PREFIX, _SUFFIX = "/* Presto View: ", " */"
 
 @dataclass(frozen=True)
 class View:
-    """A view's own SQL, the database it was made in, and its fixed columns with their Trino types' names."""
+    """A view's SQL, its database, and its fixed columns with their Trino types."""
 
     name: str
     sql: str
@@ -39,7 +39,7 @@ def is_view(table: GlueTable) -> bool:
 
 
 def decode(table: GlueTable) -> View:
-    """The view a Glue table holds. Raises `QueryError` for one that is not Athena's."""
+    """The view in a Glue table. Raises `QueryError` for a view that is not Athena's."""
     text = str(table.get("ViewOriginalText") or "")
     name = f"awsdatacatalog.{table['DatabaseName']}.{table['Name']}"
     try:
@@ -55,7 +55,7 @@ def decode(table: GlueTable) -> View:
 
 
 def table_input(name: str, sql: str, database: str, names: list[str], types: list[Type]) -> dict[str, Any]:
-    """What glue:CreateTable gets for a view, as Athena writes it."""
+    """The argument of glue:CreateTable for a view, as Athena sends it."""
     definition = {
         "originalSql": sql,
         "catalog": "awsdatacatalog",
@@ -79,9 +79,9 @@ def table_input(name: str, sql: str, database: str, names: list[str], types: lis
 
 
 def is_hive(kind: Type) -> bool:
-    """Whether Glue has a name for the type: a view's columns, like a table's, are Hive's.
+    """Whether the type has a name in Glue: a view's columns have Hive types, as a table's do.
 
-    Athena refuses a view with a time zone in it (aws-sdk-pandas issue 86; prestodb/presto issue 22702): cast
+    Athena rejects a view with a time zone (aws-sdk-pandas issue 86; prestodb/presto issue 22702): cast
     to timestamp. JSON and intervals follow the same rule [unverified].
     """
     if kind.base in ("array", "map", "row"):
@@ -90,7 +90,7 @@ def is_hive(kind: Type) -> bool:
 
 
 def hive_name(kind: Type) -> str:
-    """A Trino type as Glue spells it."""
+    """A Trino type's name in Glue."""
     if kind.base == "array":
         return f"array<{hive_name(kind.args[0])}>"
     if kind.base == "map":
@@ -104,7 +104,7 @@ def hive_name(kind: Type) -> str:
 
 
 def expand(statement: exp.Expr, definition: Callable[[exp.Table], GlueTable], database: str) -> None:
-    """Put each view's query where its name stands, views of views included."""
+    """Replace each view's name with its query, and views in views too."""
     _expand(statement, definition, database, 0)
 
 
@@ -143,7 +143,7 @@ def _put(table: exp.Table, view: View, definition: Callable[[exp.Table], GlueTab
 
 
 def check(view: View, names: list[str], types: list[Type]) -> None:
-    """Raise when the view's query no longer answers the columns the view was made with."""
+    """Raise an error when the view's query no longer returns the columns with which it was created."""
     where = f"View '{view.name}' is stale or in invalid state"
     if len(names) != len(view.columns):
         raise QueryError(

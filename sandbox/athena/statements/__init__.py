@@ -1,1 +1,1 @@
-"""What a statement does: `dispatch` tells the forms apart; each of the others runs its own."""
+"""Statements: `dispatch` recognises the forms; each other module runs one of them."""

@@ -1,6 +1,6 @@
-"""DDL: views, external tables, partitions and databases, kept in Glue as Athena keeps them.
+"""DDL: views, external tables, partitions and databases, stored in Glue as Athena stores them.
 
-Source: Athena user guide, "DDL statements", a page a statement.
+Source: Athena user guide, "DDL statements", one page per statement.
 """
 
 import re
@@ -25,7 +25,7 @@ def _database(query: Query, database: str) -> None:
 
 
 def create_view(query: Query, match: re.Match[str]) -> results.Result:
-    """CREATE [OR REPLACE] VIEW: the columns are what the query answers now."""
+    """CREATE [OR REPLACE] VIEW; its columns are the current columns of the query."""
     replace, (database, name), sql = (
         bool(match.group(1)),
         named(query, match.group(2)),
@@ -77,7 +77,7 @@ def drop_view(query: Query, match: re.Match[str]) -> results.Result:
 
 
 def drop_table(query: Query, match: re.Match[str]) -> results.Result:
-    """DROP TABLE [IF EXISTS]: the catalog's entry goes, the data stays."""
+    """DROP TABLE [IF EXISTS]: the catalog's entry is deleted, the data stays."""
     database, name = named(query, match.group(2))
     found = query.catalog.table(database, name)
     if found is None:
@@ -225,7 +225,7 @@ def set_properties(query: Query, match: re.Match[str]) -> results.Result:
 
 
 def _input(definition: dict[str, Any]) -> dict[str, Any]:
-    """A Table as a TableInput: what glue:UpdateTable takes of it."""
+    """A Table as the TableInput for glue:UpdateTable."""
     kept = (
         "Name",
         "Description",
@@ -240,7 +240,7 @@ def _input(definition: dict[str, Any]) -> dict[str, Any]:
 
 
 def repair_table(query: Query, match: re.Match[str]) -> results.Result:
-    """MSCK REPAIR TABLE: registers Hive-style folders; a projected table ignores what is registered."""
+    """MSCK REPAIR TABLE: registers Hive-style folders; a projected table ignores registered ones."""
     database, name, definition = existing(query, match.group(1))
     keys = [str(key["Name"]).lower() for key in definition.get("PartitionKeys") or []]
     if not keys:

@@ -1,4 +1,4 @@
-"""What a statement is, what runs it, and what Athena calls it.
+"""The kind of a statement, the function that runs it, and Athena's name for it.
 
 Source: Athena user guide, "DDL statements" and "DML queries, functions, and operators". Hive DDL is not Trino
 SQL: its forms are recognised here by their first words, everything else is parsed as a query.
@@ -143,9 +143,9 @@ _OTHERS = re.compile(
 
 
 def bare(sql: str) -> str:
-    """The statement without what stands around it: comments before its first word, blanks, a semicolon.
+    """The statement without comments before its first word, spaces and a semicolon.
 
-    Hive's forms are recognised by it.
+    Hive's forms are recognised from it.
     """
     at = 0
     while found := _NO_BLANK.search(sql, at):
@@ -159,7 +159,7 @@ def bare(sql: str) -> str:
 
 
 def kind_of(sql: str) -> Kind:
-    """What a statement is. Raises `MalformedQueryError` where StartQueryExecution refuses it."""
+    """The kind of a statement. Raises `MalformedQueryError` where StartQueryExecution rejects it."""
     text = bare(sql)
     for form in _FORMS:
         if form.pattern.fullmatch(text):
@@ -173,7 +173,7 @@ def kind_of(sql: str) -> Kind:
 
 
 def run(query: Query, sql: str) -> results.Result:
-    """The result of any statement text; the query can run no other. Raises `QueryError`, `CancelledError`."""
+    """The result of a statement; a query runs one statement only. Raises `QueryError`, `CancelledError`."""
     try:
         return _run(query, sql)
     finally:

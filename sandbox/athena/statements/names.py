@@ -1,4 +1,4 @@
-"""The tables and views that a statement names, found in the catalog."""
+"""The tables and views in a statement, found in the catalog."""
 
 import re
 from typing import Any
@@ -16,7 +16,7 @@ def named(query: Query, text: str) -> tuple[str, str]:
 
 
 def existing(query: Query, text: str) -> tuple[str, str, dict[str, Any]]:
-    """The table or view a statement names. Raises where Athena says it does not exist."""
+    """The table or view in a statement. Raises an error when it does not exist, as Athena does."""
     database, name = named(query, text)
     found = query.catalog.table(database, name)
     if found is None:

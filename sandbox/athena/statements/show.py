@@ -1,4 +1,4 @@
-"""SHOW and DESCRIBE, in the tab-separated text Athena answers them with.
+"""SHOW and DESCRIBE, with Athena's tab-separated answers.
 
 Source: Athena user guide, "DDL statements".
 """
@@ -15,13 +15,13 @@ from sandbox.athena.statements.names import existing, named
 
 
 def _lines(names: str, lines: list[str]) -> results.Result:
-    """Lines of text; where one holds several columns, tabs part them, and GetQueryResults has one value."""
+    """Lines of text; tabs separate columns within a line, which is one value in GetQueryResults."""
     columns = [results.column_of(name, "string") for name in names.split()]
     return results.Result(columns, [[line] for line in lines], text=True)
 
 
 def _filter(names: list[str], pattern: str | None) -> list[str]:
-    """SHOW's pattern: `*` is anything, `|` an alternative, elsewhere a regular expression."""
+    """SHOW's pattern: `*` is any text, `|` an alternative, the rest a regular expression."""
     if not pattern:
         return names
     compiled = re.compile(pattern.replace("*", ".*"), re.IGNORECASE)
@@ -67,7 +67,7 @@ def columns(query: Query, match: re.Match[str]) -> results.Result:
 
 
 def partitions(query: Query, match: re.Match[str]) -> results.Result:
-    """SHOW PARTITIONS: those the catalog has; of a projected table it lists none."""
+    """SHOW PARTITIONS: the partitions in the catalog; none for a projected table."""
     database, name, table = existing(query, match.group(1))
     keys = [str(key["Name"]) for key in table.get("PartitionKeys") or []]
     if not keys:

@@ -1,7 +1,7 @@
 """Statements that write data: CREATE TABLE AS, INSERT INTO, UNLOAD, as Parquet or JSON objects in S3.
 
 Source: Athena user guide, "Create a table from query results (CTAS)", "INSERT INTO", "UNLOAD"; for all three
-Athena leaves a manifest of the objects it wrote beside the result location.
+Athena writes a manifest of the new objects next to the result.
 """
 
 import gzip
@@ -76,7 +76,7 @@ def _arrow_type(kind: Type) -> pa.DataType:
 
 
 def _write(query: Query, data: pa.Table, types: list[Type], location: str, kind: str) -> list[str]:
-    """Put the rows under the location, one object; none for no rows. Returns the objects' paths."""
+    """Write the rows into one object at the location, or none without rows. Returns the objects' paths."""
     if not data.num_rows:
         return []
     bucket, prefix = tables.split_location(location)

@@ -1,4 +1,4 @@
-"""S3 buffers: full by size or by age; the outlet puts what they hold until it arrives."""
+"""S3 buffers: full by size or by age; the outlet repeats each put until it succeeds."""
 
 import datetime as dt
 import gzip
@@ -40,7 +40,7 @@ def stream(s3: S3Destination) -> DeliveryStream:
 
 
 class Clock:
-    """A time that stands still until it is moved."""
+    """A time that stands still until a test changes it."""
 
     now = 1000.0
 
@@ -61,8 +61,8 @@ def add(target: Buffers, *rows: bytes, lane: Any = DATA, oldest: int = 5_000) ->
     target.add(lane, rows, oldest, shard, shard.open(0.0))
 
 
-def test_a_buffer_is_full_when_its_size_is_reached() -> None:
-    """The size counts bytes before compression, and speed does not scale it."""
+def test_buffer_is_full_when_its_size_is_reached() -> None:
+    """The size counts bytes before compression; speed does not change it."""
     target, sealed, _ = buffers(destination(size=10), speed=1000)
     add(target, b"12345")
     assert not sealed
@@ -72,7 +72,7 @@ def test_a_buffer_is_full_when_its_size_is_reached() -> None:
     assert (len(sealed), target.waiting()[0]) == (1, 1)
 
 
-def test_a_buffer_is_full_when_its_interval_has_passed() -> None:
+def test_buffer_is_full_when_its_interval_has_passed() -> None:
     """The interval counts from the first row and is divided by the speed."""
     target, sealed, clock = buffers(destination(interval=60), speed=6)
     add(target, b"a")
@@ -99,7 +99,7 @@ def test_each_lane_has_its_own_buffer_and_its_oldest_arrival() -> None:
 
 
 class Bucket:
-    """An S3 client that refuses the first `refusals` puts."""
+    """An S3 client that rejects the first `refusals` puts."""
 
     def __init__(self, refusals: int = 0) -> None:
         self.refusals = refusals
@@ -115,7 +115,7 @@ class Bucket:
 
 
 def outlet(bucket: Bucket, retention: float = 10**12) -> Outlet:
-    """An outlet in a hurry."""
+    """An outlet with short pauses."""
     given = destination(interval=0)
     return Outlet(
         stream=lambda: stream(given),
@@ -140,8 +140,8 @@ def run_until(target: Outlet, condition: Callable[[], Any]) -> None:
     thread.join()
 
 
-def test_a_refused_put_is_repeated_under_the_same_key() -> None:
-    """So that a put of which the answer was lost replaces, and does not double."""
+def test_failed_put_is_repeated_with_the_same_key() -> None:
+    """So that a put whose response was lost replaces the object and does not add a second one."""
     bucket = Bucket(refusals=3)
     target = outlet(bucket)
     shard = ShardProgress("s")
@@ -157,7 +157,7 @@ def test_a_refused_put_is_repeated_under_the_same_key() -> None:
     assert target.diagnostics.last["code"] == "S3.AccessDenied"
 
 
-def test_an_object_is_named_and_sent_as_firehose_does() -> None:
+def test_object_has_the_name_and_headers_of_firehose() -> None:
     """Prefix by the oldest arrival, stream and version in the name, ACL, key, encoding, content type."""
     bucket = Bucket()
     target = outlet(bucket)
@@ -177,8 +177,8 @@ def test_an_object_is_named_and_sent_as_firehose_does() -> None:
     }
 
 
-def test_an_object_is_given_up_when_the_retention_has_passed() -> None:
-    """As long as the source keeps its records, and not longer."""
+def test_object_is_discarded_after_the_retention() -> None:
+    """Delivery retries as long as the source keeps its records."""
     bucket = Bucket(refusals=10**6)
     target = outlet(bucket, retention=HOUR)
     add(target.buffers, b"row", oldest=int((time.time() - 2 * HOUR) * 1000))
@@ -186,8 +186,8 @@ def test_an_object_is_given_up_when_the_retention_has_passed() -> None:
     assert (target.delivered, target.expired, target.waiting()) == (0, 1, (0, 0))
 
 
-def test_a_failing_object_does_not_hold_up_the_others() -> None:
-    """Each waits for itself."""
+def test_failing_object_does_not_delay_the_others() -> None:
+    """Each object has its own retries."""
 
     class Picky(Bucket):
         def put_object(self, **arguments: Any) -> None:

@@ -1,4 +1,4 @@
-"""`python -m sandbox check`: what it waits for, and how it ends."""
+"""`python -m sandbox check`: how long it waits, and how it ends."""
 
 import json
 import time
@@ -15,7 +15,7 @@ from sandbox.check import CheckError, wait_until_delivered, waiting_for
 def status(complete_through: float = 10.0, **stream: Any) -> dict[str, Any]:
     """A delivery.json of one stream with one shard."""
     return {
-        "written_at": 4e9,  # later than any test: parameters are made long before it runs
+        "written_at": 4e9,  # later than any test: parameters are built long before the test runs
         "discovered_at": 10.0,
         "refused": [],
         "streams": [
@@ -38,46 +38,46 @@ def status(complete_through: float = 10.0, **stream: Any) -> dict[str, Any]:
     ("written", "waiting"),
     [
         (status(), None),
-        (None, "looks for delivery streams"),
-        ({**status(), "discovered_at": 1.0}, "looks for delivery streams"),
-        (status(shards_listed_at=1.0), "lists its shards"),
+        (None, "discovering delivery streams"),
+        ({**status(), "discovered_at": 1.0}, "discovering delivery streams"),
+        (status(shards_listed_at=1.0), "listing its shards"),
         (status(complete_through=1.0), "5 records read, 2 delivered, 1 failed, 2 buffered"),
         (status(shards={"0": {"complete_through": 1.0, "complete": True}}), None),
     ],
 )
-def test_it_waits_for_everything_written_before_it_began(
+def test_check_waits_for_all_writes_before_its_start(
     written: dict[str, Any] | None, waiting: str | None
 ) -> None:
-    """Streams found, shards listed, every shard read to its end and delivered since then."""
+    """Since then streams were discovered, shards listed, and every shard read and delivered."""
     found = waiting_for(written, 5.0)
     assert (found is None) if waiting is None else (waiting in str(found))
 
 
-def test_a_recent_error_is_part_of_the_progress() -> None:
-    """So that a denied bucket is seen while waiting."""
+def test_progress_includes_a_recent_error() -> None:
+    """So that the user learns of a denied bucket while waiting."""
     error = {"code": "S3.AccessDenied", "message": "no", "at": time.time()}
     assert "S3.AccessDenied: no" in str(waiting_for(status(complete_through=1.0, last_error=error), 5.0))
 
 
-def test_a_refused_delivery_stream_ends_the_wait() -> None:
-    """It will never be delivered here."""
+def test_unsupported_delivery_stream_ends_the_wait() -> None:
+    """The sandbox will never deliver it."""
     with pytest.raises(CheckError, match="Snappy"):
         waiting_for({**status(), "refused": [{"arn": "x", "reason": "s: Snappy"}]}, 5.0)
 
 
-def test_a_delivery_that_is_gone_ends_the_wait() -> None:
+def test_dead_delivery_process_ends_the_wait() -> None:
     """Its status has not been written for half a minute."""
     with pytest.raises(CheckError, match=r"delivery has ended: delivery\.log"):
         waiting_for({**status(), "discovered_at": 1.0, "written_at": time.time() - 60}, 5.0)
 
 
-def test_the_timeout_says_what_was_missing_and_what_to_do() -> None:
-    """The last progress and the next step."""
+def test_timeout_message_has_the_progress_and_the_next_step() -> None:
+    """The last progress, and the option for a longer wait."""
     with pytest.raises(CheckError, match=r"5 records read.*--timeout"):
         wait_until_delivered(lambda: status(complete_through=1.0), 5.0, time.monotonic(), lambda _: None)
 
 
-def test_outside_a_sandbox_it_says_how_to_get_into_one(
+def test_message_outside_a_sandbox_names_the_command_that_starts_one(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Exit code 2, one line."""
@@ -87,10 +87,10 @@ def test_outside_a_sandbox_it_says_how_to_get_into_one(
     assert "python -m sandbox exec" in capsys.readouterr().err
 
 
-def test_the_exported_profiles_are_enough_to_find_the_sandbox(
+def test_exported_profiles_are_enough_to_find_the_sandbox(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """`make sandbox` prints only AWS's own two variables."""
+    """`make sandbox` exports AWS's two variables only."""
     (tmp_path / "state.json").write_text("{}")
     monkeypatch.delenv("SANDBOX_STATE", raising=False)
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
@@ -98,7 +98,7 @@ def test_the_exported_profiles_are_enough_to_find_the_sandbox(
 
 
 @pytest.mark.parametrize(("differing", "code"), [(0, 0), (25, 1)])
-def test_the_exit_code_says_whether_they_agree(
+def test_exit_code_states_whether_lake_and_table_agree(
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],

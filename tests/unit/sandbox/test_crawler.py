@@ -41,13 +41,13 @@ def types(*values: Any) -> str:
         ([10**40], "double"),
     ],
 )
-def test_a_column_gets_one_type_for_all_its_values(values: list[Any], expected: str) -> None:
+def test_column_has_one_type_for_all_its_values(values: list[Any], expected: str) -> None:
     """Glue's type names; a mixture is a string."""
     assert types(*values) == expected
 
 
-def test_columns_keep_the_order_they_were_seen_in_and_are_lower_case() -> None:
-    """Hive knows no case."""
+def test_columns_are_in_order_of_appearance_and_lower_case() -> None:
+    """Hive ignores case."""
     schema = Schema()
     schema.see([b'{"B": 1, "a": 1}', b"", b"no json", b"[1]", b'{"b": "x", "c": 1}'])
     assert [(one["Name"], one["Type"]) for one in schema.types()] == [
@@ -58,7 +58,7 @@ def test_columns_keep_the_order_they_were_seen_in_and_are_lower_case() -> None:
     assert schema.lines == 2
 
 
-def test_merging_keeps_what_is_there() -> None:
+def test_merging_keeps_existing_columns() -> None:
     """Add new columns only."""
     before = [{"Name": "a", "Type": "string", "Comment": "kept"}]
     now = [{"Name": "a", "Type": "bigint"}, {"Name": "b", "Type": "bigint"}]
@@ -77,7 +77,7 @@ def test_merging_keeps_what_is_there() -> None:
         ("a\\*", "a*", "ab"),
     ],
 )
-def test_an_exclusion_is_a_glob_below_the_target(glob: str, matching: str, other: str) -> None:
+def test_exclusion_is_a_glob_below_the_target(glob: str, matching: str, other: str) -> None:
     """Glue's include and exclude patterns."""
     assert glob_pattern(glob).fullmatch(matching)
     assert not glob_pattern(glob).fullmatch(other)
@@ -89,7 +89,7 @@ def test_folders_become_partition_keys() -> None:
     assert partition_of("object.gz") == ()
 
 
-def test_the_table_is_named_after_the_last_folder() -> None:
+def test_table_is_named_after_the_last_folder() -> None:
     """Prefix in front, lower case, other characters as underscores."""
     assert table_name("s3://lake/data/", "crawled_") == "crawled_data"
     assert table_name("s3://My-Lake", "") == "my_lake"
@@ -100,8 +100,8 @@ def test_hidden_files_and_folders_are_skipped() -> None:
     assert [hidden(name) for name in ("a/b", "_a/b", "a/.b", "a_b/c.d")] == [False, True, True, False]
 
 
-def test_a_broken_archive_is_read_as_nothing() -> None:
-    """A half-written or damaged object does not end the crawl, and leave the crawler RUNNING for ever."""
+def test_damaged_archive_has_no_lines() -> None:
+    """An incomplete or damaged object does not end the crawl, nor leave the crawler RUNNING for ever."""
     whole = gzip.compress(b"a" * 100)
     assert lines_of(gzip.compress(b"a\nb")) == [b"a", b"b"]
     assert lines_of(whole[:20]) == []
@@ -119,8 +119,8 @@ def test_a_broken_archive_is_read_as_nothing() -> None:
         ({"SchemaChangePolicy": {"DeleteBehavior": "DELETE_FROM_DATABASE"}}, "DeleteBehavior"),
     ],
 )
-def test_a_setting_that_is_not_crawled_here_fails_by_name(change: dict[str, Any], reason: str) -> None:
-    """Refused, never ignored."""
+def test_unsupported_setting_fails_with_its_name(change: dict[str, Any], reason: str) -> None:
+    """It is never ignored."""
     crawler = {
         "Name": "c",
         "DatabaseName": "d",
@@ -131,10 +131,10 @@ def test_a_setting_that_is_not_crawled_here_fails_by_name(change: dict[str, Any]
         Settings.of(crawler)
 
 
-def test_a_crawl_that_breaks_ends_as_failed(
+def test_crawl_with_an_unexpected_error_ends_as_failed(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, tmp_path: Path
 ) -> None:
-    """A defect of ours must not leave the crawler RUNNING for ever; the log has it."""
+    """Our bug must not leave the crawler RUNNING for ever; the log has it."""
 
     def broken(*_: Any) -> Result:
         raise ZeroDivisionError

@@ -1,4 +1,4 @@
-"""DescribeDeliveryStream's answer as delivery understands it, and what it refuses."""
+"""DescribeDeliveryStream's answer as delivery reads it, and the settings that it rejects."""
 
 import datetime as dt
 import re
@@ -41,8 +41,8 @@ def function(**parameters: str) -> dict[str, Any]:
     return {"Type": "Lambda", "Parameters": pairs}
 
 
-def test_defaults_are_firehoses() -> None:
-    """5 MiB and 300 s for S3, 1 MiB, 60 s and three retries for the function, UTC, nothing compressed."""
+def test_defaults_are_those_of_firehose() -> None:
+    """5 MiB and 300 s for S3; 1 MiB, 60 s and three retries for the function; UTC; no compression."""
     stream = parse(described(processors=[function()]))
     assert stream.destination.buffering == Buffering(5 * MIB, 300.0)
     assert (stream.destination.compression, stream.destination.time_zone) == ("UNCOMPRESSED", dt.UTC)
@@ -54,7 +54,7 @@ def test_defaults_are_firehoses() -> None:
 
 
 def test_every_setting_is_read_from_the_description() -> None:
-    """Nothing is configured twice."""
+    """The sandbox has no second configuration."""
     stream = parse(
         described(
             processors=[
@@ -91,8 +91,8 @@ def test_every_setting_is_read_from_the_description() -> None:
     assert stream.backup.bucket == "backup"
 
 
-def test_processing_that_is_switched_off_is_no_processing() -> None:
-    """Enabled false keeps the configuration and skips it."""
+def test_disabled_processing_has_no_processor() -> None:
+    """Enabled false keeps the configuration but skips it."""
     given = described()
     given["Destinations"][0]["ExtendedS3DestinationDescription"]["ProcessingConfiguration"] = {
         "Enabled": False,
@@ -101,8 +101,8 @@ def test_processing_that_is_switched_off_is_no_processing() -> None:
     assert parse(given).processor is None
 
 
-def test_dynamic_partitioning_names_its_keys() -> None:
-    """The keys the prefix takes from the function's metadata."""
+def test_dynamic_partitioning_has_the_keys_of_the_prefix() -> None:
+    """The keys that the prefix takes from the function's metadata."""
     stream = parse(
         described(
             Prefix="data/dt=!{partitionKeyFromLambda:day}/",
@@ -125,7 +125,7 @@ def test_dynamic_partitioning_names_its_keys() -> None:
         (described(processors=[function(), function()]), "one Lambda processor"),
         (described(DataFormatConversionConfiguration={"Enabled": True}), "format conversion"),
         (described(S3BackupMode="Enabled"), "without an S3 backup"),
-        (described(Prefix="!{timestamp:yyyy}/"), "ErrorOutputPrefix must be given"),
+        (described(Prefix="!{timestamp:yyyy}/"), "ErrorOutputPrefix is required"),
         (
             described(
                 Prefix="!{partitionKeyFromLambda:k}/",
@@ -145,7 +145,7 @@ def test_dynamic_partitioning_names_its_keys() -> None:
         ),
     ],
 )
-def test_what_is_not_emulated_is_refused_by_name(given: dict[str, Any], reason: str) -> None:
-    """Never ignored: the message begins with the delivery stream's name."""
+def test_unsupported_setting_raises_an_error_with_the_name(given: dict[str, Any], reason: str) -> None:
+    """It is never ignored: the message begins with the delivery stream's name."""
     with pytest.raises(UnsupportedDeliveryStreamError, match=f"^name: .*{re.escape(reason)}"):
         parse(given)

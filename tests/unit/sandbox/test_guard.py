@@ -1,4 +1,4 @@
-"""What a sandbox that was killed leaves behind: nothing."""
+"""A sandbox that was killed leaves nothing behind."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def started(folder: Path, *command: str) -> subprocess.Popen[bytes]:
 
 @contextlib.contextmanager
 def killed_afterwards(*processes: subprocess.Popen[bytes]) -> Iterator[None]:
-    """Leave no process, whatever the test says of the guard."""
+    """Leave no process, with any result of the test."""
     try:
         yield
     finally:
@@ -48,8 +48,8 @@ def killed_afterwards(*processes: subprocess.Popen[bytes]) -> Iterator[None]:
                 process.stdout.close()
 
 
-def test_a_folder_goes_although_somebody_still_writes_into_it(folder: Path) -> None:
-    """Delivery writes its status until it hears of the end itself, which may be a moment later."""
+def test_folder_is_removed_while_a_process_still_writes_into_it(folder: Path) -> None:
+    """Delivery writes its status until it learns of the end, which can be later."""
     child = start_guard(folder)
     ends = threading.Event()
 
@@ -86,8 +86,8 @@ def ignores_interrupts(pid: int) -> bool:
     ],
     ids=["one that ends", "one that does not want to", "one without an environment"],
 )
-def test_what_a_sandbox_started_ends_with_it(folder: Path, script: str) -> None:
-    """By its environment, or by its parent's, in whichever session; a stranger is left alone."""
+def test_processes_of_a_sandbox_end_with_it(folder: Path, script: str) -> None:
+    """Found by their environment or their parent's, in any session; other processes continue."""
     child = start_guard(folder)
     own = started(folder, "/bin/bash", "-c", script)
     other = started(folder.with_name("state-of-another"), "/bin/sleep", "1000")
@@ -110,8 +110,8 @@ def test_what_a_sandbox_started_ends_with_it(folder: Path, script: str) -> None:
 
 
 @linux
-def test_a_process_that_starts_others_to_the_last_is_ended(folder: Path) -> None:
-    """What is started while the others are being ended is ended too."""
+def test_process_that_keeps_starting_others_is_ended(folder: Path) -> None:
+    """Processes that start while others are being ended are ended too."""
     script = "trap 'sleep 1000 & sleep 1000 & exit' INT TERM; echo; while :; do sleep 0.1; done"
     own = started(folder, "/bin/bash", "-c", script)
     with killed_afterwards(own):
@@ -124,8 +124,8 @@ def test_a_process_that_starts_others_to_the_last_is_ended(folder: Path) -> None
         assert guard.processes_of(folder) == set()
 
 
-def test_with_nothing_left_the_guard_is_done_at_once(folder: Path) -> None:
-    """A sandbox that ended in good order does not wait for it."""
+def test_guard_ends_at_once_when_no_process_is_left(folder: Path) -> None:
+    """A sandbox that ended normally does not wait for it."""
     child = start_guard(folder)
     assert child.process.stdin
     begun = time.monotonic()

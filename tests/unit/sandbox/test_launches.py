@@ -1,4 +1,4 @@
-"""Which stacks a sandbox launches, in which order, in which account, fed by which."""
+"""The stacks that a sandbox launches: their order, their accounts and their outputs."""
 
 from __future__ import annotations
 
@@ -44,18 +44,18 @@ def planned(*kinds: str) -> list[tuple[str, str, str | None]]:
 def test_any_set_of_kinds_is_launched_in_order(
     kinds: tuple[str, ...], expected: list[tuple[str, str, str | None]]
 ) -> None:
-    """A stack comes after the one whose outputs it takes; an option lies in that one's account."""
+    """A stack comes after the one whose outputs it takes; an option is in that one's account."""
     assert planned(*kinds) == expected
 
 
 @pytest.mark.parametrize("kind", [kind.name for kind in KINDS if kind.is_option])
-def test_every_option_can_be_tried_beside_the_default_stacks(kind: str) -> None:
-    """Without naming what it needs."""
+def test_every_option_can_be_launched_with_the_default_stacks(kind: str) -> None:
+    """Without naming the stacks that it needs."""
     assert kind in [name for name, _, _ in planned(kind)]
 
 
-def test_a_stack_learns_the_other_account_unless_it_is_told() -> None:
-    """From the sandbox; a setting goes first, and so do outputs."""
+def test_stack_gets_the_id_of_the_other_account_by_default() -> None:
+    """From the sandbox; a parameter or an output replaces it."""
     consumer, producer = plan_launches()
     assert consumer.parameters == [f"ProducerAccountId={accounts.PRODUCER}"]
     assert producer.parameters == []
@@ -77,10 +77,10 @@ def test_settings_of_the_united_stacks_are_the_single_stacks() -> None:
         (("producer",), {}, "producer takes the outputs of consumer"),
         ((), {"parameters": {"columnar": ["A=b"]}}, "--columnar-parameter is for a stack that is not"),
         (("single-account",), {"templates": {"consumer": Path(__file__)}}, "--consumer-template is for"),
-        ((), {"templates": {"consumer": Path("/no/such.yaml")}}, "no template /no/such.yaml"),
+        ((), {"templates": {"consumer": Path("/no/such.yaml")}}, "/no/such.yaml is not a file"),
     ],
 )
-def test_what_cannot_be_launched_is_refused(
+def test_impossible_launch_is_rejected(
     kinds: tuple[str, ...], settings: dict[str, dict[str, list[str]]], why: str
 ) -> None:
     """Before anything starts."""
@@ -88,7 +88,7 @@ def test_what_cannot_be_launched_is_refused(
         plan_launches(*kinds, **settings)  # type: ignore[arg-type]
 
 
-def test_the_registry_is_in_launch_order() -> None:
+def test_registry_is_in_launch_order() -> None:
     """A kind comes after those whose outputs it takes and those it unites."""
     names = list(STACKS)
     for kind in KINDS:

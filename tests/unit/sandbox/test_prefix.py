@@ -1,4 +1,4 @@
-"""Prefix expressions: what they become, and which combination Firehose refuses."""
+"""Prefix expressions: their values, and the combinations that Firehose rejects."""
 
 import datetime as dt
 import re
@@ -22,7 +22,7 @@ TYPE = "!{firehose:error-output-type}"
         ("quoted/!{timestamp:yyyy'}'}/", "quoted/2026}/"),
     ],
 )
-def test_a_data_prefix_is_evaluated(prefix: str, expected: str) -> None:
+def test_data_prefix_is_evaluated(prefix: str, expected: str) -> None:
     """Without a timestamp expression, yyyy/MM/dd/HH/ is appended."""
     assert evaluate(prefix, MOMENT) == expected
 
@@ -36,13 +36,13 @@ def test_a_data_prefix_is_evaluated(prefix: str, expected: str) -> None:
         (f"errors/{TYPE}/", "errors/processing-failed/2026/11/20/03/"),
     ],
 )
-def test_an_error_prefix_names_its_type(prefix: str, expected: str) -> None:
-    """The type stands where the expression is, else as a folder."""
+def test_error_prefix_contains_its_type(prefix: str, expected: str) -> None:
+    """The type replaces the expression, otherwise it is a folder."""
     assert evaluate(prefix, MOMENT, error_type="processing-failed") == expected
 
 
-def test_a_random_string_differs_each_time() -> None:
-    """Each `!{firehose:random-string}` is eleven characters of its own."""
+def test_random_string_differs_each_time() -> None:
+    """Each `!{firehose:random-string}` has eleven new characters."""
     first = evaluate("!{firehose:random-string}/!{firehose:random-string}/!{timestamp:yyyy}/", MOMENT)
     one, other = first.split("/")[:2]
     assert re.fullmatch(r"[A-Za-z0-9]{11}", one)
@@ -59,12 +59,12 @@ def test_partition_keys_come_from_the_function() -> None:
 @pytest.mark.parametrize(
     ("prefix", "error_prefix", "dynamic", "reason"),
     [
-        ("!{timestamp:yyyy}/", "", False, "ErrorOutputPrefix must be given"),
+        ("!{timestamp:yyyy}/", "", False, "ErrorOutputPrefix is required"),
         ("", "e/!{timestamp:yyyy}/", False, "error-output-type"),
-        (f"{TYPE}/", f"{TYPE}/", False, "belongs into ErrorOutputPrefix"),
+        (f"{TYPE}/", f"{TYPE}/", False, "is allowed in ErrorOutputPrefix only"),
         ("!{timestamp:bb}/", f"{TYPE}/", False, "not supported"),
-        ("!{timestamp}/", f"{TYPE}/", False, "is no expression"),
-        ("!{timestamp:yyyy", f"{TYPE}/", False, "is no expression"),
+        ("!{timestamp}/", f"{TYPE}/", False, "is not an expression"),
+        ("!{timestamp:yyyy", f"{TYPE}/", False, "is not an expression"),
         ("!{firehose:nonsense}/", f"{TYPE}/", False, "does not exist"),
         ("!{nonsense:x}/", f"{TYPE}/", False, "does not exist"),
         ("!{partitionKeyFromQuery:x}/", f"{TYPE}/", True, "jq"),
@@ -74,11 +74,11 @@ def test_partition_keys_come_from_the_function() -> None:
             "!{partitionKeyFromLambda:x}/",
             f"{TYPE}/!{{partitionKeyFromLambda:x}}/",
             True,
-            "cannot stand in ErrorOutputPrefix",
+            "is not allowed in ErrorOutputPrefix",
         ),
     ],
 )
-def test_a_combination_firehose_refuses_is_refused(
+def test_combination_that_firehose_rejects_is_rejected(
     prefix: str, error_prefix: str, dynamic: bool, reason: str
 ) -> None:
     """The rules of "Understand custom prefixes for Amazon S3 objects", each with its own message."""
@@ -95,6 +95,6 @@ def test_a_combination_firehose_refuses_is_refused(
         ("data/dt=!{partitionKeyFromLambda:dt}/", f"errors/{TYPE}/", True),
     ],
 )
-def test_what_firehose_takes_is_taken(prefix: str, error_prefix: str, dynamic: bool) -> None:
-    """The prefixes of the shipped templates among them."""
+def test_combination_that_firehose_accepts_is_accepted(prefix: str, error_prefix: str, dynamic: bool) -> None:
+    """Among them the prefixes of the shipped templates."""
     validate(prefix, error_prefix, dynamic=dynamic)

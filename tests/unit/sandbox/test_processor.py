@@ -1,4 +1,4 @@
-"""The function's side of delivery: the event, the attempts, the verdicts."""
+"""The function's part of delivery: the event, the attempts, the results."""
 
 import base64
 import io
@@ -29,11 +29,11 @@ def ok(number: int, **more: Any) -> dict[str, Any]:
 
 
 def codes(verdicts: list[Verdict]) -> list[str]:
-    """The error code of each verdict."""
+    """The error code of each result."""
     return [verdict.error_code for verdict in verdicts]
 
 
-def test_the_event_has_the_documented_shape() -> None:
+def test_event_has_the_documented_format() -> None:
     """Names, types and nesting as the developer guide and Lambda's Firehose event show them."""
     built = json.loads(event("arn:stream", "arn:delivery", "eu-west-1", [fragment(RECORDS[1], "shard-7")]))
     assert len(built.pop("invocationId")) == 36
@@ -58,13 +58,13 @@ def test_the_event_has_the_documented_shape() -> None:
     }
 
 
-def test_the_envelope_never_outgrows_what_is_kept_for_it() -> None:
+def test_envelope_never_exceeds_its_reserved_size() -> None:
     """Batches are cut so that fragments and envelope stay below 6 MB together."""
     longest = event(f"arn:{'s' * 250}", f"arn:{'d' * 250}", "ap-southeast-2", [])
     assert len(longest) <= processor.ENVELOPE_BYTES
 
 
-def test_every_result_is_taken_as_the_function_says() -> None:
+def test_every_result_of_the_function_is_used() -> None:
     """Ok with its new data, Dropped, ProcessingFailed with the documented code."""
     given = answer(
         {"recordId": "2", "result": "ProcessingFailed"}, ok(0), {"recordId": "1", "result": "Dropped"}
@@ -75,13 +75,13 @@ def test_every_result_is_taken_as_the_function_says() -> None:
     assert codes(verdicts) == ["", "", "Lambda.ProcessingFailedStatus"]
 
 
-def test_a_missing_record_fails_alone() -> None:
-    """Lambda.MissingRecordId; its neighbours are delivered."""
+def test_missing_record_fails_alone() -> None:
+    """Lambda.MissingRecordId; the others are delivered."""
     assert codes(judge(answer(ok(0), ok(2)), RECORDS, 1, 0)) == ["", "Lambda.MissingRecordId", ""]
 
 
-def test_a_doubled_record_fails_alone() -> None:
-    """Lambda.DuplicatedRecordId, whatever the two answers say."""
+def test_duplicate_record_fails_alone() -> None:
+    """Lambda.DuplicatedRecordId, with any two answers."""
     assert codes(judge(answer(ok(0), ok(1), ok(1), ok(2)), RECORDS, 1, 0)) == [
         "",
         "Lambda.DuplicatedRecordId",
@@ -89,7 +89,7 @@ def test_a_doubled_record_fails_alone() -> None:
     ]
 
 
-def test_an_answer_without_records_misses_all_of_them() -> None:
+def test_answer_without_records_fails_all_of_them() -> None:
     """An empty object is JSON, but returns nothing."""
     assert set(codes(judge(b"{}", RECORDS, 1, 0))) == {"Lambda.MissingRecordId"}
 
@@ -113,13 +113,13 @@ def test_an_answer_without_records_misses_all_of_them() -> None:
         answer(ok(0, metadata={"partitionKeys": ["k"]})),
     ],
 )
-def test_an_answer_outside_the_status_model_fails_the_batch(given: bytes) -> None:
-    """It cannot be parsed, so no record of it can be trusted."""
+def test_answer_outside_the_status_model_fails_the_batch(given: bytes) -> None:
+    """It cannot be parsed, so none of its records can be trusted."""
     assert set(codes(judge(given, RECORDS, 1, 0))) == {"Lambda.JsonProcessingException"}
 
 
-def test_partition_keys_are_carried_along() -> None:
-    """metadata.partitionKeys, a map of texts; other metadata is left alone."""
+def test_partition_keys_are_kept() -> None:
+    """metadata.partitionKeys, a map of texts; other metadata is ignored."""
     given = answer(ok(0, metadata={"partitionKeys": {"day": "x"}}), ok(1, metadata={}), ok(2))
     assert [verdict.partition_keys for verdict in judge(given, RECORDS, 1, 0)] == [{"day": "x"}, None, None]
 
@@ -169,8 +169,8 @@ def run(*script: Any) -> tuple[list[Verdict], Function, list[str]]:
     return verdicts, function, failed
 
 
-def test_a_failed_invocation_is_repeated_with_a_new_event() -> None:
-    """Each attempt is an invocation of its own."""
+def test_failed_invocation_is_repeated_with_a_new_event() -> None:
+    """Each attempt is a separate invocation."""
     verdicts, function, failed = run(THROWN, ReadTimeoutError(endpoint_url="x"), GOOD)
     assert codes(verdicts) == ["", "", ""]
     assert function.payloads == [b"0", b"1", b"2"]
@@ -189,15 +189,15 @@ def test_a_failed_invocation_is_repeated_with_a_new_event() -> None:
         ((None, b" " * (processor.PAYLOAD_LIMIT + 1)), "Lambda.FunctionError"),
     ],
 )
-def test_after_the_last_retry_the_whole_batch_failed(step: Any, code: str) -> None:
-    """NumberOfRetries comes on top of the first attempt; every record carries the code and the attempts."""
+def test_whole_batch_fails_after_the_last_retry(step: Any, code: str) -> None:
+    """NumberOfRetries is added to the first attempt; every record has the code and the attempts."""
     verdicts, function, _ = run(step, step, step)
     assert codes(verdicts) == [code] * 3
     assert {verdict.attempts for verdict in verdicts} == {3}
     assert not function.script
 
 
-def test_a_wrong_answer_is_not_repeated() -> None:
+def test_wrong_answer_is_not_retried() -> None:
     """The function was invoked successfully: only its records failed."""
     verdicts, function, _ = run((None, b"{}"))
     assert len(function.payloads) == 1

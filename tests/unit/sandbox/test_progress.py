@@ -1,4 +1,4 @@
-"""Checkpoints: a shard is delivered up to the first batch that is not whole."""
+"""Checkpoints: a shard is delivered up to the first incomplete batch."""
 
 import random
 
@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from sandbox.delivery.progress import ShardProgress
 
 
-def test_a_batch_counts_when_its_last_part_has_arrived() -> None:
+def test_batch_counts_when_its_last_part_is_delivered() -> None:
     """The reader's own part and two buffers."""
     shard = ShardProgress("s")
     ticket = shard.open(1.0)
@@ -22,8 +22,8 @@ def test_a_batch_counts_when_its_last_part_has_arrived() -> None:
     assert (shard.last_delivered, shard.idle, shard.read) == ("7", True, 3)
 
 
-def test_an_end_of_shard_waits_for_what_was_under_way() -> None:
-    """complete_through is the moment of the read, once everything read before has arrived."""
+def test_end_of_a_shard_waits_for_earlier_records() -> None:
+    """complete_through is the time of the read, after all earlier records are delivered."""
     shard = ShardProgress("s")
     shard.caught_up(1.0)
     assert shard.complete_through == 1.0
@@ -39,8 +39,8 @@ def test_an_end_of_shard_waits_for_what_was_under_way() -> None:
 
 
 @given(st.integers(1, 12), st.randoms())
-def test_whatever_the_order_of_arrival_nothing_counts_too_early(count: int, order: random.Random) -> None:
-    """The delivered sequence never passes a batch that has not arrived."""
+def test_progress_never_passes_an_undelivered_batch(count: int, order: random.Random) -> None:
+    """In any order of delivery."""
     shard = ShardProgress("s")
     tickets = [shard.open(float(number)) for number in range(count)]
     for number, ticket in enumerate(tickets):

@@ -1,4 +1,4 @@
-"""Glue's and Logs' resources are named as AWS names them."""
+"""Resources of Glue and Logs have the ARNs of AWS."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ from sandbox.emulator.resource_arns import glue_resource, logs_resource
         ("GetDatabases", {}, None),
     ],
 )
-def test_glue_names_databases_and_tables(
+def test_glue_resource_is_a_database_or_a_table(
     operation: str, request_: dict[str, Any], resource: str | None
 ) -> None:
-    """`table/DATABASE/TABLE` and `database/DATABASE`; what is about neither is left to MiniStack."""
+    """`table/DATABASE/TABLE` and `database/DATABASE`; other requests are left to MiniStack."""
     assert resource == glue_resource(operation, request_)
 
 
-def test_logs_names_the_stream_of_a_group() -> None:
-    """A call on a stream is about the stream, as `GROUP:*` admits it."""
+def test_logs_resource_is_the_stream_of_a_group() -> None:
+    """A call on a stream has the stream as its resource, which `GROUP:*` includes."""
     stream = {"logGroupName": "/group", "logStreamName": "2026/11/20"}
     assert logs_resource("PutLogEvents", stream) == "log-group:/group:log-stream:2026/11/20"
     assert logs_resource("CreateLogStream", {"logGroupName": "/group"}) is None

@@ -1,4 +1,4 @@
-"""Signatures are what botocore makes, and nothing but them; the clock and every kind of payload count."""
+"""Only signatures as botocore computes them are valid; clock and every kind of payload are checked."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ NOW = dt.datetime(2026, 11, 28, 12, 0, tzinfo=dt.UTC)
 
 @pytest.fixture(autouse=True)
 def clock(monkeypatch: pytest.MonkeyPatch) -> None:
-    """botocore signs at NOW, however long the tests take."""
+    """botocore signs at NOW, for however long the tests run."""
 
     def now(*, remove_tzinfo: bool = True) -> dt.datetime:
         return NOW.replace(tzinfo=None) if remove_tzinfo else NOW
@@ -61,7 +61,7 @@ def request(
 
 
 def judge(asked: Request, now: dt.datetime = NOW) -> str:
-    """The code of the refusal, or an empty string."""
+    """The error code, or an empty string."""
     try:
         verify(asked, lambda _: SECRET, now)
     except RefusedError as error:
@@ -80,25 +80,25 @@ def judge(asked: Request, now: dt.datetime = NOW) -> str:
 )
 @pytest.mark.parametrize("service", ["s3", "lambda", "dynamodb"])
 @pytest.mark.parametrize("seconds", [None, 60])
-def test_what_botocore_signs_is_right(url: str, service: str, seconds: int | None) -> None:
-    """In the header or in the query, for S3 and for others; another secret is refused."""
+def test_signature_of_botocore_is_valid(url: str, service: str, seconds: int | None) -> None:
+    """In the header or in the query, for S3 and for others; another secret key is rejected."""
     assert judge(request(service, url=url, seconds=seconds, more={"X-Amz-Target": "T"})) == ""
     assert judge(request(service, url=url, seconds=seconds, secret="other")) == "SignatureDoesNotMatch"
 
 
 @pytest.mark.parametrize("minutes", [-14, 14])
-def test_a_clock_may_be_fourteen_minutes_off(minutes: int) -> None:
-    """The request's time may be 15 minutes from the sandbox's."""
+def test_clock_may_differ_by_fourteen_minutes(minutes: int) -> None:
+    """The limit is 15 minutes."""
     assert judge(request(), NOW + dt.timedelta(minutes=minutes)) == ""
 
 
 @pytest.mark.parametrize("minutes", [-16, 16])
-def test_a_clock_sixteen_minutes_off_is_refused(minutes: int) -> None:
-    """A signature that was overheard is worth nothing after a quarter of an hour."""
+def test_clock_that_differs_by_sixteen_minutes_is_rejected(minutes: int) -> None:
+    """An intercepted signature is worthless after a quarter of an hour."""
     assert judge(request(), NOW + dt.timedelta(minutes=minutes)) == "RequestTimeTooSkewed"
 
 
-def test_a_presigned_url_lasts_as_long_as_it_says() -> None:
+def test_presigned_url_is_valid_until_it_expires() -> None:
     """Longer than the clock's tolerance, and not a second longer than its X-Amz-Expires."""
     asked = request("s3", method="GET", body=b"", seconds=3600)
     assert judge(asked, NOW + dt.timedelta(minutes=59)) == ""
@@ -117,8 +117,8 @@ def changed(asked: Request, **headers: str | None) -> Request:
     return Request(asked.method, asked.raw_path, asked.query, lines, asked.body)
 
 
-def test_a_request_without_a_signature_is_refused() -> None:
-    """Nothing, and what is no signature of version 4, names its reason."""
+def test_request_without_a_signature_is_rejected() -> None:
+    """A missing signature, or one that is not of version 4, has its own error code."""
     asked = request()
     assert judge(changed(asked, authorization=None)) == "MissingAuthenticationToken"
     for other in (
@@ -130,8 +130,8 @@ def test_a_request_without_a_signature_is_refused() -> None:
         assert judge(changed(asked, authorization=other)) == "IncompleteSignature"
 
 
-def test_two_signatures_are_refused() -> None:
-    """One could be checked and the other one used: in header and query, or twice in one of them."""
+def test_two_signatures_are_rejected() -> None:
+    """One could be checked and the other used: in header and query, or twice in one of them."""
     asked, url = request("s3"), request("s3", seconds=60)
     both = Request("POST", "/", url.query, asked.headers, asked.body)
     assert judge(both) == "IncompleteSignature"
@@ -144,8 +144,8 @@ def test_two_signatures_are_refused() -> None:
     assert judge(named) == "IncompleteSignature"
 
 
-def test_the_scopes_date_is_the_requests() -> None:
-    """A key that was derived for one day signs no other."""
+def test_date_of_the_scope_must_match_the_request() -> None:
+    """A key that was derived for one day signs no other day."""
     asked = request()
     assert judge(changed(asked, x_amz_date=f"{NOW + dt.timedelta(days=1):%Y%m%dT%H%M%SZ}")) != ""
     other = asked.headers["authorization"][0].replace(f"/{NOW:%Y%m%d}/", "/20200101/")
@@ -156,15 +156,15 @@ def test_the_scopes_date_is_the_requests() -> None:
 
 @pytest.mark.parametrize("header", ["x-sandbox-service", "x-sandbox-source-arn"])
 @pytest.mark.parametrize(("service", "seconds"), [("dynamodb", None), ("s3", None), ("s3", 60)])
-def test_a_header_that_decides_must_be_signed(service: str, seconds: int | None, header: str) -> None:
-    """Who holds a presigned URL, or a request, must not add to it whom it stands for."""
+def test_header_with_an_effect_must_be_signed(service: str, seconds: int | None, header: str) -> None:
+    """The owner of a presigned URL, or of a request, must not be able to act as a service."""
     asked = request(service, seconds=seconds)
     assert judge(changed(asked, **{header: "firehose.amazonaws.com"})) == "SignatureDoesNotMatch"
     assert judge(request(service, seconds=seconds, more={header: "firehose.amazonaws.com"})) == ""
 
 
 def test_every_amazon_header_of_s3_must_be_signed() -> None:
-    """An access list or a target that was added afterwards is refused, though it was not signed."""
+    """An ACL or a target that was added later is rejected."""
     assert judge(changed(request("s3", seconds=60), x_amz_acl="public-read")) == "SignatureDoesNotMatch"
     assert judge(changed(request("s3"), x_amz_target="T")) == "SignatureDoesNotMatch"
 
@@ -187,15 +187,15 @@ def signed_for(*hosts: str) -> Request:
     return Request("POST", "/", "", {**lines, "host": ["localhost:1"]}, b"{}")
 
 
-def test_the_host_must_be_signed() -> None:
-    """A signature that covers no host would hold for every one."""
+def test_host_must_be_signed() -> None:
+    """A signature without a host would be valid for every host."""
     assert judge(signed_for("localhost:1")) == ""
     assert judge(signed_for("localhost:2")) == "SignatureDoesNotMatch"
     assert judge(signed_for()) == "SignatureDoesNotMatch"
 
 
-def test_a_body_is_what_was_hashed() -> None:
-    """S3 takes the named hash at its word only when it is the body's; others have no unsigned payload."""
+def test_body_must_match_its_hash() -> None:
+    """S3 accepts the stated hash only for its body; others have no unsigned payload."""
     other = b'{"other": 1}'
     for service in ("s3", "dynamodb"):
         asked = request(service)
@@ -249,8 +249,8 @@ def upload(asked: Request, parts: list[bytes]) -> str:
 
 
 @pytest.mark.parametrize("trailer", [b"", b"x-amz-checksum-crc32c:AAAAAA=="])
-def test_every_chunk_and_the_trailer_are_what_was_signed(trailer: bytes) -> None:
-    """In their order, all of them, and unchanged."""
+def test_every_chunk_and_the_trailer_must_be_signed(trailer: bytes) -> None:
+    """In order, complete and unchanged."""
     asked, parts = in_chunks(trailer)
     assert upload(asked, parts) == ""
     assert upload(asked, [parts[1], parts[0], *parts[2:]]) == "SignatureDoesNotMatch"
@@ -264,7 +264,7 @@ def test_every_chunk_and_the_trailer_are_what_was_signed(trailer: bytes) -> None
     assert upload(asked, [part.replace(b"aaa", b"aba") for part in parts]) == "SignatureDoesNotMatch"
 
 
-def test_nothing_follows_the_last_chunk() -> None:
+def test_nothing_may_follow_the_last_chunk() -> None:
     """A trailer that was not announced is not signed."""
     asked, parts = in_chunks()
     assert upload(asked, [*parts, b"x-amz-checksum-crc32:AAAA\r\n\r\n"]) == "SignatureDoesNotMatch"

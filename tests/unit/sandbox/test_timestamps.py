@@ -50,7 +50,7 @@ NEW_YORK = ZoneInfo("America/New_York")
         ("", ""),
     ],
 )
-def test_a_pattern_is_formatted_as_java_does(pattern: str, expected: str) -> None:
+def test_pattern_is_formatted_as_in_java(pattern: str, expected: str) -> None:
     """Letters, counts, quotes, optional sections and padding of java.time.format.DateTimeFormatter."""
     assert format_timestamp(pattern, MOMENT) == expected
 
@@ -62,8 +62,8 @@ def test_a_pattern_is_formatted_as_java_does(pattern: str, expected: str) -> Non
         (NEW_YORK, "yyyy-MM-dd'T'HH z x ZZZZ", "2026-11-19T22 EST -05 GMT-05:00"),
     ],
 )
-def test_a_time_zone_moves_the_day(zone: ZoneInfo, pattern: str, expected: str) -> None:
-    """CustomTimeZone: the same moment, another calendar day."""
+def test_time_zone_changes_the_day(zone: ZoneInfo, pattern: str, expected: str) -> None:
+    """CustomTimeZone: the same time, another calendar day."""
     assert format_timestamp(pattern, MOMENT.astimezone(zone)) == expected
 
 
@@ -71,20 +71,20 @@ def test_a_time_zone_moves_the_day(zone: ZoneInfo, pattern: str, expected: str) 
     "pattern",
     ["yyyy'", "b", "ddd", "MMMMMM", "V", "yyyy]", "{yyyy", "yyyy#", "pp", "OO", "aa"],
 )
-def test_what_java_refuses_is_refused(pattern: str) -> None:
+def test_pattern_that_java_rejects_is_rejected(pattern: str) -> None:
     """An open quote, an unknown letter, too many letters, reserved characters, padding before nothing."""
     with pytest.raises(PatternError):
         format_timestamp(pattern, MOMENT)
 
 
 @given(st.datetimes(dt.datetime(1970, 1, 1), dt.datetime(2100, 1, 1), timezones=st.just(dt.UTC)))
-def test_the_prefix_of_the_templates_is_the_iso_date(moment: dt.datetime) -> None:
-    """`yyyy-MM-dd` is the day for every moment."""
+def test_prefix_of_the_templates_is_the_iso_date(moment: dt.datetime) -> None:
+    """`yyyy-MM-dd` is the day at every time."""
     assert format_timestamp("yyyy-MM-dd", moment) == moment.date().isoformat()
 
 
 @given(st.datetimes(dt.datetime(1970, 1, 1), dt.datetime(2100, 1, 1), timezones=st.just(dt.UTC)))
-def test_a_week_holds_seven_days_of_one_week_year(moment: dt.datetime) -> None:
+def test_week_has_seven_days_of_one_week_year(moment: dt.datetime) -> None:
     """`YYYY-w` is constant from Sunday to Saturday."""
     sunday = moment - dt.timedelta(days=moment.isoweekday() % 7)
     weeks = {format_timestamp("YYYY-w", sunday + dt.timedelta(days=day)) for day in range(7)}

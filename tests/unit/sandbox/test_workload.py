@@ -1,4 +1,4 @@
-"""The demo's writes: every type, every kind of change, the same again for the same seed."""
+"""The demo's writes: every type, every kind of change, and the same writes for the same seed."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_every_attribute_type_is_written() -> None:
 
 @pytest.mark.parametrize("schema", SCHEMAS)
 def test_items_are_inserted_then_updated_then_deleted(schema: KeySchema) -> None:
-    """A third of the items gets a second revision, a tenth goes, and `writes` says how many that is."""
+    """A third of the items gets a second revision, a tenth is deleted, and `writes` is their sum."""
     workload = Workload(schema, items=90)
     writes = list(workload)
     assert len(writes) == workload.writes == 90 + 30 + 9
@@ -46,14 +46,14 @@ def test_items_are_inserted_then_updated_then_deleted(schema: KeySchema) -> None
     assert all(repr(write.key) in counted for write in writes if isinstance(write, Delete))
 
 
-def test_the_same_seed_writes_the_same() -> None:
-    """So that a run that finds a fault can be run again."""
+def test_same_seed_gives_the_same_writes() -> None:
+    """So that a run that finds a bug can be repeated."""
     first, again, other = (list(Workload(SCHEMAS[0], items=40, seed=seed)) for seed in (1, 1, 2))
     assert first == again != other
 
 
-def test_a_batch_names_no_key_twice() -> None:
-    """BatchWriteItem refuses a batch that does, and one of more than 25."""
+def test_batch_has_no_key_twice() -> None:
+    """BatchWriteItem rejects a batch that has, and one of more than 25."""
     workload = Workload(SCHEMAS[0], items=90)
     batches = list(_batches(workload))
     assert [write for batch in batches for write in batch] == list(Workload(SCHEMAS[0], items=90))
