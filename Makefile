@@ -20,7 +20,7 @@ venv: $(VENV)/.ready  ## create the virtual environment .venv from the hash-pinn
 
 deploy-venv: $(DEPLOY_VENV)/.ready  ## create the small environment for deploying and querying, .venv-deploy
 
-demo: venv  ## run the whole lake on this machine: two accounts, put items, query, compare; under a minute from a new clone
+demo: venv  ## run the whole lake on this machine: two accounts, put items, query, compare; about a minute from a new clone
 	@$(PY) -m sandbox exec --speed 60 -- $(PY) -m sandbox.demo
 
 test: venv lint unit  ## run lint and every test except the long ones

@@ -44,7 +44,7 @@ HISTORY = (
     " FROM changes WHERE change_key = ? ORDER BY change_time"
 )
 
-console = PictureConsole(width=max(120, Console().width))
+console = PictureConsole(width=Console().width if Console().is_terminal else 120)
 
 
 class DemoError(Exception):

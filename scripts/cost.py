@@ -24,7 +24,7 @@ MEANINGS = {  # help of the options; their names are the fields of Workload
     "buffer_seconds": "buffer interval of Firehose",
     "crawls_a_month": "crawler runs a month",
     "gb_queried": "data that Athena scans in a month",
-    "partition_by": "delivery or event",
+    "partition_by": "the day under which rows are stored",
     "compaction_minutes_a_day": "run time of the compaction job; 0 without that stack",
 }
 
@@ -37,7 +37,8 @@ def main(arguments: Sequence[str], out: Output) -> int:
             f"--{name.replace('_', '-')}",
             type=type(default),
             default=default,
-            metavar="DAY" if name == "partition_by" else "N",
+            choices=("delivery", "event") if name == "partition_by" else None,
+            metavar=None if name == "partition_by" else "N",
             help=f"{MEANINGS[name]} (default: %(default)s)",
         )
     args = options.parse_args(arguments)

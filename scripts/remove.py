@@ -30,7 +30,8 @@ If the stack streams a table, the command first stops the table's stream and wai
 delivered every change.
 A stack that does not belong to ddb-lake is refused.
 {CONFIRMATION}
-Ctrl-C before the deletion leaves the stack unchanged. Run the command again to continue."""
+Ctrl-C before the deletion leaves the stack as it is; the table's stream may be off already. Run the command
+again to continue."""
 
 
 EMPTY = "REVIEW_IN_PROGRESS"  # the stack has only a change set
@@ -86,8 +87,8 @@ def _remove(args: argparse.Namespace, out: Output) -> int:
             f"--no-enable-termination-protection --stack-name {args.stack}{location}`.",
         )
     draining = Draining.of(description, connection, skipped=args.no_drain, location=location, out=out)
-    resources = removal.resources_of(stack, formation, status)
-    resources += removal.tables_of(resources, connection, out)
+    of_stack = removal.resources_of(stack, formation, status)
+    resources = [*of_stack, *removal.tables_of(of_stack, connection, out)]
     resources += removal.left_behind(draining.source.left_behind if draining else None)
     resources += removal.uploads_of(description, account, region)
     out.say(f"{where}: delete stack {args.stack} ({status})", "bold")
@@ -104,7 +105,7 @@ def _remove(args: argparse.Namespace, out: Output) -> int:
     _confirm(args.yes, args.stack, where)
     if draining:
         draining.run(out)
-    status = _delete(formation, stack, description, resources, location=location, out=out)
+    status = _delete(formation, stack, description, of_stack, location=location, out=out)
     staying = [r for r in resources if r.stays]
     if staying:
         out.say("AWS still bills the storage of what stays. To delete it for good:")

@@ -61,8 +61,8 @@ class Workgroup:
             names = [group["Name"] for group in self.athena.list_work_groups()["WorkGroups"]]
             raise CommandError(
                 f"there is no workgroup {self.name} in Region {self.athena.meta.region_name} of this account",
-                "Give the consumer stack's output WorkgroupName with --workgroup. The account has: "
-                f"{nearest(self.name, names)}.",
+                "Launch the consumer stack, or give its output WorkgroupName with --workgroup. "
+                f"The account has: {nearest(self.name, names)}.",
             ) from None
         configuration = found.get("Configuration", {})
         managed = configuration.get("ManagedQueryResultsConfiguration", {}).get("Enabled")

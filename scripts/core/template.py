@@ -150,21 +150,24 @@ def check_values(
 
     `kept` are the parameters that keep the existing stack's value.
     """
-    wrong = []
+    wrong, lacking = [], []
     for name, parameter in template.parameters.items():
         if name in values:
             problem = _problem(parameter, values[name])
             if problem:
                 wrong.append(f"{name}={_shown(parameter, values[name])}: {problem}")
         elif "Default" not in parameter and name not in kept:
-            wrong.append(
+            lacking.append(
                 f"{name} has no value: {str(parameter.get('Description', 'it is required')).strip()}"
             )
-    if wrong:
-        raise CommandError(
-            "; ".join(wrong),
-            "Set each with --parameter NAME=VALUE, or take it from another stack with --outputs-of STACK.",
-        )
+    if wrong or lacking:
+        steps = ["Correct the value."] if len(wrong) == 1 else ["Correct the values."] if wrong else []
+        if lacking:
+            steps.append(
+                "Set each missing one with --parameter NAME=VALUE, or take it from another stack with "
+                "--outputs-of STACK."
+            )
+        raise CommandError("; ".join([*wrong, *lacking]), " ".join(steps))
 
 
 def _shown(parameter: Mapping[str, Any], value: str) -> str:
