@@ -20,8 +20,8 @@ from scripts.stacks import STACKS
 # README.md says the same, word for word.
 CONFIRMATION = """\
 Without --yes the command shows the plan and asks before it applies it.
-Without a terminal, for example in a pipe, it cannot ask. Then it applies a plan that only creates and updates.
-It refuses a plan that removes, replaces or perhaps replaces a resource, with exit code 1."""
+Without a terminal, for example in a pipe, it cannot ask. Then it applies a plan that only creates and
+updates. It refuses a plan that removes, replaces or perhaps replaces a resource, with exit code 1."""
 EPILOG = f"""\
 examples:
   python -m scripts.deploy consumer --profile consumer --parameter ProducerAccountId=111111111111
