@@ -36,16 +36,18 @@ TEMPLATE = """\
 </svg>
 """  # noqa: E501  an element a line
 _COLUMN = 20 * 0.61  # rich's width of a character: its height times the aspect ratio of its default font
-_TEXT = re.compile(r'<text class="demo-r\d+" x="([\d.]+)" y="([\d.]+)"[^>]*>([^<]*)</text>')
-_LINE_END = re.compile(r"<text [^>]*>\n</text>")
+_TEXT = re.compile(
+    r'<text class="demo-r\d{1,3}" x="([\d.]{1,20})" y="([\d.]{1,20})"[^>]{0,99}>([^<]{0,2000})</text>'
+)
+_LINE_END = re.compile(r"<text [^>]{0,200}>\n</text>")
 _VARYING = (
-    (re.compile(r"\d+\.\d s\b"), "0.0 s"),  # durations
+    (re.compile(r"\d{1,5}\.\d s\b"), "0.0 s"),  # durations
     (re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z"), "2026-01-01T00:00:00.000000Z"),
     (re.compile(r"-SourceTable-[0-9A-Z]{13}\b"), "-SourceTable-0000000000000"),
-    (re.compile(r"[\d,]+ bytes scanned"), "0 bytes scanned"),
+    (re.compile(r"[\d,]{1,20} bytes scanned"), "0 bytes scanned"),
     (re.compile(r"\(query [0-9a-f-]{36}\)"), "(query 0)"),
 )
-_PLACED = re.compile(r' (?:x|textLength)="[\d.e+-]+"')  # a longer duration moves what is behind it
+_PLACED = re.compile(r' (?:x|textLength)="[\d.e+-]{1,20}"')  # a longer duration moves what is behind it
 
 
 class PictureConsole(Console):

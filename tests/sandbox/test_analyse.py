@@ -186,7 +186,7 @@ def test_the_plot_of_few_minutes_has_an_axis_of_ten(
     monkeypatch.chdir(tmp_path)
     [code] = [block[2] for block in BLOCK.finditer(PAGE.read_text(encoding="utf-8")) if "COLORS" in block[2]]
     index = pd.date_range("2026-11-20T10:00", periods=minutes, freq="min")
-    namespace: dict[str, Any] = {"pd": pd, "plt": plt, "dates": dates}
+    namespace: dict[str, Any] = {"pd": pd, "plt": plt, "dates": dates, "minutes": index}
     namespace["changes"] = pd.DataFrame({"INSERT": [2] * minutes}, index=index)
     exec(code, namespace)  # noqa: S102  the page's own code
     first, last = (number * 24 * 60 for number in namespace["axes"].get_xlim())

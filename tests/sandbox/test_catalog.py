@@ -104,7 +104,7 @@ class Account:
     def fail(self) -> None:
         """A crawl that failed is an error of the function, which its alarm counts."""
         answer = self._tell("Failed")
-        assert "aws glue get-crawler says why" in answer["Payload"].read().decode()
+        assert "aws glue get-crawler shows the reason" in answer["Payload"].read().decode()
 
     def update(self, template: Path | None = None, **parameters: str) -> None:
         """The consumer stack deployed again. Raises SandboxError with what `scripts.deploy` said."""

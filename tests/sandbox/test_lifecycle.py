@@ -458,7 +458,7 @@ def test_verb_reports_that_its_sandbox_has_ended(tmp_path: Path, verb: str) -> N
                 "AWS_CONFIG_FILE": str(state / "config"),
                 "AWS_SHARED_CREDENTIALS_FILE": str(state / "credentials"),
             },
-            f"the sandbox that AWS_CONFIG_FILE points at has ended: {state / 'config'} is gone",
+            f"the sandbox that AWS_CONFIG_FILE points at has ended: {state / 'config'} does not exist",
         ),
         (
             {

@@ -59,7 +59,7 @@ def test_views_show_the_items_their_history_and_no_gap(
     wait_for_column(glue, database, unique)
 
     nobody = verb("views", "no-such-table")
-    assert (nobody.returncode, "has no change of a table no-such-table" in nobody.stderr) == (1, True)
+    assert (nobody.returncode, "has no changes of table no-such-table" in nobody.stderr) == (1, True)
     proposed = verb("views", table, "--name", unique, "--propose-types")
     assert f"{unique}: decimal(38, 10)" in proposed.stdout.splitlines()
     shown = verb("views", table, "--name", unique, "--dry-run")
