@@ -175,6 +175,28 @@ def row_of(change: Change, settings: RowSettings = DEFAULT_SETTINGS) -> Columns:
     return _row(replace(change, keys=keys, old_image=old, new_image=new), settings)[0]
 
 
+def line_of(change: Change, settings: RowSettings = DEFAULT_SETTINGS) -> bytes:
+    """The row of a change as one line of the lake, without the copy that `row_of` makes of the images.
+
+    For writers that read the change themselves and need it only once: the images of `change` are changed.
+    They must be as DynamoDB sends them, with binary as base64 text.
+
+    :raises RecordError: keys or images are not DynamoDB JSON
+    """
+    try:
+        return _row(change, settings)[1]
+    except RecursionError:
+        raise DepthError("nested deeper than DynamoDB allows") from None
+
+
+def key_text(keys: Image) -> str:
+    """`change_key` of the keys: canonical DynamoDB JSON.
+
+    :raises ChangeShapeError: a key is not a string, a number or binary
+    """
+    return _key_text(keys).decode()
+
+
 def change_day(time: str) -> str:
     """The UTC day of a change_time, yyyy-MM-dd: the change's own `dt`, the same for every writer of rows."""
     return time[:10]

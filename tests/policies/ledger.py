@@ -146,6 +146,7 @@ class Ledger:
             "consumer": CONSUMER,
             "stranger": STRANGER,
             "region": REGION,
+            "lake stack": "ddb-lake" if single else "ddb-lake-consumer",
         }
 
     @cached_property

@@ -9,7 +9,7 @@ import pytest
 
 from tests.policies import toolbox
 
-PRODUCT = ("*_lambda", "scripts", "sandbox", "athena", "glue", "lake", "benchmarks", "requirements")
+PRODUCT = ("*_lambda", "scripts", "sandbox", "athena", "glue", "lake", "repair", "benchmarks", "requirements")
 
 
 def test_simulator_is_pinned_with_hashes_and_without_hosts() -> None:

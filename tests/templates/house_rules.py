@@ -402,7 +402,10 @@ def roles_have_one_actor(house: House) -> Iterator[str]:
     for logical_id, body in house.resources("AWS::IAM::Role"):
         trust = body["Properties"]["AssumeRolePolicyDocument"]["Statement"]
         actors = [statement["Principal"] for statement in trust]
-        if len(actors) != 1 or not isinstance(actors[0].get("Service"), str) or len(actors[0]) != 1:
+        # The account itself: its IAM policies decide who takes the role (guard rule ROLES_TRUST_A_SERVICE…).
+        commands = actors == [{"AWS": {"Fn::Sub": "arn:${AWS::Partition}:iam::${AWS::AccountId}:root"}}]
+        service = len(actors) == 1 and len(actors[0]) == 1 and isinstance(actors[0].get("Service"), str)
+        if not (commands or service):
             yield f"{logical_id} trusts more than one service"
         if body["Properties"].get("ManagedPolicyArns"):
             yield f"{logical_id} has a managed policy, which AWS may extend"

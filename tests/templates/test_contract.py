@@ -52,6 +52,8 @@ ASKED_FOR = {
         "LakeFormationGrants",
         "LogGroupPrefix",
         "OperatorPolicyArn",
+        "RepairRoleArn",
+        "RepairerPolicyArn",
         "ResultsBucketName",
         "WorkgroupName",
     },

@@ -21,11 +21,12 @@ REGISTRY = "scripts.stacks"  # of the stacks, and no other module of scripts
 PREFLIGHT = "requirements"  # the check that the running Python has the packages
 ALLOWED = {
     "benchmarks": (ROW_CODE, PREFLIGHT),
-    "glue": (),
+    "glue": ("repair", ROW_CODE),
     "lake": (ROW_CODE, "glue"),
+    "repair": (ROW_CODE,),
     "requirements": (),
     "sandbox": (FUNCTIONS, "glue", "lake", REGISTRY, PREFLIGHT),
-    "scripts": (FUNCTIONS, "glue", "lake", PREFLIGHT),
+    "scripts": (FUNCTIONS, "glue", "lake", "repair", PREFLIGHT),
     ROW_CODE: (),
     FUNCTIONS: (ROW_CODE,),
     "tests": ("*",),
