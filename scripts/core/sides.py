@@ -1,7 +1,7 @@
 """Both sides of a lake: the stack of the source table, and the stack of the lake, with what they agree on.
 
-The verbs that write rows beside the stream use these. The source side has the table and the settings with which
-the function writes rows; the lake side has the bucket, the tables and the role that may add rows.
+The verbs that write rows beside the stream use these. The source side has the table and the settings of its
+rows; the lake side has the bucket, the tables and the role that may add rows.
 """
 
 from __future__ import annotations
@@ -180,7 +180,7 @@ def lake_of(connection: Connection, stack: str | None) -> LakeSide:
 
 @dataclass(frozen=True)
 class _Side:
-    """How a side's stack is found: its kinds, an output that only these have, and the options that name it."""
+    """How a stack is found: the kinds, an output that only these have, and the options that name it."""
 
     kinds: tuple[str, ...]
     output: str
