@@ -278,7 +278,10 @@ class Deployment:
         for arn, kind in self._touched(action, type_name).items():
             context = dict(VIA)
             if action == "iam:PassRole":
-                context["iam:PassedToService"] = self._trusted(arn)
+                services = self._trusted(arn)
+                if not services:
+                    continue  # a role for people's commands: no service gets it
+                context["iam:PassedToService"] = services
             if kind.startswith("ec2:"):
                 context["aws:ResourceTag/Application"] = ["ddb-lake"]
             owner = self._owners.get(arn) if kind.startswith("kms:") else None
@@ -290,9 +293,11 @@ class Deployment:
         return {key.arn: Policy(key.logical_id, "resource", key.properties["KeyPolicy"]) for key in keys}
 
     def _trusted(self, arn: str) -> list[str]:
+        """The services that may take a role."""
         (role,) = [role for role in self.stack.of_type("AWS::IAM::Role") if role.arn == arn]
         (statement,) = role.properties["AssumeRolePolicyDocument"]["Statement"]
-        return [statement["Principal"]["Service"]]
+        service = statement["Principal"].get("Service")
+        return [service] if service else []
 
     def _located(self, kind: str) -> list[str]:
         """The ARNs of a kind of resource in this stack."""

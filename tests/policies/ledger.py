@@ -282,18 +282,24 @@ class Ledger:
         return self.policies.setdefault(policy.name, policy).name
 
     def _default(self, there: Mapping[str, Any]) -> str | None:
-        """The default policy of a key outside the templates: its account decides (KMS developer guide)."""
-        if not there["arn"].startswith("arn:aws:kms:"):
+        """The policy of a key or role outside the templates: its account decides.
+
+        For a key, it is the default (KMS developer guide, "Default key policy").
+        """
+        service = {"kms": "kms", "iam": "sts"}.get(self.filled(there["arn"]).split(":")[2])
+        if service is None:
             return None
         root = f"arn:aws:iam::{self.filled(there['account'])}:root"
-        name = f"default key policy of {root.split(':')[4]}"
+        name = f"default {service} policy of {root.split(':')[4]}"
         statement = {
             "Sid": "AccountDecides",
             "Effect": "Allow",
             "Principal": {"AWS": root},
-            "Action": "kms:*",
+            "Action": f"{service}:*",
             "Resource": "*",
         }
+        if service == "sts":  # a trust policy has no resource
+            del statement["Resource"]
         document = {"Version": "2012-10-17", "Statement": [statement]}
         return self._known(Policy(name, "resource", document))
 
