@@ -288,7 +288,7 @@ def test_unsupported_serde_is_rejected() -> None:
     lake.catalog.held["ddb_lake"]["typed"]["StorageDescriptor"]["SerdeInfo"] = {
         "SerializationLibrary": "org.apache.hadoop.hive.serde2.OpenCSVSerde"
     }
-    assert "is not supported by the sandbox's Athena" in failure(lake, "SELECT a FROM typed")
+    assert "the sandbox's Athena does not support the SerDe" in failure(lake, "SELECT a FROM typed")
 
 
 # How a query ends

@@ -41,7 +41,7 @@ class Renderer(Protocol):
         """The value cast to a type that it is known to fit."""
         ...
 
-    def unify(self, values: list[Sql], what: str, node: Any) -> tuple[list[str], Type]:
+    def unify(self, values: list[Sql], subject: str, node: Any) -> tuple[list[str], Type]:
         """The values in their common type."""
         ...
 

@@ -219,12 +219,14 @@ def from_sql(node: exp.DataType) -> Type:  # noqa: PLR0911  one return a kind
     if name in ("timestamp", "timestamptz", "timestampltz"):
         precision = int(parameters[0]) if parameters else 3
         if precision > 3:  # results of Athena show three digits; more would be lost silently here
-            raise UnsupportedError(f"the type {name}({precision})")
+            raise UnsupportedError(
+                f"{name} with {precision} digits of a second", "Use at most three digits: timestamp(3)."
+            )
         return Type(
             "timestamp" if name == "timestamp" else "timestamptz", length=precision if precision < 3 else None
         )
     if name in ("char", "nchar"):
-        raise UnsupportedError("the type char")
+        raise UnsupportedError("the type char", "Use varchar.")
     if name == "varchar":
         return Type("varchar", length=int(parameters[0]) if parameters else None)
     name = _NAMES.get(name, name)
