@@ -105,7 +105,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         terminal.tell(f"error: {error}")
         return 1
     terminal.answer(
-        terminal.json_text({"dropped": [asdict(one) for one in lost]}) if options.output == "json" else table
+        terminal.json_text({"dropped": [asdict(dropped_property) for dropped_property in lost]})
+        if options.output == "json"
+        else table
     )
     return 0
 

@@ -65,13 +65,13 @@ def test_views_show_the_items_their_history_and_no_gap(
     shown = verb("views", table, "--name", unique, "--dry-run")
     assert shown.stdout.count("CREATE OR REPLACE VIEW") == 3
     tables = glue.get_tables(DatabaseName=database)["TableList"]
-    assert not any(unique in made["Name"] for made in tables)
+    assert not any(unique in view["Name"] for view in tables)
 
     types = tmp_path / "types.yaml"
     types.write_text(f"{unique}: decimal(38, 2)\n")
-    made = verb("views", table, "--name", unique, "--types", str(types))
-    assert made.returncode == 0, made.stderr
-    assert made.stdout.split() == [f"current_{unique}", f"gaps_{unique}", f"history_{unique}"]
+    created = verb("views", table, "--name", unique, "--types", str(types))
+    assert created.returncode == 0, created.stderr
+    assert created.stdout.split() == [f"current_{unique}", f"gaps_{unique}", f"history_{unique}"]
     assert rows(verb, f"SELECT pk, {unique} + 1 AS more FROM current_{unique} WHERE {mine}") == [
         {"pk": unique, "more": 3.25}
     ]

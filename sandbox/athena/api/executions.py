@@ -148,7 +148,7 @@ def _keep(execution: Execution) -> None:
     """Keep the rows of the newest results in memory; those of older ones are read from S3 when requested."""
     with _kept_lock:
         _kept[execution.record["QueryExecutionId"]] = execution
-        cells = {identifier: _cells(held) for identifier, held in _kept.items()}
+        cells = {identifier: _cells(kept) for identifier, kept in _kept.items()}
         while sum(cells.values()) > KEPT_RESULT_CELLS and len(_kept) > 1:
             identifier, oldest = _kept.popitem(last=False)
             cells.pop(identifier)

@@ -1,4 +1,4 @@
-"""Athena's SQL, parsed: functions keep their names, so that the sandbox decides what each one means."""
+"""Athena's SQL, parsed: functions keep their names, so that the sandbox defines each one."""
 
 from typing import Any, ClassVar
 

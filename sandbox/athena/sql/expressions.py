@@ -24,7 +24,7 @@ Resolver = Callable[[exp.Column], Sql]
 
 @dataclass
 class Renderer:
-    """Renders the expressions of one SELECT. `safe` is set inside TRY: what would fail is NULL."""
+    """Renders the expressions of one SELECT. `safe` is set inside TRY: a failing expression is NULL."""
 
     resolve: Resolver
     subquery: Callable[[exp.Expr], tuple[str, list[Type]]]

@@ -59,9 +59,9 @@ def _plain_arity(name: str) -> int:
     return 2 if name.endswith("_by") else 1
 
 
-def _fill(template: str, places: dict[str, str]) -> str:
+def _fill(template: str, arguments: dict[str, str]) -> str:
     return _PLACE.sub(
-        lambda place: places[place.group()], template
+        lambda place: arguments[place.group()], template
     )  # in one pass: an argument may contain `{0}`
 
 

@@ -444,13 +444,13 @@ def output_names(names: list[str]) -> list[str]:
 
 
 def _unresolved(message: str) -> QueryError:
-    place = re.search(r"Line: (\d+), Col: (\d+)", message)
+    located = re.search(r"Line: (\d+), Col: (\d+)", message)
     before, found, _ = message.partition(" could not be resolved")
     name = re.split(r"[Cc]olumn ", before)
     if found and len(name) > 1:
         short = name[-1].strip("'\"")
-        column = int(place.group(2)) - len(short.split(".")[-1]) + 1 if place else 0
-        where = f"line {place.group(1)}:{column}: " if place else ""
+        column = int(located.group(2)) - len(short.split(".")[-1]) + 1 if located else 0
+        where = f"line {located.group(1)}:{column}: " if located else ""
         return QueryError("COLUMN_NOT_FOUND", f"{where}Column '{short}' cannot be resolved")
     if match := re.search(r"Unknown column: (\S+)", message):
         return QueryError("COLUMN_NOT_FOUND", f"Column '{match.group(1)}' cannot be resolved")

@@ -188,9 +188,9 @@ def _common_number(left: Type, right: Type) -> Type:
         return REAL
     if left.is_integer and right.is_integer:
         return max(left, right, key=lambda kind: _ORDER.index(kind.base))
-    one, two = as_decimal(left), as_decimal(right)
-    scale = max(one.args[1], two.args[1])
-    whole = max(one.args[0] - one.args[1], two.args[0] - two.args[1])
+    first, second = as_decimal(left), as_decimal(right)
+    scale = max(first.args[1], second.args[1])
+    whole = max(first.args[0] - first.args[1], second.args[0] - second.args[1])
     return decimal(min(38, whole + scale), scale)
 
 

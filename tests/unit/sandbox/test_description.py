@@ -120,7 +120,7 @@ def test_dynamic_partitioning_has_the_keys_of_the_prefix() -> None:
         (described(source=False), "not a Kinesis stream"),
         ({**described(), "Destinations": []}, "destination is not S3"),
         (described(CompressionFormat="Snappy"), "CompressionFormat Snappy"),
-        (described(CustomTimeZone="Mars/Base"), "no time zone"),
+        (described(CustomTimeZone="Mars/Base"), "the time zone"),
         (described(processors=[{"Type": "MetadataExtraction"}]), "MetadataExtraction"),
         (described(processors=[function(), function()]), "one Lambda processor"),
         (described(DataFormatConversionConfiguration={"Enabled": True}), "format conversion"),
