@@ -130,7 +130,7 @@ def test_message_for_a_port_in_use_names_the_port_and_the_option() -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["exec", "--no-stacks", "--", "no-such-command"], "no command 'no-such-command'"),
+        (["exec", "--no-stacks", "--", "no-such-command"], "the command 'no-such-command' was not found"),
         (["exec", "--producer-template", "/no/such.yaml", "--", "true"], "/no/such.yaml is not a file"),
         (["exec", "--no-stacks", "--speed", "0", "--", "true"], "above 0"),
         (["exec", "--no-stacks", "--speed", "nan", "--", "true"], "above 0"),

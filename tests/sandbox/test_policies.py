@@ -198,7 +198,9 @@ CONDITIONS: list[tuple[dict[str, dict[str, str]], bool]] = [
 
 
 @pytest.mark.sandbox
-def test_identity_policies_are_evaluated_with_the_condition_keys_of_aws(emulator: Sandbox, unique: str) -> None:
+def test_identity_policies_are_evaluated_with_the_condition_keys_of_aws(
+    emulator: Sandbox, unique: str
+) -> None:
     """A role's grant with one condition after another, for the same request."""
     session = emulator.session("producer")
     session.client("s3").create_bucket(Bucket=unique)
