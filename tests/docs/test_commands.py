@@ -7,7 +7,7 @@ import shlex
 import subprocess
 import sys
 from functools import cache
-from itertools import pairwise
+from itertools import groupby, pairwise
 from pathlib import Path
 
 import botocore.session
@@ -48,7 +48,8 @@ def fenced(page: Path) -> list[list[str]]:
         )
         for line in lines
     ]
-    return [words for words in split if words and not re.fullmatch(r"\w+=\S+", " ".join(words))]
+    found = [list(words) for line in split for and_, words in groupby(line, "&&".__eq__) if not and_]
+    return [words for words in found if not re.fullmatch(r"\w+=\S+", " ".join(words))]
 
 
 def inline(page: Path) -> list[list[str]]:
@@ -108,6 +109,12 @@ def test_a_command_in_the_documentation_exists(page: Path, words: list[str]) -> 
             pass
         case _:
             assert words[0] in {".", "export", "cd", "git"}, f"unknown command: {words[0]}"
+
+
+def test_every_block_of_commands_is_marked_as_shell() -> None:
+    """A block with another mark, such as `console`, would not be checked."""
+    marks = {mark for page in PAGES for mark, _ in FENCED.findall(page.read_text())}
+    assert marks <= {"bash", "sh", "json", "mermaid", "python", "sql", "text"}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
