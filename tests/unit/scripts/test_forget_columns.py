@@ -188,7 +188,7 @@ def test_only_a_forgotten_name_can_be_remembered(run: Callable[..., Ran]) -> Non
 
 def test_the_list_shows_forgotten_names_and_families(run: Callable[..., Ran], lake: FakeGlue) -> None:
     """Families with the beginning to forget them by, the largest first; impossible columns are separate."""
-    lake.tables["crawled_data"]["StorageDescriptor"]["Columns"] += [{"Name": "odd\x1b[2Jname"}]
+    lake.tables["crawled_data"]["StorageDescriptor"]["Columns"] += [{"Name": "Odd\x1b[2Jname"}]
     assert run("status", "--yes").code == 0
     ran = run("--list", "--output", "json")
     answer = json.loads(ran.out)
@@ -197,7 +197,7 @@ def test_the_list_shows_forgotten_names_and_families(run: Callable[..., Ran], la
         {"beginning": "prices__sku*", "columns": 10, "waiting": 20},
         {"beginning": "fresh", "columns": 0, "waiting": 1},
     ]
-    assert list(answer["refused"]) == ["odd\x1b[2Jname"]
+    assert list(answer["refused"]) == ["Odd\x1b[2Jname"]
     assert run("ODD*", "--yes").code == 0, "a name that cannot be a column can be forgotten"
     assert "\x1b[2J" not in ran.err
     assert f"by {ARN}: status" in ran.err
