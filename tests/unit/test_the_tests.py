@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def test_every_process_finds_the_same_tests(request: pytest.FixtureRequest) -> None:
-    """No test's name contains a time, a hash or a random number. Workers with different tests do not start."""
+    """No test's name contains a time, hash or random number. Workers with different tests do not start."""
     collected = {f"{item.parent.nodeid}::{item.name}" for item in request.session.items if item.parent}
     seed = "1" if os.environ.get("PYTHONHASHSEED") == "2" else "2"
     done = subprocess.run(
