@@ -1,7 +1,8 @@
 """The engine's results equal Trino's: types, texts and error names.
 
-Recorded from Trino 435 in tests/trino/expressions.json and, for more lines of the same form, in answers.json
-here. What the sandbox cannot do it refuses in words that name the sandbox; it never answers otherwise.
+Trino 435 gave the recorded results in tests/trino/expressions.json and, for more lines of the same form, in
+answers.json. If the sandbox does not support something, its error names the sandbox. It never returns another
+result.
 """
 
 import json
