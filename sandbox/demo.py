@@ -30,6 +30,7 @@ from rich.text import Text
 
 from glue.tables import METADATA_COLUMNS
 from lake.terminal import visible
+from lake.waiting import WaitReport
 from sandbox.errors import SandboxError
 from sandbox.picture import WIDTH, PictureConsole, same
 from sandbox.running import RunningSandbox, state_folder
@@ -287,8 +288,10 @@ def _a_changed_key(lake: Lake) -> str:
 def _wait_for_columns(glue: Any, database: str, crawler: str, declared: int) -> list[dict[str, str]]:
     """Wait until the catalog function has added columns to the `declared` ones; all columns of `changes`."""
     deadline = time.monotonic() + CRAWL_SECONDS
-    with console.status("crawling"):
+    wait = WaitReport(lambda text: spinner.update(visible(text)), first=0.0)
+    with console.status("crawling") as spinner:
         while time.monotonic() < deadline:
+            wait.report("the crawler reads the objects", CRAWL_SECONDS)
             if len(columns := _columns(glue, database)) > declared:
                 return columns
             last = glue.get_crawler(Name=crawler)["Crawler"].get("LastCrawl") or {}
