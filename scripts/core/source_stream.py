@@ -14,10 +14,10 @@ from botocore.exceptions import ClientError
 from lake.waiting import WaitReport
 from scripts.core.connection import Connection
 from scripts.core.console import CommandError, Output
+from scripts.core.delivery_time import BUFFERS
 from scripts.core.deployment.partitioning import EVENT_SUFFIX, PARTITION_BY, STREAM
 from scripts.core.stack import outputs_of
 
-BUFFERS = ("BufferIntervalSeconds", "ProcessorBufferIntervalSeconds")  # parameters
 # With dynamic partitioning an interval may take half as long again (Firehose guide, "Buffer data for dynamic
 # partitioning").
 EVENT_FACTOR = 1.5

@@ -130,8 +130,8 @@ def test_query_of_an_empty_lake_reports_that_nothing_was_read(run: Run) -> None:
 @pytest.mark.parametrize(
     ("database", "arguments", "message", "next_"),
     [
-        ("empty", (TABLE,), "the lake is empty", "wait one buffer interval"),
-        ("empty", (TABLE, "--propose-types"), "the lake is empty", "Write an item"),
+        ("empty", (TABLE,), "the lake is empty", "If an item was just written, wait."),
+        ("empty", (TABLE, "--propose-types"), "the lake is empty", "write an item first"),
         ("uncrawled", (TABLE,), "uncrawled.changes has no column of an attribute yet", "Start the crawler"),
         ("uncrawled", ("order",), "the lake has no changes of table order", "orders"),
         ("filled", ("order",), "the lake has no changes of table order", "orders"),
