@@ -1,4 +1,4 @@
-"""The lines that report a long wait: how long it has lasted, its limit, and the reason, at growing intervals."""
+"""The lines that report a long wait, at growing intervals: its time so far, its limit, and its reason."""
 
 from __future__ import annotations
 

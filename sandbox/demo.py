@@ -29,6 +29,7 @@ from rich.table import Table
 from rich.text import Text
 
 from glue.tables import METADATA_COLUMNS
+from lake.loading import loaded
 from lake.terminal import visible
 from lake.waiting import WaitReport
 from sandbox.errors import SandboxError
@@ -85,6 +86,7 @@ def main(arguments: Sequence[str] = ()) -> int:
     if options.svg:
         console.start_drawing()
     try:
+        loaded()
         lake = Lake.from_environment()
         producer = boto3.Session(profile_name="producer")
         consumer = boto3.Session(profile_name="consumer")

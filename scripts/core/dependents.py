@@ -51,7 +51,7 @@ class Dependents:
         """
         users = [user for user in reversed(KINDS) if kind in user.outputs_of]
         outputs = outputs_of(description)
-        if kind not in STACKS or not users or not outputs:
+        if kind is None or not users or not outputs:
             return cls([], {})
         named = _parameters(description).get(STACKS[kind].other_account or "", "")
         elsewhere = {
@@ -80,8 +80,8 @@ class Dependents:
             out.say(f"  {each.stack}  {each.kind} stack ({each.status})")
         for kind, account in self.elsewhere.items():
             out.say(
-                f"account {account} may have a {kind} stack that uses this one, which this command cannot see. "
-                f"Remove that {kind} stack first: without this stack it delivers nothing",
+                f"account {account} may have a {kind} stack that uses this one, which this command cannot "
+                f"see. Remove that {kind} stack first: without this stack it delivers nothing",
                 "yellow",
             )
 

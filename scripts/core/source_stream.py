@@ -41,11 +41,15 @@ class Clock:
 
 
 class Wait:
-    """A wait that reports what it waits for, how long it has waited and its limit: at once, then ever rarer."""
+    """A wait that reports its reason, its time so far and its limit: at once, then at growing intervals."""
 
     def __init__(self, clock: Clock, out: Output) -> None:
         self._clock, start = clock, clock.now()
-        self._report = WaitReport(out.say, lambda: (clock.now() - start).total_seconds(), first=0.0)
+
+        def seconds() -> float:
+            return (clock.now() - start).total_seconds()
+
+        self._report = WaitReport(out.say, seconds, first=0.0)
         self._text, self._limit = "", math.inf
 
     def show(self, text: str, limit: float = math.inf) -> None:

@@ -146,7 +146,7 @@ class StackProgress:
         return f"stack {self._stack}{status}: {', '.join(parts)}"
 
     def _table(self) -> RenderableType:
-        """The resources as they are now: failures first, in as many lines as the terminal has; at the end all.
+        """The resources as they are now, failures first: as many as fit on the terminal; at the end, all.
 
         Names are never cut. Where a line is too short, the types are left out, then long names are wrapped.
         """

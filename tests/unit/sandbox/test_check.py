@@ -11,6 +11,7 @@ import pytest
 from lake.comparison import Comparison, Difference
 from sandbox import check, running
 from sandbox.check import CheckError, wait_until_delivered, waiting_for
+from sandbox.delivery import status as delivery_status
 
 
 def status(complete_through: float = 10.0, **stream: Any) -> dict[str, Any]:
@@ -86,7 +87,7 @@ def test_check_states_how_long_it_has_waited_and_the_limit(
     monkeypatch.setattr(time, "time", lambda: 5.0)
     monkeypatch.setattr(time, "monotonic", lambda: now[0])
     monkeypatch.setattr(time, "sleep", lambda seconds: now.__setitem__(0, now[0] + seconds))
-    monkeypatch.setattr(check.status, "read", lambda _: status(complete_through=1.0))
+    monkeypatch.setattr(delivery_status, "read", lambda _: status(complete_through=1.0))
     with pytest.raises(CheckError):
         check.check(SimpleNamespace(folder=None), None, 40.0)  # type: ignore[arg-type]
     progress = "s: 5 records read, 2 delivered, 1 failed, 2 buffered"

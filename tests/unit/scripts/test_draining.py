@@ -362,7 +362,12 @@ def test_the_stack_goes_after_its_changes_have_arrived(run: Callable[..., Ran]) 
     assert done.code == 0, done.err
     assert account.aws.calls == [f"disable orders {STREAM}"]
     said = [
-        done.err.index(text) for text in ("no longer streams", "of at most 3 m 10 s: Firehose empties its buffers", "lake is DELETE_COMPLETE")
+        done.err.index(text)
+        for text in (
+            "no longer streams",
+            "of at most 3 m 10 s: Firehose empties its buffers",
+            "lake is DELETE_COMPLETE",
+        )
     ]
     assert said == sorted(said)
     assert json.loads(done.out)["source"] == {"table": "orders", "stream": STREAM, "status": "ACTIVE"}
