@@ -11,9 +11,10 @@ from scripts.core.views import CASTS, quoted_name
 
 DIGITS = 38  # of a decimal, in Athena and in DynamoDB
 # A decimal has this many more digits after the point than were seen. Head room goes there and not before the
-# point: try_cast makes a number that is too large null, which people notice, but rounds other digits silently.
+# point: try_cast makes a too large number null, which people notice, but rounds further digits silently.
 HEAD_ROOM = 2
-# Digits of a number before and after the point. DynamoDB returns small and large numbers as in `1E-8`.
+# Digits of a number before and after the point. A number may have the form `1E-8`. [unverified] DynamoDB's
+# pages do not state for which numbers; text such as `1E5`, without the sign, may be a code and stays text.
 EXPONENT = "coalesce(try_cast(regexp_extract({0}, 'E[+]?(-?[0-9]+)$', 1) AS bigint), 0)"
 BEFORE = f"greatest(coalesce(length(regexp_extract({{0}}, '^-?([1-9][0-9]*)', 1)), 0) + {EXPONENT}, 0)"
 AFTER = f"greatest(coalesce(length(regexp_extract({{0}}, '[.]([0-9]+)', 1)), 0) - {EXPONENT}, 0)"
@@ -24,8 +25,8 @@ PROPOSED = {
     "boolean": "{0} IN ('true', 'false')",
     "bigint": "regexp_like({0}, '^(0|-?[1-9][0-9]*)$') AND try_cast({0} AS bigint) IS NOT NULL",
     # not by a cast, which would round
-    DECIMAL: f"regexp_like({{0}}, '^-?(0|[1-9][0-9]{{{{0,37}}}})([.][0-9]{{{{1,38}}}})?(E[+-][0-9]{{{{1,3}}}})?$')"
-    f" AND {BEFORE} + {AFTER} <= {DIGITS}",
+    DECIMAL: ("regexp_like({0}, '^-?(0|[1-9][0-9]{{0,37}})([.][0-9]{{1,38}})?(E[+-][0-9]{{1,3}})?$')")
+    + f" AND {BEFORE} + {AFTER} <= {DIGITS}",
     "timestamp": f"substr({{0}}, 11, 1) = 'T' AND {CASTS['timestamp']} IS NOT NULL",
 }
 # Trino's limit of elements in an array constructor ("Too many arguments", seen with 255). Each statement

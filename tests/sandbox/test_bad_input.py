@@ -205,7 +205,7 @@ def test_unreadable_views_replace_no_view(lake: Lake, run: Run, tmp_path: Path) 
 def test_proposed_types_are_followed_by_the_next_step(run: Run) -> None:
     """Only the file's text is on stdout, the next step on stderr; the command accepts the text as a file."""
     code, out, err = run("views", "filled", TABLE, "--propose-types")
-    assert (code, out) == (0, "total: decimal(38, 10)\nat: timestamp\n")
+    assert (code, out) == (0, "total: decimal(38, 4)\nat: timestamp\n")
     assert err.startswith("next: ")
     assert "save them as athena/views/types/orders.yaml" in err
 
