@@ -179,7 +179,8 @@ class StackProgress:
             cells = (*names, one.status, duration(seconds) if one.since else "")
             table.add_row(*(Text(visible(cell)) for cell in cells), style=STYLES[one.state])
         title = Text(visible(f"{self._title()}, {self.elapsed}"), no_wrap=True, overflow="ellipsis")
-        return Group(title, table, Text(_rest(rows[len(shown) :])))
+        hidden = rows[len(shown) :]
+        return Group(title, table, *([Text(_rest(hidden))] if hidden else []))
 
 
 def _longest(texts: Iterable[str]) -> int:
@@ -198,8 +199,6 @@ def _fitting(rows: list[Resource], room: int, width: int) -> list[Resource]:
 
 def _rest(hidden: list[Resource]) -> str:
     """The line below the table about the resources that have no row."""
-    if not hidden:
-        return ""
     counts = Counter(one.state for one in hidden)
     return f"and {len(hidden)} more: {', '.join(f'{number} {state}' for state, number in counts.items())}"
 
