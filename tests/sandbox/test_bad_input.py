@@ -130,8 +130,8 @@ def test_query_of_an_empty_lake_reports_that_nothing_was_read(run: Run) -> None:
 @pytest.mark.parametrize(
     ("database", "arguments", "message", "next_"),
     [
-        ("empty", (TABLE,), "the lake is empty", "wait one buffer interval"),
-        ("empty", (TABLE, "--propose-types"), "the lake is empty", "Write an item"),
+        ("empty", (TABLE,), "the lake is empty", "If an item was just written, wait."),
+        ("empty", (TABLE, "--propose-types"), "the lake is empty", "write an item first"),
         ("uncrawled", (TABLE,), "uncrawled.changes has no column of an attribute yet", "Start the crawler"),
         ("uncrawled", ("order",), "the lake has no changes of table order", "orders"),
         ("filled", ("order",), "the lake has no changes of table order", "orders"),
@@ -205,7 +205,7 @@ def test_unreadable_views_replace_no_view(lake: Lake, run: Run, tmp_path: Path) 
 def test_proposed_types_are_followed_by_the_next_step(run: Run) -> None:
     """Only the file's text is on stdout, the next step on stderr; the command accepts the text as a file."""
     code, out, err = run("views", "filled", TABLE, "--propose-types")
-    assert (code, out) == (0, "total: decimal(38, 10)\nat: timestamp\n")
+    assert (code, out) == (0, "total: decimal(38, 4)\nat: timestamp\n")
     assert err.startswith("next: ")
     assert "save them as athena/views/types/orders.yaml" in err
 

@@ -61,7 +61,7 @@ def test_views_show_the_items_their_history_and_no_gap(
     nobody = verb("views", "no-such-table")
     assert (nobody.returncode, "has no changes of table no-such-table" in nobody.stderr) == (1, True)
     proposed = verb("views", table, "--name", unique, "--propose-types")
-    assert f"{unique}: decimal(38, 10)" in proposed.stdout.splitlines()
+    assert f"{unique}: decimal(38, 4)" in proposed.stdout.splitlines()
     shown = verb("views", table, "--name", unique, "--dry-run")
     assert shown.stdout.count("CREATE OR REPLACE VIEW") == 3
     tables = glue.get_tables(DatabaseName=database)["TableList"]
