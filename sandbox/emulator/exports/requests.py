@@ -35,7 +35,7 @@ _CHOICES = {
 }
 _VIEWS = ("NEW_IMAGE", "NEW_AND_OLD_IMAGES")
 _PATTERNS = {
-    "S3Bucket": re.compile(r"(?=.{1,255}\Z)[a-z0-9A-Z][.\-\w]*[a-z0-9A-Z]", re.ASCII),
+    "S3Bucket": re.compile(r"[a-z0-9A-Z][.\-\w]{1,254}(?<![.\-_])", re.ASCII),
     "S3BucketOwner": re.compile(r"[0-9]{12}"),
     "ClientToken": re.compile(r"[^$]+"),
     "S3Prefix": re.compile(r".{1,1024}", re.DOTALL),

@@ -147,18 +147,19 @@ def attribute(value: Any) -> dict[str, Any]:
         members = [attribute(member) for member in value]
         if not value.ion_annotations:
             return {"L": members}
-        name = value.ion_annotations[0].text.removeprefix("$dynamodb_")
-        return {name: [next(iter(member.values())) for member in members]}
+        annotation = value.ion_annotations[0].text.removeprefix("$dynamodb_")
+        return {annotation: [next(iter(member.values())) for member in members]}
     if kind == "STRUCT":
         return {"M": {name: attribute(member) for name, member in value.items()}}
-    if kind == "BLOB":
-        return {"B": base64.b64encode(value).decode()}
-    if kind == "DECIMAL":
-        return {"N": f"{value:f}"}
-    if kind == "BOOL":
-        return {"BOOL": bool(value)}
-    assert kind in {"NULL", "STRING"}
-    return {"NULL": True} if kind == "NULL" else {"S": str(value)}
+    scalars: dict[str, tuple[str, Any]] = {
+        "BLOB": ("B", kind == "BLOB" and base64.b64encode(value).decode()),
+        "DECIMAL": ("N", kind == "DECIMAL" and f"{value:f}"),
+        "BOOL": ("BOOL", value == 1),
+        "NULL": ("NULL", True),
+        "STRING": ("S", value),
+    }
+    name, plain = scalars[kind]
+    return {name: plain}
 
 
 @given(st.dictionaries(st.text(min_size=1), ATTRIBUTES, min_size=1, max_size=4))
