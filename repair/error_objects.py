@@ -31,7 +31,7 @@ LINE_BYTES: Final = 16 * 1024 * 1024
 EMPTY: Final = compressed([])  # the receipt
 
 _KEY: Final = re.compile(r"errors/([^/]+)/dt=([0-9]{4}-[0-9]{2}-[0-9]{2})/([^/]+)")
-_OWN: Final = re.compile(rf"{PREFIX}redrive-([0-9a-f]{{20}})(-[0-9]{{5}}|{END})\.gz")
+_OWN: Final = re.compile(r"repair-redrive-([0-9a-f]{20})(-[0-9]{5}|-end)\.gz")
 _GZIP: Final = b"\x1f\x8b"
 
 

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+from scripts.core.answers import count
 from scripts.core.console import CommandError
 
 # Kinesis Data Streams API Reference, "PutRecords": up to 500 records in a request. The limit of a request was
@@ -49,7 +50,7 @@ class StreamRecords:
                 code = failed[0][1]
             else:
                 raise CommandError(
-                    f"stream {self.stream} did not take {len(waiting)} records: {code}",
+                    f"stream {self.stream} did not take {count(len(waiting), 'record')}: {code}",
                     "Run the command again when the stream has room. Records that it has already are sent "
                     "twice then, and the lake counts each change once.",
                 )
