@@ -124,7 +124,7 @@ class LakeSide:
                 "expiry_time": credentials["Expiration"].isoformat(),
             }
 
-        core = botocore.session.Session(profile=self.connection.session.profile_name)
+        core = botocore.session.Session(profile=self.connection.session._session.profile)
         core._credentials = DeferredRefreshableCredentials(assume, "assume-role")  # type: ignore[attr-defined]
         return boto3.Session(botocore_session=core, region_name=self.connection.region)
 
