@@ -14,7 +14,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from repair.partitions import Partitions
-from repair.reconciliation import Circumstances, Differences, candidates
+from repair.reconciliation import Circumstances, Differences
 from scripts.core.answers import count
 from scripts.core.athena import Workgroup
 from scripts.core.console import CommandError, Output
@@ -131,27 +131,12 @@ class Comparison:
     def run(self, into: Differences) -> Partitions:
         """Find the differences; returns the keys that changed too often to decide."""
         if self.export is None:
-            return self._run_scan(into)
+            return self.looking.compare_scan(into.add, _Progress(self.table, self.out))
         self.looking.wait_until_delivered(self.export.time, "the changes before the export")
         moment = export_rows.check_rows(self.rows, self.export)
         older = self._has_older_items
         export_rows.compare(self.rows, self.export, moment, into.add, older=older)
         return self.looking.partitions()
-
-    def _run_scan(self, into: Differences) -> Partitions:
-        in_table, in_lake, unequal = (self.looking.partitions() for _ in range(3))
-        started = self.table.server_time
-        progress = _Progress(self.table, self.out)
-        for read in self.table.scan(progress):
-            in_table.add(read.key, read.digest, read.read_at)
-        last_read = self.looking.clock.now()
-        self.out.say(f"{count(in_table.rows, 'item')} read; asking the lake for its newest states")
-        self.rows.items(in_lake)
-        candidates(in_table, in_lake, started, unequal)
-        if not unequal.rows:
-            return unequal
-        self.out.say(f"{count(unequal.rows, 'key')} to look at again")
-        return self.looking.settle(unequal, last_read, into.add)
 
     def repair(self, differences: Differences) -> tuple[int, Differences, Partitions]:
         """Write the table's states of the keys that differ, and compare these keys again.

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from repair.partitions import Partitions
-from repair.reconciliation import Difference, Differences, Verdict, decided, verdict
+from repair.reconciliation import Difference, Differences, Verdict, candidates, decided, verdict
 from scripts.core.answers import count
 from scripts.core.console import Output
 from scripts.core.reconciling.lake_states import LakeReader
@@ -42,6 +42,25 @@ class Looking:
     def differences(self) -> Differences:
         """An empty store of differences."""
         return Differences(self.partitions())
+
+    def compare_scan(self, kept: Callable[[Difference], None], progress: Callable[[int], None]) -> Partitions:
+        """Compare every key by a scan of the table; returns the keys that changed in every look.
+
+        :param kept: called with each key that differs for certain
+        :param progress: called with the number of items read so far
+        """
+        in_table, in_lake, unequal = (self.partitions() for _ in range(3))
+        started = self.table.server_time
+        for read in self.table.scan(progress):
+            in_table.add(read.key, read.digest, read.read_at)
+        last_read = self.clock.now()
+        self.out.say(f"{count(in_table.rows, 'item')} read; asking the lake for its newest states")
+        self.lake.items(in_lake)
+        candidates(in_table, in_lake, started, unequal)
+        if not unequal.rows:
+            return unequal
+        self.out.say(f"{count(unequal.rows, 'key')} to look at again")
+        return self.settle(unequal, last_read, kept)
 
     def read(self, keys: Iterable[str]) -> Partitions:
         """The states of these keys in the table as they are now."""

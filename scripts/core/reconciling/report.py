@@ -98,16 +98,16 @@ class Report:
         )
 
     def show(self, out: Output, limit: int) -> None:
-        """Print the first differences and all causes."""
+        """Print the first differences and all causes. The table is a part of the answer in text form."""
         days = self.days
         shown = [
             (found.key, found.kind, _newest(found), cause_of(found, days, self.circumstances).value)
             for found in islice(iter(self.differences), limit)
         ]
-        if shown:
+        if shown and out.form == "text":
             columns = ("key", "difference", "newest change in the lake", "likely cause")
             out.answer_table("keys that differ", columns, shown)
-        if len(self.differences) > limit:
+        if len(self.differences) > limit and out.form == "text":
             more = count(len(self.differences) - limit, "key")
             out.say(f"… and {more} more: --limit shows more, --output json has them all")
         for cause in self.causes():
