@@ -5,13 +5,17 @@ from __future__ import annotations
 import gzip
 import json
 import subprocess
+import time
 from collections.abc import Callable, Iterator
+from datetime import UTC
 from decimal import Decimal
 from typing import Any
 
 import orjson
 import pytest
 
+from repair.rows import snapshot
+from sandbox.launches import plan_launches
 from sandbox.lifecycle import Sandbox
 from scripts import reconcile
 from scripts.core import console
@@ -19,6 +23,8 @@ from scripts.core.reconciling.lake_states import LakeReader
 from tests.sandbox.commands import run_module
 from tests.sandbox.lake import Lake
 from tests.sandbox.waiting import wait_until
+from transform_lambda.change import line_of
+from transform_lambda.values import as_sent
 
 pytestmark = pytest.mark.sandbox
 
@@ -41,8 +47,6 @@ EVERY_TYPE: dict[str, Any] = {
 @pytest.fixture(scope="module")
 def deployed() -> Iterator[Sandbox]:
     """Both stacks in a sandbox of its own: these tests delete rows of the lake."""
-    from sandbox.launches import plan_launches  # noqa: PLC0415
-
     with Sandbox(speed=60.0) as sandbox:
         sandbox.start_delivery()
         sandbox.launch(plan_launches(parameters=PARAMETERS))
@@ -202,6 +206,54 @@ def test_failed_records_are_named_as_the_likely_cause(deployed: Sandbox, source:
     assert "There are 1 object below errors/" in done.stderr
     assert "python -m scripts.redrive" in done.stderr
     assert verb(deployed, "--repair", "--yes").returncode == 0
+
+
+def exported(deployed: Sandbox, source: Any, bucket: str) -> str:
+    """The ARN of a complete export whose rows the lake has, as a backfill writes them."""
+    session: Any = deployed.session("producer")
+    session.client("s3").create_bucket(Bucket=bucket)
+    client = session.client("dynamodb")
+    request = {"TableArn": source.table_arn, "S3Bucket": bucket}
+    arn = client.export_table_to_point_in_time(**request)["ExportDescription"]["ExportArn"]
+
+    def complete() -> dict[str, Any] | None:
+        found: dict[str, Any] = client.describe_export(ExportArn=arn)["ExportDescription"]
+        return found if found["ExportStatus"] == "COMPLETED" else None
+
+    description: dict[str, Any] = wait_until(complete, "the export", 30)
+    moment = description.get("ExportTime") or description["StartTime"]
+    second = f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%S}.000000Z"
+    items = client.scan(TableName=source.name)["Items"]
+    rows = [
+        snapshot(arn.rpartition("/")[2], second, source.name, {"pk": one["pk"]}, as_sent(one))
+        for one in items
+    ]
+    lines = [line_of(row).rstrip(b"\n") for row in rows]
+    Lake(deployed).put(lines, second[:10], f"repair-backfill-{bucket}.gz")
+    return str(arn)
+
+
+def test_an_export_is_compared_in_athena(deployed: Sandbox, source: Any, unique: str) -> None:
+    """Before its rows a lost change is stale; they make it good; what was deleted stays, until repaired."""
+    for name in ("stale", "extra", "same"):
+        source.put_item(Item={"pk": f"{unique}-{name}", **EVERY_TYPE})
+    source.put_item(Item={"pk": f"{unique}-stale", "n": 2})
+    source.delete_item(Key={"pk": f"{unique}-extra"})
+    delivered(deployed, 5, unique)
+    lost = {"MODIFY", "REMOVE"}
+    assert drop_rows(deployed, lambda row: unique in row["change_key"] and row["change_type"] in lost) == 2
+    time.sleep(1.1)  # an export has whole seconds
+    export = ("--export", exported(deployed, source, unique))
+
+    document = answer(verb(deployed, *export, "--output", "json"))
+    kinds = {f"{unique}-stale": "stale", f"{unique}-extra": "extra"}
+    assert (found(document), document["covered"], document["mode"]) == (kinds, 1, "export")
+    repaired = answer(verb(deployed, *export, "--repair", "--yes", "--output", "json"))
+    assert (repaired["written"], repaired["left"], repaired["status"]) == (1, 0, "repaired")
+    assert found(answer(verb(deployed, *export, "--output", "json"))) == {f"{unique}-stale": "stale"}
+    assert verb(deployed).stdout == "table and lake are equal\n"
+    unknown = verb(deployed, "--export", f"{export[1][:-8]}ffffffff")
+    assert (unknown.returncode, "there is no export" in unknown.stderr) == (1, True)
 
 
 def test_plan_reads_no_item_and_writes_nothing(deployed: Sandbox, source: Any) -> None:
