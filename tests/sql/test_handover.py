@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 import random
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pytest
@@ -197,7 +197,7 @@ def test_second_export_heals_what_the_first_left_out() -> None:
     assert current(lake) == model.final()
 
 
-def _renamed(lines: Sequence[bytes]) -> Iterator[bytes] | list[bytes]:
+def _renamed(lines: Sequence[bytes]) -> list[bytes]:
     return [line.replace(b"01795166100000-a1b2c3d4", b"01795166200000-a1b2c3d4") for line in lines]
 
 
