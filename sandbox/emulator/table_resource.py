@@ -41,7 +41,9 @@ def _recover(name: str, wanted: Properties | None, _: Properties | None) -> None
     from ministack.services import dynamodb  # noqa: PLC0415
 
     enabled = str((wanted or {}).get("PointInTimeRecoveryEnabled", False)).lower() == "true"
-    request = {"PointInTimeRecoveryEnabled": enabled}
+    request: Properties = {"PointInTimeRecoveryEnabled": enabled}
+    if enabled and (days := (wanted or {}).get("RecoveryPeriodInDays")) is not None:
+        request["RecoveryPeriodInDays"] = int(days)
     call(
         dynamodb._update_continuous_backups,
         {"TableName": name, "PointInTimeRecoverySpecification": request},

@@ -213,8 +213,8 @@ def test_identity_policies_see_the_condition_keys_of_aws(emulator: Sandbox, uniq
             "Resource": f"arn:aws:s3:::{unique}/*",
             "Condition": json.loads(asked),
         }
-        uses_key = {"Effect": "Allow", "Action": "kms:GenerateDataKey", "Resource": key}
-        document = json.dumps({"Version": "2012-10-17", "Statement": [grant, uses_key]})
+        rest = {"Effect": "Allow", "Action": ["kms:GenerateDataKey", "s3:PutObjectAcl"], "Resource": "*"}
+        document = json.dumps({"Version": "2012-10-17", "Statement": [grant, rest]})
         iam.put_role_policy(RoleName=unique, PolicyName="all", PolicyDocument=document)
         code = refusal(
             lambda: client.put_object(
