@@ -14,7 +14,7 @@ from tests.templates.resolver import ResolveError, shipped_template
 
 ROOT = Path(__file__).resolve().parents[2]
 
-KINDS_WITH_ROLES = ("consumer", "producer", "columnar")
+KINDS_WITH_ROLES = ("consumer", "producer", "columnar", "backfill")
 
 ADMITTED = [
     ("producer", "PartitionKeyName", "State#Date"),
@@ -39,6 +39,11 @@ ADMITTED = [
     ("consumer", "CatalogArtifactKey", "functions/catalog-0f3a.zip"),
     *((kind, "RolePath", path) for kind in KINDS_WITH_ROLES for path in ("/", "/team/", "/a.b/c_d/e-f/")),
     ("columnar", "PermissionsBoundaryArn", "arn:aws-us-gov:iam::123456789012:policy/team/bound"),
+    ("export", "PermissionsBoundaryArn", "arn:aws-us-gov:iam::123456789012:policy/team/bound"),
+    ("export", "SourceTableName", "a.b-C_1"),
+    ("backfill", "ExportPrefix", "exports-2.of_a"),
+    ("backfill", "ExportRolePath", "/team/lake/"),
+    ("backfill", "BackfillWheelsKey", "jobs/backfill_wheels-0f3a.gluewheels.zip"),
     ("producer", "AvailabilityZoneA", "us-gov-west-1a"),
     ("producer", "AvailabilityZoneB", "ap-southeast-2c"),
 ]
@@ -71,6 +76,15 @@ REFUSED = [
     ),
     ("consumer", "DeliveryRolePath", "/team"),
     ("columnar", "PermissionsBoundaryArn", "arn:aws:iam::123456789012:role/bound"),
+    ("backfill", "ExportPrefix", ""),
+    ("backfill", "ExportPrefix", "exports/"),
+    ("backfill", "ExportPrefix", "a/b"),
+    ("backfill", "ExportPrefix", "*"),
+    ("backfill", "ExportRoleName", "team/export"),
+    ("backfill", "BackfillWheelsKey", "jobs/backfill_wheels.zip"),
+    ("export", "SourceTableName", "ab"),
+    ("export", "SourceTableName", "*"),
+    ("export", "ExportAccountId", "1111-1111-1111"),
     ("producer", "AvailabilityZoneA", "us-east-1"),
     ("producer", "AvailabilityZoneB", "use1-az1"),
 ]
