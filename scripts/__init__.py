@@ -17,4 +17,9 @@ def _interrupted(kind: type[BaseException], error: BaseException, trace: "Traceb
 if sys.argv[:1] == ["-m"]:  # `python -m scripts.VERB`, before the verb itself is loaded
     sys.excepthook = _interrupted
 
-require("scripts", ("awswrangler", "boto3", "botocore", "rich", "yaml"), "deploy-venv", free=("put_items",))
+require(
+    "scripts",
+    ("amazon", "awswrangler", "boto3", "botocore", "orjson", "pybase64", "rich", "yaml"),
+    "deploy-venv",
+    free=("put_items",),
+)
