@@ -8,7 +8,7 @@ from requirements.preflight import require  # noqa: E402  after the guard
 
 require(
     "scripts",
-    ("awswrangler", "boto3", "botocore", "orjson", "pybase64", "rich", "yaml"),
+    ("amazon", "awswrangler", "boto3", "botocore", "orjson", "pybase64", "rich", "yaml"),
     "deploy-venv",
     free=("put_items",),
 )

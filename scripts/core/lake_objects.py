@@ -35,6 +35,17 @@ class LakeObjects:
             for entry in page.get("Contents", []):
                 yield ListedObject(entry["Key"], entry["ETag"].strip('"'), entry["Size"])
 
+    def days(self) -> list[str]:
+        """The days below data/ that have objects, yyyy-MM-dd, the earliest first."""
+        pages = self._s3.get_paginator("list_objects_v2").paginate(
+            Bucket=self.bucket, Prefix="data/dt=", Delimiter="/", ExpectedBucketOwner=self._owner
+        )
+        return [
+            entry["Prefix"].removeprefix("data/dt=").rstrip("/")
+            for page in pages
+            for entry in page.get("CommonPrefixes", [])
+        ]
+
     def read(self, key: str) -> bytes:
         """The bytes of an object. RepairRole may read below errors/ only."""
         found = self._s3.get_object(Bucket=self.bucket, Key=key, ExpectedBucketOwner=self._owner)
