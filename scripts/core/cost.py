@@ -110,8 +110,13 @@ def monthly(load: Workload) -> dict[str, float]:
     }
 
 
-def backfill(table_bytes: int, *, scanned: bool, dpu_hours: float = 0.0) -> dict[str, float]:
-    """USD once for the backfill of a table of this size, by service: the export or the scan, and the job."""
+def backfill(
+    table_bytes: float, *, scanned: bool, dpu_hours: float = 0.0, items: float = 0.0, row_kb: float = 0.0
+) -> dict[str, float]:
+    """USD once for the backfill of a table of this size, by service: the export or the scan, and the job.
+
+    With the number of items and the size of a compressed row, also a month of the rows in S3.
+    """
     costs = (
         {"DynamoDB scan": table_bytes / READ_UNIT_BYTES / MILLION * PRICES["dynamodb_million_read_units"]}
         if scanned
@@ -119,6 +124,8 @@ def backfill(table_bytes: int, *, scanned: bool, dpu_hours: float = 0.0) -> dict
     )
     if dpu_hours:
         costs["Glue backfill job"] = dpu_hours * PRICES["glue_dpu_hour"]
+    if items:
+        costs["S3, a month of its rows"] = items * row_kb * 1024 / GIB * PRICES["s3_gb_month"]
     return costs
 
 
