@@ -23,7 +23,7 @@ PREFLIGHT = "requirements"  # the check that the running Python has the packages
 # of the project that are uploaded with them (scripts/build/builders.py).
 JOBS: dict[str, tuple[str, ...]] = {"compaction": (), "backfill": ("repair", ROW_CODE)}
 ALLOWED = {
-    "benchmarks": (ROW_CODE, PREFLIGHT),
+    "benchmarks": ("repair", ROW_CODE, PREFLIGHT),
     "glue": ("repair", ROW_CODE),
     "lake": (ROW_CODE, "glue"),
     "repair": (ROW_CODE,),

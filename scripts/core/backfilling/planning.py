@@ -19,7 +19,7 @@ Engine = Literal["local", "glue"]
 # process needs about six minutes for the items, and reads the compressed files twice.
 LOCAL_ITEMS = 5_000_000
 LOCAL_BYTES = 5 * 1024**3
-LOCAL_RATE = 15_000  # items of 1 KB per second and core, verified and written
+LOCAL_RATE = 13_000  # items of 1 KB per second and core, verified and written
 GLUE_RATE = 5_000  # items per second and DPU-core [unverified]: nothing was measured on Glue
 _GLUE_CORES = 4  # of a DPU (AWS Glue pricing)
 
@@ -72,7 +72,7 @@ class Plan:
             "scan": None if self.scan is None else self.scan.id,
             "time": self.time,
             "engine": self.choice.engine,
-            "usd_about": round(sum(self.costs.values()), 2),
+            "usd_about": round(sum(self.costs.values(), 0.0), 2),
         }
 
     def lines(self) -> Iterator[tuple[str, str]]:
