@@ -69,7 +69,7 @@ class Exported:
         """The origin of the rows."""
         return source_of(self.manifest, SETTINGS)
 
-    def arguments(self, schema: KeySchema = SCHEMA) -> dict[str, str]:
+    def arguments(self, schema: KeySchema = SCHEMA) -> dict[str, Any]:
         """The arguments of a run, as the verb passes them."""
         lake = self.sandbox.outputs["LakeBucketName"]
         written = glue_job.arguments(self.manifest, schema, self.source, lake)
@@ -190,7 +190,7 @@ def test_a_killed_process_is_continued(
     assert exported.written() == exported.local()
 
 
-def _ignoring(job: DeployedJob, arguments: dict[str, str]) -> None:
+def _ignoring(job: DeployedJob, arguments: dict[str, Any]) -> None:
     try:
         job.run(**arguments)
     except Exception:  # noqa: BLE001  the process is killed: how the run ends does not matter

@@ -252,9 +252,11 @@ def test_sizes_are_in_the_table_and_in_json(run_verb: Callable[..., Ran]) -> Non
     """A table on stderr, one JSON document on stdout."""
     done = run_verb(package.main, "--output", "json")
     packages = {entry["path"]: entry for entry in json.loads(done.out)["packages"]}
-    others = {"build/transform-3.13-arm64.zip", "build/compact_days.py", "build/put_items.pyz"}
-    names = {artifact.name for artifact in ARTIFACTS.values()} - {"transform", "compact_days"}
-    assert set(packages) == others | {f"build/{name}.zip" for name in names}
+    others = {"build/transform-3.13-arm64.zip", "build/put_items.pyz"}
+    scripts = {f"build/{name}.py" for name in ("compact_days", "backfill_export")}
+    zips = {f"build/{name}.zip" for name in ("catalog", "compaction", "backfill", "backfill_wheels.gluewheels")}
+    assert set(packages) == others | scripts | zips
+    assert len(packages) == len({artifact.name for artifact in ARTIFACTS.values()}) + 1  # and put_items
     for path, entry in packages.items():
         assert path in done.err
         assert f"{entry['bytes']:,}" in done.err
