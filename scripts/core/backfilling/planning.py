@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from lake.waiting import duration
 from scripts.core import cost
 from scripts.core.backfilling.exports import Export
 from scripts.core.backfilling.option_stacks import Landing
-from scripts.core.backfilling.progress import duration
 from scripts.core.backfilling.scanning import Scan
 from scripts.core.backfilling.source_table import SourceTable
 from scripts.core.sides import LakeSide, Source
