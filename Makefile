@@ -43,7 +43,7 @@ test-athena: venv  ## test every table, view and query on a real Trino server (n
 soak-views: venv  ## test the views with a million changes of each road and with losses, on both engines (CHANGES=N for fewer, SEED=N to repeat a run)
 	@$(PY) -m tests.soak --changes $(or $(CHANGES),1000000) $(if $(SEED),--seed $(SEED))
 
-test-spark: venv  ## test the compaction job on the Spark of AWS Glue, and both tables on Trino (needs Java 17 and Maven)
+test-spark: venv  ## test the jobs on the Spark of AWS Glue, and both tables on Trino (needs Java 17 and Maven)
 	@$(PY) -m tests.spark
 
 access: venv  ## print who may do what, and which statement decides

@@ -44,7 +44,7 @@ def test_the_counted_alarms_are_those_of_the_templates() -> None:
     assert _alarm_metrics("columnar") == cost.COMPACTION_ALARM_METRICS
     conditions = {
         body.get("Condition")
-        for kind in ("consumer", "producer", "columnar")
+        for kind in ("consumer", "producer", "columnar", "backfill")
         for body in shipped_template(kind)["Resources"].values()
         if body["Type"] == "AWS::CloudWatch::Alarm"
     }
