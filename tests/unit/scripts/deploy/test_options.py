@@ -184,4 +184,6 @@ def test_an_export_role_in_another_account_is_refused(
     stack(aws["consumer"], "ddb-lake", SourceTableName="orders")
     done = export(profile="consumer")
     assert (done.code, aws["consumer"].calls) == (1, [])
-    assert "accepts exports from account 111111111111 only, and this command deploys to 222222222222" in done.err
+    assert (
+        "accepts exports from account 111111111111 only, and this command deploys to 222222222222" in done.err
+    )
