@@ -32,12 +32,13 @@ class LakeSummary:
 
 @dataclass(frozen=True)
 class LakeReader:
-    """The rows of one source table in a lake."""
+    """The rows of one source table in a lake. `among` names those among which the newest is looked for."""
 
     workgroup: Workgroup
     database: str
     table: str
     switched_at: str | None = None
+    among: str | None = None
 
     def summary(self, *, without: str = "") -> LakeSummary:
         """Count the rows. Raises CommandError if the lake has none of this table.
@@ -82,9 +83,12 @@ GROUP BY dt"""  # noqa: S608
 
     def _newest(self, columns: str, *, condition: str = "true", rows: str = "true") -> Iterator[list[str]]:
         sql = newest_changes(
-            self.table, columns, condition=condition, rows=rows, switched_at=self.switched_at
+            self.table, columns, condition=condition, rows=self._rows(rows), switched_at=self.switched_at
         )
         return self.workgroup.stream(sql, self.database)
+
+    def _rows(self, rows: str) -> str:
+        return rows if self.among is None else f"{self.among} AND {rows}"
 
     @property
     def _room(self) -> int:
@@ -92,7 +96,7 @@ GROUP BY dt"""  # noqa: S608
         return MAX_STATEMENT_BYTES - len(self._statement("").encode()) - 1024
 
     def _statement(self, rows: str) -> str:
-        return newest_changes(self.table, STATE, rows=rows, switched_at=self.switched_at)
+        return newest_changes(self.table, STATE, rows=self._rows(rows), switched_at=self.switched_at)
 
     def _are_few(self, keys: Partitions) -> bool:
         # a quote in a key is written twice, and a key has two quotes and a comma
