@@ -10,9 +10,9 @@ The row's time is the window's end, a whole second. So the row follows all chang
 all changes after it. Among changes of that very second it is the first: the views order a SNAPSHOT before the
 changes of DynamoDB Streams, which have whole seconds, and place it before the others by their chain.
 
-The export's times are those of the writes. The lake's times are those of the stream's records, which are
-taken a moment before or after. So where both sides disagree about the first or last seconds of a window
-(`BORDER`), the later change counts.
+The export has the times of the writes. The lake has the times of the stream's records, which can be a moment
+apart from them. So near a border (`BORDER`), the two may put a change on different sides, and the lake is
+right: what it has of the last seconds was delivered after the hole.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from repair.reconciliation import LakeState
 from repair.rows import snapshot
 from transform_lambda import errors as row_errors
 from transform_lambda.canonical import digest, sorted_json
-from transform_lambda.change import change_day, change_time, key_text, line_of
+from transform_lambda.change import change_day, key_text, line_of
 from transform_lambda.flatten import RowSettings
 from transform_lambda.values import order_sets
 
@@ -112,20 +112,19 @@ def windows(start: datetime, end: datetime, shortest: timedelta = SHORTEST) -> t
 
 
 class Exported(NamedTuple):
-    """An item that the export names: its digest at the end, the time of its last write as change_time.
+    """An item that the export names: its digest at the end, None if it was deleted.
 
     `place` is the number of its line, counted through the data files in the manifest's order.
     """
 
     digest: str | None
-    written: str
     place: str
 
 
 def exported(items: Iterable[ChangedItem], source: Source, first: int) -> Iterator[tuple[str, Exported]]:
     """Each item by its change_key. The items' images are changed.
 
-    Each item's row is made and thrown away: what cannot become a row must be found before anything is written.
+    Each item's row is made and thrown away: what cannot become a row must be found before the run writes.
 
     :param first: the place of the first item
     :raises RecordError: an item is not DynamoDB JSON
@@ -137,11 +136,10 @@ def exported(items: Iterable[ChangedItem], source: Source, first: int) -> Iterat
                 order_sets(item.new.values())
                 found = digest(sorted_json(item.new))
             key = key_text(item.keys)
-            written = change_time(item.written, "MICROSECOND")
             _line(item, source)
         except row_errors.RecordError as error:
             raise RecordError(f"an item cannot become a row: {error}") from None
-        yield key, Exported(found, written, str(place))
+        yield key, Exported(found, str(place))
 
 
 class Verdict(Enum):
@@ -149,7 +147,7 @@ class Verdict(Enum):
 
     EQUAL = "equal"
     DIFFERENT = "different"
-    LATER = "later"  # the lake's newest change is one that the export counts as after the end
+    LATER = "later"  # the lake's newest change is so near the end that the export may count it as after it
 
 
 def verdict(found: Exported | None, lake: LakeState | None, window: Window) -> Verdict:
@@ -160,7 +158,7 @@ def verdict(found: Exported | None, lake: LakeState | None, window: Window) -> V
     """
     if (found.digest if found else None) == (lake.digest if lake else None):
         return Verdict.EQUAL
-    if lake is not None and lake.time >= window.within[1] and (found is None or lake.time > found.written):
+    if lake is not None and lake.time >= window.within[1]:
         return Verdict.LATER
     return Verdict.DIFFERENT
 
@@ -169,7 +167,7 @@ class Differences:
     """The keys of one window that need a row."""
 
     def __init__(self, items: int, absent: Partitions) -> None:
-        """Store keys that the export does not name in `absent`; `items` is the number of those that it names."""
+        """`items` is the number of those in the export; keys that it does not name are stored in `absent`."""
         self._places = bytearray(items // 8 + 1)  # a bit for each line of the export
         self._absent = absent
         self.named = self.later = 0
@@ -182,7 +180,7 @@ class Differences:
     def compare(self, asked: Partitions, lake: Partitions, window: Window) -> None:
         """Add each key of `asked` that differs. `asked` comes from `to_ask`, `lake` has LakeState."""
         for key, fields, of_lake in looked_up(asked, lake):
-            found = None if fields[2] is None else Exported(*fields)
+            found = None if fields[1] is None else Exported(*fields)
             result = verdict(found, None if of_lake is None else LakeState(*of_lake), window)
             if result is Verdict.LATER:
                 self.later += 1
@@ -214,7 +212,7 @@ def to_ask(named: Partitions, touched: Partitions, into: Partitions) -> None:
     :param touched: keys with a change in the window, but not at its borders, in the lake
     """
     for key, fields, _ in joined(named, touched):
-        into.add(key, *(fields or (None, None, None)))
+        into.add(key, *(fields or (None, None)))
 
 
 def _line(item: ChangedItem, source: Source) -> bytes:

@@ -167,7 +167,7 @@ def _heal(args: argparse.Namespace, out: Output) -> int:
     source.check_table(args.table)
     # The folder has keys of items: it is deleted however the command ends.
     with unwinding(), tempfile.TemporaryDirectory(prefix="ddb-lake-heal-") as folder:
-        heal = Heal(source, lake, args, period, Path(folder), out)
+        heal = Heal(source, lake, args, period, Path(folder), out=out)
         plan = heal.plan()
         out.pairs("plan", plan.lines())
         document = plan.document()
@@ -197,14 +197,14 @@ def _say_gaps(document: dict[str, Any], out: Output) -> None:
         return
     if explained:
         out.say(
-            f"the gaps view has {explained:,} items that changed in the period: their states are right, and the "
-            "changes in between are in no export"
+            f"the gaps view has {explained:,} items that changed in the period: their states are right, and "
+            "the changes in between are in no export"
         )
     if keys > explained:
         out.say(
-            f"the gaps view has {keys - explained:,} more items whose changes are missing from a time before "
-            "or after the period, or that the lake knew nothing of before. Widen --from and --to, or bring all "
-            "items into the lake without --heal",
+            f"the gaps view has {keys - explained:,} more items that did not change in the period: changes "
+            "from before or after it are missing, or the item is older than the stream. Widen --from and "
+            "--to, or bring all items into the lake without --heal",
             "yellow",
         )
 

@@ -124,7 +124,7 @@ def backfill(table_bytes: int, *, scanned: bool, dpu_hours: float = 0.0) -> dict
 
 
 def heal(exports: int) -> float:
-    """USD once for this many incremental exports, at least: each is billed for its changes, and 10 MB at least.
+    """USD once for this many incremental exports, at least: each is billed for its changes, at least 10 MB.
 
     Source: DynamoDB Developer Guide, "DynamoDB data export to Amazon S3: how it works".
     """

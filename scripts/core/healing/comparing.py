@@ -32,7 +32,7 @@ CHANGES = "change_type IN ('INSERT', 'MODIFY', 'REMOVE')"
 
 @dataclass(frozen=True)
 class Healed:
-    """The result for one window: rows written, and keys whose newest change the export counts as later."""
+    """The result for one window: rows written, and keys that the lake changed near its end, left as they are."""
 
     rows: int
     objects: int

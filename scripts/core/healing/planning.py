@@ -80,8 +80,8 @@ class Plan:
             "cost",
             (
                 f"at least {cost.heal(self._new):.3f} USD for {self._new} new exports: DynamoDB bills "
-                f"{cost.PRICES['dynamodb_export_gb']:.2f} USD per GB of changes. Athena reads the rows of the lake "
-                f"up to {MOST_STATEMENTS} times for each window"
+                f"{cost.PRICES['dynamodb_export_gb']:.2f} USD per GB of changes. Athena reads the rows of "
+                f"the lake up to {MOST_STATEMENTS} times for each window"
             ),
         )
 

@@ -64,7 +64,7 @@ GROUP BY gaps.change_key"""  # noqa: S608
 
 
 def remaining(lake: LakeReader, period: Window, healed: list[Partitions], into: Partitions) -> Remaining:
-    """Ask for the gaps. `healed` are the keys of each window, `into` is an empty store of as many partitions."""
+    """Ask for the gaps. `healed` are the keys of each window; `into` is empty, with as many partitions."""
     rows = 0
     for key, count in lake.workgroup.stream(statement(lake, period), lake.database):
         into.add(key)

@@ -1,6 +1,6 @@
 """One heal: find out what exists, plan, export, verify every export, then compare and write each window.
 
-Windows are compared in the order of their times: the rows of one are the lake's state at the start of the next.
+Windows are compared in the order of their times: the rows of one are in the lake when the next is compared.
 """
 
 from __future__ import annotations
@@ -51,9 +51,10 @@ class Heal:
         args: argparse.Namespace,
         asked: Window,
         folder: Path,
+        *,
         out: Output,
     ) -> None:
-        """`asked` is the period of --from and --to. Keys are stored in `folder`, which exists and is empty."""
+        """`asked` is the period of --from and --to. Keys are stored in `folder`, which must be empty."""
         self.source, self.lake = source, lake
         self._args, self._asked, self._folder, self._out = args, asked, folder, out
 
@@ -117,8 +118,7 @@ class Heal:
             )
         if not recovery.on:
             raise CommandError(
-                f"point-in-time recovery of table {self._table.name} is off: no export has the changes of the "
-                "past",
+                f"point-in-time recovery of table {self._table.name} is off, and an export needs it",
                 "Find what differs now, and write it into the lake: `python -m scripts.reconcile "
                 f"{self._table.name}{self.source.connection.location} --repair`.",
             )
