@@ -127,6 +127,11 @@ def _add_busy_items(model: Model, skew: int) -> None:
             history.changes.append(Change(moment, state, version))
             state = version
         model.items.append(Writes(history, written))
+        # inserted around the start, and never changed again
+        at = START - 2 * MINUTE + (number - 20) * 10_000
+        moment = at + skew * (number % 3) // 3
+        moment = moment // SECOND * SECOND if model.road == "streams" else moment
+        model.items.append(Writes(History(f"once-{number:02d}", [Change(moment, None, 1)]), [at]))
 
 
 def test_long_hole_is_healed_window_by_window(tmp_path: Path) -> None:

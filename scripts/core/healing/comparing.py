@@ -32,7 +32,7 @@ CHANGES = "change_type IN ('INSERT', 'MODIFY', 'REMOVE')"
 
 @dataclass(frozen=True)
 class Healed:
-    """The result for one window: rows written, and keys that the lake changed near its end, left as they are."""
+    """The result for one window. `later` are keys with a change near the end: they are left as they are."""
 
     rows: int
     objects: int
@@ -100,9 +100,13 @@ class Healing:
         return found
 
     def _before_the_end(self) -> str:
-        """The lake's rows from before the end, without those that an interrupted run of this export wrote."""
-        own = quoted(f"{self.source.export_id}-%")
-        return f"change_time < {quoted(self.source.window.time)} AND change_id NOT LIKE {own}"
+        """The lake's rows from before the end, without those that an interrupted run of this export wrote.
+
+        A row of another heal or backfill that states the item at the end counts, too.
+        """
+        end, own = quoted(self.source.window.time), quoted(f"{self.source.export_id}-%")
+        before = f"(change_time < {end} OR (change_time = {end} AND change_type = 'SNAPSHOT'))"
+        return f"{before} AND change_id NOT LIKE {own}"
 
     def _touched(self, table: str) -> str:
         start, end = self.source.window.within
