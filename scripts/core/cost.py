@@ -14,6 +14,7 @@ HOURS = 730.0  # a month on the AWS pricing pages
 GIB = 2.0**30
 MILLION = 1e6
 READ_UNIT_BYTES = 4096
+LEAST_EXPORT_BYTES = 10_000_000  # billed for an incremental export
 
 # USD, us-east-1, list prices of autumn 2026. Each name contains its unit; the first line of a service has its
 # pricing page.
@@ -127,6 +128,14 @@ def backfill(
     if items:
         costs["S3, a month of its rows"] = items * row_kb * 1024 / GIB * PRICES["s3_gb_month"]
     return costs
+
+
+def heal(exports: int) -> float:
+    """USD once for this many incremental exports, at least: each is billed for its changes, at least 10 MB.
+
+    Source: DynamoDB Developer Guide, "DynamoDB data export to Amazon S3: how it works".
+    """
+    return exports * LEAST_EXPORT_BYTES / GIB * PRICES["dynamodb_export_gb"]
 
 
 def _stream(load: Workload) -> float:
