@@ -108,6 +108,13 @@ class Restore:
                 f"{done.items + done.already:,} items were restored, and the plan had {expected:,}",
                 "Run the command again; it continues.",
             )
+        if resume and (found := target.count_items()) > expected:
+            # changes that were delivered since the first run removed items that it had written
+            raise CommandError(
+                f"table {target.name} has {found:,} items, and the plan had {expected:,}: the lake changed "
+                "since the restore began",
+                "Delete the table, or name another one with --into. Then run the command again.",
+            )
         target.finish()
         out.interruption = "the restore is complete."
         already = f", {done.already:,} were there already" if done.already else ""

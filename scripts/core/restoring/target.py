@@ -121,6 +121,11 @@ class Target:
         if SOURCE_TAG in self._tags(found["TableArn"]):
             self._recover()
 
+    def count_items(self) -> int:
+        """The number of items in the table, by reading all of it."""
+        pages = self.client.get_paginator("scan").paginate(TableName=self.name, Select="COUNT")
+        return sum(int(page["Count"]) for page in pages)
+
     def finish(self) -> None:
         """Remove the tag of an unfinished restore."""
         self.client.untag_resource(ResourceArn=self._arn(), TagKeys=[UNFINISHED_TAG])
