@@ -97,12 +97,19 @@ class Rebuilder:
     """Rebuilds the items of one table, and remembers which types matched.
 
     :param excluded: the columns that *ExcludeAttributes* names
-    :param spelled: names of attributes whose capital letters are known
+    :param spelled: paths of attributes whose capital letters are known, such as `customer.firstName`
+    :raises ValueError: two paths differ only in capital letters
     """
 
     def __init__(self, excluded: Iterable[str] = (), spelled: Iterable[str] = ()) -> None:
         self._excluded = tuple(sorted(excluded))
-        self._spelled = {name.lower(): name for name in spelled}
+        self._spelled: dict[Path, str] = {}  # path in lower case → its last name
+        for path in spelled:
+            names = path.split(".")
+            for place, name in enumerate(names):
+                lower = tuple(each.lower() for each in names[: place + 1])
+                if self._spelled.setdefault(lower, name) != name:
+                    raise ValueError(path)
         self._fitting: _Fitting = {}
         self._matched: dict[Path, str] = {}  # path → the type that matched last
         self._failures: dict[tuple[Path, ...], int] = {}  # form of a row → failed searches in succession
@@ -156,6 +163,9 @@ class Rebuilder:
     def _tree(self, row: dict[str, Any], keys: Image) -> tuple[dict[str, Any], set[str]]:
         """The attributes as nested objects, and the names whose capital letters are not known."""
         paths = json.loads(row.get("change_names") or "{}")
+        rescued = _parsed(row.get("change_rescued") or "{}")
+        # a rescued key is not the attribute that has the column
+        spelled = self._spelled | {(name.lower(),): name for name in keys if name not in rescued}
         tree: dict[str, Any] = {}
         guessed: set[str] = set()
         for column, value in row.items():
@@ -164,21 +174,17 @@ class Rebuilder:
             path = paths.get(column)
             if path is None:
                 names = column.split(SEPARATOR)
-                path = [self._spelled.get(name, name) for name in names]
-                guessed.update(
-                    ".".join(path[: place + 1])
-                    for place, name in enumerate(names)
-                    if name not in self._spelled and name.upper() != name
-                )
+                path = []
+                for place, name in enumerate(names):
+                    known = spelled.get(tuple(names[: place + 1]))
+                    path.append(name if known is None else known)
+                    if known is None and name.upper() != name:
+                        guessed.add(".".join(path))
             _put(tree, path, value)
-        rescued = _parsed(row.get("change_rescued") or "{}")
         _merge(tree, rescued)
         for name in keys:
-            if name.lower() != name and name not in rescued:
-                tree.pop(self._spelled.get(name.lower(), name.lower()), None)
             tree.pop(name, None)  # the exact key comes from change_key
-        lowered = {name.lower() for name in keys}
-        return tree, {name for name in guessed if name not in lowered}
+        return tree, guessed
 
     def _likely(self, path: Path, types: tuple[str, ...]) -> str:
         """The type to try first: the one that matched last, else the one that fits the sample."""

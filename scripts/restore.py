@@ -61,7 +61,8 @@ def options() -> argparse.ArgumentParser:
         "--names",
         metavar="NAMES",
         default="",
-        help="attribute names with capital letters, separated by commas; rows without change_image lack them",
+        help="attributes whose names have capital letters, such as orderId,customer.firstName: rows without "
+        "change_image do not show them",
     )
     result.add_argument(
         "--inexact",

@@ -34,7 +34,6 @@ class Restore:
         self._args, self._out = args, out
         moment = change_time_of(args.as_of, now)
         _check(args)
-        names = _spellings(args.names)
         keys = KeySchema.parse(args.key_schema) if args.key_schema else None
         switched_at = None if args.switched_at is None else read_switch(args.switched_at)
         own = Connection.of(args)
@@ -48,8 +47,7 @@ class Restore:
         self._target = Target(into, args.into, args.table, moment, keys, into.client("dynamodb"))
         workgroup = Workgroup(lake_account, lake.workgroup)
         self._history = History(workgroup, lake.database, args.table, moment, switched_at)
-        exclude = () if self._source is None else self._source.settings.exclude
-        self._rebuilder = Rebuilder(exclude, names)
+        self._rebuilder = _rebuilder(self._source, args.names)
 
     def plan(self) -> tuple[Plan, Reader]:
         """Check the target, read the lake, and show the plan. Raises CommandError for what cannot be done."""
@@ -202,16 +200,17 @@ def _check(args: argparse.Namespace) -> None:
         )
 
 
-def _spellings(text: str) -> list[str]:
-    """The names of --names. Raises CommandError if two of them differ only in capital letters."""
-    names = {name.strip() for name in text.split(",") if name.strip()}
-    if len({name.lower() for name in names}) < len(names):
+def _rebuilder(source: Source | None, names: str) -> Rebuilder:
+    """What rebuilds items. Raises CommandError if two names of --names differ only in capital letters."""
+    exclude = () if source is None else source.settings.exclude
+    try:
+        return Rebuilder(exclude, [name.strip() for name in names.split(",") if name.strip()])
+    except ValueError as error:
         raise CommandError(
-            "--names has names that differ only in capital letters",
-            "Name each attribute once.",
+            f"--names: {error} and another name differ only in capital letters",
+            "Spell each name in one way.",
             exit_code=EXIT_USAGE,
-        )
-    return sorted(names)
+        ) from None
 
 
 def _connection(profile: str | None, own: Connection) -> Connection:

@@ -26,7 +26,7 @@ from repair.restoration import (
 from repair.rows import snapshot
 from tests.property.strategies import items, rival_items
 from tests.unit.transform.records import EVERY_TYPE, Json
-from transform_lambda.canonical import canonical_json
+from transform_lambda.canonical import canonical_json, digest
 from transform_lambda.change import row_of
 from transform_lambda.flatten import DEFAULT_SETTINGS, RowSettings, row_line
 
@@ -86,7 +86,7 @@ def test_common_types_are_exact_without_an_image() -> None:
 def test_every_type_is_exact_without_an_image() -> None:
     """Sets, binary and 38 digits: the types that fit the sample have the item's digest."""
     item = EVERY_TYPE | {"ledger": {"N": LEDGER}}
-    rebuilder = Rebuilder(spelled=["City"])
+    rebuilder = Rebuilder(spelled=["g_map.City"])
     rebuilder.learn(state(item))
     result = rebuilder.rebuild(state(item))
     assert result.exact
@@ -94,7 +94,7 @@ def test_every_type_is_exact_without_an_image() -> None:
 
 
 def test_sample_of_rows_finds_more_types_than_trying() -> None:
-    """With many sets and binary values, one row has too many combinations; a table's rows agree on the types."""
+    """With many sets and binary values, one row has too many combinations. The rows agree on the types."""
     items = [
         {f"tags_{place}": {"SS": [f"a{number}", f"b{place}", "c"]} for place in range(8)}
         | {f"signature_{place}": {"B": f"+{number}/{place}"} for place in range(8)}
@@ -124,7 +124,6 @@ def test_types_that_matched_are_tried_first(monkeypatch: pytest.MonkeyPatch) -> 
 def test_hopeless_rows_get_one_try(monkeypatch: pytest.MonkeyPatch) -> None:
     """A column whose name had capitals never matches, so the search must not be repeated for every item."""
     tries = 0
-    digest = restoration.digest
 
     def counting(text: bytes) -> str:
         nonlocal tries
@@ -160,14 +159,18 @@ def test_doubt_names_the_attribute_and_the_reason(item: Json, reason: str, attri
 
 
 def test_known_spelling_restores_names_with_capitals() -> None:
-    """At any level; without it, the name is in lower case."""
-    item = {"orderId": {"S": "o-1"}, "customer": {"M": {"firstName": {"S": "Ada"}}}}
+    """At the path that has it, and nowhere else; without it, the name is in lower case."""
+    item = {"orderId": {"S": "o-1"}, "customer": {"M": {"firstName": {"S": "Ada"}, "orderid": {"N": "1"}}}}
     assert (
-        rebuilt(item).item == {"orderid": {"S": "o-1"}, "customer": {"M": {"firstname": {"S": "Ada"}}}} | KEYS
+        rebuilt(item).item
+        == {"orderid": {"S": "o-1"}, "customer": {"M": {"firstname": {"S": "Ada"}, "orderid": {"N": "1"}}}}
+        | KEYS
     )
-    result = rebuilt(item, spelled=["orderId", "firstName"])
+    result = rebuilt(item, spelled=["orderId", "customer.firstName"])
     assert result.exact
     assert result.item == item | KEYS
+    with pytest.raises(ValueError, match="orderID"):
+        Rebuilder(spelled=["orderId", "orderID.x"])
 
 
 @pytest.mark.parametrize("settings", [IMAGES, DEFAULT_SETTINGS], ids=["image", "row"])
@@ -222,7 +225,7 @@ def test_row_without_levels_is_exact() -> None:
 def test_line_that_is_no_row_is_refused(line: str) -> None:
     """With one error, which shows nothing of the line."""
     for read in (Rebuilder().rebuild, Rebuilder().learn):
-        with pytest.raises(RowError, match="^a row of the lake cannot be read$"):
+        with pytest.raises(RowError, match=r"^a row of the lake cannot be read$"):
             read(State('{"pk":{"S":"a"}}', "0" * 16, line=line))
 
 

@@ -83,7 +83,7 @@ class FakeDynamoDb:
             raise refused("ContinuousBackupsUnavailableException")
         self.recovered.append(TableName)
 
-    def scan(self, TableName: str, Limit: int, ConsistentRead: bool) -> dict[str, Any]:  # noqa: FBT001  its name
+    def scan(self, TableName: str, Limit: int, ConsistentRead: bool) -> dict[str, Any]:
         assert (Limit, ConsistentRead) == (1, True)
         return {"Items": list(self.items[TableName].values())[:Limit]}
 

@@ -110,7 +110,7 @@ def test_table_that_is_being_deleted_is_refused() -> None:
 
 
 def test_waiting_ends() -> None:
-    """A table that never becomes active, and backups that never become available, are errors with a next step."""
+    """A table that never becomes active, or never has backups, is an error with a next step."""
     for client in (FakeDynamoDb(creating=10_000), FakeDynamoDb(backups_later=10_000)):
         one = target(client)
         one.create("key-1")

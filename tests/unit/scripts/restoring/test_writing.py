@@ -90,7 +90,7 @@ def test_large_items_are_read_in_small_batches(monkeypatch: pytest.MonkeyPatch) 
 
 
 @pytest.mark.parametrize("resume", [False, True])
-def test_everything_is_written_once(resume: bool) -> None:  # noqa: FBT001  both
+def test_everything_is_written_once(resume: bool) -> None:
     """A first run reads nothing; a run that continues writes the rest."""
     all_items = items(60)
     made = client(*(item for item, _ in all_items[:20])) if resume else client()
