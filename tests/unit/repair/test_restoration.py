@@ -158,6 +158,14 @@ def test_doubt_names_the_attribute_and_the_reason(item: Json, reason: str, attri
     assert attribute in result.doubts[reason]
 
 
+@pytest.mark.parametrize("members", [["c", "b"], ["b", "b"], [], ["1", None], [True]])
+def test_list_that_no_set_can_be_is_not_in_doubt(members: list[Any]) -> None:
+    """The members of a set are sorted in rows, different, of one type, and at least one."""
+    kinds = {str: "S", bool: "BOOL"}
+    values = [{"NULL": True} if one is None else {kinds[type(one)]: one} for one in members]
+    assert OF_SETS not in rebuilt({"Steps": {"L": values}}).doubts
+
+
 def test_known_spelling_restores_names_with_capitals() -> None:
     """At the path that has it, and nowhere else; without it, the name is in lower case."""
     item = {"orderId": {"S": "o-1"}, "customer": {"M": {"firstName": {"S": "Ada"}, "orderid": {"N": "1"}}}}
