@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -11,12 +12,14 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from repair.objects import Row, parts
 from repair.rows import snapshot
+from sandbox import accounts
 from sandbox.demo import _batches, _write
 from sandbox.launches import plan_launches
 from sandbox.lifecycle import Sandbox
@@ -24,6 +27,7 @@ from sandbox.processes import REPOSITORY
 from sandbox.workload import KeySchema, Workload
 from scripts.core.restoring.target import SOURCE_TAG, UNFINISHED_TAG
 from tests.sandbox.commands import run_module
+from tests.sandbox.roles import account_root, credential_arguments, trust_policy
 from tests.sandbox.waiting import wait_until
 from tests.unit.transform.records import EVERY_TYPE
 from transform_lambda.canonical import canonical_json
@@ -267,6 +271,38 @@ def test_item_older_than_the_lake_comes_from_a_backfill_only(with_images: Scene)
     done = with_images.restore(first_time, into, *options, table=table)
     assert (done["gaps"], done["backfilled_rows"], done["written"]) == (0, 2, 1)
     assert with_images.items(into) == {str(keys["pk"]): canonical_json(first)}
+
+
+def test_documented_permissions_are_enough(with_images: Scene, tmp_path: Path) -> None:
+    """Roles with what docs/operations/restore-a-table.md lists, and nothing else."""
+    sandbox, page = with_images.sandbox, REPOSITORY / "docs" / "operations" / "restore-a-table.md"
+    [line] = [each for each in page.read_text().splitlines() if "For the new table it needs" in each]
+    actions = [name if ":" in name else f"dynamodb:{name}" for name in re.findall(r"`([A-Za-z:]+)`", line)]
+    assert len(actions) > 5
+    # the emulator checks ListTagsOfResource without the table's ARN, so only the actions are tested here
+    allowed = {"Effect": "Allow", "Action": [*actions, "cloudformation:DescribeStacks"], "Resource": "*"}
+    outputs = sandbox.outputs
+    managed = {"producer": [], "consumer": [outputs["AnalystPolicyArn"], outputs["RepairerPolicyArn"]]}
+    lines = []
+    for profile, policies in managed.items():
+        session: Any = sandbox.session(profile)
+        iam, trust = session.client("iam"), trust_policy(account_root(accounts.PROFILES[profile]))
+        role = iam.create_role(RoleName="restorer", AssumeRolePolicyDocument=trust)["Role"]["Arn"]
+        for policy in policies:
+            iam.attach_role_policy(RoleName="restorer", PolicyArn=policy)
+        if profile == "producer":
+            document = json.dumps({"Version": "2012-10-17", "Statement": [allowed]})
+            iam.put_role_policy(RoleName="restorer", PolicyName="restore", PolicyDocument=document)
+        answer = session.client("sts").assume_role(RoleArn=role, RoleSessionName="session")
+        lines.append(f"[{profile}]")
+        lines += [f"{name} = {value}" for name, value in credential_arguments(answer["Credentials"]).items()]
+    file = tmp_path / "credentials"
+    file.write_text("\n".join(lines))
+    environment = {**sandbox.environment(), "AWS_SHARED_CREDENTIALS_FILE": str(file)}
+    command = with_images.command(with_images.first_time, "restored-by-role", "--yes")
+    done = run_module(sandbox, *command, environment=environment)
+    assert done.returncode == 0, done.stderr
+    assert with_images.items("restored-by-role") == with_images.first
 
 
 def test_items_without_images_are_exact_if_their_digest_matches(without_images: Scene) -> None:
