@@ -26,7 +26,7 @@ import os
 import threading
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -40,6 +40,9 @@ REAPER = Seam("services.dynamodb", "_ttl_reaper", "66841bfd60279dd7")
 SEAMS = (SET_ITEM, REMOVE_ITEM, FAN_OUT, PARTIQL_TRANSACTION, REAPER)
 
 Item = dict[str, Any]
+Observer = Callable[[Item, Item | None, Item | None], None]  # table, item before, item after
+# Called for every change before its record is sent; other modules add theirs.
+OBSERVERS: list[Observer] = []
 _TTL_IDENTITY = {"type": "Service", "principalId": "dynamodb.amazonaws.com"}
 _TTL_HORIZON_SECONDS = 5 * 365 * 86_400
 _TTL_PERIOD_SECONDS = 60.0
@@ -52,7 +55,7 @@ _held_back: contextvars.ContextVar[list[tuple[Item, Item | None, Item | None]] |
 _last_microsecond = 0
 
 
-def _now_microseconds() -> int:
+def now_microseconds() -> int:
     """The time, later at every call: no two changes have the same microsecond."""
     global _last_microsecond  # noqa: PLW0603  one clock for the process
     _last_microsecond = max(_last_microsecond + 1, time.time_ns() // 1000)
@@ -109,16 +112,12 @@ def _emit(table: Item, old: Item | None, new: Item | None) -> None:
     _, _, _, region, account, _ = table["TableArn"].split(":", 5)
     destinations = dynamodb._kinesis_destinations.get_scoped(account, region, table["TableName"]) or []
     active = [found for found in destinations if found["DestinationStatus"] == "ACTIVE"]
-    if not active or (old is not None and new is not None and _unchanged(old, new)):
-        return
-    waiting = _held_back.get()
-    if waiting is not None:
-        waiting.append((table, old, new))
+    if not active:
         return
     record = change_record(table, old, new, by_ttl=_deleted_by_ttl.get(), sizes=dynamodb._item_size_bytes)
     change = record["dynamodb"]
     partition_key = hashlib.md5(_encode(change["Keys"]), usedforsecurity=False).hexdigest().upper()
-    now = _now_microseconds()
+    now = now_microseconds()
     for destination in active:
         precision = destination["ApproximateCreationDateTimePrecision"]
         change["ApproximateCreationDateTime"] = now if precision == "MICROSECOND" else now // 1000
@@ -127,12 +126,25 @@ def _emit(table: Item, old: Item | None, new: Item | None) -> None:
             kinesis.put_record_internal(destination["StreamArn"], partition_key, _encode(record))
 
 
+def _changed(table: Item, old: Item | None, new: Item | None) -> None:
+    """Tell the observers of a change and send its record; a write that changes nothing is no change."""
+    if old is not None and new is not None and _unchanged(old, new):
+        return
+    waiting = _held_back.get()
+    if waiting is not None:
+        waiting.append((table, old, new))
+        return
+    for observe in OBSERVERS:
+        observe(table, old, new)
+    _emit(table, old, new)
+
+
 @contextmanager
 def _holding_back() -> Iterator[list[tuple[Item, Item | None, Item | None]]]:
-    held: list[tuple[Item, Item | None, Item | None]] = []
-    token = _held_back.set(held)
+    changes: list[tuple[Item, Item | None, Item | None]] = []
+    token = _held_back.set(changes)
     try:
-        yield held
+        yield changes
     finally:
         _held_back.reset(token)
 
@@ -176,7 +188,7 @@ def install() -> None:
 
     def set_item(table: Item, partition: Any, sort: Any, item: Item) -> Item | None:
         old: Item | None = store(table, partition, sort, item)
-        _emit(table, old, item)
+        _changed(table, old, item)
         return old
 
     def remove_item(table: Item, partition: Any, sort: Any) -> Item | None:
@@ -184,15 +196,15 @@ def install() -> None:
             return None  # ours replaces MiniStack's reaper, which races the server's loop and sends no record
         old: Item | None = remove(table, partition, sort)
         if old is not None:
-            _emit(table, old, None)
+            _changed(table, old, None)
         return old
 
     def execute_transaction(request: Item) -> Any:
-        with _holding_back() as held:  # a rollback restores a snapshot, after records were sent
+        with _holding_back() as changes:  # a rollback restores a snapshot, after records were sent
             answer = execute(request)
         if answer[0] == 200:
-            for change in held:
-                _emit(*change)
+            for change in changes:
+                _changed(*change)
         return answer
 
     SET_ITEM.replace(set_item)

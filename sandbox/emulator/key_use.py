@@ -5,6 +5,8 @@ AWS facts
   and key policy are evaluated with `kms:ViaService = s3.<region>.amazonaws.com` and the encryption context
   `aws:s3:arn`, which is the bucket's ARN with a Bucket Key and the object's without (S3 user guide, "Using
   server-side encryption with AWS KMS keys", "Reducing the cost of SSE-KMS with Amazon S3 Bucket Keys").
+- A part of a multipart upload and its completion need Decrypt (S3 user guide, "Multipart upload API and
+  permissions").
 - Kinesis calls Decrypt for GetRecords and GenerateDataKey for PutRecord with the context `aws:kinesis:arn`
   (Kinesis developer guide, "Permissions to use user-generated KMS keys").
 - A key's policy must allow the call even in its own account; across accounts both sides must (KMS developer
@@ -18,6 +20,7 @@ of CloudWatch Logs is, when a stack creates a log group (`log_group_resource`).
 from dataclasses import dataclass
 from typing import Any
 
+from sandbox.emulator.multipart_uploads import UPLOAD
 from sandbox.emulator.seam import Seam
 
 ENFORCE = Seam("core.iam_evaluator", "enforce", "cf64b1ee5b099c8f")
@@ -56,7 +59,9 @@ def _s3_use(action: str, resource_arn: str, request: dict[str, Any], region: str
     if owner is None or not name:
         return None
     with request_scope(owner, region):
-        if action == "s3:PutObject":
+        if UPLOAD in request:
+            key = request[UPLOAD]
+        elif action == "s3:PutObject":
             if request.get("s3:x-amz-server-side-encryption") == "AES256":
                 return None
             key = request.get(f"s3:{_KEY_HEADER}") or s3._bucket_default_sse_headers(bucket).get(_KEY_HEADER)
@@ -67,7 +72,8 @@ def _s3_use(action: str, resource_arn: str, request: dict[str, Any], region: str
     if not key:
         return None
     context = {"aws:s3:arn": f"arn:aws:s3:::{bucket}" if bucket_key else resource_arn}
-    return KeyUse(_S3_USE[action], key, owner, "s3", context)
+    operation = "kms:Decrypt" if UPLOAD in request else _S3_USE[action]
+    return KeyUse(operation, key, owner, "s3", context)
 
 
 def _kinesis_use(action: str, stream_arn: str) -> KeyUse | None:

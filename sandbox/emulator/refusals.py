@@ -21,22 +21,25 @@ def refusals(folder: Path) -> list[dict[str, str]]:
     return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
 
+def write_down(action: str, resource: str) -> None:
+    """Record that the current caller was denied this action."""
+    from ministack.core import iam_evaluator  # noqa: PLC0415  only the emulator process loads it
+
+    line = {"principal": iam_evaluator.caller_arn(), "action": action, "resource": resource}
+    with (Path(os.environ["SANDBOX_STATE"]) / FILE).open("a") as file:  # one write per line, from any thread
+        file.write(json.dumps(line) + "\n")
+
+
 def install() -> None:
     """Record each denial, after all other checks."""
     enforce = ENFORCE.check()
-    path = Path(os.environ["SANDBOX_STATE"]) / FILE
 
     def enforce_and_write_down(
         access_key: str, action: str, service: str, *where: str, **request: Any
     ) -> Any:
         denied = enforce(access_key, action, service, *where, **request)
         if denied is not None:
-            from ministack.core import iam_evaluator  # noqa: PLC0415  only the emulator process loads it
-
-            resource = where[1] if len(where) > 1 else request.get("resource_arn", "*")
-            line = {"principal": iam_evaluator.caller_arn(), "action": action, "resource": resource}
-            with path.open("a") as file:  # one write per line, from any thread
-                file.write(json.dumps(line) + "\n")
+            write_down(action, where[1] if len(where) > 1 else request.get("resource_arn", "*"))
         return denied
 
     ENFORCE.replace(enforce_and_write_down)

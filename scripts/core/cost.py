@@ -13,12 +13,15 @@ from scripts.core.console import CommandError
 HOURS = 730.0  # a month on the AWS pricing pages
 GIB = 2.0**30
 MILLION = 1e6
+READ_UNIT_BYTES = 4096
 
 # USD, us-east-1, list prices of autumn 2026. Each name contains its unit; the first line of a service has its
 # pricing page.
 PRICES = {
     "dynamodb_per_million_change_units": 0.10,  # Amazon DynamoDB pricing: a unit is 1 KB of the larger image
-    "dynamodb_million_write_units": 0.625,  # on-demand writes; only a restore uses it
+    "dynamodb_export_gb": 0.10,  # the same page, data export to Amazon S3
+    "dynamodb_million_read_units": 0.125,  # on demand; a unit is a consistent read of 4 KB
+    "dynamodb_million_write_units": 0.625,  # on demand; a unit is a write of 1 KB
     "kinesis_on_demand_stream_hour": 0.04,  # Amazon Kinesis Data Streams pricing, On-demand Standard
     "kinesis_on_demand_gb_in": 0.08,  # each record rounded up to 1 KB
     "kinesis_on_demand_gb_out": 0.04,
@@ -106,6 +109,18 @@ def monthly(load: Workload) -> dict[str, float]:
         + _objects(load) / 10_000 * PRICES["kms_ten_thousand_requests"],
         "CloudWatch alarms": _alarm_metrics(load) * PRICES["alarm_month"],
     }
+
+
+def backfill(table_bytes: int, *, scanned: bool, dpu_hours: float = 0.0) -> dict[str, float]:
+    """USD once for the backfill of a table of this size, by service: the export or the scan, and the job."""
+    costs = (
+        {"DynamoDB scan": table_bytes / READ_UNIT_BYTES / MILLION * PRICES["dynamodb_million_read_units"]}
+        if scanned
+        else {"DynamoDB export": table_bytes / GIB * PRICES["dynamodb_export_gb"]}
+    )
+    if dpu_hours:
+        costs["Glue backfill job"] = dpu_hours * PRICES["glue_dpu_hour"]
+    return costs
 
 
 def _stream(load: Workload) -> float:

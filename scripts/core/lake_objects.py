@@ -35,11 +35,35 @@ class LakeObjects:
             for entry in page.get("Contents", []):
                 yield ListedObject(entry["Key"], entry["ETag"].strip('"'), entry["Size"])
 
+    def days(self) -> list[str]:
+        """The days below data/ that have objects, yyyy-MM-dd, the earliest first."""
+        pages = self._s3.get_paginator("list_objects_v2").paginate(
+            Bucket=self.bucket, Prefix="data/dt=", Delimiter="/", ExpectedBucketOwner=self._owner
+        )
+        return [
+            entry["Prefix"].removeprefix("data/dt=").rstrip("/")
+            for page in pages
+            for entry in page.get("CommonPrefixes", [])
+        ]
+
     def read(self, key: str) -> bytes:
         """The bytes of an object. RepairRole may read below errors/ only."""
         found = self._s3.get_object(Bucket=self.bucket, Key=key, ExpectedBucketOwner=self._owner)
         body: bytes = found["Body"].read()
         return body
+
+    def stream(self, listed: ListedObject) -> Any:
+        """The body of an object as it was listed, to be read in pieces.
+
+        Raises ClientError (PreconditionFailed, NoSuchKey) if the object has changed or is gone.
+        """
+        found = self._s3.get_object(
+            Bucket=self.bucket,
+            Key=listed.key,
+            IfMatch=f'"{listed.etag}"',
+            ExpectedBucketOwner=self._owner,
+        )
+        return found["Body"]
 
     def put(self, part: Part) -> None:
         """Write a repair's object. An equal object of an earlier run is replaced by the same bytes."""

@@ -103,30 +103,35 @@ class LakeSide:
 
     @cached_property
     def _repair_session(self) -> Any:
-        import boto3  # noqa: PLC0415  it takes a third of a second, which `--help` need not wait for
-        import botocore.session  # noqa: PLC0415
-        from botocore.credentials import DeferredRefreshableCredentials  # noqa: PLC0415
-
         role = self.outputs.get("RepairRoleArn")
         if role is None:
             raise CommandError(
                 f"stack {self.stack} has no RepairRole: it is of an earlier release",
                 f"Update it first: `python -m scripts.deploy consumer{self.connection.location}`.",
             )
-        sts = self.connection.client("sts")
+        return session_of_role(self.connection, role)
 
-        def assume() -> dict[str, str]:
-            credentials = sts.assume_role(RoleArn=role, RoleSessionName=_ROLE_SESSION)["Credentials"]
-            return {
-                "access_key": credentials["AccessKeyId"],
-                "secret_key": credentials["SecretAccessKey"],
-                "token": credentials["SessionToken"],
-                "expiry_time": credentials["Expiration"].isoformat(),
-            }
 
-        core = botocore.session.Session(profile=self.connection.session.profile_name)
-        core._credentials = DeferredRefreshableCredentials(assume, "assume-role")  # type: ignore[attr-defined]
-        return boto3.Session(botocore_session=core, region_name=self.connection.region)
+def session_of_role(connection: Connection, role_arn: str) -> Any:
+    """A session with the credentials of a role of the connection's account, renewed before they expire."""
+    import boto3  # noqa: PLC0415  it takes a third of a second, which `--help` need not wait for
+    import botocore.session  # noqa: PLC0415
+    from botocore.credentials import DeferredRefreshableCredentials  # noqa: PLC0415
+
+    sts = connection.client("sts")
+
+    def assume() -> dict[str, str]:
+        credentials = sts.assume_role(RoleArn=role_arn, RoleSessionName=_ROLE_SESSION)["Credentials"]
+        return {
+            "access_key": credentials["AccessKeyId"],
+            "secret_key": credentials["SecretAccessKey"],
+            "token": credentials["SessionToken"],
+            "expiry_time": credentials["Expiration"].isoformat(),
+        }
+
+    core = botocore.session.Session(profile=connection.session._session.profile)
+    core._credentials = DeferredRefreshableCredentials(assume, "assume-role")  # type: ignore[attr-defined]
+    return boto3.Session(botocore_session=core, region_name=connection.region)
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:

@@ -69,8 +69,8 @@ def test_ledger_is_judged_within_ten_seconds(two_accounts: Ledger) -> None:
 
 def test_every_role_and_resource_policy_has_a_request(ledger: Ledger) -> None:
     """A policy without a request is not proved."""
-    asked = set().union(*(entry.policies for entry in ledger.entries))
-    assert set() == set(ledger.documents.policies) - asked
+    used = set().union(*(entry.policies for entry in ledger.entries))
+    assert set() == set(ledger.documents.policies) - used
 
 
 def test_one_account_has_the_same_statements_as_two(ledgers: dict[str, Ledger]) -> None:
@@ -175,7 +175,7 @@ GATEWAYS, INTERFACES = (
 @pytest.mark.parametrize(
     ("options", "differing"),
     [
-        ({"ExistingTableName": "orders"}, {"DynamoDbEndpoint policy"}),
+        ({"ExistingTableName": "orders"}, {"DynamoDbEndpoint policy", "ExportRole export"}),
         ({"CreateInterfaceEndpoints": "false"}, {f"{name} policy" for name in (*INTERFACES, "LogsEndpoint")}),
         (
             {"VpcId": "vpc-0a1b2c3d", "SubnetIds": "subnet-0a1b2c3d,subnet-1a1b2c3d"},
@@ -207,7 +207,7 @@ def test_an_option_changes_only_its_own_policies(
     [
         (
             {"actor": "nobody", "action": "s3:GetObject", "resource": "LakeBucket/x"},
-            "no actor is called nobody",
+            "no actor has the name nobody",
         ),
         (
             {"actor": "crawler", "action": "s3:GetObject", "resource": "Nothing/x"},
@@ -240,4 +240,5 @@ def test_every_verdict_names_the_deciding_statement(verdicts: list[Verdict]) -> 
     """Or the side that grants nothing: the access matrix prints it."""
     assert [verdict.entry.name for verdict in verdicts if not verdict.reason] == []
     denied = [v.reason for v in verdicts if v.entry.parts[0].context["aws:SecureTransport"] == "false"]
-    assert {"LakeBucketPolicy: NobodyWithoutTls", "ResultsBucketPolicy: NobodyWithoutTls"} == set(denied)
+    buckets = ("LakeBucketPolicy", "ResultsBucketPolicy", "ExportBucketPolicy")
+    assert {f"{policy}: NobodyWithoutTls" for policy in buckets} == set(denied)

@@ -11,10 +11,9 @@ from itertools import islice
 from typing import Any
 
 from repair.restoration import SAMPLE, Rebuilder, Rebuilt, State
-from scripts.core.athena import Finished
+from scripts.core.athena import Finished, Workgroup
 from scripts.core.console import CommandError
 from scripts.core.restoring.key_schema import KeySchema
-from scripts.core.restoring.results import result_rows
 from scripts.put_items.errors import RecordError
 from scripts.put_items.table import Table
 from scripts.put_items.values import Item, from_typed, item_of
@@ -85,7 +84,7 @@ class Reader:
     `lines` is the query of the items without an image, None if every item has one.
     """
 
-    s3: Any
+    workgroup: Workgroup
     states: Finished
     lines: Finished | None
     rebuilder: Rebuilder
@@ -95,12 +94,12 @@ class Reader:
 
     def without_image(self) -> int:
         """The number of items without an image."""
-        return sum(not image for _, _, image in result_rows(self.s3, self.states))
+        return sum(not image for _, _, image in self.workgroup.rows(self.states))
 
     def learn(self) -> None:
         """Show the rebuilder a sample of the items without an image."""
         if self.lines is not None:
-            for key, after, line in islice(result_rows(self.s3, self.lines), SAMPLE):
+            for key, after, line in islice(self.workgroup.rows(self.lines), SAMPLE):
                 self.rebuilder.learn(State(key, after, line=line))
 
     def items(self, check: Check) -> Iterator[tuple[Item, int]]:
@@ -127,7 +126,7 @@ class Reader:
                 self.say(f"{check.items:,} items")
 
     def _states(self, check: Check) -> Iterator[State]:
-        for key, after, image in result_rows(self.s3, self.states):
+        for key, after, image in self.workgroup.rows(self.states):
             if image:
                 yield State(key, after, image=image)
             else:
@@ -135,7 +134,7 @@ class Reader:
         if self.lines is None:
             return
         found = 0
-        for key, after, line in result_rows(self.s3, self.lines):
+        for key, after, line in self.workgroup.rows(self.lines):
             found += 1
             yield State(key, after, line=line)
         if found != check.without_image:

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import cached_property
-from typing import Any
 
 from scripts.core.athena import Finished, Result, Workgroup
 from scripts.core.console import CommandError, nearest
 from scripts.core.restoring import statements
-from scripts.core.restoring.results import result_rows
 from scripts.core.road_switch import kept_switch
 
 MOST_GAPS = 20  # that a report names; there can be very many
@@ -45,11 +42,6 @@ class History:
     switched_at: str | None = None
     bytes_scanned: int = 0
     queries: list[str] = field(default_factory=list)
-
-    @cached_property
-    def s3(self) -> Any:
-        """The client that reads results."""
-        return self.workgroup.connection.client("s3")
 
     def find_switch(self) -> None:
         """Take the switch between two roads from the table's views. Raises CommandError if they differ."""
@@ -89,8 +81,8 @@ class History:
         """Places where a change is missing that can have been made by the moment."""
         gaps = Gaps()
         names = ("key", "state", "missing", "time")
-        for row in result_rows(
-            self.s3, self._finish(statements.gaps(self.table, self.moment, self.switched_at))
+        for row in self.workgroup.rows(
+            self._finish(statements.gaps(self.table, self.moment, self.switched_at))
         ):
             gaps.number += 1
             if len(gaps.first) < MOST_GAPS:

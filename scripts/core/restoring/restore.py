@@ -152,7 +152,7 @@ class Restore:
         if condition != "absent":
             table = describe_table(target.client, target.name, connection.region)
         reader = Reader(
-            history.s3, history.states(), None, self._rebuilder, target.keys, table, self._out.say
+            history.workgroup, history.states(), None, self._rebuilder, target.keys, table, self._out.say
         )
         without, check = reader.without_image(), Check()
         if without:

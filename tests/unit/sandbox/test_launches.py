@@ -39,12 +39,29 @@ def planned(*kinds: str) -> list[tuple[str, str, str | None]]:
             [("single-account", "producer", None), ("columnar", "producer", "single-account")],
         ),
         (("columnar", "consumer"), [("consumer", "consumer", None), ("columnar", "consumer", "consumer")]),
+        (
+            ("export",),
+            [
+                ("consumer", "consumer", None),
+                ("producer", "producer", "consumer"),
+                ("backfill", "consumer", "consumer"),
+                ("export", "producer", "backfill"),
+            ],
+        ),
+        (
+            ("export", "single-account"),
+            [
+                ("single-account", "producer", None),
+                ("backfill", "producer", "single-account"),
+                ("export", "producer", "backfill"),
+            ],
+        ),
     ],
 )
 def test_any_set_of_kinds_is_launched_in_order(
     kinds: tuple[str, ...], expected: list[tuple[str, str, str | None]]
 ) -> None:
-    """A stack comes after the one whose outputs it takes; an option is in that one's account."""
+    """A stack is launched after the stack whose outputs it uses. An option is in that stack's account."""
     assert planned(*kinds) == expected
 
 
@@ -59,8 +76,8 @@ def test_stack_gets_the_id_of_the_other_account_by_default() -> None:
     consumer, producer = plan_launches()
     assert consumer.parameters == [f"ProducerAccountId={accounts.PRODUCER}"]
     assert producer.parameters == []
-    [told] = plan_launches("consumer", parameters={"consumer": ["ProducerAccountId=999999999999"]})
-    assert told.parameters == ["ProducerAccountId=999999999999"]
+    [launch] = plan_launches("consumer", parameters={"consumer": ["ProducerAccountId=999999999999"]})
+    assert launch.parameters == ["ProducerAccountId=999999999999"]
 
 
 def test_settings_of_the_united_stacks_are_the_single_stacks() -> None:
@@ -75,6 +92,7 @@ def test_settings_of_the_united_stacks_are_the_single_stacks() -> None:
     [
         (("producer", "columnar"), {}, "producer takes the outputs of consumer: launch one of them too"),
         (("producer",), {}, "producer takes the outputs of consumer"),
+        (("consumer", "export"), {}, "export takes outputs of producer or single-account: launch one of"),
         ((), {"parameters": {"columnar": ["A=b"]}}, "--columnar-parameter is for a stack that is not"),
         (("single-account",), {"templates": {"consumer": Path(__file__)}}, "--consumer-template is for"),
         ((), {"templates": {"consumer": Path("/no/such.yaml")}}, "/no/such.yaml is not a file"),
@@ -93,5 +111,6 @@ def test_registry_is_in_launch_order() -> None:
     names = list(STACKS)
     for kind in KINDS:
         assert all(
-            names.index(before) < names.index(kind.name) for before in (*kind.outputs_of, *kind.unites)
+            names.index(before) < names.index(kind.name)
+            for before in (*kind.outputs_of, *kind.unites, *kind.beside)
         )

@@ -51,8 +51,10 @@ def checked(
             if row["change_image"] is None
         ][lost:],
     }
-    monkeypatch.setattr(checking, "result_rows", lambda _, query: iter(of[query.query_id]))
-    reader = Reader(None, states, lines, Rebuilder(excluded), KeySchema.parse("pk:S"), table, lambda _: None)
+    workgroup: Any = SimpleNamespace(rows=lambda query: iter(of[query.query_id]))
+    reader = Reader(
+        workgroup, states, lines, Rebuilder(excluded), KeySchema.parse("pk:S"), table, lambda _: None
+    )
     assert reader.without_image() == len(of["lines"]) + lost
     reader.learn()
     check = Check()

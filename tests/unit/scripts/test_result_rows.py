@@ -12,13 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sandbox.athena.engine.results import Column, to_csv
-from scripts.core.athena import Finished
+from scripts.core import result_rows as results
 from scripts.core.console import CommandError
-from scripts.core.restoring import results
-from scripts.core.restoring.results import result_rows
+from scripts.core.result_rows import result_rows
 from tests.unit.scripts.edge import refused
 
-RESULT = Finished("q-1", True, "s3://results/folder/q-1.csv", 0, 0.0)
+RESULT = "s3://results/folder/q-1.csv"
 COLUMNS = [Column("a", "varchar"), Column("b", "varchar")]
 
 
@@ -79,7 +78,7 @@ def test_result_that_has_expired_is_an_error() -> None:
         def head_object(self, **_: str) -> None:
             raise refused("404", "Not Found", "HeadObject")
 
-    with pytest.raises(CommandError, match="q-1 does not exist any more"):
+    with pytest.raises(CommandError, match=r"q-1\.csv does not exist any more"):
         list(result_rows(Gone(), RESULT))
 
 

@@ -13,7 +13,6 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
-from scripts.core.athena import Finished
 from scripts.core.console import CommandError
 
 PIECE_BYTES = 8 * 1024 * 1024
@@ -22,13 +21,13 @@ ATTEMPTS = 4  # to read one piece whose connection breaks
 _LONGEST_VALUE = 64 * 1024 * 1024
 
 
-def result_rows(s3: Any, result: Finished) -> Iterator[list[str]]:
-    """The rows of a SELECT, without the row of column names.
+def result_rows(s3: Any, location: str) -> Iterator[list[str]]:
+    """The rows of the CSV object at `location` (s3://…), without the row of column names.
 
     Raises CommandError if the result does not exist any more.
     """
     csv.field_size_limit(_LONGEST_VALUE)
-    with io.BufferedReader(_Pieces(s3, result)) as binary:
+    with io.BufferedReader(_Pieces(s3, location)) as binary:
         reader = csv.reader(io.TextIOWrapper(binary, encoding="utf-8", newline=""))
         next(reader)
         yield from reader
@@ -37,10 +36,10 @@ def result_rows(s3: Any, result: Finished) -> Iterator[list[str]]:
 class _Pieces(io.RawIOBase):
     """An object as a file that is read piece by piece."""
 
-    def __init__(self, s3: Any, result: Finished) -> None:
+    def __init__(self, s3: Any, location: str) -> None:
         from botocore.exceptions import ClientError  # noqa: PLC0415
 
-        place = urlsplit(result.location)
+        place = urlsplit(location)
         self._s3, self._object = s3, {"Bucket": place.netloc, "Key": place.path.lstrip("/")}
         try:
             head = s3.head_object(**self._object)
@@ -48,7 +47,7 @@ class _Pieces(io.RawIOBase):
             if error.response.get("Error", {}).get("Code") not in ("404", "NoSuchKey"):
                 raise
             raise CommandError(
-                f"the result of query {result.query_id} does not exist any more", "Run the command again."
+                f"the result {location} does not exist any more", "Run the command again."
             ) from None
         self._object["IfMatch"] = head["ETag"]
         self._size, self._position = int(head["ContentLength"]), 0  # in bytes; of the next piece

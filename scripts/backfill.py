@@ -1,0 +1,155 @@
+"""Bring the items that a table has already into the lake, as SNAPSHOT rows.
+
+The items come from a point-in-time export, which uses no read capacity, or with --scan from the table itself.
+An export is verified before anything is written. After an interruption, the same command continues with the
+same export. docs/operations/backfill.md has the steps.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from scripts.core.console import EXIT_USAGE, CommandError, Output, parser, prompt, run
+from scripts.core.sides import add_options, both_sides
+
+if TYPE_CHECKING:
+    from scripts.core.backfilling.running import Backfill
+
+READ_CAPACITY = 100.0  # units a second: 400 KB, 1.4 GB an hour
+
+EPILOG = """\
+examples:
+  python -m scripts.backfill orders --profile producer --lake-profile consumer --dry-run
+  python -m scripts.backfill orders --profile producer --lake-profile consumer
+  python -m scripts.backfill orders --profile producer --lake-profile consumer --export ARN
+  python -m scripts.backfill orders --profile producer --lake-profile consumer --scan
+
+An export needs two option stacks, `backfill` in the lake's account and `export` in the table's.
+--scan needs neither, and reads the whole table within --read-capacity."""
+
+
+def options() -> argparse.ArgumentParser:
+    """The options of `backfill`."""
+    result = parser("backfill", "Bring the items of a table into the lake.", epilog=EPILOG)
+    result.add_argument("table", metavar="TABLE", help="name of the DynamoDB table")
+    add_options(result)
+    origin = result.add_mutually_exclusive_group()
+    origin.add_argument("--export", metavar="ARN", help="use this export, which exists")
+    origin.add_argument(
+        "--export-time", metavar="TIME", help="export the table as it was at this second (default: now)"
+    )
+    origin.add_argument("--scan", action="store_true", help="read the table itself; for small tables")
+    result.add_argument(
+        "--read-capacity",
+        type=float,
+        default=READ_CAPACITY,
+        metavar="UNITS",
+        help=f"read capacity units that --scan may use in a second (default: {READ_CAPACITY:.0f})",
+    )
+    result.add_argument(
+        "--engine",
+        choices=("local", "glue"),
+        help="convert the export in this process, or by the Glue job (default: by its size)",
+    )
+    result.add_argument(
+        "--backfill-stack",
+        metavar="NAME",
+        help="the option stack in the lake's account (default: ddb-lake-backfill)",
+    )
+    result.add_argument(
+        "--export-stack",
+        metavar="NAME",
+        help="the option stack in the table's account (default: ddb-lake-export)",
+    )
+    result.add_argument("--dry-run", action="store_true", help="show the plan; export and write nothing")
+    result.add_argument("--yes", action="store_true", help="do not ask before the work begins")
+    return result
+
+
+def export_time(text: str) -> datetime:
+    """The time of --export-time: a whole second, with its time zone. Raises CommandError."""
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError:
+        time = None
+    if time is None or time.tzinfo is None or time.microsecond:
+        raise CommandError(
+            f"--export-time {text} is not a second with its time zone",
+            "Write it as 2026-11-20T09:15:00Z.",
+            exit_code=EXIT_USAGE,
+        )
+    return time.astimezone(UTC)
+
+
+def main(arguments: Sequence[str], out: Output) -> int:
+    """Plan, confirm, export, verify, write, report."""
+    args = options().parse_args(arguments)
+    out.interruption = "nothing was exported or written. Run the command again."
+    if not 0 < args.read_capacity < math.inf:
+        raise CommandError(
+            "--read-capacity is not a number above 0", "Correct it, or leave it out.", exit_code=EXIT_USAGE
+        )
+    if args.scan and args.engine == "glue":
+        raise CommandError(
+            "the Glue job reads exports, and not the table",
+            "Leave out --scan or --engine.",
+            exit_code=EXIT_USAGE,
+        )
+    time = None if args.export_time is None else export_time(args.export_time)
+
+    from scripts.core.backfilling.running import Backfill  # noqa: PLC0415  boto3 is behind this
+
+    source, lake = both_sides(args)
+    source.check_table(args.table)
+    backfill = Backfill(source, lake, args, time, out)
+    plan = backfill.plan()
+    out.pairs("plan", plan.lines())
+    if backfill.warning:
+        out.say(backfill.warning, "yellow")
+    document = {**plan.document(), **({"warning": backfill.warning} if backfill.warning else {})}
+    if plan.finished:
+        _say_finished(backfill, out)
+        out.answer({**document, "status": "already done"})
+        return 0
+    if args.dry_run:
+        out.say("dry run: nothing was exported, nothing was written")
+        out.answer({**document, "status": "dry run"})
+        return 0
+    _confirm(args.yes, f"backfill {args.table} into the lake of stack {lake.stack}")
+    document |= backfill.run(plan)
+    rows = f"{document['rows']:,} rows" if "rows" in document else "the rows"
+    out.answer(
+        {**document, "status": "done"}, f"{rows} of {args.table} are in the lake, as of {document['time']}"
+    )
+    return 0
+
+
+def _say_finished(backfill: Backfill, out: Output) -> None:
+    out.say(
+        f"the rows of this export are in the lake: nothing to do. The stream brings every later change. "
+        f"To export table {backfill.source.table} again, name a time with --export-time",
+        "green",
+    )
+
+
+def _confirm(yes: bool, what: str) -> None:
+    """Return if --yes is given or the user types the word. Raises CommandError otherwise."""
+    if yes:
+        return
+    if sys.stdin.isatty():
+        prompt(f"type backfill to {what}: ")
+        if sys.stdin.readline().strip() == "backfill":
+            return
+    raise CommandError(
+        "not confirmed: nothing was exported or written",
+        "Run the command again and type backfill, or add --yes.",
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(run(main))
