@@ -1,6 +1,10 @@
 """The lake on a laptop: two AWS accounts on one emulator, with the shipped templates deployed into them."""
 
-from requirements.preflight import require
+from lake.loading import guard_loading
+
+guard_loading("sandbox", "sandbox.demo")
+
+from requirements.preflight import require  # noqa: E402  after the guard
 
 require(
     "sandbox",

@@ -11,6 +11,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from lake.loading import loaded
 from lake.terminal import answer, tell
 from sandbox import accounts
 from sandbox.errors import BROKEN, BrokenSandboxError, SandboxError
@@ -19,12 +20,23 @@ from sandbox.lifecycle import DEFAULT_PORT, Sandbox
 from sandbox.processes import adopt_orphans, end_descendants, find_command
 from scripts.stacks import STACKS
 
+SERVE = (
+    "Serve two empty accounts, `producer` and `consumer`, and a `stranger`, until Ctrl-C. The command prints "
+    "the lines to paste into another terminal, where the commands of README.md then work as on AWS."
+)
+EXEC = (
+    "Launch the stacks, run a command in the sandbox, then remove everything. The command has the profiles "
+    "of the accounts, and TABLE_NAME, BUCKET_NAME, DATABASE_NAME and WORKGROUP_NAME."
+)
+
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m sandbox", description=__doc__)
-    verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
+    verbs = parser.add_subparsers(
+        dest="verb", required=True, title="commands", metavar="COMMAND", help="`COMMAND --help` explains one"
+    )
 
-    serve = verbs.add_parser("serve", help="serve empty accounts until Ctrl-C")
+    serve = verbs.add_parser("serve", help="serve empty accounts until Ctrl-C", description=SERVE)
     serve.add_argument(
         "--port", type=int, default=DEFAULT_PORT, help="port on localhost (default: %(default)s)"
     )
@@ -34,6 +46,7 @@ def _parser() -> argparse.ArgumentParser:
         "exec",
         help="launch the stacks, run a command in the sandbox, then remove everything; the exit code is the "
         "command's, or 125 when a process of the sandbox died",
+        description=EXEC,
     )
     run.add_argument("--port", type=int, default=0, help="port (default: a free one)")
     run.add_argument(
@@ -70,7 +83,10 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("command", nargs="+", metavar="COMMAND", help="the command to run, after --")
 
     verbs.add_parser(
-        "check", add_help=False, help="wait until all writes are delivered, then compare lake and table"
+        "check",
+        add_help=False,  # check parses its own arguments
+        help="wait until all writes are delivered, then compare lake and table",
+        description="Wait until all writes are delivered, then compare lake and table key by key.",
     )
     return parser
 
@@ -154,14 +170,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error("--no-stacks launches no stack: remove it, or remove the options for stacks")
     if rest and options.verb != "check":  # check parses its own arguments
         parser.error(f"unrecognized arguments: {' '.join(rest)}")
+    if options.verb == "check":
+        from sandbox.check import main as check  # noqa: PLC0415  slow imports that the other verbs do not need
     signal.signal(signal.SIGTERM, _end)
     try:
+        loaded()
         if options.verb == "serve":
             return _serve(options)
         if options.verb == "exec":
             return _exec(options)
-        from sandbox.check import main as check  # noqa: PLC0415  slow imports that the other verbs do not need
-
         return int(check(rest))
     except BrokenSandboxError as error:
         error.tell()

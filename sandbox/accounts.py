@@ -1,4 +1,4 @@
-"""The sandbox's accounts as an AWS user sees them: profiles, a certificate authority, an environment.
+"""The sandbox's accounts as an AWS user has them: profiles, a certificate authority, an environment.
 
 The emulator takes a 12-digit access key as the root user of that account, so a profile is an account.
 """

@@ -18,6 +18,7 @@ from typing import Any
 from lake.comparison import Comparison, compare
 from lake.reading import Lake, LakeError
 from lake.terminal import answer, json_text, tell, visible
+from lake.waiting import WaitReport
 from sandbox.delivery import status
 from sandbox.errors import SandboxError
 from sandbox.lakes import find_lakes
@@ -28,7 +29,7 @@ from transform_lambda.flatten import DEFAULT_SETTINGS, RowSettings
 
 AGREE, DIFFER, IMPOSSIBLE = 0, 1, 2
 _POLL_SECONDS = 0.2
-_PROGRESS_SECONDS = 2.0
+_SILENT_START = 2.0  # seconds before the first line about a wait
 _LISTED_KEYS = 20
 _SILENT_SECONDS = 30.0  # delivery writes its status several times a second
 
@@ -117,18 +118,6 @@ def wait_until_delivered(
         time.sleep(_POLL_SECONDS)
 
 
-class Progress:
-    """Progress on stderr, a line every few seconds."""
-
-    def __init__(self) -> None:
-        self._last = time.monotonic()
-
-    def __call__(self, text: str) -> None:
-        if time.monotonic() - self._last >= _PROGRESS_SECONDS:
-            self._last = time.monotonic()
-            tell(f"waiting: {text}")
-
-
 def _sources(
     sandbox: RunningSandbox, written: dict[str, Any], only: str | None
 ) -> list[tuple[SourceTable, Lake, RowSettings]]:
@@ -168,7 +157,10 @@ def _row_settings(sandbox: RunningSandbox, function_arn: str | None) -> RowSetti
 def check(sandbox: RunningSandbox, only: str | None, timeout: float) -> list[Comparison]:
     """Wait, then compare every table; compare again when changes arrived during the comparison."""
     deadline = time.monotonic() + timeout
-    progress = Progress()
+    wait = WaitReport(tell, time.monotonic, first=_SILENT_START)
+
+    def progress(text: str) -> None:
+        wait.report(text, timeout)
 
     def read() -> dict[str, Any] | None:
         return status.read(sandbox.folder)
@@ -177,7 +169,7 @@ def check(sandbox: RunningSandbox, only: str | None, timeout: float) -> list[Com
         written = wait_until_delivered(read, time.time(), deadline, progress)
         results = []
         for table, lake, settings in _sources(sandbox, written, only):
-            progress(f"comparing {table.name}")
+            wait.report(f"comparing {table.name}")  # --timeout does not end this
             changes = lake.changes(table.name)
             results.append(compare(table.name, table.items(), changes, lake.item_columns(), settings))
         if all(result.agrees for result in results) or time.monotonic() > deadline:

@@ -29,7 +29,9 @@ from rich.table import Table
 from rich.text import Text
 
 from glue.tables import METADATA_COLUMNS
+from lake.loading import loaded
 from lake.terminal import visible
+from lake.waiting import WaitReport
 from sandbox.errors import SandboxError
 from sandbox.picture import WIDTH, PictureConsole, same
 from sandbox.running import RunningSandbox, state_folder
@@ -84,6 +86,7 @@ def main(arguments: Sequence[str] = ()) -> int:
     if options.svg:
         console.start_drawing()
     try:
+        loaded()
         lake = Lake.from_environment()
         producer = boto3.Session(profile_name="producer")
         consumer = boto3.Session(profile_name="consumer")
@@ -287,8 +290,10 @@ def _a_changed_key(lake: Lake) -> str:
 def _wait_for_columns(glue: Any, database: str, crawler: str, declared: int) -> list[dict[str, str]]:
     """Wait until the catalog function has added columns to the `declared` ones; all columns of `changes`."""
     deadline = time.monotonic() + CRAWL_SECONDS
-    with console.status("crawling"):
+    wait = WaitReport(lambda text: spinner.update(visible(text)), first=0.0)
+    with console.status("crawling") as spinner:
         while time.monotonic() < deadline:
+            wait.report("the crawler reads the objects", CRAWL_SECONDS)
             if len(columns := _columns(glue, database)) > declared:
                 return columns
             last = glue.get_crawler(Name=crawler)["Crawler"].get("LastCrawl") or {}

@@ -2,7 +2,7 @@
 
 from lake.terminal import tell
 
-BROKEN = 125  # as `timeout` and `env` of coreutils exit when they fail themselves, not their command
+BROKEN = 125  # the code of coreutils' `timeout` and `env` when they fail themselves
 
 
 class SandboxError(Exception):

@@ -1,6 +1,6 @@
-"""The sandbox's guard, `python sandbox/guard.py FOLDER`: it ends what a sandbox leaves behind.
+"""The sandbox's guard, `python sandbox/guard.py FOLDER`: it ends the processes that a sandbox leaves.
 
-It waits until its standard input closes: the process that started it has then ended, for whatever reason.
+It waits until its standard input closes: the process that started it has then ended, for any reason.
 Then it ends every process of the sandbox and removes the state folder. It uses only the standard library and
 runs in its own session, so that neither Ctrl-C nor the end of a terminal reaches it.
 

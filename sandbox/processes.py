@@ -57,7 +57,7 @@ def find_command(name: str) -> str:
     """The path of the command `name`. Raises SandboxError when there is none."""
     found = shutil.which(name)
     if found is None:
-        raise SandboxError(f"there is no command {name!r}: check its spelling and PATH")
+        raise SandboxError(f"the command {name!r} was not found: check its spelling and PATH")
     return found
 
 
@@ -134,7 +134,7 @@ def _is_ending(pid: int) -> bool:
 
 
 def _cause(code: int) -> str:
-    """How a process ended, from its exit code as subprocess gives it."""
+    """How a process ended, from its exit code as subprocess reports it."""
     if code >= 0:
         return f"ended with exit code {code}"
     return f"was ended by signal {-code} ({signal.Signals(-code).name})"
@@ -207,7 +207,7 @@ class Child:
 
 
 def start_guard(folder: Path) -> Child:
-    """Start the process that ends what remains of the sandbox after this process has ended."""
+    """Start the process that ends the sandbox's other processes after this process has ended."""
     log = folder / "guard.log"
     with log.open("wb") as output:
         process = subprocess.Popen(

@@ -53,12 +53,12 @@ class Roles:
         )
         external_id = {"ExternalId": self.external_id} if self.external_id else {}
         answer = sts.assume_role(RoleArn=role_arn, RoleSessionName=self.session_name, **external_id)
-        given = answer["Credentials"]
-        expiry: dt.datetime = given["Expiration"]
+        keys = answer["Credentials"]
+        expiry: dt.datetime = keys["Expiration"]
         return {
-            "access_key": given["AccessKeyId"],
-            "secret_key": given["SecretAccessKey"],
-            "token": given["SessionToken"],
+            "access_key": keys["AccessKeyId"],
+            "secret_key": keys["SecretAccessKey"],
+            "token": keys["SessionToken"],
             "expiry_time": expiry.isoformat(),
         }
 

@@ -35,9 +35,9 @@ def find_tables(sandbox: RunningSandbox, streams: set[str]) -> list[SourceTable]
         for page in client.get_paginator("list_tables").paginate():
             for name in page["TableNames"]:
                 destinations = client.describe_kinesis_streaming_destination(TableName=name)
-                for one in destinations["KinesisDataStreamDestinations"]:
-                    if one["StreamArn"] in streams and one["DestinationStatus"] == "ACTIVE":
+                for destination in destinations["KinesisDataStreamDestinations"]:
+                    if destination["StreamArn"] in streams and destination["DestinationStatus"] == "ACTIVE":
                         schema = client.describe_table(TableName=name)["Table"]["KeySchema"]
                         keys = tuple(key["AttributeName"] for key in schema)
-                        found.append(SourceTable(name, one["StreamArn"], keys, client))
+                        found.append(SourceTable(name, destination["StreamArn"], keys, client))
     return sorted(found, key=lambda table: table.name)

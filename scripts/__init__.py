@@ -1,20 +1,9 @@
 """The commands for the lake: `python -m scripts.<verb>`, a thin layer over the AWS APIs."""
 
-import sys
-from types import TracebackType
+from lake.loading import guard_loading
 
-from requirements.preflight import require
+guard_loading("scripts", "scripts.")
 
-
-def _interrupted(kind: type[BaseException], error: BaseException, trace: "TracebackType | None") -> None:
-    """Answer Ctrl-C while Python still loads a command: nothing has happened yet."""
-    if not issubclass(kind, KeyboardInterrupt):
-        sys.__excepthook__(kind, error, trace)
-        return
-    sys.stderr.write("interrupted: nothing was started. Run the command again.\n")
-
-
-if sys.argv[:1] == ["-m"]:  # `python -m scripts.VERB`, before the verb itself is loaded
-    sys.excepthook = _interrupted
+from requirements.preflight import require  # noqa: E402  after the guard
 
 require("scripts", ("awswrangler", "boto3", "botocore", "rich", "yaml"), "deploy-venv", free=("put_items",))

@@ -21,7 +21,7 @@ def verbs() -> dict[str, str]:
 
 def main() -> int:
     """Print the commands; exit 2 for an unknown argument."""
-    lines = ["usage: python -m scripts.VERB [--help]", ""]
+    lines = ["usage: python -m scripts.COMMAND [--help]", ""]
     lines += [f"  {verb:<16}{summary}" for verb, summary in verbs().items()]
     page("\n".join(lines))
     return 2 if len(sys.argv) > 1 and sys.argv[1] not in ("-h", "--help") else 0

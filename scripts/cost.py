@@ -31,7 +31,7 @@ MEANINGS = {  # help of the options; their names are the fields of Workload
 
 def main(arguments: Sequence[str], out: Output) -> int:
     """Print the month as a table, or as `{"workload", "usd_a_month", "total"}`."""
-    options = parser("cost", __doc__ or "")
+    options = parser("cost", __doc__ or "", calls_aws=False)
     for name, default in asdict(Workload()).items():
         options.add_argument(
             f"--{name.replace('_', '-')}",

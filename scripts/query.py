@@ -12,6 +12,7 @@ from scripts.core.answers import as_csv, as_json, as_table, count
 from scripts.core.athena import Workgroup, quoted
 from scripts.core.connection import Connection
 from scripts.core.console import EXIT_USAGE, CommandError, Output, parser, run
+from scripts.core.delivery_time import DELIVERY_TIME
 from scripts.core.statements import first_word, only_reads
 
 EPILOG = """\
@@ -119,6 +120,7 @@ def main(arguments: Sequence[str], out: Output) -> int:
     )
     if not result.bytes_scanned and READS_CHANGES.search(sql):
         out.say("nothing was read: no change has been delivered yet, or no day matches the condition on `dt`")
+        out.say(f"next: if an item was just written, wait and run the command again. {DELIVERY_TIME}")
     return 0
 
 

@@ -28,7 +28,8 @@ Remove the stacks that you have in this order: {", ".join(kind.stack_name for ki
 Resources with data (table, buckets, keys) stay. The command prints how to delete them.
 If the stack streams a table, the command first stops the table's stream and waits until Firehose has
 delivered every change.
-A stack that does not belong to ddb-lake is refused.
+A stack that does not belong to ddb-lake is refused, and so is a stack whose outputs another stack of the
+same account still uses.
 {CONFIRMATION}
 Ctrl-C before the deletion leaves the stack as it is; the table's stream may be off already. Run the command
 again to continue."""
@@ -63,7 +64,8 @@ def main(arguments: Sequence[str], out: Output) -> int:
 
 def _remove(args: argparse.Namespace, out: Output) -> int:
     from scripts.core import removal  # noqa: PLC0415
-    from scripts.core.draining import Draining  # noqa: PLC0415  boto3 is behind these
+    from scripts.core.dependents import Dependents  # noqa: PLC0415  boto3 is behind these
+    from scripts.core.draining import Draining  # noqa: PLC0415
     from scripts.core.ownership import check_stack  # noqa: PLC0415
     from scripts.core.stack import Stack  # noqa: PLC0415
 
@@ -78,7 +80,7 @@ def _remove(args: argparse.Namespace, out: Output) -> int:
         raise CommandError(
             f"there is no stack {args.stack} in {where}", "Correct the name, --profile or --region."
         )
-    check_stack(stack, description, where)
+    kind = check_stack(stack, description, where)
     status = str(description["StackStatus"])
     if description.get("EnableTerminationProtection"):
         raise CommandError(
@@ -86,6 +88,7 @@ def _remove(args: argparse.Namespace, out: Output) -> int:
             "Turn it off: `aws cloudformation update-termination-protection "
             f"--no-enable-termination-protection --stack-name {args.stack}{location}`.",
         )
+    dependents = Dependents.of(kind, description, formation, account, out)
     draining = Draining.of(description, connection, skipped=args.no_drain, location=location, out=out)
     of_stack = removal.resources_of(stack, formation, status)
     resources = [*of_stack, *removal.tables_of(of_stack, connection, out)]
@@ -93,7 +96,10 @@ def _remove(args: argparse.Namespace, out: Output) -> int:
     resources += removal.uploads_of(description, account, region)
     out.say(f"{where}: delete stack {args.stack} ({status})", "bold")
     removal.show(resources, out)
+    dependents.show(out)
     report: dict[str, Any] = {"stack": args.stack, "account": account, "region": region}
+    if dependents.stacks:
+        report["remove_first"] = dependents.document()
     if draining:
         draining.announce(out)
         source = draining.source
@@ -102,6 +108,7 @@ def _remove(args: argparse.Namespace, out: Output) -> int:
         out.say("dry run: nothing was changed")
         out.answer({**report, "status": status, "stays": _stays(resources)})
         return 0
+    dependents.refuse(args.stack, location)
     _confirm(args.yes, args.stack, where)
     if draining:
         draining.run(out)

@@ -12,9 +12,11 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from scripts.core.answers import count
 from scripts.core.athena import Workgroup
 from scripts.core.connection import Connection
-from scripts.core.console import CommandError, Output, parser, run
+from scripts.core.console import EXIT_USAGE, CommandError, Output, parser, run
+from scripts.core.files import write_file
 from scripts.core.lake_table import check_source, item_columns
 from scripts.core.proposed_types import propose_types
 from scripts.core.road_switch import NO_SWITCH, kept_switch, read_switch
@@ -28,7 +30,7 @@ TYPES = ROOT / "athena" / "views" / "types"
 EPILOG = """\
 examples:
   python -m scripts.views orders-prod --name orders --dry-run
-  python -m scripts.views orders-prod --name orders --propose-types > athena/views/types/orders.yaml
+  python -m scripts.views orders-prod --name orders --propose-types --write athena/views/types/orders.yaml
   python -m scripts.views orders-prod --name orders
   python -m scripts.views orders-prod --name orders --except 'scores__*,notes'
   python -m scripts.views orders-prod --name orders --switched-at 2026-11-28T12:00:00Z
@@ -46,7 +48,13 @@ def options() -> argparse.ArgumentParser:
         "--types", type=Path, metavar="FILE", help="default: athena/views/types/NAME.yaml, if it exists"
     )
     result.add_argument(
-        "--propose-types", action="store_true", help="print a type file that fits the data; create no view"
+        "--propose-types", action="store_true", help="propose a type file that fits the data; create no view"
+    )
+    result.add_argument(
+        "--write",
+        type=Path,
+        metavar="FILE",
+        help="with --propose-types: write the proposal to a new file, only if the command succeeds",
     )
     result.add_argument(
         "--columns",
@@ -86,6 +94,8 @@ def main(arguments: Sequence[str], out: Output) -> int:
             f"the name history_{name} is too long: Glue allows {NAME_CHARACTERS} characters",
             "Give a shorter ending with --name.",
         )
+    if args.write:
+        _check_write(args)
     workgroup = Workgroup(Connection.of(args), args.workgroup)
     workgroup.check()
     every = item_columns(workgroup, args.database)
@@ -147,17 +157,40 @@ def _propose(
     proposed = proposal.types
     text = "".join(f"{column}: {kind}\n" for column, kind in proposed.items()).rstrip()
     nearly = [column.document() for column in proposal.nearly]
-    out.answer({"types": proposed, "nearly": nearly}, text)
+    document: dict[str, object] = {"types": proposed, "nearly": nearly}
+    if args.write and proposed:
+        write_file(args.write, f"{text}\n")
+        out.answer({**document, "file": str(args.write)})
+        out.say(f"wrote {args.write}: {count(len(proposed), 'type')}")
+    else:
+        out.answer(document, text)
     for column in proposal.nearly:
         out.say(column.sentence())
     if nearly:
         out.say("if you give a column that type anyway, such values are shown as null")
     shown = path.relative_to(ROOT) if path.is_relative_to(ROOT) else path  # as a user types it in this folder
-    out.say(
-        f"next: check the types, save them as {shown}, then run this again without --propose-types"
-        if proposed
-        else "all columns are text: the views need no type file"
-    )
+    if not proposed:
+        out.say("all columns are text: the views need no type file")
+    elif args.write:
+        types = "" if args.write.resolve() == path.resolve() else f" with --types {args.write}, and"
+        out.say(f"next: check the types in {args.write}, then run this again{types} without --propose-types")
+    else:
+        out.say(f"next: check the types, save them as {shown}, then run this again without --propose-types")
+
+
+def _check_write(args: argparse.Namespace) -> None:
+    """Refuse a file that cannot be written, or that may have types corrected by hand, before any query."""
+    if not args.propose_types:
+        raise CommandError(
+            "--write works with --propose-types only", "Add --propose-types.", exit_code=EXIT_USAGE
+        )
+    if args.write.exists() and (not args.write.is_file() or args.write.stat().st_size):
+        raise CommandError(
+            f"{args.write} exists already",
+            "Name another file with --write, or delete this one if you do not need its types.",
+        )
+    if not args.write.parent.is_dir():
+        raise CommandError(f"there is no folder {args.write.parent}", "Create it, or correct --write.")
 
 
 def _create(workgroup: Workgroup, database: str, views: Sequence[View], out: Output) -> None:

@@ -98,8 +98,8 @@ class _Automaton:
         if code is _op.BRANCH:
             parts = [self.sequence(branch, flags) for branch in argument[1]]
             return _Part(
-                [one for part in parts for one in part.first],
-                [one for part in parts for one in part.last],
+                [each for part in parts for each in part.first],
+                [each for part in parts for each in part.last],
                 any(part.empty for part in parts),
             )
         if code in (_op.MAX_REPEAT, _op.MIN_REPEAT, _op.POSSESSIVE_REPEAT):
@@ -153,7 +153,7 @@ def _mask(alphabet: Sequence[str], code: Any, argument: Any, flags: int) -> int:
         elif code is _op.IN:
             taken = _in_set(argument, alike, flags)
         else:
-            taken = any(ord(one) == argument for one in alike if len(one) == 1)
+            taken = any(ord(character) == argument for character in alike if len(character) == 1)
             taken = taken is (code is _op.LITERAL)
         result |= taken << bit
     return result
@@ -166,10 +166,10 @@ def _in_set(items: Any, alike: Collection[str], flags: int) -> bool:
         if code is _op.NEGATE:
             negated = True
         elif code is _op.CATEGORY:
-            found |= any(_in_category(str(argument), one, flags & re.ASCII) for one in alike)
+            found |= any(_in_category(str(argument), character, flags & re.ASCII) for character in alike)
         else:
             low, high = argument if code is _op.RANGE else (argument, argument)
-            found |= any(low <= ord(one) <= high for one in alike if len(one) == 1)
+            found |= any(low <= ord(character) <= high for character in alike if len(character) == 1)
     return found is not negated
 
 
@@ -239,11 +239,11 @@ def _ambiguous_word(automaton: _Automaton, first: Sequence[int], left_out: set[i
         if masks[start] and masks[end]:
             following[start].append(end)
     begun = [number for number in first if masks[number]]
-    possible = {*begun, *(one for number in begun for one in _reachable(following, number))}
+    possible = {*begun, *(end for number in begun for end in _reachable(following, number))}
     following = {number: after for number, after in following.items() if number in possible}
     reach = {number: _reachable(following, number) for number in following}
     loops = {
-        number: frozenset(one for one in reach[number] if number in reach[one])
+        number: frozenset(other for other in reach[number] if number in reach[other])
         for number in following
         if number in reach[number]
     }

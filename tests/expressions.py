@@ -99,7 +99,8 @@ def _text(node: ast.expr, known: dict[str, str | bytes]) -> str | bytes | None:
         return left + right if isinstance(left, str) and isinstance(right, str) else None
     if isinstance(node, ast.JoinedStr):
         parts = [
-            _text(one.value if isinstance(one, ast.FormattedValue) else one, known) for one in node.values
+            _text(value.value if isinstance(value, ast.FormattedValue) else value, known)
+            for value in node.values
         ]
         return "".join(part for part in parts if isinstance(part, str)) if None not in parts else None
     return None

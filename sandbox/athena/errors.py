@@ -1,8 +1,8 @@
-"""The errors with which a query ends, in Athena's words for `StateChangeReason`."""
+"""The errors of a failed query; their messages are the `StateChangeReason`, in Athena's words."""
 
 
 class QueryError(Exception):
-    """A query that cannot be answered.
+    """A query that fails.
 
     `code` is the engine's error name (`TABLE_NOT_FOUND`, `HIVE_BAD_DATA`), empty where Athena prints none.
     """
@@ -13,11 +13,16 @@ class QueryError(Exception):
         self.message = message
 
 
-class UnsupportedError(QueryError):
-    """SQL that Athena runs but the sandbox does not: rejected, so that no answer is wrong."""
+def unsupported(feature: str, next_step: str = "Write the query without it, or run it on AWS.") -> str:
+    """The message for a feature of Athena that the sandbox lacks, with the step that helps."""
+    return f"the sandbox's Athena does not support {feature}. {next_step}"
 
-    def __init__(self, what: str) -> None:
-        super().__init__("NOT_SUPPORTED", f"{what} is not supported by the sandbox's Athena")
+
+class UnsupportedError(QueryError):
+    """SQL that Athena runs but the sandbox does not: it is rejected, so that no answer is wrong."""
+
+    def __init__(self, feature: str, *next_step: str) -> None:
+        super().__init__("NOT_SUPPORTED", unsupported(feature, *next_step))
 
 
 class MalformedQueryError(QueryError):

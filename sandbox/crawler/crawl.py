@@ -23,12 +23,12 @@ _PARTITION_BATCH = 100  # BatchCreatePartition and BatchUpdatePartition take at 
 
 
 class CrawlStopped(Exception):
-    """StopCrawler was called; what was written before stays."""
+    """StopCrawler was called; everything written before that stays."""
 
 
 @dataclass
 class Result:
-    """What a crawl changed, as the state change event counts it."""
+    """The changes of a crawl, as the state change event counts them."""
 
     tables_created: int = 0
     tables_updated: int = 0
@@ -68,7 +68,7 @@ class Crawl:
         self.result = Result()
 
     def run(self) -> Result:
-        """Crawl every target. Raises CrawlError, CrawlStopped or ClientError; what was written stays."""
+        """Crawl every target. Raises CrawlError, CrawlStopped or ClientError; written data stays."""
         self._glue.get_database(Name=self._settings.database)
         for path, exclusions in self._settings.targets:
             self._target(path, exclusions)
@@ -81,12 +81,12 @@ class Crawl:
     def _objects(self, bucket: str, prefix: str, exclusions: Iterable[str]) -> Iterator[dict[str, Any]]:
         excluded = [glob_pattern(glob) for glob in exclusions]
         for page in self._s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
-            for one in page.get("Contents") or []:
-                relative = one["Key"][len(prefix) :]
-                if not one["Size"] or hidden(relative):
+            for stored in page.get("Contents") or []:
+                relative = stored["Key"][len(prefix) :]
+                if not stored["Size"] or hidden(relative):
                     continue
                 if not any(pattern.fullmatch(relative) for pattern in excluded):
-                    yield {**one, "Relative": relative}
+                    yield {**stored, "Relative": relative}
 
     def _target(self, path: str, exclusions: Iterable[str]) -> None:
         bucket, _, prefix = path.removeprefix("s3://").partition("/")
@@ -97,19 +97,19 @@ class Crawl:
         known = self._partitions(name) if before else {}
         folders: dict[tuple[tuple[str, str], ...], _Folder] = {}
         schema, objects, size = Schema(), 0, 0
-        for one in self._objects(bucket, prefix, exclusions):
-            partition = partition_of(one["Relative"])
+        for stored in self._objects(bucket, prefix, exclusions):
+            partition = partition_of(stored["Relative"])
             values = tuple(value for _, value in partition)
             if self._settings.recrawl == CRAWL_NEW_FOLDERS_ONLY and values in known:
                 continue
             self._go_on()
-            location = f"s3://{bucket}/{one['Key'].rsplit('/', 1)[0]}/"
+            location = f"s3://{bucket}/{stored['Key'].rsplit('/', 1)[0]}/"
             folder = folders.setdefault(partition, _Folder(values, location))
-            lines = lines_of(self._s3.get_object(Bucket=bucket, Key=one["Key"])["Body"].read())
+            lines = lines_of(self._s3.get_object(Bucket=bucket, Key=stored["Key"])["Body"].read())
             schema.see(lines)
             if not self._settings.inherits:
                 folder.schema.see(lines)
-            objects, size = objects + 1, size + one["Size"]
+            objects, size = objects + 1, size + stored["Size"]
         if not schema.lines:
             return
         keys = max((tuple(key for key, _ in partition) for partition in folders), key=len)
@@ -197,7 +197,7 @@ class Crawl:
         pages = self._glue.get_paginator("get_partitions").paginate(
             DatabaseName=self._settings.database, TableName=name
         )
-        return {tuple(one["Values"]): one for page in pages for one in page["Partitions"]}
+        return {tuple(partition["Values"]): partition for page in pages for partition in page["Partitions"]}
 
     def _write_partitions(
         self,
@@ -230,7 +230,7 @@ class Crawl:
         for start in range(0, len(changed), _PARTITION_BATCH):
             self._go_on()
             batch = changed[start : start + _PARTITION_BATCH]
-            entries = [{"PartitionValueList": one["Values"], "PartitionInput": one} for one in batch]
+            entries = [{"PartitionValueList": entry["Values"], "PartitionInput": entry} for entry in batch]
             answer = self._glue.batch_update_partition(**where, Entries=entries)
             _require_none(answer.get("Errors"))
             self.result.partitions_updated += len(batch)
@@ -243,4 +243,4 @@ class Crawl:
 
 def _require_none(errors: Any) -> None:
     if errors:
-        raise CrawlError(f"{len(errors)} partitions were refused: {errors[0]}")
+        raise CrawlError(f"{len(errors)} partitions were rejected: {errors[0]}")

@@ -38,27 +38,28 @@ class Settings:
         targets = crawler.get("Targets") or {}
         others = [kind for kind, given in targets.items() if given and kind != "S3Targets"]
         if others:
-            raise CrawlError(f"only S3 targets are crawled here, not {', '.join(others)}")
+            raise CrawlError(f"the sandbox crawls only S3 targets, not {', '.join(others)}")
         configuration = _configuration(crawler.get("Configuration"))
         grouping = (configuration.get("Grouping") or {}).get("TableGroupingPolicy")
         if grouping != "CombineCompatibleSchemas":
-            raise CrawlError("only TableGroupingPolicy CombineCompatibleSchemas is crawled here")
+            raise CrawlError("the sandbox supports only the TableGroupingPolicy CombineCompatibleSchemas")
         output = configuration.get("CrawlerOutput") or {}
         recrawl = (crawler.get("RecrawlPolicy") or {}).get("RecrawlBehavior") or CRAWL_EVERYTHING
         policy = crawler.get("SchemaChangePolicy") or {}
         update = policy.get("UpdateBehavior") or UPDATE
         if recrawl not in {CRAWL_EVERYTHING, CRAWL_NEW_FOLDERS_ONLY}:
-            raise CrawlError(f"RecrawlBehavior {recrawl} is not crawled here")
+            raise CrawlError(f"the sandbox does not support RecrawlBehavior {recrawl}")
         if recrawl == CRAWL_NEW_FOLDERS_ONLY and {update, policy.get("DeleteBehavior")} != {LOG}:
             raise CrawlError("CRAWL_NEW_FOLDERS_ONLY requires both schema change behaviors to be LOG")
         if policy.get("DeleteBehavior", LOG) != LOG:
-            raise CrawlError("only DeleteBehavior LOG is crawled here: nothing is deleted from the catalog")
+            raise CrawlError("the sandbox supports only DeleteBehavior LOG, which deletes nothing")
         return cls(
             name=crawler["Name"],
             database=crawler["DatabaseName"],
             prefix=crawler.get("TablePrefix") or "",
             targets=tuple(
-                (one["Path"], tuple(one.get("Exclusions") or ())) for one in targets.get("S3Targets") or []
+                (target["Path"], tuple(target.get("Exclusions") or ()))
+                for target in targets.get("S3Targets") or []
             ),
             update=update,
             recrawl=recrawl,

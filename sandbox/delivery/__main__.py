@@ -111,7 +111,7 @@ def main() -> int:
     logging.getLogger("botocore").setLevel(logging.WARNING)
     folder = os.environ.get("SANDBOX_STATE")
     if not folder:
-        tell("error: SANDBOX_STATE is not set: delivery is started by `python -m sandbox`, not by hand")
+        tell("error: SANDBOX_STATE is not set: `python -m sandbox` starts delivery; do not start it by hand")
         return 2
     exit_with_parent()
     sandbox = RunningSandbox.read(Path(folder))

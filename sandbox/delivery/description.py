@@ -119,7 +119,7 @@ def _time_zone(name: str) -> dt.tzinfo:
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError) as error:
-        raise UnsupportedDeliveryStreamError(f"there is no time zone {name!r}") from error
+        raise UnsupportedDeliveryStreamError(f"the time zone {name!r} does not exist") from error
 
 
 def _s3(config: Mapping[str, Any]) -> S3Destination:
@@ -144,13 +144,16 @@ def _s3(config: Mapping[str, Any]) -> S3Destination:
 def _processor(config: Mapping[str, Any], role_arn: str) -> Processor | None:
     processing = config.get("ProcessingConfiguration") or {}
     processors = (processing.get("Processors") or []) if processing.get("Enabled") else []
-    others = sorted({one["Type"] for one in processors} - {"Lambda"})
+    others = sorted({processor["Type"] for processor in processors} - {"Lambda"})
     if others:
         raise UnsupportedDeliveryStreamError(f"the processor {', '.join(others)} is not emulated")
     if len(processors) > 1:
         raise UnsupportedDeliveryStreamError("Firehose takes one Lambda processor")
     for processor in processors:
-        values = {one["ParameterName"]: one["ParameterValue"] for one in processor.get("Parameters") or []}
+        values = {
+            parameter["ParameterName"]: parameter["ParameterValue"]
+            for parameter in processor.get("Parameters") or []
+        }
         size = float(values.get("BufferSizeInMBs", DEFAULT_PROCESSOR_SIZE_MIB))
         interval = float(values.get("BufferIntervalInSeconds", DEFAULT_PROCESSOR_INTERVAL_SECONDS))
         return Processor(

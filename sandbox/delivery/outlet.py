@@ -86,9 +86,9 @@ class Outlet:
         while not stopping.is_set():
             self.buffers.seal_due()
             with self._lock:
-                due = [one for one in self._pending if one.due <= time.monotonic()]
-            for one in due:
-                self._attempt(one)
+                due = [pending for pending in self._pending if pending.due <= time.monotonic()]
+            for pending in due:
+                self._attempt(pending)
                 if stopping.is_set():
                     return
                 self.buffers.seal_due()
@@ -125,11 +125,11 @@ class Outlet:
         """The records and bytes in memory that are not delivered yet."""
         records, packed = self.buffers.waiting()
         with self._lock:
-            sealed = [one.buffer for one in self._pending]
+            sealed = [pending.buffer for pending in self._pending]
         return records + sum(b.records for b in sealed), packed + sum(b.packed for b in sealed)
 
     def partitions(self) -> set[Any]:
         """The active partitions: the partition keys of data that is not delivered yet."""
         with self._lock:
-            sealed = {one.buffer.lane for one in self._pending}
+            sealed = {pending.buffer.lane for pending in self._pending}
         return {lane for lane in sealed | self.buffers.lanes() if not lane[0]}

@@ -263,8 +263,8 @@ class Pipeline:
 
     def _partition(self, verdict: Verdict, active: set[Lane]) -> tuple[Lane, Verdict]:
         """The partition of a record, which is then an active one."""
-        given = verdict.partition_keys or {}
-        keys = tuple((name, given.get(name) or "") for name in self.stream.partition_keys)
+        values = verdict.partition_keys or {}
+        keys = tuple((name, values.get(name) or "") for name in self.stream.partition_keys)
         if not all(value for _, value in keys):
             code = "DynamicPartitioning.MetadataExtractionFailed"
             return (METADATA_EXTRACTION_FAILED, ()), verdict.failed(code)

@@ -134,10 +134,10 @@ def _answers(answer: object) -> dict[str, list[tuple[str, bytes, dict[str, str] 
     if not isinstance(returned, list):
         raise ValueError("records is not a list")
     answers: dict[str, list[tuple[str, bytes, dict[str, str] | None]]] = {}
-    for one in returned:
-        if not isinstance(one, dict) or not isinstance(one.get("recordId"), str):
+    for returned_record in returned:
+        if not isinstance(returned_record, dict) or not isinstance(returned_record.get("recordId"), str):
             raise ValueError("a record has no recordId")
-        result, data = one.get("result"), one.get("data")
+        result, data = returned_record.get("result"), returned_record.get("data")
         if result not in _RESULTS:
             raise ValueError("a record has no valid result")
         decoded = b""
@@ -145,12 +145,14 @@ def _answers(answer: object) -> dict[str, list[tuple[str, bytes, dict[str, str] 
             if not isinstance(data, str):
                 raise ValueError("a record has no data")
             decoded = pybase64.b64decode(data, validate=True)
-        answers.setdefault(one["recordId"], []).append((result, decoded, _partition_keys(one)))
+        answers.setdefault(returned_record["recordId"], []).append(
+            (result, decoded, _partition_keys(returned_record))
+        )
     return answers
 
 
-def _partition_keys(one: dict[str, Any]) -> dict[str, str] | None:
-    metadata = one.get("metadata")
+def _partition_keys(returned_record: dict[str, Any]) -> dict[str, str] | None:
+    metadata = returned_record.get("metadata")
     if metadata is None:
         return None
     keys = metadata.get("partitionKeys") if isinstance(metadata, dict) else None

@@ -96,12 +96,12 @@ class ShardReader:
             self._iterator = answer.get("NextShardIterator")
             records = [
                 Record(
-                    one["SequenceNumber"],
-                    int(one["ApproximateArrivalTimestamp"].timestamp() * 1000),
-                    one["PartitionKey"],
-                    one["Data"],
+                    record["SequenceNumber"],
+                    int(record["ApproximateArrivalTimestamp"].timestamp() * 1000),
+                    record["PartitionKey"],
+                    record["Data"],
                 )
-                for one in answer["Records"]
+                for record in answer["Records"]
             ]
             yield records, asked_at, not answer.get("MillisBehindLatest")
             if self._iterator is None:

@@ -16,12 +16,12 @@ _ONE_METRIC = ("MetricName", "Namespace", "Statistic", "ExtendedStatistic", "Per
 
 def _typed(query: Properties) -> Properties:
     """A metric query with typed numbers and booleans; a template can have them as text."""
-    made = dict(query)
-    if "ReturnData" in made:
-        made["ReturnData"] = str(made["ReturnData"]).lower() == "true"
-    if "MetricStat" in made:
-        made["MetricStat"] = {**made["MetricStat"], "Period": int(made["MetricStat"]["Period"])}
-    return made
+    typed = dict(query)
+    if "ReturnData" in typed:
+        typed["ReturnData"] = str(typed["ReturnData"]).lower() == "true"
+    if "MetricStat" in typed:
+        typed["MetricStat"] = {**typed["MetricStat"], "Period": int(typed["MetricStat"]["Period"])}
+    return typed
 
 
 def install() -> None:
@@ -33,9 +33,9 @@ def install() -> None:
         if not queries:
             return record(name, properties)
         plain = {key: value for key, value in properties.items() if key != "Metrics"}
-        made = record(name, {**plain, "MetricName": "-", "Namespace": "-"})
+        alarm = record(name, {**plain, "MetricName": "-", "Namespace": "-"})
         for member in _ONE_METRIC:
-            made.pop(member, None)
-        return {**made, "Metrics": [_typed(query) for query in queries]}
+            alarm.pop(member, None)
+        return {**alarm, "Metrics": [_typed(query) for query in queries]}
 
     RECORD.replace(alarm_record)

@@ -40,20 +40,20 @@ def lifecycle(properties: Properties) -> Properties:
 
 
 def _lifecycle_rule(rule: Properties) -> Properties:
-    made: Properties = {"Status": rule["Status"], "Filter": {"Prefix": rule.get("Prefix", "")}}
+    converted: Properties = {"Status": rule["Status"], "Filter": {"Prefix": rule.get("Prefix", "")}}
     if "Id" in rule:
-        made["ID"] = rule["Id"]
+        converted["ID"] = rule["Id"]
     expiration: Properties = {}
     if "ExpirationInDays" in rule:
         expiration["Days"] = int(rule["ExpirationInDays"])
     if "ExpiredObjectDeleteMarker" in rule:
         expiration["ExpiredObjectDeleteMarker"] = str(rule["ExpiredObjectDeleteMarker"]).lower() == "true"
     if expiration:
-        made["Expiration"] = expiration
+        converted["Expiration"] = expiration
     for name in ("NoncurrentVersionExpiration", "AbortIncompleteMultipartUpload"):
         if name in rule:
-            made[name] = {part: int(value) for part, value in rule[name].items()}
-    return made
+            converted[name] = {part: int(value) for part, value in rule[name].items()}
+    return converted
 
 
 def logging(properties: Properties) -> Properties:

@@ -141,10 +141,10 @@ def _changed(table: Item, old: Item | None, new: Item | None) -> None:
 
 @contextmanager
 def _holding_back() -> Iterator[list[tuple[Item, Item | None, Item | None]]]:
-    held: list[tuple[Item, Item | None, Item | None]] = []
-    token = _held_back.set(held)
+    changes: list[tuple[Item, Item | None, Item | None]] = []
+    token = _held_back.set(changes)
     try:
-        yield held
+        yield changes
     finally:
         _held_back.reset(token)
 
@@ -200,10 +200,10 @@ def install() -> None:
         return old
 
     def execute_transaction(request: Item) -> Any:
-        with _holding_back() as held:  # a rollback restores a snapshot, after records were sent
+        with _holding_back() as changes:  # a rollback restores a snapshot, after records were sent
             answer = execute(request)
         if answer[0] == 200:
-            for change in held:
+            for change in changes:
                 _changed(*change)
         return answer
 

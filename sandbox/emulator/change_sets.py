@@ -22,7 +22,7 @@ def install() -> None:
 
     resolve = RESOLVE.check()
 
-    def made(template: Template, parameters: Any, stack_name: str, stack_id: str) -> Template:
+    def with_conditions(template: Template, parameters: Any, stack_name: str, stack_id: str) -> Template:
         resolved: Template = resolve(template, parameters, stack_name, stack_id)
         if not resolved:
             return resolved
@@ -34,4 +34,4 @@ def install() -> None:
         }
         return {**resolved, "Resources": kept}
 
-    RESOLVE.replace(made)
+    RESOLVE.replace(with_conditions)

@@ -86,7 +86,7 @@ def _install_resharding() -> None:
         target = int(data.get("TargetShardCount") or 0)
         if target < 1:
             return error_response_json("ValidationException", "TargetShardCount must be >= 1", 400)
-        parents = {one: shard for one, shard in stream["shards"].items() if _CLOSED not in shard}
+        parents = {shard_id: shard for shard_id, shard in stream["shards"].items() if _CLOSED not in shard}
         children = kinesis._build_shards(target, kinesis._max_shard_index(stream) + 1)
         for child in children.values():
             first, *other = _parents_of(child, parents)
@@ -140,7 +140,7 @@ def _install_reading() -> None:
                 document["ChildShards"] = [
                     {
                         "ShardId": name,
-                        "ParentShards": [one for one in _named_parents(child) if one],
+                        "ParentShards": [parent for parent in _named_parents(child) if parent],
                         "HashKeyRange": described(name, child)["HashKeyRange"],
                     }
                     for name, child in stream["shards"].items()

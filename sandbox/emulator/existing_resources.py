@@ -1,7 +1,7 @@
 """A stack never takes over an existing resource: its creation fails, and the rollback keeps the resource.
 
 AWS facts
-- A create handler that meets an existing resource fails with the error code AlreadyExists (CloudFormation CLI
+- A create handler that finds an existing resource fails with the error code AlreadyExists (CloudFormation CLI
   user guide, "Resource type handler error codes"; `contract_create_create` in "Contract tests for resource
   types"). Nothing was created, so a rollback deletes nothing. An update that needs a new resource creates it
   the same way. The reason has the wording that users report, as in widdix/mastodon-on-aws, issue 27.
@@ -36,23 +36,23 @@ def _claimed(kind: str, wanted: Properties, had: Properties | None = None) -> It
         yield
         return
     if identity.find(name) is not None:
-        said = identity.message.format(kind=kind, name=name)
+        message = identity.message.format(kind=kind, name=name)
         raise ValueError(
-            f'Resource handler returned message: "{said}" '
+            f'Resource handler returned message: "{message}" '
             f"(RequestToken: {uuid.uuid4()}, HandlerErrorCode: AlreadyExists)"
         )
     try:
         yield
     except Exception:
-        if (made := identity.find(name)) is not None:
+        if (created_id := identity.find(name)) is not None:
             from ministack.services.cloudformation import provisioners  # noqa: PLC0415  only the emulator loads it
 
-            provisioners._delete_resource(kind, made, wanted)
+            provisioners._delete_resource(kind, created_id, wanted)
         raise
 
 
 def install() -> None:
-    """Check for an existing resource before a stack creates one, or gives one another name."""
+    """Check for an existing resource before a stack creates or renames one."""
     provision, update = PROVISION.check(), UPDATE.check()
 
     def provision_resource(kind: str, logical_id: str, properties: Properties, stack_name: str) -> Any:

@@ -33,7 +33,7 @@ def _may_create(group: str, role_arn: str) -> bool:
 
 
 def install() -> None:
-    """Write no log when there is no group and the role may not create one."""
+    """Write no log when the group does not exist and the role may not create it."""
     emit = EMIT.check()
 
     def emit_logs(function: dict[str, Any], *invocation: Any, **source: Any) -> None:

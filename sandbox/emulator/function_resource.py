@@ -59,18 +59,18 @@ def install() -> None:
     def create_function(logical_id: str, properties: Properties, stack_name: str) -> Any:
         _check_code(properties)
         _check_role(properties)
-        made = create(logical_id, properties, stack_name)
-        _keep_settings(made[0], properties)
-        return made
+        result = create(logical_id, properties, stack_name)
+        _keep_settings(result[0], properties)
+        return result
 
     def update_function(
         physical_id: str, had: Properties, wanted: Properties, stack_name: str, logical_id: str | None = None
     ) -> Any:
         _check_code(wanted)
         _check_role(wanted)
-        made = update(physical_id, had, wanted, stack_name, logical_id)
-        _keep_settings(made[0], wanted)
-        return made
+        result = update(physical_id, had, wanted, stack_name, logical_id)
+        _keep_settings(result[0], wanted)
+        return result
 
     replace_handler(CREATE, KIND, "create", create_function)
     replace_handler(UPDATE, KIND, "update", update_function)

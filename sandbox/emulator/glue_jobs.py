@@ -36,8 +36,8 @@ def install() -> None:
         answer = update(data)
         if answer[0] == 200:
             wanted = data.get("JobUpdate") or {}
-            given = {name: wanted[name] for name in _DEFAULTS if wanted.get(name)}
-            glue._jobs[data["JobName"]].update(given)
+            settings = {name: wanted[name] for name in _DEFAULTS if wanted.get(name)}
+            glue._jobs[data["JobName"]].update(settings)
         return answer
 
     CREATE_JOB.replace(create_job)

@@ -35,8 +35,8 @@ def install() -> None:
     def table_of(data: Request) -> str:
         return f"{data.get('DatabaseName')}/{data.get('TableName')}"
 
-    def missing(what: str) -> Any:
-        return error_response_json("EntityNotFoundException", f"{what} not found.", 400)
+    def missing(entity: str) -> Any:
+        return error_response_json("EntityNotFoundException", f"{entity} not found.", 400)
 
     def create_partition(data: Request) -> Any:
         if table_of(data) not in glue._tables:
@@ -49,15 +49,15 @@ def install() -> None:
             return missing(f"Table {data.get('TableName')}")
         partitions = glue._partitions.get(key) or []
         wanted = complete(data.get("PartitionInput") or {})
-        found = next((one for one in partitions if one.get("Values") == values), None)
+        found = next((partition for partition in partitions if partition.get("Values") == values), None)
         if found is None:
             return missing("Partition")
-        others = [one for one in partitions if one is not found]
-        if any(one.get("Values") == wanted.get("Values", values) for one in others):
+        others = [partition for partition in partitions if partition is not found]
+        if any(partition.get("Values") == wanted.get("Values", values) for partition in others):
             return error_response_json("AlreadyExistsException", "Partition already exists.", 400)
         kept = {name: found[name] for name in ("DatabaseName", "TableName", "CreationTime", "CatalogId")}
         replaced = {"Values": values, **wanted, **kept, "LastAccessTime": int(time.time())}
-        glue._partitions[key] = [replaced if one is found else one for one in partitions]
+        glue._partitions[key] = [replaced if partition is found else partition for partition in partitions]
         return json_response({})
 
     def get_partitions(data: Request) -> Any:
@@ -69,7 +69,10 @@ def install() -> None:
         found = (glue._partitions.get(key) or [])[number::total]
         start = int(data.get("NextToken") or 0)
         end = start + min(int(data.get("MaxResults") or _PAGE), _PAGE)
-        page = [_without_columns(one) if data.get("ExcludeColumnSchema") else one for one in found[start:end]]
+        page = [
+            _without_columns(partition) if data.get("ExcludeColumnSchema") else partition
+            for partition in found[start:end]
+        ]
         more = {"NextToken": str(end)} if end < len(found) else {}
         return json_response({"Partitions": page, **more})
 

@@ -36,7 +36,7 @@ def install() -> None:
     create_partition, create_partitions = CREATE_PARTITION.check(), BATCH_CREATE_PARTITION.check()
 
     def batch_create_partition(data: Request) -> Any:
-        inputs = [complete(one) for one in data.get("PartitionInputList") or []]
+        inputs = [complete(partition) for partition in data.get("PartitionInputList") or []]
         return create_partitions({**data, "PartitionInputList": inputs})
 
     for seam in (CREATE_TABLE, UPDATE_TABLE):

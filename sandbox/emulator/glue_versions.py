@@ -51,7 +51,10 @@ def install() -> None:
             )
         versions = [table, *reversed(archive.get(name, []))]
         start, size = int(data.get("NextToken") or 0), min(int(data.get("MaxResults") or _PAGE), _PAGE)
-        page = [{"Table": one, "VersionId": one["VersionId"]} for one in versions[start : start + size]]
+        page = [
+            {"Table": version, "VersionId": version["VersionId"]}
+            for version in versions[start : start + size]
+        ]
         more = {"NextToken": str(start + size)} if start + size < len(versions) else {}
         return json_response({"TableVersions": page, **more})
 

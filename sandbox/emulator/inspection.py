@@ -1,7 +1,7 @@
 """The resources that CloudFormation created from a template, with their resolved properties.
 
 No AWS API returns this. Only a root user may read it (`admission`). The readback (`python -m
-sandbox.readback`) compares it with what each service answers.
+sandbox.readback`) compares it with each service's answer.
 """
 
 import json

@@ -10,7 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 RUNTIME_PACKAGES = ("boto3", "botocore", "dateutil", "jmespath", "s3transfer", "six", "urllib3")
-_SITECUSTOMIZE = '''"""Take the virtual environment's packages away; this folder holds the runtime's."""
+_SITECUSTOMIZE = '''"""Remove the virtual environment's packages; this folder has the runtime's."""
 
 import sys
 

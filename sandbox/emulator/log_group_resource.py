@@ -68,7 +68,7 @@ def install() -> None:
     def update_log_group(
         physical_id: str, had: Properties, wanted: Properties, stack_name: str, logical_id: str
     ) -> Any:
-        before, after = (named(one, stack_name, logical_id) for one in (had, wanted))
+        before, after = (named(properties, stack_name, logical_id) for properties in (had, wanted))
         _check_key(after.get("KmsKeyId"), after["LogGroupName"])
         return update(physical_id, before, after, stack_name, logical_id)
 

@@ -21,8 +21,8 @@ def _create(logical_id: str, properties: Properties, stack_name: str) -> Any:
     if workgroup != "primary" and workgroup not in athena._workgroups:
         raise ValueError(f"{KIND}: WorkGroup {workgroup} is not found")
     named = {"Name": f"{stack_name}-{logical_id}", **properties}
-    made = call(athena._create_named_query, named, KIND)
-    return made["NamedQueryId"], {"NamedQueryId": made["NamedQueryId"]}
+    query = call(athena._create_named_query, named, KIND)
+    return query["NamedQueryId"], {"NamedQueryId": query["NamedQueryId"]}
 
 
 def _delete(physical_id: str, _: Properties) -> None:

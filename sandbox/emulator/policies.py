@@ -137,11 +137,11 @@ def _install_callers() -> None:
         account = get_account_id()
         if iam_evaluator.caller_arn() != f"arn:aws:iam::{account}:root":
             return None
-        resource_arn, given = request.get("resource_arn", "*"), request.get("service_context") or {}
+        resource_arn, service_context = request.get("resource_arn", "*"), request.get("service_context") or {}
         found = iam_evaluator._resource_policy(service, resource_arn)
         if found is None:
             return None
-        keys = {name.lower(): value for name, value in given.items()}
+        keys = {name.lower(): value for name, value in service_context.items()}
         context = iam_evaluator.EvalContext(
             f"arn:aws:iam::{account}:root",
             "Root",

@@ -24,8 +24,8 @@ def glue_resource(operation: str, request: Mapping[str, Any]) -> str | None:
     if operation in {"GetDatabase", "DeleteDatabase", "UpdateDatabase"} and name:
         return f"database/{name}"
     database = request.get("DatabaseName")
-    given = request.get("TableInput")
-    table = given.get("Name") if isinstance(given, dict) else request.get("TableName") or name
+    definition = request.get("TableInput")
+    table = definition.get("Name") if isinstance(definition, dict) else request.get("TableName") or name
     if database and table:
         return f"table/{database}/{table}"
     return None

@@ -74,7 +74,7 @@ def _bucket_policy(bucket: str) -> str | None:
 
 def _managed_policy(name: str) -> str | None:
     policies = _store("iam", "_policies").items()
-    named = (str(arn) for arn, one in policies if one["PolicyName"].casefold() == name.casefold())
+    named = (str(arn) for arn, policy in policies if policy["PolicyName"].casefold() == name.casefold())
     return next(named, None)
 
 
@@ -120,14 +120,21 @@ def _metric_filter(name: str) -> str | None:
 
 def _security_group(name: str) -> str | None:
     groups = _store("ec2", "_security_groups").values()
-    return next((one["GroupId"] for one in groups if f"{one['VpcId']}|{one['GroupName']}" == name), None)
+    return next(
+        (group["GroupId"] for group in groups if f"{group['VpcId']}|{group['GroupName']}" == name), None
+    )
 
 
 def _association(subnet: str) -> str | None:
     tables = _store("ec2", "_route_tables").values()
-    associations = (one for table in tables for one in table["Associations"])
+    associations = (association for table in tables for association in table["Associations"])
     return next(
-        (one["RouteTableAssociationId"] for one in associations if one.get("SubnetId") == subnet), None
+        (
+            association["RouteTableAssociationId"]
+            for association in associations
+            if association.get("SubnetId") == subnet
+        ),
+        None,
     )
 
 

@@ -15,7 +15,7 @@ SEAMS = (PROVISION,)
 
 
 def generated_name(stack_name: str, logical_id: str, longest: int) -> str:
-    """The name that CloudFormation gives a resource without a name in its template."""
+    """The name that CloudFormation generates for a resource without a name in its template."""
     from ministack.services.cloudformation import provisioners  # noqa: PLC0415
 
     return str(provisioners._physical_name(stack_name, logical_id, max_len=longest))

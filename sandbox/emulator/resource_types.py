@@ -36,7 +36,7 @@ def add_type(
     from ministack.services.cloudformation import provisioners  # noqa: PLC0415
 
     if kind in provisioners._RESOURCE_HANDLERS:
-        raise RuntimeError(f"MiniStack knows {kind} now: remove ours from sandbox/emulator/")
+        raise RuntimeError(f"MiniStack now has the type {kind}: remove ours from sandbox/emulator/")
     provisioners._RESOURCE_HANDLERS[kind] = handlers
     provisioners._REPLACING_PROPERTIES[kind] = create_only
     if name:

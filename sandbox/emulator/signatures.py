@@ -192,7 +192,7 @@ def _check_time(signature: Signature, now: dt.datetime) -> None:
             raise ValueError
         signed_at = dt.datetime.fromisoformat(signature.timestamp)
     except ValueError:
-        raise _incomplete("X-Amz-Date must be given as YYYYMMDDTHHMMSSZ.") from None
+        raise _incomplete("X-Amz-Date must have the format YYYYMMDDTHHMMSSZ.") from None
     if signature.timestamp[:8] != signature.date:
         raise RefusedError("CredentialDateMismatch", "The date of the credential scope is not X-Amz-Date's.")
     presigned = signature.presigned_seconds

@@ -26,10 +26,10 @@ class Chain:
     before: str
     sign: Callable[[str], str]
 
-    def follows(self, algorithm: str, *hashes: str, given: str) -> bool:
+    def follows(self, algorithm: str, *hashes: str, signature: str) -> bool:
         """Whether the signature is the next one of the chain, and then the previous one of the next."""
         self.before = self.sign("\n".join([algorithm, self.timestamp, self.scope, self.before, *hashes]))
-        return hmac.compare_digest(self.before, given)
+        return hmac.compare_digest(self.before, signature)
 
 
 def match(body: bytes, chain: Chain, *, trailer: bool) -> bool:
@@ -41,7 +41,7 @@ def match(body: bytes, chain: Chain, *, trailer: bool) -> bool:
             return False
         size, start = int(head[1], 16), end + 2
         hashed = sha256(memoryview(body)[start : start + size]).hexdigest()
-        if not chain.follows("AWS4-HMAC-SHA256-PAYLOAD", _EMPTY, hashed, given=head[2].decode()):
+        if not chain.follows("AWS4-HMAC-SHA256-PAYLOAD", _EMPTY, hashed, signature=head[2].decode()):
             return False
         if size == 0:
             rest = body[start:]
@@ -55,5 +55,5 @@ def _trailer_matches(rest: bytes, chain: Chain) -> bool:
     if not lines or not lines[-1].startswith(_TRAILER_SIGNATURE):
         return False
     hashed = sha256(b"".join(line + b"\n" for line in lines[:-1])).hexdigest()
-    given = lines[-1].removeprefix(_TRAILER_SIGNATURE).strip().decode("latin-1")
-    return chain.follows("AWS4-HMAC-SHA256-TRAILER", hashed, given=given)
+    signature = lines[-1].removeprefix(_TRAILER_SIGNATURE).strip().decode("latin-1")
+    return chain.follows("AWS4-HMAC-SHA256-TRAILER", hashed, signature=signature)

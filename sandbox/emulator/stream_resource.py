@@ -30,16 +30,16 @@ def install() -> None:
 
     def create_stream(logical_id: str, properties: Properties, stack_name: str) -> Any:
         name = {"Name": generated_name(stack_name, logical_id, 128)}
-        made = create(logical_id, {**name, **properties}, stack_name)
+        result = create(logical_id, {**name, **properties}, stack_name)
         if properties.get("StreamEncryption"):
-            _encrypt(made[0], properties["StreamEncryption"])
-        return made
+            _encrypt(result[0], properties["StreamEncryption"])
+        return result
 
     def update_stream(physical_id: str, had: Properties, wanted: Properties, stack_name: str) -> Any:
-        made = update(physical_id, had, wanted, stack_name)
+        result = update(physical_id, had, wanted, stack_name)
         if had.get("StreamEncryption") != wanted.get("StreamEncryption"):
-            _encrypt(made[0], wanted.get("StreamEncryption"))
-        return made
+            _encrypt(result[0], wanted.get("StreamEncryption"))
+        return result
 
     replace_handler(CREATE, KIND, "create", create_stream)
     replace_handler(UPDATE, KIND, "update", update_stream)

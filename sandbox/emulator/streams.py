@@ -53,10 +53,10 @@ def install() -> None:
         from ministack.services import kinesis  # noqa: PLC0415  only the emulator process loads MiniStack
 
         try:
-            asked = json.loads(request[_BODY] or b"{}")
+            content = json.loads(request[_BODY] or b"{}")
         except ValueError:
             return found
-        iterator = asked.get("ShardIterator") if isinstance(asked, dict) else None
+        iterator = content.get("ShardIterator") if isinstance(content, dict) else None
         return (kinesis._shard_iterators.get(iterator) or {}).get("stream_arn") or found
 
     RESOURCE_ARN.replace(arn_of_request)

@@ -96,24 +96,25 @@ def install() -> None:
     create, update, delete = CREATE.check(), UPDATE.check(), DELETE.check()
 
     def create_table(logical_id: str, properties: Properties, stack_name: str) -> Any:
-        made = create(logical_id, properties, stack_name)
-        _apply(made[0], properties, {})
-        return made
+        result = create(logical_id, properties, stack_name)
+        _apply(result[0], properties, {})
+        return result
 
     def update_table(
         physical_id: str, had: Properties, wanted: Properties, stack_name: str, logical_id: str | None = None
     ) -> Any:
         plain_had, plain = (
-            {name: value for name, value in one.items() if name not in _SETTINGS} for one in (had, wanted)
+            {name: value for name, value in properties.items() if name not in _SETTINGS}
+            for properties in (had, wanted)
         )
         if not wanted.get("TableName") and any(had.get(part) != wanted.get(part) for part in _KEYS):
             # MiniStack would create it with the name of the old table, which it deletes at once.
             return provisioners._seeded_create(create_table, logical_id, wanted, stack_name)
         before = dynamodb._tables.get(physical_id)
-        made = update(physical_id, plain_had, plain, stack_name, logical_id)
-        if dynamodb._tables.get(made[0]) is before:
-            _apply(made[0], wanted, had)
-        return made
+        result = update(physical_id, plain_had, plain, stack_name, logical_id)
+        if dynamodb._tables.get(result[0]) is before:
+            _apply(result[0], wanted, had)
+        return result
 
     def delete_table(physical_id: str, properties: Properties) -> None:
         if dynamodb._tables.get(physical_id, {}).get("DeletionProtectionEnabled") in {True, "true"}:

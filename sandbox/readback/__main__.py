@@ -96,7 +96,12 @@ def observe() -> list[Dropped]:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print the list, as Markdown or with --output json as one document."""
     parser = argparse.ArgumentParser(prog="python -m sandbox.readback", description=__doc__)
-    parser.add_argument("--output", choices=("markdown", "json"), default="markdown")
+    parser.add_argument(
+        "--output",
+        choices=("markdown", "json"),
+        default="markdown",
+        help="format of the list (default: %(default)s)",
+    )
     options = parser.parse_args(arguments)
     try:
         lost = observe()
@@ -105,7 +110,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         terminal.tell(f"error: {error}")
         return 1
     terminal.answer(
-        terminal.json_text({"dropped": [asdict(one) for one in lost]}) if options.output == "json" else table
+        terminal.json_text({"dropped": [asdict(dropped_property) for dropped_property in lost]})
+        if options.output == "json"
+        else table
     )
     return 0
 

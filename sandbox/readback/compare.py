@@ -75,8 +75,8 @@ def dropped(kind: str, logical_id: str, wanted: Any, found: Any) -> list[Dropped
         Dropped(
             kind,
             logical_id,
-            re.sub(r"\[\d+\]", "[]", one.path),
-            "nothing" if one.found in (None, "", [], {}) else "another value",
+            re.sub(r"\[\d+\]", "[]", difference.path),
+            "nothing" if difference.found in (None, "", [], {}) else "another value",
         )
-        for one in differences(wanted, found)
+        for difference in differences(wanted, found)
     ]

@@ -59,7 +59,9 @@ def kms_key(session: boto3.Session, key: str, _: Properties) -> Properties:
 def kms_alias(session: boto3.Session, name: str, _: Properties) -> Properties:
     """AWS::KMS::Alias"""
     aliases = session.client("kms").get_paginator("list_aliases").paginate()
-    found: Any = next((one for page in aliases for one in page["Aliases"] if one["AliasName"] == name), {})
+    found: Any = next(
+        (alias for page in aliases for alias in page["Aliases"] if alias["AliasName"] == name), {}
+    )
     return {"AliasName": found.get("AliasName"), "TargetKeyId": found.get("TargetKeyId")}
 
 
@@ -337,7 +339,9 @@ def dynamodb_table(session: boto3.Session, name: str, _: Properties) -> Properti
     destinations = dynamodb.describe_kinesis_streaming_destination(TableName=name)[
         "KinesisDataStreamDestinations"
     ]
-    active = next((one for one in destinations if one["DestinationStatus"] == "ACTIVE"), None)
+    active = next(
+        (destination for destination in destinations if destination["DestinationStatus"] == "ACTIVE"), None
+    )
     return {
         "TableName": found["TableName"],
         "BillingMode": found.get("BillingModeSummary", {}).get("BillingMode", "PROVISIONED"),
@@ -415,7 +419,11 @@ def ec2_route_table(session: boto3.Session, table: str, _: Properties) -> Proper
 def ec2_route_table_association(session: boto3.Session, _: str, properties: Properties) -> Properties:
     """AWS::EC2::SubnetRouteTableAssociation"""
     table = ec2_route_table(session, properties["RouteTableId"], {})
-    ends = [one for one in table.get("Associations", []) if one.get("SubnetId") == properties["SubnetId"]]
+    ends = [
+        association
+        for association in table.get("Associations", [])
+        if association.get("SubnetId") == properties["SubnetId"]
+    ]
     return dict(ends[0]) if ends else {}
 
 
@@ -444,8 +452,12 @@ def _permissions(found: Any, other: str) -> list[Properties]:
             for pair in permission.get("UserIdGroupPairs", [])
         ]
         rules += [
-            {**base, "DestinationPrefixListId": one["PrefixListId"], "Description": one.get("Description")}
-            for one in permission.get("PrefixListIds", [])
+            {
+                **base,
+                "DestinationPrefixListId": prefix_list["PrefixListId"],
+                "Description": prefix_list.get("Description"),
+            }
+            for prefix_list in permission.get("PrefixListIds", [])
         ]
     return rules
 
@@ -474,12 +486,19 @@ def metric_filter(session: boto3.Session, name: str, properties: Properties) -> 
     """AWS::Logs::MetricFilter"""
     group = properties["LogGroupName"]
     filters = session.client("logs").describe_metric_filters(logGroupName=group)["metricFilters"]
-    found = next((one for one in filters if one["filterName"] == properties.get("FilterName", name)), None)
+    found = next(
+        (
+            metric_filter
+            for metric_filter in filters
+            if metric_filter["filterName"] == properties.get("FilterName", name)
+        ),
+        None,
+    )
     if found is None:
         return {}
     transformations = [
-        {member[0].upper() + member[1:]: value for member, value in one.items()}
-        for one in found["metricTransformations"]
+        {member[0].upper() + member[1:]: value for member, value in transformation.items()}
+        for transformation in found["metricTransformations"]
     ]
     return {
         "FilterName": found["filterName"],
@@ -505,8 +524,10 @@ def security_configuration(session: boto3.Session, name: str, _: Properties) -> 
 def principal_permissions(session: boto3.Session, _: str, properties: Properties) -> Properties:
     """AWS::LakeFormation::PrincipalPermissions"""
     found = session.client("lakeformation").list_permissions()["PrincipalResourcePermissions"]
-    same = [one for one in found if all(one[name] == properties[name] for name in ("Principal", "Resource"))]
-    granted = {permission for one in same for permission in one["Permissions"]}
+    same = [
+        grant for grant in found if all(grant[name] == properties[name] for name in ("Principal", "Resource"))
+    ]
+    granted = {permission for grant in same for permission in grant["Permissions"]}
     return {
         **(same[0] if same else {}),
         "Permissions": [p for p in properties["Permissions"] if p in granted],

@@ -12,8 +12,8 @@ CONSEQUENCES: dict[tuple[str, str], str] = {}
 def render(found: Sequence[Dropped]) -> str:
     """The list as a Markdown table, one row per type and property."""
     rows: dict[tuple[str, str, str], list[str]] = {}
-    for one in found:
-        rows.setdefault((one.kind, one.path, one.answer), []).append(one.logical_id)
+    for lost in found:
+        rows.setdefault((lost.kind, lost.path, lost.answer), []).append(lost.logical_id)
     if not rows:
         return "None: every service returns every property as in the template."
     unexplained = sorted({(kind, path) for kind, path, _ in rows} - CONSEQUENCES.keys())

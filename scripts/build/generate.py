@@ -73,7 +73,9 @@ def write(path: Path, text: str) -> None:
 
 def main(arguments: Sequence[str], out: Output) -> int:
     """Write the stale files; with --check, only name them."""
-    options = parser("build.generate", "Write every generated file of the repository.", epilog=EPILOG)
+    options = parser(
+        "build.generate", "Write every generated file of the repository.", epilog=EPILOG, calls_aws=False
+    )
     options.add_argument("names", nargs="*", metavar="NAME", help="a generated file (default: all of them)")
     options.add_argument("--check", action="store_true", help="write nothing; exit 1 when a file is stale")
     args = options.parse_args(arguments)

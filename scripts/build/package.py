@@ -41,6 +41,7 @@ def main(arguments: Sequence[str], out: Output) -> int:
     options = parser(
         "build.package",
         "Build the functions' zips and put_items.pyz into build/. The same tree gives the same bytes.",
+        calls_aws=False,
     )
     options.add_argument(
         "--arch",

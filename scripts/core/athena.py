@@ -226,7 +226,7 @@ def next_step(reason: str, database: str, connection: Connection) -> str:  # noq
     if "Incorrect number of parameters" in reason or "INVALID_PARAMETER_USAGE" in reason:
         return "Give one --parameter (text) or --literal (other SQL) for every `?`, in order."
     if "TYPE_MISMATCH" in reason:
-        return "The columns of `changes` are text. Cast them, as in try_cast(price AS decimal(38, 10))."
+        return "The columns of `changes` are text. Cast them, as in try_cast(price AS decimal(38, 4))."
     if "SYNTAX_ERROR" in reason or "mismatched input" in reason:
         return "Correct the SQL at the line and column in the message (Athena engine 3 uses Trino's SQL)."
     if "ccess" in reason and "enied" in reason:

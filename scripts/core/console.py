@@ -21,6 +21,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from lake.loading import EXIT_INTERRUPTED, loaded
 from lake.terminal import json_text, visible
 from scripts.put_items.ended_sandbox import explain_ended
 
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
+EXIT_FAILED, EXIT_USAGE = 1, 2
 EXIT_SIGNALLED = 128  # plus the number of the signal: `scripts.core.interruption`
 
 # ClientError codes that have the same meaning for every API call, and what to do about each.
@@ -77,9 +78,14 @@ class Parser(argparse.ArgumentParser):
 
 
 def parser(
-    verb: str, description: str, *, epilog: str | None = None, outputs: Sequence[str] = ("text", "json")
+    verb: str,
+    description: str,
+    *,
+    epilog: str | None = None,
+    outputs: Sequence[str] = ("text", "json"),
+    calls_aws: bool = True,
 ) -> Parser:
-    """A parser with the options that every verb has."""
+    """A parser with the common options; those for an account only if the verb calls AWS."""
     result = Parser(
         prog=f"python -m scripts.{verb}",
         description=description,
@@ -87,12 +93,17 @@ def parser(
         allow_abbrev=False,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    common = result.add_argument_group("options of every verb")
-    common.add_argument("--profile", help="a profile of ~/.aws/config (default: the environment's)")
-    common.add_argument("--region", help="the AWS Region (default: the profile's)")
-    common.add_argument("--endpoint-url", metavar="URL", help="send all API calls to this URL instead of AWS")
+    common = result.add_argument_group("common options")
+    if calls_aws:
+        _add_account(common)
     common.add_argument("--output", choices=outputs, default="text", help="json: one document on stdout")
     return result
+
+
+def _add_account(group: argparse._ArgumentGroup) -> None:
+    group.add_argument("--profile", help="a profile of ~/.aws/config (default: the environment's)")
+    group.add_argument("--region", help="the AWS Region (default: the profile's)")
+    group.add_argument("--endpoint-url", metavar="URL", help="send all API calls to this URL instead of AWS")
 
 
 def location_options(args: argparse.Namespace) -> str:
@@ -306,6 +317,7 @@ def run(verb: Callable[[Sequence[str], Output], int], arguments: Sequence[str] |
     out = Output(_requested_form(given))
     _ready_stdout(out.form)
     try:
+        loaded()
         code = verb(given, out)
         sys.stdout.flush()  # a write error is raised here, not at exit
         return code

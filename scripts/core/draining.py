@@ -25,6 +25,7 @@ from typing import Any, TypeVar
 
 from botocore.exceptions import ClientError
 
+from lake.waiting import duration
 from scripts.core.connection import Connection
 from scripts.core.console import EXIT_USAGE, CommandError, Output
 from scripts.core.source_stream import PATIENCE, Clock, Source, Wait, minutes, source_of, stop
@@ -79,7 +80,7 @@ class Draining:
             out.say(f"{OPTION}: changes that Firehose has not delivered yet are lost", "yellow")
         elif source.delivery_streams:
             names, seconds = " and ".join(source.delivery_streams), source.buffer_seconds / self.clock.speed
-            out.say(f"then: {names} delivers the remaining changes, which takes {seconds:.0f} s or more")
+            out.say(f"then: {names} delivers the remaining changes, which takes {duration(seconds)} or more")
 
     def run(self, out: Output) -> None:
         """Stop the table's stream and wait for the delivery. Ctrl-C leaves the stack unchanged."""
@@ -146,7 +147,7 @@ def drain(source: Source, cloudwatch: Any, clock: Clock, out: Output) -> None:
     seconds = source.buffer_seconds / clock.speed
     out.say("Firehose has read every change" if measured else "no metric shows how far Firehose has read")
     wait = Wait(clock, out)
-    wait.show(f"waiting {seconds:.0f} s until every buffer is empty")
+    wait.show("Firehose empties its buffers", seconds)
     wait.sleep(seconds)
     if measured:
         _wait_for_delivery(source, cloudwatch, began, clock, out)
@@ -171,8 +172,9 @@ def _wait_for_reading(source: Source, cloudwatch: Any, began: datetime, clock: C
         wait.show(
             "; ".join(
                 [f"{name} is {value / 1000:,.0f} s behind" for name, value in behind.items()]
-                + [f"{name}: waiting for its next metric" for name in silent]
-            )
+                + [f"{name} has not yet reported how far it is" for name in silent]
+            ),
+            PATIENCE.total_seconds() if silent else math.inf,  # a delivery stream that reads may take longer
         )
         if silent and clock.now() - began > PATIENCE:
             raise CommandError(
@@ -206,7 +208,9 @@ def _wait_for_delivery(source: Source, cloudwatch: Any, began: datetime, clock: 
                 f"changes with {OPTION}.",
                 delivery_stream=name,
             )
-        wait.show(f"{name} still has undelivered changes, the oldest {age:,.0f} s old")
+        wait.show(
+            f"{name} still has undelivered changes, the oldest {age:,.0f} s old", PATIENCE.total_seconds()
+        )
         wait.sleep(PERIOD)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from glue.tables import METADATA_COLUMNS
 from scripts.core.athena import Workgroup
 from scripts.core.console import CommandError, nearest
+from scripts.core.delivery_time import DELIVERY_TIME
 
 ROWS = "change_type IN ('INSERT', 'MODIFY', 'REMOVE', 'SNAPSHOT')"
 
@@ -42,7 +43,8 @@ def check_source(workgroup: Workgroup, database: str, source: str) -> bool:
     if not tables:
         raise CommandError(
             "the lake is empty: no change has been delivered yet",
-            "Write an item, wait one buffer interval, and run the command again.",
+            f"If an item was just written, wait. {DELIVERY_TIME} Otherwise write an item first. Then run the "
+            "command again.",
         )
     if source not in tables:
         raise CommandError(

@@ -10,8 +10,12 @@ from scripts.core.marker import KIND, SECTION, kind_of
 from scripts.core.stack import Stack
 
 
-def check_stack(stack: Stack, description: Mapping[str, Any], where: str, kind: str | None = None) -> None:
+def check_stack(
+    stack: Stack, description: Mapping[str, Any], where: str, kind: str | None = None
+) -> str | None:
     """Refuse a described stack that does not belong to ddb-lake, or, with `kind`, is of another kind.
+
+    Returns the stack's kind; None if it has no template yet.
 
     A stack in REVIEW_IN_PROGRESS has no template yet, only change sets. It is ours if all of them are ours.
     `where` names account and Region. Raises CommandError; nothing is changed.
@@ -22,7 +26,7 @@ def check_stack(stack: Stack, description: Mapping[str, Any], where: str, kind: 
             for change_set in stack.change_sets(str(description.get("StackId", "")))
         ):
             raise _foreign(stack.name, where, "it has a change set that deploy did not create")
-        return
+        return None
     existing = kind_of(stack.template())
     if existing is None:
         raise _foreign(stack.name, where, "its template has no ddb-lake marker")
@@ -33,6 +37,7 @@ def check_stack(stack: Stack, description: Mapping[str, Any], where: str, kind: 
             f"Deploy {existing}, or name another stack with --stack-name.",
             stack=stack.name,
         )
+    return existing
 
 
 def _foreign(name: str, where: str, why: str) -> CommandError:

@@ -11,12 +11,13 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from lake.waiting import WaitReport
 from scripts.core.connection import Connection
 from scripts.core.console import CommandError, Output
+from scripts.core.delivery_time import BUFFERS
 from scripts.core.deployment.partitioning import EVENT_SUFFIX, PARTITION_BY, STREAM
 from scripts.core.stack import outputs_of
 
-BUFFERS = ("BufferIntervalSeconds", "ProcessorBufferIntervalSeconds")  # parameters
 # With dynamic partitioning an interval may take half as long again (Firehose guide, "Buffer data for dynamic
 # partitioning").
 EVENT_FACTOR = 1.5
@@ -27,7 +28,7 @@ STOPPED = ("DISABLED", "ENABLE_FAILED")
 NOT_THERE = "ResourceNotFoundException"
 PATIENCE = timedelta(minutes=20)
 POLL_SECONDS = 2.0
-REPORT_SECONDS = 15.0  # a wait reports at least this often
+SHORTEST_SLEEP = 0.001  # a shorter one could be lost in the rounding of the clock
 
 
 @dataclass(frozen=True)
@@ -40,29 +41,30 @@ class Clock:
 
 
 class Wait:
-    """A wait that prints what it waits for and how long it has waited, at least every 15 seconds."""
+    """A wait that reports its reason, its time so far and its limit: at once, then at growing intervals."""
 
     def __init__(self, clock: Clock, out: Output) -> None:
-        self._clock, self._out = clock, out
-        self._text, self._waited, self._silent = "", 0.0, 0.0  # seconds in all, seconds since the last line
+        self._clock, start = clock, clock.now()
 
-    def show(self, text: str) -> None:
-        """Print what is waited for, if it has changed."""
-        if text != self._text:
-            self._text, self._silent = text, 0.0
-            self._out.say(text)
+        def seconds() -> float:
+            return (clock.now() - start).total_seconds()
+
+        self._report = WaitReport(out.say, seconds, first=0.0)
+        self._text, self._limit = "", math.inf
+
+    def show(self, text: str, limit: float = math.inf) -> None:
+        """Set what is waited for, and the limit in seconds since the start; print it if a line is due."""
+        self._text, self._limit = text, limit
+        self._report.report(text, limit)
 
     def sleep(self, seconds: float) -> None:
         """Wait, and report on the way."""
         while seconds > 0:
-            step = min(seconds, REPORT_SECONDS - self._silent)
+            step = min(seconds, max(self._report.schedule.seconds_left, SHORTEST_SLEEP))
             self._clock.sleep(step)
             seconds -= step
-            self._waited += step
-            self._silent += step
-            if self._silent >= REPORT_SECONDS and self._text:
-                self._silent = 0.0
-                self._out.say(f"waited {self._waited:.0f} s so far: {self._text}")
+            if seconds > 0:  # otherwise the caller looks again first
+                self._report.report(self._text, self._limit)
 
 
 @dataclass(frozen=True)
@@ -160,7 +162,10 @@ def stop(source: Source, dynamodb: Any, clock: Clock, out: Output) -> None:
             )
             continue
         waited = True
-        wait.show(f"table {source.table}: the stream of its changes is {status}, waiting for DISABLED")
+        wait.show(
+            f"table {source.table}: the stream of its changes is {status}, not yet DISABLED",
+            PATIENCE.total_seconds(),
+        )
         if clock.now() > until:
             raise CommandError(
                 f"the stream of table {source.table} has been {status} for {minutes(PATIENCE)}",

@@ -1,7 +1,8 @@
-"""The progress of a stack operation: one live table on a terminal, a few lines elsewhere."""
+"""The progress of a stack operation: one table on a terminal, which ends complete; a few lines elsewhere."""
 
 from __future__ import annotations
 
+import math
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable
@@ -10,6 +11,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from lake.terminal import visible
+from lake.waiting import WaitReport, duration
 from scripts.core.console import Output
 
 if TYPE_CHECKING:
@@ -18,11 +20,10 @@ if TYPE_CHECKING:
 
     from scripts.core.stack import Event
 
-SECONDS_BETWEEN_LINES = 15.0
 SLOWEST = 3  # resources that a line names
 LINES_AROUND = 7  # of the terminal: title, header, rule, the line below the table, three blank ones
-WIDTH_WITH_TYPES = 100  # of the terminal, in characters
-LONGEST_STATUS, TIME_AND_GAPS = len("UPDATE_ROLLBACK_IN_PROGRESS"), 20
+TIME_AND_GAPS, GAP = 20, 3  # characters: the column of times with all gaps, and the gap of one more column
+NARROWEST_NAMES = 10  # characters
 STYLES = {"failed": "red", "done": "green", "in progress": "", "waiting": "dim"}
 
 
@@ -77,8 +78,9 @@ class StackProgress:
         self._every_event, self._clock = every_event, clock
         self._resources = {name: Resource(name, kind) for name, kind in resources}
         self._status = ""  # of the whole stack
-        self._start = self._last_line = clock()
+        self._wait = WaitReport(out.say, clock)
         self._live: Live | None = None
+        self._ended = False
 
     def __enter__(self) -> StackProgress:
         if self._out.is_live and not self._every_event:
@@ -88,7 +90,7 @@ class StackProgress:
                 console=self._out.console,
                 get_renderable=self._table,
                 refresh_per_second=2,
-                transient=True,  # the summary takes its place
+                transient=False,  # the last state stays on the screen
                 vertical_overflow="crop",
             )
             self._live.start()
@@ -101,13 +103,14 @@ class StackProgress:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._ended = True
         if self._live:
-            self._live.stop()
+            self._live.stop()  # draws the table once more, in place
 
     @property
     def elapsed(self) -> str:
         """The time since the start, as text."""
-        return duration(self._clock() - self._start)
+        return duration(self._wait.schedule.elapsed)
 
     def show(self, event: Event) -> None:
         """Take one event over; print it if it is a failure, or if every event is printed."""
@@ -124,14 +127,13 @@ class StackProgress:
             )
 
     def look(self) -> None:
-        """Print a line where there is no live table, at most every fifteen seconds."""
-        now = self._clock()
-        if self._live or self._every_event or now - self._last_line < SECONDS_BETWEEN_LINES:
+        """Print a line where there is no live table, at growing intervals."""
+        if self._live or self._every_event:
             return
-        self._last_line = now
+        now = self._clock()
         running = sorted(self._in_state("in progress"), key=lambda one: one.since)[:SLOWEST]
         names = ", ".join(f"{one.logical_id} {duration(now - one.since)}" for one in running)
-        self._out.say(f"{self._title()}{f'; slowest: {names}' if names else ''}")
+        self._wait.report(f"{self._title()}{f'; slowest: {names}' if names else ''}")
 
     def _in_state(self, state: str) -> list[Resource]:
         return [one for one in self._resources.values() if one.state == state]
@@ -141,10 +143,13 @@ class StackProgress:
         parts = [f"{counts['done']} of {len(self._resources)} done"]
         parts += [f"{counts[state]} {state}" for state in ("in progress", "failed") if counts[state]]
         status = f" {self._status}" if self._status else ""
-        return f"stack {self._stack}{status}: {', '.join(parts)}, {self.elapsed}"
+        return f"stack {self._stack}{status}: {', '.join(parts)}"
 
     def _table(self) -> RenderableType:
-        """The resources as they are now, in as many rows as the terminal has: failures first."""
+        """The resources as they are now, failures first: as many as fit on the terminal; at the end, all.
+
+        Names are never cut. Where a line is too short, the types are left out, then long names are wrapped.
+        """
         from rich import box  # noqa: PLC0415
         from rich.console import Group  # noqa: PLC0415
         from rich.table import Table  # noqa: PLC0415
@@ -157,39 +162,45 @@ class StackProgress:
             *sorted(self._in_state("done"), key=lambda one: -one.since),
             *self._in_state("waiting"),
         ]
+        for_names = self._out.console.width - TIME_AND_GAPS - _longest(one.status for one in rows)
+        for_names = max(for_names, NARROWEST_NAMES)
         room = max(1, self._out.console.size.height - LINES_AROUND)
+        shown = rows if self._ended else _fitting(rows, room, for_names)
         table = Table(box=box.SIMPLE_HEAD)
-        width = self._out.console.width
-        room_for_names = width - LONGEST_STATUS - TIME_AND_GAPS
-        for column in ("resource", "type", "status") if width >= WIDTH_WITH_TYPES else ("resource", "status"):
+        table.add_column("resource", overflow="fold", max_width=for_names)
+        types = _longest(one.type for one in rows) + GAP
+        with_types = _longest(one.logical_id for one in rows) + types <= for_names
+        for column in ("type", "status") if with_types else ("status",):
             table.add_column(column, no_wrap=True)
         table.add_column("time", justify="right", no_wrap=True)
-        for one in rows[:room]:
+        for one in shown:
             seconds = now - one.since if one.state == "in progress" else one.seconds
-            names = (one.logical_id, one.type) if width >= WIDTH_WITH_TYPES else (one.logical_id,)
-            cells = [_shortened(name, room_for_names // len(names)) for name in names]
-            cells += [one.status, duration(seconds) if one.since else ""]
+            names = (one.logical_id, one.type) if with_types else (one.logical_id,)
+            cells = (*names, one.status, duration(seconds) if one.since else "")
             table.add_row(*(Text(visible(cell)) for cell in cells), style=STYLES[one.state])
-        title = Text(visible(self._title()), no_wrap=True, overflow="ellipsis")
-        return Group(title, table, Text(_rest(rows[room:])))
+        title = Text(visible(f"{self._title()}, {self.elapsed}"), no_wrap=True, overflow="ellipsis")
+        hidden = rows[len(shown) :]
+        return Group(title, table, *([Text(_rest(hidden))] if hidden else []))
+
+
+def _longest(texts: Iterable[str]) -> int:
+    return max(map(len, texts), default=0)
+
+
+def _fitting(rows: list[Resource], room: int, width: int) -> list[Resource]:
+    """The first rows that fit into `room` lines; at least one."""
+    lines = 0
+    for number, one in enumerate(rows):
+        lines += math.ceil(len(one.logical_id) / width)
+        if lines > room:
+            return rows[: max(number, 1)]
+    return rows
 
 
 def _rest(hidden: list[Resource]) -> str:
     """The line below the table about the resources that have no row."""
-    if not hidden:
-        return ""
     counts = Counter(one.state for one in hidden)
     return f"and {len(hidden)} more: {', '.join(f'{number} {state}' for state, number in counts.items())}"
-
-
-def _shortened(name: str, width: int) -> str:
-    return name if len(name) <= width else name[: max(width - 1, 1)] + "…"
-
-
-def duration(seconds: float) -> str:
-    """Seconds as people say them: `12 s`, `3 m 05 s`."""
-    minutes, rest = divmod(int(seconds), 60)
-    return f"{minutes} m {rest:02d} s" if minutes else f"{rest} s"
 
 
 def show_event(event: Event, out: Output) -> None:

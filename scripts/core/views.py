@@ -65,7 +65,7 @@ def read_types(path: Path, columns: Sequence[str]) -> dict[str, str]:
     if not path.is_file():
         raise CommandError(
             f"there is no type file {path}",
-            "Correct --types, or let --propose-types print one that fits the data.",
+            "Correct --types, or write one that fits the data with --propose-types --write.",
         )
     try:
         # A name is text, also where YAML would read a boolean (`no`) or a number (`2024`).

@@ -6,6 +6,7 @@ import argparse
 import json
 import os
 import re
+import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -111,7 +112,7 @@ def options(program: str = PROGRAM) -> Parser:
         "--workers", type=int, default=4, metavar="N", help="batches written at once, 1 to 32 (default: 4)"
     )
     result.add_argument("--dry-run", action="store_true", help="check the table and the file; write nothing")
-    common = result.add_argument_group("every verb")
+    common = result.add_argument_group("common options")
     common.add_argument("--profile", help="the profile of ~/.aws/config to use (default: the environment's)")
     common.add_argument("--region", help="the Region to work in (default: the profile's)")
     common.add_argument("--endpoint-url", metavar="URL", help="send every call here instead of to AWS")
@@ -227,9 +228,11 @@ def run(arguments: Sequence[str], program: str = PROGRAM) -> int:
     pairs = zip(arguments, [*arguments[1:], ""])
     as_json = any(a == "--output=json" or (a == "--output" and b == "json") for a, b in pairs)
     try:
+        if callable(signal.getsignal(signal.SIGINT)):  # not ignored; until here, it ends the process
+            signal.signal(signal.SIGINT, signal.default_int_handler)
         document = main(arguments, program)
     except KeyboardInterrupt as interruption:
-        say(f"interrupted: {interruption or 'the command did not finish. Run it again.'}")
+        say(f"interrupted: {str(interruption) or 'the command did not finish. Run it again.'}")
         return EXIT_INTERRUPTED
     except Exception as error:
         known = explained(error)

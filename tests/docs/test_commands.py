@@ -7,7 +7,7 @@ import shlex
 import subprocess
 import sys
 from functools import cache
-from itertools import pairwise
+from itertools import groupby, pairwise
 from pathlib import Path
 
 import botocore.session
@@ -21,6 +21,10 @@ INLINE = re.compile(r"`((?:make|python3? -m|aws) [^`\n]+)`")
 HEREDOC = re.compile(r" <<'EOF'\n.*?^EOF$", re.DOTALL | re.MULTILINE)
 ASSIGNED = re.compile(r"\w+=\$\((.*)\)")
 S3_COMMANDS = {"cp", "ls", "mv"}  # of the CLI itself, beside the operations of s3api
+# Options of the CLI itself, which every operation accepts.
+GLOBAL_OPTIONS = {"--cli-binary-format", "--max-items", "--no-cli-pager", "--output", "--profile"}
+GLOBAL_OPTIONS |= {"--query", "--region"}
+OPTION = re.compile(r"--[a-z][a-z0-9-]*")
 PROFILES = {"producer", "consumer"}  # those of the README
 # Modules that call no account: they compute or build.
 LOCAL = ("scripts.cost", "scripts.build.")
@@ -44,7 +48,8 @@ def fenced(page: Path) -> list[list[str]]:
         )
         for line in lines
     ]
-    return [words for words in split if words and not re.fullmatch(r"\w+=\S+", " ".join(words))]
+    found = [list(words) for line in split for and_, words in groupby(line, "&&".__eq__) if not and_]
+    return [words for words in found if not re.fullmatch(r"\w+=\S+", " ".join(words))]
 
 
 def inline(page: Path) -> list[list[str]]:
@@ -69,7 +74,7 @@ def without_profile(page: Path) -> list[str]:
 
 COMMANDS = [(page, words) for page in PAGES for words in commands(page)]
 CASES = [pytest.param(page, words, id=f"{page.name}: {' '.join(words)[:60]}") for page, words in COMMANDS]
-REDIRECTED = [case for case, (_, words) in zip(CASES, COMMANDS, strict=True) if ">" in words]
+WRITTEN = [case for case, (_, words) in zip(CASES, COMMANDS, strict=True) if "--write" in words]
 
 
 @cache
@@ -93,19 +98,23 @@ def test_a_command_in_the_documentation_exists(page: Path, words: list[str]) -> 
     match words:
         case ["make", target, *_]:
             assert target in TARGET.findall((ROOT / "Makefile").read_text())
-        case ["python" | "python3", "-m", module, *rest]:
+        case ["python" | "python3", "-m", module, *rest] if "<" not in module:  # scripts.<verb> is a pattern
             verb = f"{module} {rest[0]}" if module == "sandbox" and rest else module
             own = rest[: rest.index("--")] if "--" in rest else rest
-            missing = [
-                word for word in own if word.startswith("--") and word.split("=")[0] not in help_of(verb)
-            ]
-            assert missing == []
+            known = OPTION.findall(help_of(verb))
+            assert [word for word in options(own) if word not in known] == []
         case ["aws", *_]:
-            assert aws_operation(words)
-        case ["python", "-c" | "-", *_]:
+            assert wrong_of_aws(words) == []
+        case ["python", "-c" | "-" | "-m", *_]:
             pass
         case _:
             assert words[0] in {".", "export", "cd", "git"}, f"unknown command: {words[0]}"
+
+
+def test_every_block_of_commands_is_marked_as_shell() -> None:
+    """A block with another mark, such as `console`, would not be checked."""
+    marks = {mark for page in PAGES for mark, _ in FENCED.findall(page.read_text())}
+    assert marks <= {"bash", "sh", "json", "mermaid", "python", "sql", "text"}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
@@ -130,16 +139,28 @@ def test_a_command_without_a_profile_is_found(tmp_path: Path, command: str) -> N
     assert len(without_profile(page)) == 1
 
 
-@pytest.mark.parametrize(("page", "words"), REDIRECTED)
+def test_no_command_of_the_documentation_writes_its_answer_by_the_shell() -> None:
+    """After `>` the shell creates the file also when the command fails, and an earlier file is gone."""
+    ours = [words for _, words in COMMANDS if words[1:2] == ["-m"]]
+    assert len(ours) > 50
+    assert [" ".join(words) for words in ours if {">", ">>"} & set(words)] == []
+
+
+@pytest.mark.parametrize(("page", "words"), WRITTEN)
 def test_a_command_writes_into_a_folder_of_the_repository(page: Path, words: list[str]) -> None:
-    """A shell creates the file after `>`, but not its folder: the clone must contain the folder."""
-    folder = str(Path(words[words.index(">") + 1]).parent)
+    """The command does not create the folder: the clone must contain it."""
+    folder = str(Path(words[words.index("--write") + 1]).parent)
     listed = subprocess.run(["git", "ls-files", "--", folder], cwd=ROOT, capture_output=True, check=True)
     assert listed.stdout, f"{page.name} writes into {folder}, which is not in the repository"
 
 
-def aws_operation(words: list[str]) -> bool:
-    """Whether botocore has the service and the operation of an AWS CLI command."""
+def options(words: list[str]) -> list[str]:
+    """The long options among the words of a command, without values."""
+    return [word.partition("=")[0] for word in words if OPTION.match(word)]
+
+
+def wrong_of_aws(words: list[str]) -> list[str]:
+    """The service, operation and options of an AWS CLI command that botocore does not have."""
     plain: list[str] = []
     skip = False
     for word in words[1:]:
@@ -149,12 +170,36 @@ def aws_operation(words: list[str]) -> bool:
         plain.append(word)
     service, operation, *_ = plain
     if service in {"configure", "sso"}:  # commands that only the CLI has
-        return True
+        return []
     if service == "s3":
-        return operation in S3_COMMANDS
+        return [] if operation in S3_COMMANDS else [operation]
     service = {"s3api": "s3"}.get(service, service)  # the CLI's own name for it
     model = botocore.session.get_session().get_service_model(service)
-    return operation.replace("-", "_") in {xform_name(name) for name in model.operation_names}
+    names = {xform_name(name, "-"): name for name in model.operation_names}
+    if operation not in names:
+        return [operation]
+    shape = model.operation_model(names[operation]).input_shape
+    known = {f"--{xform_name(name, '-')}" for name in (shape.members if shape else ())}
+    return [
+        word
+        for word in options(words)
+        if word not in known and word not in GLOBAL_OPTIONS and word.replace("--no-", "--") not in known
+    ]
+
+
+@pytest.mark.parametrize(
+    ("command", "wrong"),
+    [
+        ("aws glue get-crawler --profile consumer --name orders", []),
+        ("aws kms create-key --no-multi-region --tags a", []),
+        ("aws glue get-gone --name orders", ["get-gone"]),
+        ("aws glue get-crawler --crawler-name orders", ["--crawler-name"]),
+        ("aws s3 sync a b", ["sync"]),
+    ],
+)
+def test_a_wrong_command_of_the_aws_cli_is_found(command: str, wrong: list[str]) -> None:
+    """An operation or an option that does not exist."""
+    assert wrong_of_aws(command.split()) == wrong
 
 
 def test_every_target_of_the_makefile_has_a_line_of_help() -> None:

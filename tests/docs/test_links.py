@@ -11,15 +11,22 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).resolve().parents[2]
 FENCED = re.compile(r"^```.*?^```", re.DOTALL | re.MULTILINE)
 COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
-LINK = re.compile(r"\]\((?!\w+:)([^)#\s]*)(?:#([^)\s]+))?\)")
+# An inline link or image, the definition of a reference, or an HTML attribute.
+LINK = re.compile(
+    r"""\]\((<[^>\n]*>|[^)\s]*)|^\[[^\]\n]+\]: *(<[^>\n]*>|\S+)|\b(?:href|src|srcset)="([^"\n]*)\"""",
+    re.MULTILINE,
+)
+OTHER_SITE = re.compile(r"\w+:")
 ANCHOR = re.compile(r'<a id="([^"]+)">')
 HEADING = re.compile(r"^#{1,6} +(.+?) *$", re.MULTILINE)
-LIST = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "*.md"]
-LISTED = subprocess.run(LIST, cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines()
-PAGES = sorted(ROOT / name for name in LISTED if (ROOT / name).exists())
+LIST = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+LISTED = subprocess.run(LIST, cwd=ROOT, capture_output=True, text=True, check=True).stdout.split("\0")[:-1]
+FILES = {ROOT / name for name in LISTED if (ROOT / name).exists()}
+FOLDERS = {folder for file in FILES for folder in file.parents}
+PAGES = sorted(file for file in FILES if file.suffix == ".md")
 
 
 def prose(page: Path) -> str:
@@ -47,12 +54,28 @@ def anchors(page: Path) -> frozenset[str]:
     return frozenset([*numbered(), *ANCHOR.findall(prose(page))])
 
 
+def links(page: Path) -> Iterator[tuple[str, str]]:
+    """Path and anchor of each link of a page to a page of the repository."""
+    for groups in LINK.findall(prose(page)):
+        target = "".join(groups).strip("<>")
+        if not OTHER_SITE.match(target):
+            path, _, anchor = target.partition("#")
+            yield path, anchor
+
+
+def is_there(target: Path) -> bool:
+    """Whether a file exists. In the repository, build results and other ignored files do not count."""
+    if target.is_relative_to(ROOT):
+        return target in FILES or target in FOLDERS
+    return target.exists()
+
+
 def broken(page: Path) -> list[str]:
     """The links of a page that lead nowhere."""
     wrong = []
-    for path, anchor in LINK.findall(prose(page)):
+    for path, anchor in links(page):
         target = (page.parent / path).resolve() if path else page
-        if not target.exists():
+        if not is_there(target):
             wrong.append(path)
         elif anchor and (target.suffix != ".md" or anchor not in anchors(target)):
             wrong.append(f"{path}#{anchor}")
@@ -76,3 +99,28 @@ def test_a_link_to_a_missing_file_or_heading_is_found(tmp_path: Path) -> None:
         "```\n[10](gone.md)\n```\n<!-- [11](gone.md) -->\n"
     )
     assert broken(page) == ["other.md#not-a-heading", "gone.md", "#gone", "gone.svg", "other.md#twice-2"]
+
+
+@pytest.mark.parametrize(
+    "link",
+    [
+        '[a](gone.md "A title")',
+        "[a](<gone.md>)",
+        "[a][b]\n\n[b]: gone.md",
+        '<a href="gone.md">a</a>',
+        '<img alt="a" src="gone.md">',
+        "[![a](other.md)](gone.md)",
+    ],
+)
+def test_every_form_of_a_link_is_checked(tmp_path: Path, link: str) -> None:
+    """Markdown has several forms of a link, and GitHub renders HTML."""
+    (tmp_path / "other.md").touch()
+    page = tmp_path / "page.md"
+    page.write_text(f"{link}\n{link.replace('gone.md', 'https://example.com/gone.md')}\n")
+    assert broken(page) == ["gone.md"]
+
+
+def test_a_link_to_an_ignored_file_is_found() -> None:
+    """It would work only on a machine that has built this file."""
+    assert not is_there(ROOT / ".git" / "config")
+    assert is_there(ROOT / "docs")

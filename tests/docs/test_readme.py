@@ -100,7 +100,7 @@ def test_every_command_of_the_readme_runs(exports: dict[str, str], clone: Path) 
     query = script.index("python -m scripts.query")
     script = script[:query] + WAIT + script[query:]
     [correction] = re.findall(r"`(total: [^`]+)`", README)
-    typed = script.index(f"> {TYPES}\n") + len(f"> {TYPES}\n")
+    typed = script.index(f"--write {TYPES}\n") + len(f"--write {TYPES}\n")
     script = script[:typed] + EDIT.replace("TYPE", correction) + script[typed:]
     # `python` is that of make deploy-venv, which has no `aws` command.
     folders = [str(deploy_environment().parent), str(Path(sys.executable).parent), os.environ["PATH"]]

@@ -11,7 +11,7 @@ from tests.policies.ledger import Ledger, Verdict
 
 
 def _left_out() -> str | None:
-    """The reason why the simulator cannot run; None when it can, or in CI, where it has to fail."""
+    """The reason why the simulator cannot run; None if it can, and in CI, where tests must fail."""
     try:
         toolbox.node()
     except toolbox.ToolMissingError as missing:

@@ -114,14 +114,14 @@ def policies() -> dict[str, Policy]:
     }
 
 
-def held(kind: str) -> tuple[Policy, ...]:
+def policies_for(kind: str) -> tuple[Policy, ...]:
     """The policies of a deployer of this kind of stack."""
-    return tuple(policies()[name] for name in table()["takes"][kind])
+    return tuple(policies()[name] for name in table()["policies"][kind])
 
 
 @lru_cache(maxsize=1)
 def schemas() -> dict[str, dict[str, Any]]:
-    """Resource type → its schema, as cfn-lint ships them."""
+    """The schema of each resource type, as cfn-lint ships them."""
     spec = find_spec("cfnlint")
     assert spec is not None
     assert spec.origin is not None
@@ -184,7 +184,7 @@ def script_calls() -> set[str]:
     named = [
         (
             node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", ""),
-            *(one.value for one in node.args if isinstance(one, ast.Constant) and isinstance(one.value, str)),
+            *(arg.value for arg in node.args if isinstance(arg, ast.Constant) and isinstance(arg.value, str)),
         )
         for node in calls
         if isinstance(node, ast.Call)
@@ -241,7 +241,7 @@ class Deployment:
                 "s3": [self.artifacts + ("/functions/x.zip" if action.endswith("Object") else "")],
             }
             if service in ("cloudwatch", "ec2", "firehose") and not self.stack.of_type(_DELIVERY):
-                continue  # calls about a delivery stream and its network
+                continue  # these calls are for a delivery stream and its network
             if service == "glue" and not self.stack.of_type("AWS::Glue::Database"):
                 continue  # `remove` lists the tables of the stack's database
             if action == "s3:DeleteObjectVersion":
@@ -250,16 +250,18 @@ class Deployment:
                 yield Need(self.kind, action, arn, self.stack.account, {}, "deploy and remove call it")
 
     def _touched(self, action: str, type_name: str = "") -> dict[str, str]:
-        """ARN → its kind, of every resource of this stack that an action is checked against."""
+        """The resources of this stack for which IAM checks an action: their kind, by ARN."""
         known, service = _known(action), action.partition(":")[0]
         if known is None:
             raise DeployerError(
-                f"{action} is no IAM action: say in deployer.yaml, operations, which it takes"
+                f"{action} is not an IAM action: add the operation to `operations` in deployer.yaml"
             )
         kinds = [f"{service}:{kind['name']}" for kind in known["resourceTypes"]]
         if not kinds:
             return {"*": "*"}
-        if "tag" in action.lower():  # about one resource of any kind; other actions apply to each of theirs
+        if (
+            "tag" in action.lower()
+        ):  # it applies to one resource of any kind, other actions to every kind listed
             kinds = [kind for kind in kinds if _TYPES.get(kind) == type_name] or kinds
         found = {arn: kind for kind in kinds for arn in self._located(kind)}
         if not found and any(_TYPES.get(kind) is None for kind in kinds):
@@ -278,7 +280,10 @@ class Deployment:
         for arn, kind in self._touched(action, type_name).items():
             context = dict(VIA)
             if action == "iam:PassRole":
-                context["iam:PassedToService"] = self._trusted(arn)
+                services = self._trusted(arn)
+                if not services:
+                    continue  # a role for people's commands: no service gets it
+                context["iam:PassedToService"] = services
             if kind.startswith("ec2:"):
                 context["aws:ResourceTag/Application"] = ["ddb-lake"]
             owner = self._owners.get(arn) if kind.startswith("kms:") else None
@@ -290,12 +295,14 @@ class Deployment:
         return {key.arn: Policy(key.logical_id, "resource", key.properties["KeyPolicy"]) for key in keys}
 
     def _trusted(self, arn: str) -> list[str]:
+        """The services that may take a role."""
         (role,) = [role for role in self.stack.of_type("AWS::IAM::Role") if role.arn == arn]
         (statement,) = role.properties["AssumeRolePolicyDocument"]["Statement"]
-        return [statement["Principal"]["Service"]]
+        service = statement["Principal"].get("Service")
+        return [service] if service else []
 
     def _located(self, kind: str) -> list[str]:
-        """The ARNs of a kind of resource in this stack."""
+        """The ARNs of this stack's resources of one kind."""
         region = f"{REGION}:{self.stack.account}"
         known = {
             "*": "*",

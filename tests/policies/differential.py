@@ -171,8 +171,8 @@ class Pair:
         if self.is_service:
             verdict = iam_evaluator.evaluate_resource_policy(self.owner, context, service=self.principal)
             return bool(verdict.decision == "Allow")
-        held = [iam_evaluator.parse_policy_document(document) for document in self.identity]
-        verdict = iam_evaluator.evaluate(context, held)
+        policies = [iam_evaluator.parse_policy_document(document) for document in self.identity]
+        verdict = iam_evaluator.evaluate(context, policies)
         if self.owner is not None:
             verdict = iam_evaluator.combine_resource_policy(
                 verdict, context, self.owner, self.owner_account, required=self.action.startswith("kms:")
@@ -209,8 +209,8 @@ def _pair(chance: random.Random) -> Pair:
 
     def document(with_principal: bool) -> dict[str, Any]:
         count = chance.choice([1, 1, 2, 3])
-        made = [_statement(chance, action, actions, patterns, with_principal) for _ in range(count)]
-        return {"Version": "2012-10-17", "Statement": made}
+        statements = [_statement(chance, action, actions, patterns, with_principal) for _ in range(count)]
+        return {"Version": "2012-10-17", "Statement": statements}
 
     return Pair(
         principal,

@@ -28,7 +28,7 @@ _OPTIONAL = {
 
 
 class PolicyError(ValueError):
-    """A policy document is in an unknown place, or needs something that is not modelled."""
+    """A policy document is in an unknown place, or uses a feature that is not modelled."""
 
 
 def launched(
@@ -157,17 +157,17 @@ class Documents:
             raise PolicyError(f"{role.logical_id} has a permissions boundary, which is not modelled")
         trust = self._add(f"{role.logical_id} trust", "trust", properties["AssumeRolePolicyDocument"])
         self.owner[role.arn] = trust
-        held = self.identity.setdefault(role.arn, [])
+        policies = self.identity.setdefault(role.arn, [])
         for policy in properties.get("Policies", []):
             name = f"{role.logical_id} {policy['PolicyName']}"
-            held.append(self._add(name, "identity", policy["PolicyDocument"]))
+            policies.append(self._add(name, "identity", policy["PolicyDocument"]))
         for arn in properties.get("ManagedPolicyArns", []):
             own = [p.logical_id for p in stack.of_type("AWS::IAM::ManagedPolicy") if p.name == arn]
             if not own:
                 raise PolicyError(
-                    f"{role.logical_id} holds {arn}, a policy AWS may change: write it out instead"
+                    f"{role.logical_id} has {arn}, a policy that AWS may change: write its statements instead"
                 )
-            held.extend(own)
+            policies.extend(own)
 
 
 _ATTACHED_TO_ROLES = {"AWS::IAM::Policy", "AWS::IAM::ManagedPolicy", "AWS::IAM::RolePolicy"}

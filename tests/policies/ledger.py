@@ -1,18 +1,18 @@
 """The access ledger: who may do what, as data (``actors.yaml``, ``access-*.yaml``), judged by the simulator.
 
-An entry reads like a sentence: an actor, an action, its resource, and the context AWS sends with it
-(``with``). ``also`` names further decisions of the same call (the key behind an encrypted object): the call
-is allowed only when every one is. ``through`` names the VPC endpoint it passes. ``only`` names the one layout
-it belongs to. Lists of actors, actions or resources make one request of each combination.
+An entry reads like a sentence: an actor, an action, its resource, and the context that AWS sends with it
+(``with``). ``also`` lists further decisions of the same call (the key of an encrypted object): the call is
+allowed only if all of them are. ``through`` names the VPC endpoint that the call uses. ``only`` names the one
+layout to which the entry applies. Lists of actors, actions or resources mean one request per combination.
 
-``each side`` means that each account refuses by itself: the request is repeated with a resource whose owner
-admits everybody, and repeated by an actor whose account grants it everything. Within one account
-either side suffices, so those two belong to the two-account layout.
+``each side`` means that each of the two accounts refuses on its own. The request is repeated with a resource
+whose owner admits everybody, and by an actor whose account grants it everything. Within one account the
+permission of either side is enough, so these two repetitions are only in the two-account layout.
 
-Sent with every request, as AWS does: ``aws:PrincipalArn``, ``aws:PrincipalAccount``,
-``aws:SecureTransport``, ``aws:RequestedRegion``, ``aws:ResourceAccount`` and, by S3, ``s3:ResourceAccount``
-(IAM user guide, "AWS global condition context keys"; service authorization reference, "Condition keys for
-Amazon S3").
+AWS sends these keys with every request, and so does the ledger: ``aws:PrincipalArn``,
+``aws:PrincipalAccount``, ``aws:SecureTransport``, ``aws:RequestedRegion``, ``aws:ResourceAccount`` and,
+by S3, ``s3:ResourceAccount`` (IAM user guide, "AWS global condition context keys"; service authorization
+reference, "Condition keys for Amazon S3").
 """
 
 from __future__ import annotations
@@ -53,12 +53,12 @@ _OPEN = Policy(
 
 
 class LedgerError(ValueError):
-    """An entry of the ledger cannot be read; the message names it and what to write instead."""
+    """An entry of the ledger is invalid. The message names it and states what to write instead."""
 
 
 @dataclass(frozen=True)
 class Actor:
-    """The caller: ``principal`` signs the request (None when unsigned), ``role`` is its aws:PrincipalArn."""
+    """The caller. ``principal`` signs the request (None if unsigned), ``role`` is its aws:PrincipalArn."""
 
     name: str
     principal: str | None
@@ -69,7 +69,7 @@ class Actor:
 
 @dataclass(frozen=True)
 class Part:
-    """One authorisation decision of a call; policies are names, so that a mutant can replace them."""
+    """One authorisation decision of a call. Policies are names, so that a mutant can replace them."""
 
     actor: Actor
     action: str
@@ -98,7 +98,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Entry:
-    """One request of the ledger in one layout: every part must be allowed for the call to be."""
+    """One request of the ledger in one layout. The call is allowed if every part is allowed."""
 
     number: int
     title: str
@@ -188,18 +188,18 @@ class Ledger:
         if call.get("side") == "open":
             owner = self._known(_OPEN)
         elif call.get("side") == "granted":
-            held = (self._granted("administrator", "everything"),)
-            actor = Actor(actor.name, actor.principal, actor.role, actor.account, held)
+            policies = (self._granted("administrator", "everything"),)
+            actor = Actor(actor.name, actor.principal, actor.role, actor.account, policies)
         through = [name for name in _listed(call.get("through") or []) if name in self.documents.endpoint]
         if call.get("through") and not through:
-            raise LedgerError(f"{call['through']} is no VPC endpoint of the templates")
+            raise LedgerError(f"{call['through']} is not a VPC endpoint of the templates")
         endpoints = tuple(self.documents.endpoint[name] for name in through)
         context = {key: self.filled(str(value)) for key, value in call.get("with", {}).items()}
-        return self.asked(
+        return self.part_with_context(
             actor, call["action"], resource, account, owner, context=context, endpoints=endpoints
         )
 
-    def asked(
+    def part_with_context(
         self,
         actor: Actor,
         action: str,
@@ -210,7 +210,7 @@ class Ledger:
         context: Mapping[str, Any],
         endpoints: tuple[str, ...] = (),
     ) -> Part:
-        """The decision on one action, with ``context`` and the keys AWS sends with every request."""
+        """One authorisation decision with ``context`` and the keys that AWS sends with every request."""
         sent: dict[str, Any] = {"aws:SecureTransport": "true", "aws:RequestedRegion": REGION}
         sent["aws:ResourceAccount"] = account
         if action.startswith("s3:"):
@@ -222,31 +222,31 @@ class Ledger:
     def actor_named(self, name: str) -> Actor:
         """The actor of actors.yaml, with its policies in this layout."""
         if name not in self._cast["actors"]:
-            raise LedgerError(f"no actor is called {name}: describe it in actors.yaml")
+            raise LedgerError(f"no actor has the name {name}: add it to actors.yaml")
         cast = self._cast["actors"][name]
         if "service" in cast:
             return Actor(name, self.filled(cast["service"]), None, None, ())
         if cast.get("unsigned"):
             return Actor(name, None, None, None, ())
-        held: list[str] = []
+        policies: list[str] = []
         if "role" in cast:
             resource = self.documents.resource(cast["role"])
             if resource is None:
                 raise LedgerError(f"{name}: no template has the role {cast['role']}")
             arn = resource.arn
-            held += self.documents.identity.get(arn, [])
+            policies += self.documents.identity.get(arn, [])
         else:
             arn = f"arn:aws:iam::{self.filled(cast['account'])}:role/{self.filled(cast['named'])}"
-        held += cast.get("holds", [])
+        policies += cast.get("attached", [])
         if "grants" in cast:
-            held.append(self._granted(name, cast["grants"]))
-        return self.signed_by(name, arn, held)
+            policies.append(self._granted(name, cast["grants"]))
+        return self.signed_by(name, arn, policies)
 
-    def signed_by(self, name: str, role: str, held: Iterable[str]) -> Actor:
-        """An actor that signs as a session of the role, by its ARN, and has these policies."""
+    def signed_by(self, name: str, role: str, policies: Iterable[str]) -> Actor:
+        """An actor that signs with a session of the role (an ARN) and has these policies."""
         account = role.split(":")[4]
         session = f"arn:aws:sts::{account}:assumed-role/{role.rsplit('/', 1)[-1]}/session"
-        return Actor(name, session, role, account, tuple(held))
+        return Actor(name, session, role, account, tuple(policies))
 
     def _granted(self, actor: str, statements: Any) -> str:
         name = f"{actor}'s own"
@@ -264,9 +264,9 @@ class Ledger:
         match = re.match(r"([A-Z]\w*)(.*)", on)
         elsewhere = self._cast["elsewhere"]
         if match and match[1] in elsewhere:
-            there = elsewhere[match[1]]
-            owner = self._known(_OPEN) if there.get("open") else self._default(there)
-            return self.filled(there["arn"]) + match[2], self.filled(there["account"]), owner
+            neighbour = elsewhere[match[1]]
+            owner = self._known(_OPEN) if neighbour.get("open") else self._default(neighbour)
+            return self.filled(neighbour["arn"]) + match[2], self.filled(neighbour["account"]), owner
         if match:
             resource = self.documents.resource(match[1])
             if resource is None:
@@ -281,24 +281,30 @@ class Ledger:
     def _known(self, policy: Policy) -> str:
         return self.policies.setdefault(policy.name, policy).name
 
-    def _default(self, there: Mapping[str, Any]) -> str | None:
-        """The default policy of a key outside the templates: its account decides (KMS developer guide)."""
-        if not there["arn"].startswith("arn:aws:kms:"):
+    def _default(self, neighbour: Mapping[str, Any]) -> str | None:
+        """The policy of a key or role outside the templates: its account decides.
+
+        For a key, it is the default (KMS developer guide, "Default key policy").
+        """
+        service = {"kms": "kms", "iam": "sts"}.get(self.filled(neighbour["arn"]).split(":")[2])
+        if service is None:
             return None
-        root = f"arn:aws:iam::{self.filled(there['account'])}:root"
-        name = f"default key policy of {root.split(':')[4]}"
+        root = f"arn:aws:iam::{self.filled(neighbour['account'])}:root"
+        name = f"default {service} policy of {root.split(':')[4]}"
         statement = {
             "Sid": "AccountDecides",
             "Effect": "Allow",
             "Principal": {"AWS": root},
-            "Action": "kms:*",
+            "Action": f"{service}:*",
             "Resource": "*",
         }
+        if service == "sts":  # a trust policy has no resource
+            del statement["Resource"]
         document = {"Version": "2012-10-17", "Statement": [statement]}
         return self._known(Policy(name, "resource", document))
 
     def filled(self, text: str) -> str:
-        """The text with ``${LogicalId}``, ``${LogicalId.Arn}``, ``${producer}`` and the like filled in."""
+        """The text with ``${LogicalId}``, ``${LogicalId.Arn}``, ``${producer}`` and the like replaced."""
 
         def value(match: re.Match[str]) -> str:
             name, _, attribute = match[1].partition(".")
@@ -313,7 +319,7 @@ class Ledger:
         return re.sub(r"\$\{([^}]+)\}", value, text)
 
     def filled_in(self, value: Any) -> Any:
-        """The value with every text in it filled in."""
+        """The value with the names in all its texts replaced."""
         if isinstance(value, dict):
             return {key: self.filled_in(item) for key, item in value.items()}
         if isinstance(value, list):
@@ -323,7 +329,7 @@ class Ledger:
     # Judgement
 
     def judged(self, trials: Iterable[tuple[Entry, Mapping[str, Policy]]]) -> list[Verdict]:
-        """The verdict on each entry with some policies replaced (name → mutant), in one batch."""
+        """The verdict on each entry with some policies replaced (name: mutant), in one batch."""
         trials = list(trials)
         requests = [
             part.request({**self.policies, **replaced}) for entry, replaced in trials for part in entry.parts

@@ -52,14 +52,14 @@ def launched_documents(sandbox: Sandbox) -> Documents:
         cloudformation = sandbox.session(stack["profile"]).client("cloudformation")
         (described,) = cloudformation.describe_stacks(StackName=stack["stack"])["Stacks"]
         pages = cloudformation.get_paginator("list_stack_resources").paginate(StackName=stack["stack"])
-        there = [resource for page in pages for resource in page["StackResourceSummaries"]]
+        resources = [resource for page in pages for resource in page["StackResourceSummaries"]]
         stacks[kind] = Stack(
             shipped_template(kind),
             name=stack["stack"],
             account=accounts.PROFILES[stack["profile"]],
             region=accounts.REGION,
             parameters={p["ParameterKey"]: p["ParameterValue"] for p in described["Parameters"]},
-            names={resource["LogicalResourceId"]: resource["PhysicalResourceId"] for resource in there},
+            names={resource["LogicalResourceId"]: resource["PhysicalResourceId"] for resource in resources},
             stack_id=described["StackId"],
         )
     return Documents.of_stacks("two-accounts", stacks)
@@ -69,8 +69,8 @@ def launched_documents(sandbox: Sandbox) -> Documents:
 class Call:
     """One API call, as written in the ledger and as boto3 calls it.
 
-    ``crosses`` says whether a caller of another account can name the resource at all: most APIs look a name
-    up in the caller's own account. ``also`` is the key that the service uses for the caller.
+    ``crosses`` is true if a caller in another account can name the resource at all: most APIs look a name up
+    in the caller's own account. ``also`` is the key that the service uses for the caller.
     """
 
     action: str
@@ -130,10 +130,10 @@ class Caller:
     def client(self, service: str, *, plaintext: bool = False) -> Any:
         if (service, plaintext) not in self._clients:
             session: Any = self.sandbox.session(self.profile)  # its client() is typed by literal names
-            made = session.client(service, **self._credentials)
+            client = session.client(service, **self._credentials)
             if plaintext:
-                made.meta.events.register("before-sign", _arrived_in_plaintext)
-            self._clients[service, plaintext] = made
+                client.meta.events.register("before-sign", _arrived_in_plaintext)
+            self._clients[service, plaintext] = client
         return self._clients[service, plaintext]
 
     def may(self, call: Call, ledger: Ledger) -> bool:

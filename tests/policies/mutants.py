@@ -7,7 +7,7 @@ permission. Mutants that AWS itself could not distinguish are not created:
   statement needs;
 * in a bucket's, key's or function's own policy, a resource beyond that bucket, key or function;
 * ``aws:PrincipalArn`` and the resource's account only if sent: AWS sends them with every signed request;
-* a wider principal beside ``ArnEquals aws:PrincipalArn``, which names the one role by itself (a mutant with
+* a wider principal beside ``ArnEquals aws:PrincipalArn``, which already names a single role (a mutant with
   another principal replaces it);
 * a key ID with a wildcard after it: all IDs have the same length.
 """
@@ -37,18 +37,18 @@ _ANY = {"StringLike": "*", "ArnLike": "arn:*:*:*:*:*"}
 
 @dataclass(frozen=True)
 class Mutant:
-    """One change to one policy. ``sid`` is the statement it is in, ``what`` describes the change."""
+    """One change to one policy. ``sid`` is its statement, ``change`` describes it."""
 
     policy: Policy
     sid: str
-    what: str
+    change: str
     removed_action: str | None = None  # of an Allow: the action that was removed
     touched: tuple[str, ...] = ("*",)  # action patterns: the change affects no other request
     reached: tuple[str, ...] = ("*",)  # and resource patterns
 
     @property
     def name(self) -> str:
-        return f"{self.policy.name} / {self.sid}: {self.what}"
+        return f"{self.policy.name} / {self.sid}: {self.change}"
 
     def touches(self, action: str, resource: str) -> bool:
         """Whether the statement applies to such a request, before or after the change."""
@@ -101,7 +101,7 @@ def mutants(policy: Policy) -> Iterator[Mutant]:
         actions = listed(statement["Action"])
         only = actions[0] if len(actions) == 1 else None
         gone: Change = ("the statement removed", None, only)
-        for what, replaced, action in (gone, *_changes(statement, policy.kind)):
+        for change, replaced, action in (gone, *_changes(statement, policy.kind)):
             kept = list(statements(policy.document))
             kept[index : index + 1] = [] if replaced is None else [replaced]
             document = {**policy.document, "Statement": kept or [_INERT[policy.kind]]}
@@ -109,7 +109,7 @@ def mutants(policy: Policy) -> Iterator[Mutant]:
             touched = (*actions, *(listed(replaced["Action"]) if replaced else ()))
             versions = [statement, *([replaced] if replaced else [])]
             reached = tuple(arn for one in versions for arn in listed(one.get("Resource", "*")))
-            yield Mutant(Policy(policy.name, policy.kind, document), sid, what, grant, touched, reached)
+            yield Mutant(Policy(policy.name, policy.kind, document), sid, change, grant, touched, reached)
 
 
 # Replaces a policy whose only statement was removed: it grants nothing that any request needs.
@@ -127,7 +127,7 @@ Change = tuple[str, dict[str, Any] | None, str | None]
 
 def _changes(statement: dict[str, Any], kind: str) -> Iterator[Change]:
     opposite = "Deny" if statement["Effect"] == "Allow" else "Allow"
-    yield f"made a statement that says {opposite}", {**statement, "Effect": opposite}, None
+    yield f"Effect changed to {opposite}", {**statement, "Effect": opposite}, None
     yield from _action_changes(statement, kind)
     if (
         "Principal" in statement and kind != "endpoint"
@@ -178,7 +178,7 @@ def _keys_of(action: str) -> frozenset[str]:
 def _principal_changes(statement: dict[str, Any]) -> Iterator[Change]:
     principal = statement["Principal"]
     if principal == "*":
-        yield "principal * made an account", {**statement, "Principal": {"AWS": _STRANGER}}, None
+        yield "principal * changed to an account", {**statement, "Principal": {"AWS": _STRANGER}}, None
         return
     pinned = "aws:PrincipalArn" in statement.get("Condition", {}).get("ArnEquals", {})
     if not pinned:
@@ -187,13 +187,13 @@ def _principal_changes(statement: dict[str, Any]) -> Iterator[Change]:
         other = "ec2.amazonaws.com" if kind == "Service" else _STRANGER
         for value in listed(values):
             kept = [one for one in listed(values) if one != value]
-            for what, made in (
-                (f"principal {value} made {other}", [*kept, other]),
+            for change, changed in (
+                (f"principal {value} changed to {other}", [*kept, other]),
                 (f"principal {value} removed", kept),
                 (f"principal {other} added", [*listed(values), other]),
             ):
-                if made and not (pinned and value in made):
-                    yield what, {**statement, "Principal": {**principal, kind: made}}, None
+                if changed and not (pinned and value in changed):
+                    yield change, {**statement, "Principal": {**principal, kind: changed}}, None
 
 
 _STRANGER = "arn:aws:iam::333333333333:root"
@@ -230,8 +230,8 @@ def _wider_arns(arn: str) -> list[str]:
 def _condition_changes(statement: dict[str, Any]) -> Iterator[Change]:
     for operator, keys in statement.get("Condition", {}).items():
         for key, values in keys.items():
-            for what, made, value in _test_changes(operator, key, listed(values)):
-                yield what, _with_test(statement, (operator, key), made, value), None
+            for change, changed, value in _test_changes(operator, key, listed(values)):
+                yield change, _with_test(statement, (operator, key), changed, value), None
 
 
 def _test_changes(operator: str, key: str, values: list[Any]) -> Iterator[tuple[str, str | None, Any]]:
@@ -239,7 +239,7 @@ def _test_changes(operator: str, key: str, values: list[Any]) -> Iterator[tuple[
     yield f"condition {operator} {key} removed", None, None
     if operator in {"Bool", "Null"}:
         flipped = "true" if str(values[0]).lower() == "false" else "false"
-        yield f"condition {operator} {key} made {flipped}", operator, flipped
+        yield f"condition {operator} {key} changed to {flipped}", operator, flipped
     if operator not in _LIKE:
         return
     if key not in _ALWAYS_SENT:
@@ -281,32 +281,36 @@ def harmless(policy: Policy) -> Iterator[Mutant]:
     """Reorderings and equal spellings: no verdict may depend on any of them."""
     document = policy.document
 
-    def edit(what: str, made: list[dict[str, Any]]) -> Mutant:
-        return Mutant(Policy(policy.name, policy.kind, {**document, "Statement": made}), "all", what)
+    def edit(change: str, changed: list[dict[str, Any]]) -> Mutant:
+        return Mutant(Policy(policy.name, policy.kind, {**document, "Statement": changed}), "all", change)
 
-    held = statements(document)
-    if len(held) > 1:
-        yield edit("statements in reverse order", held[::-1])
-    yield edit("every statement twice", [*held, *({**s, "Sid": f"{s.get('Sid', 'S')}Again"} for s in held)])
-    yield edit("other Sids", [{**s, "Sid": f"Renamed{i}"} for i, s in enumerate(held)])
-    yield edit("lists in reverse order", [_reversed(s) for s in held])
-    yield edit("lists for single values", [_as_lists(s) for s in held])
-    yield edit("single values for lists of one", [_as_scalars(s) for s in held])
+    originals = statements(document)
+    if len(originals) > 1:
+        yield edit("statements in reverse order", originals[::-1])
     yield edit(
-        "actions in capitals", [{**s, "Action": [a.upper() for a in listed(s["Action"])]} for s in held]
+        "every statement twice", [*originals, *({**s, "Sid": f"{s.get('Sid', 'S')}Again"} for s in originals)]
+    )
+    yield edit("other Sids", [{**s, "Sid": f"Renamed{i}"} for i, s in enumerate(originals)])
+    yield edit("lists in reverse order", [_reversed(s) for s in originals])
+    yield edit("lists for single values", [_as_lists(s) for s in originals])
+    yield edit("single values for lists of one", [_as_scalars(s) for s in originals])
+    yield edit(
+        "actions in capitals", [{**s, "Action": [a.upper() for a in listed(s["Action"])]} for s in originals]
     )
     yield edit(
-        "one statement an action",
+        "one statement per action",
         [
             {**s, "Action": a, "Sid": f"A{i}{j}"}
-            for i, s in enumerate(held)
+            for i, s in enumerate(originals)
             for j, a in enumerate(listed(s["Action"]))
         ],
     )
-    yield edit("condition keys in lower case", [_conditions(s, key=str.lower) for s in held])
-    yield edit("ArnLike for ArnEquals", [_conditions(s, operator={"ArnEquals": "ArnLike"}.get) for s in held])
+    yield edit("condition keys in lower case", [_conditions(s, key=str.lower) for s in originals])
+    yield edit(
+        "ArnLike for ArnEquals", [_conditions(s, operator={"ArnEquals": "ArnLike"}.get) for s in originals]
+    )
     if policy.kind in {"resource", "trust"}:
-        yield edit("account ids for root ARNs", [_account_ids(s) for s in held])
+        yield edit("account ids for root ARNs", [_account_ids(s) for s in originals])
 
 
 def _reversed(statement: dict[str, Any]) -> dict[str, Any]:

@@ -1,24 +1,26 @@
-"""The table of needs (``needs.yaml``): what each property of a template makes an AWS service need.
+"""The table of needs (``needs.yaml``): the permissions that AWS services need because of a property.
 
-A property can make a service call something in a role's name, or use a key in its own: a crawler with a
-security configuration reads that configuration with the crawler's role. Nothing of it shows when a stack
-is created, so every property path is listed, under its resource type, in one of three places:
+A property can make a service send requests with a role, or use a key with its own identity. For example, a
+crawler with a security configuration reads that configuration with the crawler's role. A missing permission
+does not show when a stack is created. So every property path is listed, under its resource type, in one of
+three sections:
 
-* ``needs``: the requests it leads to. ``who`` asks (a role, an actor of actors.yaml, or a service in its own
-  name), ``action`` on ``resource``, with the context ``with``; ``source`` is the AWS page. The policy
-  simulator judges each request by the policies of the templates as launched. Where a property takes several
-  kinds of resource, ``service`` says which one a line is about, by the service in its ARN.
-* ``outside``: what a resource or a person that no template makes has to allow, with the source.
-* ``none``: it leads to no request, with the reason.
+* ``needs``: the requests that the property causes. ``who`` sends them (a role, an actor of actors.yaml, or a
+  service with its own identity), ``action`` on ``resource``, with the context ``with``; ``source`` is the AWS
+  page. The policy simulator judges each request by the policies of the launched templates. If a property
+  accepts several kinds of resource, ``service`` is the service in the ARNs to which the line applies.
+* ``outside``: the permissions that a resource or person outside the templates must grant, with the source.
+* ``none``: the property causes no request, with the reason.
 
-A path is written as in the template. ``[]`` is an item of a list; an item that has a ``ParameterName``
-is told apart by it (``Parameters[LambdaArn]``). ``*`` is any one key of a map whose keys are free.
-``Parent.**`` covers the parent and all below it, and nothing else does: a new property is not listed.
+A path is written as in the template. ``[]`` is an item of a list; an item with a ``ParameterName`` is
+identified by it (``Parameters[LambdaArn]``). ``*`` is any one key of a map whose keys are free.
+``Parent.**`` covers the parent and everything below it. No other path covers a new property.
 
-In ``who``, ``resource`` and ``with``, ``{path}`` is the own property of the resource, ``{Ref}`` and ``{Arn}``
-its name and ARN, ``{account}`` and ``{region}`` where it is. ``{path > other}`` is a property of the one that
-the first property names, by name, ARN or ``s3://`` location. A location becomes an ARN, an expression of
-Firehose (``!{timestamp:…}``) an example, and a property with several values a request of each.
+In ``who``, ``resource`` and ``with``, ``{path}`` is a property of the same resource, ``{Ref}`` and ``{Arn}``
+are its name and ARN, ``{account}`` and ``{region}`` its account and Region. ``{path > other}`` is a property
+of the resource that the first property names, by name, ARN or ``s3://`` location. A location becomes an ARN,
+a Firehose expression (``!{timestamp:…}``) an example. A property with several values causes one request per
+value.
 """
 
 from __future__ import annotations
@@ -48,7 +50,7 @@ class NeedError(ValueError):
 
 @dataclass(frozen=True)
 class Need:
-    """One line below ``needs``: the requests that a property leads to, not yet filled in."""
+    """One line below ``needs``: the requests that a property causes, with expressions not yet replaced."""
 
     type: str
     path: str
@@ -57,7 +59,7 @@ class Need:
     resources: tuple[str, ...]
     context: tuple[tuple[str, str], ...]
     source: str
-    service: str = ""  # of the resources it is about, where the property takes several kinds
+    service: str = ""  # in the ARNs to which it applies, if the property accepts several kinds
 
     @property
     def name(self) -> str:
@@ -71,14 +73,14 @@ class Listed:
     type: str
     path: str
     kind: str  # needs, outside or none
-    says: str  # the reason or the source
+    explanation: str  # the reason or the source
 
     def covers(self, resource_type: str, path: PropertyPath) -> bool:
         return resource_type == self.type and _matches(_segments(self.path), path)
 
 
 class Table:
-    """The table as it is written."""
+    """The content of needs.yaml, or of a text in its format."""
 
     def __init__(self, text: str | None = None) -> None:
         written = yaml.safe_load(TABLE.read_text(encoding="utf-8") if text is None else text)
@@ -88,8 +90,8 @@ class Table:
             if unknown := set(body) - {"needs", "outside", "none"}:
                 raise NeedError(f"{resource_type}: {', '.join(sorted(unknown))} is not supported")
             for kind in ("outside", "none"):
-                for says, paths in body.get(kind, {}).items():
-                    self.listed += [Listed(resource_type, path, kind, says) for path in paths]
+                for explanation, paths in body.get(kind, {}).items():
+                    self.listed += [Listed(resource_type, path, kind, explanation) for path in paths]
             for path, lines in body.get("needs", {}).items():
                 needs = [_need(resource_type, path, line) for line in lines]
                 self.listed.append(Listed(resource_type, path, "needs", needs[0].source))
@@ -99,20 +101,22 @@ class Table:
         return [line for line in self.listed if line.covers(resource_type, path)]
 
     def requests(self, ledger: Ledger) -> Iterator[tuple[Need, Resource, Part]]:
-        """Every request that the stacks of one launch lead to, by the need it comes of."""
+        """Every request that the stacks of one launch cause, with its need and its resource."""
         for stack in ledger.documents.stacks.values():
             for resource in stack.resources.values():
                 for path, needs in self._needs_of(resource).items():
-                    asked = [
+                    parts = [
                         (need, part) for need in needs for part in _Filled(need, resource, ledger).parts()
                     ]
-                    if not asked:
-                        raise NeedError(f"{resource.logical_id}: no line of {path} is about what it names")
-                    for need, part in asked:
+                    if not parts:
+                        raise NeedError(
+                            f"{resource.logical_id}: no line of {path} applies to the resource that it names"
+                        )
+                    for need, part in parts:
                         yield need, resource, part
 
     def _needs_of(self, resource: Resource) -> dict[str, list[Need]]:
-        """Path → the needs of it, of the paths that the resource sets."""
+        """The needs of each path that the resource sets."""
         found: dict[str, list[Need]] = {}
         for need in self.needs:
             if need.type == resource.type and _values(resource.properties, _segments(need.path)):
@@ -197,7 +201,7 @@ def _matches(pattern: PropertyPath, path: PropertyPath) -> bool:
 
 
 def _values(value: Any, path: PropertyPath) -> list[Any]:
-    """The values at the path in a resolved resource's properties; none where it does not set it."""
+    """The values at the path in a resolved resource's properties; empty if it does not set the path."""
     if not path:
         return [value]
     segment, rest = path[0], path[1:]
@@ -205,17 +209,17 @@ def _values(value: Any, path: PropertyPath) -> list[Any]:
         return [value]
     if isinstance(value, list):
         found = [item for item in value if segment in ("[]", _item(item))]
-        return [one for item in found for one in _values(item, rest)]
+        return [each for item in found for each in _values(item, rest)]
     if isinstance(value, dict):
         found = list(value.values()) if segment == "*" else [value[segment]] if segment in value else []
-        return [one for item in found for one in _values(item, rest)]
+        return [each for item in found for each in _values(item, rest)]
     return []
 
 
 # Requests
 
 
-# What Firehose makes of its expressions ("Custom prefixes for Amazon S3 objects").
+# Examples of the values that replace Firehose's expressions ("Custom prefixes for Amazon S3 objects").
 _EXAMPLES = {
     "firehose:error-output-type": "processing-failed",
     "partitionKeyFromLambda:dt": "2026-11-20",
@@ -224,7 +228,7 @@ _EXAMPLES = {
 
 
 class _Filled:
-    """One need of one resource."""
+    """One need of one resource, with its expressions replaced by values."""
 
     def __init__(self, need: Need, resource: Resource, ledger: Ledger) -> None:
         self._need, self._resource, self._ledger = need, resource, ledger
@@ -243,26 +247,26 @@ class _Filled:
 
     def _part(self, who: str, action: str, on: str, context: dict[str, str]) -> Part:
         actor = self._actor(who)
-        owned = next((there for there in self._resources() if _is_of(on, there)), None)
+        owned = next((resource for resource in self._resources() if _is_of(on, resource)), None)
         account = owned.stack.account if owned else actor.account or self._resource.stack.account
         owner = self._ledger.documents.owner.get(owned.arn.removesuffix(":*")) if owned else None
-        return self._ledger.asked(actor, action, on, account, owner, context=context)
+        return self._ledger.part_with_context(actor, action, on, account, owner, context=context)
 
     def _actor(self, who: str) -> Actor:
         if who.startswith("arn:"):
-            held = self._ledger.documents.identity.get(who)
-            if held is None:
+            policies = self._ledger.documents.identity.get(who)
+            if policies is None:
                 raise self._error(f"{who} is not a role of the templates")
-            return self._ledger.signed_by(who, who, held)
+            return self._ledger.signed_by(who, who, policies)
         if who.endswith(".amazonaws.com"):
             return Actor(who, who, None, None, ())
         return self._ledger.actor_named(who)
 
     def _texts(self, text: str) -> list[str]:
-        """The text with its expressions filled in, once for each combination of their values."""
+        """The text with its expressions replaced, once for each combination of their values."""
         parts = re.split(r"\{([^{}]+)\}", text)
         choices = [
-            self._of(part) if index % 2 else [part]  # re.split gives every second one to the group
+            self._of(part) if index % 2 else [part]  # re.split puts the group at every second index
             for index, part in enumerate(parts)
         ]
         arn = f"arn:{self._resource.stack.partition}:s3:::"
@@ -272,8 +276,8 @@ class _Filled:
         found = [self._resource]
         *steps, last = re.split(r"\s+>\s+", expression)
         for step in steps:
-            found = [self._named(value) for there in found for value in self._read(there, step)]
-        values = [value for there in found for value in self._read(there, last)]
+            found = [self._named(value) for resource in found for value in self._read(resource, step)]
+        values = [value for resource in found for value in self._read(resource, last)]
         return [re.sub(r"!\{([^}]+)\}", lambda match: _EXAMPLES[match[1]], value) for value in values]
 
     def _read(self, resource: Resource, step: str) -> list[str]:
@@ -285,7 +289,7 @@ class _Filled:
             return [known[step]]
         values = [str(value) for value in _values(resource.properties, _segments(step))]
         if not values:
-            raise self._error(f"{resource.logical_id} sets no {step}")
+            raise self._error(f"{resource.logical_id} does not set {step}")
         return values
 
     def _named(self, value: str) -> Resource:
@@ -293,17 +297,17 @@ class _Filled:
         for resource in self._resources():
             if value == resource.name or (value.startswith("arn:") and value == _arn(resource)):
                 return resource
-        raise self._error(f"no resource of the templates is called {value}")
+        raise self._error(f"no resource of the templates has the name {value}")
 
     def _resources(self) -> Iterator[Resource]:
         for stack in self._ledger.documents.stacks.values():
             yield from stack.resources.values()
 
-    def _error(self, what: str) -> NeedError:
-        return NeedError(f"{self._resource.logical_id}, {self._need.name}: {what}")
+    def _error(self, problem: str) -> NeedError:
+        return NeedError(f"{self._resource.logical_id}, {self._need.name}: {problem}")
 
 
-# Types that carry a policy of their own, or stand for what another resource's policy guards.
+# Types that have their own policy.
 _OWNED = {
     "AWS::IAM::Role",
     "AWS::KMS::Key",
@@ -322,7 +326,7 @@ def _arn(resource: Resource) -> str | None:
 
 
 def _is_of(arn: str, resource: Resource) -> bool:
-    """Whether the ARN is the resource's or, in a bucket, that of an object."""
+    """Whether the ARN belongs to the resource or, for a bucket, to an object in it."""
     if resource.type not in _OWNED:
         return False
     own = resource.arn
@@ -330,5 +334,5 @@ def _is_of(arn: str, resource: Resource) -> bool:
 
 
 def launched(layout: str, **options: str) -> Ledger:
-    """The ledger of one launch, whose policies judge the needs."""
+    """The ledger of one launch; its policies decide about the needs."""
     return Ledger(Documents.of(layout, options=options))

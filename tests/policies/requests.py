@@ -8,7 +8,7 @@ from rules that do not depend on the policies:
   only headers that Firehose may send;
 * the consumer account's administrators may do everything, but store objects only with the lake's key;
 * an analyst reads rows, an operator failures, both read and write results, and change nothing else;
-* nobody else does anything.
+* nobody else may do anything.
 """
 
 from __future__ import annotations
@@ -182,9 +182,9 @@ class Generator:
             parts += [{"action": "s3:GetObject", "resource": f"LakeBucket/{call.source}"}]
         parts += _key_use(subject, sent)
         allowed = all(self._may(subject, header, value) for header, value in (sent or {"": ""}).items())
-        said = "".join(f" with {header}: {value}" for header, value in sent.items())
-        made = tuple(self.ledger.part({"actor": subject.actor, **part}) for part in parts)
-        return Generated(f"{subject.actor}: {call.name} on {resource}{said}", made, allowed)
+        suffix = "".join(f" with {header}: {value}" for header, value in sent.items())
+        resolved = tuple(self.ledger.part({"actor": subject.actor, **part}) for part in parts)
+        return Generated(f"{subject.actor}: {call.name} on {resource}{suffix}", resolved, allowed)
 
     def _may(self, subject: Subject, header: str, value: str) -> bool:
         """The rules, which do not depend on any policy; an empty header counts as no header."""

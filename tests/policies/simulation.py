@@ -10,7 +10,7 @@ The module handles two of its defects:
 * It refuses any principal but ``*`` in an endpoint policy. Ours use ``*`` with ``aws:PrincipalArn``, as
   gateway endpoints need, so a refusal is reported, not worked around.
 
-A context key that it ignores although a policy uses it would make its verdict worthless: that is an error.
+If it ignores a context key that a policy uses, its verdict is worthless: that is an error.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The access matrix that people read is the ledger that the simulator judges."""
+"""The access matrix in the documentation shows the ledger that the simulator judges."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ def test_access_page_is_current(verdicts: list[Verdict]) -> None:
 
 def test_every_request_is_in_exactly_one_row(verdicts: list[Verdict]) -> None:
     """Joining rows must neither lose nor add a request."""
-    told = sorted(
+    shown = sorted(
         (row.title, actor, action, resource, row.circumstances, row.allowed)
         for row in rows(verdicts)
         for actor in row.actors
         for action in row.actions
         for resource in row.resources
     )
-    asked = sorted(
+    judged = sorted(
         (e.title, e.parts[0].actor.name, e.parts[0].action, e.shown, e.circumstances, v.allowed)
         for v in verdicts
         for e in [v.entry]
     )
-    assert sorted(set(asked)) == told
+    assert sorted(set(judged)) == shown
 
 
 def test_every_row_names_the_deciding_statement(verdicts: list[Verdict]) -> None:

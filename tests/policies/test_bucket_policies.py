@@ -20,7 +20,7 @@ def misplaced(statement: dict[str, object]) -> list[str]:
     keys = {key.lower() for operator in conditions.values() for key in operator if key.startswith("s3:")}
     return [
         f"{action}: {key}"
-        for action in sorted(granted([str(one) for one in listed(statement["Action"])]))
+        for action in sorted(granted([str(each) for each in listed(statement["Action"])]))
         for key in sorted(keys)
         if key not in {known.lower() for known in service_actions("s3")[action[3:]]["conditionKeys"]}
     ]

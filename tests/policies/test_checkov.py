@@ -55,7 +55,7 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     return found
 
 
-def told(checks: list[dict[str, Any]], *, faulty: bool) -> list[str]:
+def findings(checks: list[dict[str, Any]], *, faulty: bool) -> list[str]:
     return [
         f"{Path(check['file_path']).name}: {check['resource']} {check['check_id']} {check['check_name']}"
         for check in checks
@@ -66,13 +66,13 @@ def told(checks: list[dict[str, Any]], *, faulty: bool) -> list[str]:
 @pytest.mark.xdist_group("checkov")
 def test_checkov_finds_nothing_without_a_reason(report: dict[str, Any]) -> None:
     """A finding is corrected, or skipped by `# checkov:skip=ID:reason` inside the resource."""
-    assert told(report["failed_checks"], faulty=False) == []
+    assert findings(report["failed_checks"], faulty=False) == []
 
 
 @pytest.mark.xdist_group("checkov")
 def test_checkov_finds_faults(report: dict[str, Any]) -> None:
     """The run can fail: checkov finds a bucket that may be public."""
-    assert any("CKV_AWS_53" in line for line in told(report["failed_checks"], faulty=True))
+    assert any("CKV_AWS_53" in line for line in findings(report["failed_checks"], faulty=True))
 
 
 def test_every_skipped_check_has_a_reason_in_the_resource() -> None:

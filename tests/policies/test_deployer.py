@@ -15,10 +15,10 @@ from tests.policies.deployer import (
     VIA,
     Need,
     deployments,
-    held,
     is_left_out,
     permissions_of,
     policies,
+    policies_for,
     schemas,
     script_calls,
     table,
@@ -61,8 +61,8 @@ def needs(simulator: None) -> list[Need]:
     """Each action on each resource once, and once more if it is called directly."""
     found = {
         (need.kind, need.action, need.resource, VIA.items() <= need.context.items()): need
-        for one in deployments()
-        for need in one.needs()
+        for deployment in deployments()
+        for need in deployment.needs()
     }
     return list(found.values())
 
@@ -78,9 +78,9 @@ def granted_to(needs: list[Need], left_out: frozenset[str] = frozenset()) -> lis
                     "Statement": [s for s in statements(policy.document) if s["Sid"] not in left_out],
                 },
             )
-            for policy in held(kind)
+            for policy in policies_for(kind)
         )
-        for kind in table()["takes"]
+        for kind in table()["policies"]
     }
     decisions = judge(need.request(cut[need.kind]) for need in needs)
     return [need for need, decision in zip(needs, decisions, strict=True) if decision.allowed]
@@ -103,7 +103,7 @@ def test_every_call_of_deploy_remove_and_cloudformation_is_granted(needs: list[N
 def test_every_granted_action_is_needed(needs: list[Need]) -> None:
     """By a stack that uses the policy. An action that nobody calls any more must be removed."""
     for name, policy in policies().items():
-        kinds = {kind for kind, taken in table()["takes"].items() if name in taken}
+        kinds = {kind for kind, names in table()["policies"].items() if name in names}
         called = {need.action.lower() for need in needs if need.kind in kinds}
         for statement in statements(policy.document):
             actions = granted(listed(statement["Action"]))
@@ -112,7 +112,7 @@ def test_every_granted_action_is_needed(needs: list[Need]) -> None:
 
 def test_every_statement_is_needed(needs: list[Need]) -> None:
     """Some call is granted only by it, so no two statements are equal."""
-    decisions = judge(need.request(held(need.kind)) for need in needs)
+    decisions = judge(need.request(policies_for(need.kind)) for need in needs)
     alone = {decision.decided[0] for decision in decisions if len(set(decision.decided)) == 1}
     needless = [s["Sid"] for p, s in every_statement() if f"{p.name}: {s['Sid']}" not in alone]
     assert needless == []
@@ -188,7 +188,9 @@ def test_each_policy_fits_in_a_managed_policy() -> None:
 
 def test_every_omitted_permission_is_in_a_schema() -> None:
     """A pattern without a match would hide the next permission that matches it."""
-    types = {resource.type for one in deployments() for resource in one.stack.resources.values()}
+    types = {
+        resource.type for deployment in deployments() for resource in deployment.stack.resources.values()
+    }
     for entry in table()["without"]:
         assert set(entry["types"]) <= types, entry["why"]
         found = {(name, action) for name in entry["types"] for action in permissions_of(name)}
@@ -205,7 +207,9 @@ def test_every_omitted_permission_is_in_a_schema() -> None:
 
 def test_every_resource_type_has_a_schema() -> None:
     """Only a custom resource has none: CloudFormation calls its function, which `also` lists."""
-    types = {resource.type for one in deployments() for resource in one.stack.resources.values()}
+    types = {
+        resource.type for deployment in deployments() for resource in deployment.stack.resources.values()
+    }
     assert {name for name in types - set(schemas()) if not name.startswith("Custom::")} == set()
 
 
@@ -223,5 +227,5 @@ def test_the_calls_of_the_scripts_are_found() -> None:
 def test_the_guide_has_the_reason_of_every_statement() -> None:
     """JSON has no comments, so docs/deployer.md has exactly one line per statement."""
     page = (ROOT / "docs" / "deployer.md").read_text(encoding="utf-8")
-    told = [line.split("`")[1] for line in page.splitlines() if line.startswith("| `")]
-    assert sorted(told) == sorted(str(statement["Sid"]) for _, statement in every_statement())
+    documented = [line.split("`")[1] for line in page.splitlines() if line.startswith("| `")]
+    assert sorted(documented) == sorted(str(statement["Sid"]) for _, statement in every_statement())

@@ -23,13 +23,13 @@ PAIRS = 10_000
 
 @pytest.fixture(scope="session")
 def disagreements(simulator: None) -> list[Pair]:
-    asked = pairs(PAIRS, seed=20261120)
-    decisions = judge(pair.request() for pair in asked)
+    sample = pairs(PAIRS, seed=20261120)
+    decisions = judge(pair.request() for pair in sample)
     allowed = sum(decision.allowed for decision in decisions)
     assert PAIRS * 0.1 < allowed < PAIRS * 0.9, "the pairs must not all come out the same"
     return [
         pair
-        for pair, decision in zip(asked, decisions, strict=True)
+        for pair, decision in zip(sample, decisions, strict=True)
         if pair.emulator_allows() != decision.allowed
     ]
 

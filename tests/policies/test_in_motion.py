@@ -58,9 +58,9 @@ def test_simulator_and_sandbox_agree(sandbox: Sandbox, ledger: Ledger, simulator
     assert len(tried) >= 180
     assert len(tried) * 0.1 < sum(expected) < len(tried) * 0.9
     differing = [
-        f"{caller.actor.name}: {call.name}: simulator {said}, sandbox {did}"
-        for (caller, call), said, did in zip(tried, expected, answered, strict=True)
-        if said != did
+        f"{caller.actor.name}: {call.name}: simulator {simulated}, sandbox {actual}"
+        for (caller, call), simulated, actual in zip(tried, expected, answered, strict=True)
+        if simulated != actual
     ]
     assert differing == []
 
@@ -77,7 +77,7 @@ def test_deployed_policies_are_the_judged_ones(sandbox: Sandbox, ledger: Ledger)
     bucket, key, role = (
         _name(ledger, logical_id) for logical_id in ("LakeBucket", "LakeKey", "DeliveryRole")
     )
-    there = {
+    deployed = {
         "LakeBucketPolicy": json.loads(consumer.client("s3").get_bucket_policy(Bucket=bucket)["Policy"]),
         "LakeKey policy": json.loads(
             consumer.client("kms").get_key_policy(KeyId=key, PolicyName="default")["Policy"]
@@ -89,7 +89,7 @@ def test_deployed_policies_are_the_judged_ones(sandbox: Sandbox, ledger: Ledger)
             "AssumeRolePolicyDocument"
         ],
     }
-    assert {name: ledger.policies[name].document for name in there} == there
+    assert {name: ledger.policies[name].document for name in deployed} == deployed
 
 
 def test_no_item_is_in_any_log_of_the_sandbox(sandbox: Sandbox) -> None:

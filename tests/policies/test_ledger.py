@@ -69,8 +69,8 @@ def test_ledger_is_judged_within_ten_seconds(two_accounts: Ledger) -> None:
 
 def test_every_role_and_resource_policy_has_a_request(ledger: Ledger) -> None:
     """A policy without a request is not proved."""
-    asked = set().union(*(entry.policies for entry in ledger.entries))
-    assert set() == set(ledger.documents.policies) - asked
+    used = set().union(*(entry.policies for entry in ledger.entries))
+    assert set() == set(ledger.documents.policies) - used
 
 
 def test_one_account_has_the_same_statements_as_two(ledgers: dict[str, Ledger]) -> None:
@@ -207,7 +207,7 @@ def test_an_option_changes_only_its_own_policies(
     [
         (
             {"actor": "nobody", "action": "s3:GetObject", "resource": "LakeBucket/x"},
-            "no actor is called nobody",
+            "no actor has the name nobody",
         ),
         (
             {"actor": "crawler", "action": "s3:GetObject", "resource": "Nothing/x"},

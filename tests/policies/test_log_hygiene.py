@@ -128,7 +128,7 @@ def test_no_error_of_put_items_quotes_a_value(tmp_path: Path) -> None:
             file.write(
                 json.dumps(chance.choice([bad, {"pk": {"N": DIGITS}}, {"pk": {"S": WORD * 1000}}])) + "\n"
             )
-    refused = [what for _, what, _ in Source(path, TABLE, {}, None).items()]
+    refused = [reason for _, reason, _ in Source(path, TABLE, {}, None).items()]
     assert all(isinstance(error, RecordError) for error in refused)
     assert len(refused) == 5_000
     assert [seen for error in refused for seen in sightings(str(error))] == []

@@ -1,4 +1,4 @@
-"""Does the ledger detect faults? Every policy gets every small change, and some verdict has to change."""
+"""Does the ledger detect faults? Each small change to each policy must change a verdict."""
 
 from __future__ import annotations
 
@@ -40,13 +40,15 @@ def turned(ledger: Ledger, changed: Iterable[Mutant], before: list[Verdict]) -> 
 
 
 @pytest.fixture(scope="session")
-def made(two_accounts: Ledger) -> list[Mutant]:
+def every_mutant(two_accounts: Ledger) -> list[Mutant]:
     return [mutant for policy in two_accounts.documents.policies.values() for mutant in mutants(policy)]
 
 
 @pytest.fixture(scope="session")
-def kills(two_accounts: Ledger, made: list[Mutant], verdicts: list[Verdict]) -> dict[Mutant, list[Entry]]:
-    return turned(two_accounts, made, verdicts)
+def kills(
+    two_accounts: Ledger, every_mutant: list[Mutant], verdicts: list[Verdict]
+) -> dict[Mutant, list[Entry]]:
+    return turned(two_accounts, every_mutant, verdicts)
 
 
 @pytest.fixture(scope="session")
@@ -59,26 +61,26 @@ def is_listed(mutant: Mutant, line: dict[str, Any]) -> bool:
     return (
         mutant.policy.name == line["policy"]
         and mutant.sid in line["statements"]
-        and any(fnmatchcase(mutant.what, pattern.replace("[", "[[]")) for pattern in line["changes"])
+        and any(fnmatchcase(mutant.change, pattern.replace("[", "[[]")) for pattern in line["changes"])
     )
 
 
 @pytest.mark.xdist_group("mutants")
 def test_ledger_kills_98_percent_of_at_least_200_mutants(
-    made: list[Mutant], kills: dict[Mutant, list[Entry]]
+    every_mutant: list[Mutant], kills: dict[Mutant, list[Entry]]
 ) -> None:
     """Every statement, action, principal, resource and condition, removed or widened."""
-    mutants_made, killed = len(made), len(kills)
+    mutants_made, killed = len(every_mutant), len(kills)
     assert mutants_made >= 200
     assert killed >= 0.98 * mutants_made
 
 
 @pytest.mark.xdist_group("mutants")
 def test_every_survivor_is_listed_with_its_reason(
-    made: list[Mutant], kills: dict[Mutant, list[Entry]], excused: Excused
+    every_mutant: list[Mutant], kills: dict[Mutant, list[Entry]], excused: Excused
 ) -> None:
     """An undetected mutant is a hole in the ledger, unless it has no effect; then the list states why."""
-    survivors = [mutant for mutant in made if mutant not in kills]
+    survivors = [mutant for mutant in every_mutant if mutant not in kills]
     unlisted = [m.name for m in survivors if not any(is_listed(m, line) for line in excused["mutants"])]
     assert unlisted == []
     stale = [line for line in excused["mutants"] if not any(is_listed(m, line) for m in survivors)]
@@ -88,26 +90,26 @@ def test_every_survivor_is_listed_with_its_reason(
 
 @pytest.mark.xdist_group("mutants")
 def test_removing_any_action_breaks_a_required_request(
-    made: list[Mutant], kills: dict[Mutant, list[Entry]], excused: Excused
+    every_mutant: list[Mutant], kills: dict[Mutant, list[Entry]], excused: Excused
 ) -> None:
     """Proof of least privilege: a request that must be allowed needs each granted action."""
     needless = [
         mutant
-        for mutant in made
+        for mutant in every_mutant
         if mutant.removed_action and not any(entry.allowed for entry in kills.get(mutant, []))
     ]
     assert [m.name for m in needless if not any(is_listed(m, line) for line in excused["grants"])] == []
 
 
-def test_every_statement_of_every_policy_is_mutated(two_accounts: Ledger, made: list[Mutant]) -> None:
+def test_every_statement_of_every_policy_is_mutated(two_accounts: Ledger, every_mutant: list[Mutant]) -> None:
     """The proof covers every statement."""
-    reached = {(mutant.policy.name, mutant.sid) for mutant in made}
-    there = {
+    reached = {(mutant.policy.name, mutant.sid) for mutant in every_mutant}
+    expected = {
         (policy.name, statement["Sid"])
         for policy in two_accounts.documents.policies.values()
         for statement in statements(policy.document)
     }
-    assert there == reached
+    assert expected == reached
 
 
 def test_harmless_edits_change_no_verdict(two_accounts: Ledger, verdicts: list[Verdict]) -> None:

@@ -1,4 +1,4 @@
-"""The permissions that a property makes a service need are listed, and the policies grant them."""
+"""The permissions that services need because of a property are listed, and the policies grant them."""
 
 from __future__ import annotations
 
@@ -47,11 +47,11 @@ def _stale(table: Table) -> list[str]:
 
 
 def _refused(table: Table, ledger: Ledger) -> list[str]:
-    asked = list(table.requests(ledger))
-    requests = [part.request(ledger.policies) for _, _, part in asked]
+    causes = list(table.requests(ledger))
+    requests = [part.request(ledger.policies) for _, _, part in causes]
     return [
         f"{resource.logical_id}, {need.name}: {part.action} on {part.resource}: {decision.why(request)}"
-        for (need, resource, part), request, decision in zip(asked, requests, judge(requests), strict=True)
+        for (need, resource, part), request, decision in zip(causes, requests, judge(requests), strict=True)
         if not decision.allowed
     ]
 
@@ -69,14 +69,14 @@ def test_every_listed_path_is_a_property_of_some_template(table: Table) -> None:
 
 def test_every_line_has_its_source_or_reason(table: Table) -> None:
     """A need names its AWS page; an exception states its reason."""
-    assert [f"{line.type}: {line.path}" for line in table.listed if len(line.says) < 15] == []
+    assert [f"{line.type}: {line.path}" for line in table.listed if len(line.explanation) < 15] == []
 
 
 @pytest.mark.usefixtures("simulator")
-@pytest.mark.parametrize("options", OPTIONS, ids=["as it is", "by event"])
+@pytest.mark.parametrize("options", OPTIONS, ids=["default", "by event"])
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_every_need_is_granted(layout: str, options: dict[str, str], table: Table) -> None:
-    """The role, key, bucket or function that a property leads to allows what AWS documents."""
+    """Every request of the table is allowed: the policies grant what AWS documents."""
     assert _refused(table, launched(layout, **options)) == []
 
 
@@ -88,7 +88,7 @@ def test_every_need_is_judged(table: Table) -> None:
     assert [need.name for need in table.needs if need not in judged] == []
 
 
-# Each check fails once
+# Each check fails for a fault
 
 
 def test_a_new_property_is_reported(table: Table) -> None:
@@ -144,7 +144,7 @@ def test_a_missing_permission_is_found(
     policy, sid = statement
     template = copy.deepcopy(shipped_template(kind))
     document = template["Resources"][policy]["Properties"]["PolicyDocument"]
-    document["Statement"] = [held for held in document["Statement"] if held["Sid"] != sid]
+    document["Statement"] = [each for each in document["Statement"] if each["Sid"] != sid]
     found = _refused(table, Ledger(Documents.of("two-accounts", templates={kind: template})))
     assert found
     assert [line for line in found if not (f" {path}: " in line and f" {action} on " in line)] == []
@@ -165,10 +165,10 @@ def test_an_incomplete_line_is_an_error() -> None:
 
 
 def test_a_target_of_an_unlisted_kind_is_an_error(table: Table) -> None:
-    """A rule with a target that no line covers would look judged."""
+    """Otherwise a rule with a target that no line covers would pass without any check."""
     template = copy.deepcopy(shipped_template("consumer"))
     target = template["Resources"]["CrawlerEndedRule"]["Properties"]["Targets"][0]
     target["Arn"] = "arn:aws:sns:us-east-1:222222222222:topic"
     ledger = Ledger(Documents.of("two-accounts", templates={"consumer": template}))
-    with pytest.raises(NeedError, match=r"CrawlerEndedRule: no line of Targets\[\]\.Arn is about"):
+    with pytest.raises(NeedError, match=r"CrawlerEndedRule: no line of Targets\[\]\.Arn applies"):
         list(table.requests(ledger))

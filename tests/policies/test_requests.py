@@ -14,13 +14,13 @@ from tests.policies.simulation import judge
 
 def wrong(generated: list[Generated], ledger: Ledger) -> list[str]:
     """The requests with an unexpected verdict; each decision is judged once."""
-    parts = {part_key(part): part for one in generated for part in one.parts}
+    parts = {part_key(part): part for each in generated for part in each.parts}
     decisions = judge(part.request(ledger.policies) for part in parts.values())
     allowed = {key: decision.allowed for key, decision in zip(parts, decisions, strict=True)}
     return [
-        f"{one.name} must be {'allowed' if one.allowed else 'denied'}"
-        for one in generated
-        if all(allowed[part_key(part)] for part in one.parts) != one.allowed
+        f"{each.name} must be {'allowed' if each.allowed else 'denied'}"
+        for each in generated
+        if all(allowed[part_key(part)] for part in each.parts) != each.allowed
     ]
 
 
@@ -36,8 +36,8 @@ def test_every_operation_on_an_object_is_listed() -> None:
 
 def test_every_header_of_every_write_is_listed() -> None:
     """Someone has to review a new header of S3; a removed one leaves the list."""
-    asked = [name for name, listed in table()["operations"].items() if listed.get("kind") == "write"]
-    sent = set().union(*(headers_of(name) for name in (*asked, "PutObjectAcl")))
+    writes = [name for name, listed in table()["operations"].items() if listed.get("kind") == "write"]
+    sent = set().union(*(headers_of(name) for name in (*writes, "PutObjectAcl")))
     assert sent == set(table()["headers"])
 
 
@@ -45,8 +45,8 @@ def test_every_header_of_every_write_is_listed() -> None:
 def test_every_listed_action_exists_in_s3() -> None:
     """A misspelt action would be denied to everybody and prove nothing."""
     listed = table()["operations"].values()
-    named = {one[key] for one in listed for key in ("action", "version") if key in one}
-    named |= {one["needs"] for one in table()["headers"].values() if "needs" in one}
+    named = {each[key] for each in listed for key in ("action", "version") if key in each}
+    named |= {each["needs"] for each in table()["headers"].values() if "needs" in each}
     assert {name.partition(":")[2].lower() for name in named} <= set(service_actions("s3"))
 
 
@@ -60,7 +60,7 @@ def test_every_listed_header_has_values_or_a_reason() -> None:
 def test_every_generated_request_gets_its_expected_verdict(ledger: Ledger) -> None:
     """Thousands of requests, in both layouts, without a difference."""
     generated = list(Generator(ledger).requests())
-    allowed = sum(one.allowed for one in generated if one.name.startswith(PROVES))
+    allowed = sum(each.allowed for each in generated if each.name.startswith(PROVES))
     assert len(generated) > 4000
     assert allowed > 50
     assert wrong(generated, ledger) == []
@@ -90,18 +90,18 @@ SEEDED = {
 @pytest.mark.parametrize("seeded", SEEDED)
 def test_a_removed_denial_is_detected(two_accounts: Ledger, seeded: str) -> None:
     """The generated requests detect each kind of fault, even if the other account still denies it."""
-    removed, told = SEEDED[seeded]
+    removed, problem = SEEDED[seeded]
     changed = Ledger(two_accounts.documents)
     for name in ("LakeBucketPolicy", "DeliveryRole deliver"):
         policy = changed.policies[name]
         kept = [
-            {**one, "Condition": {k: v for k, v in one["Condition"].items() if k != removed}}
-            if "Condition" in one and one["Effect"] == "Allow"
-            else one
-            for one in policy.document["Statement"]
-            if not one["Sid"].endswith(removed)
+            {**each, "Condition": {k: v for k, v in each["Condition"].items() if k != removed}}
+            if "Condition" in each and each["Effect"] == "Allow"
+            else each
+            for each in policy.document["Statement"]
+            if not each["Sid"].endswith(removed)
         ]
         changed.policies[name] = replace(policy, document={**policy.document, "Statement": kept})
     generator = Generator(changed)
-    generated = [one for one in generator.requests() if one.name + " must be denied" == told]
-    assert wrong(generated, changed) == [told]
+    generated = [each for each in generator.requests() if each.name + " must be denied" == problem]
+    assert wrong(generated, changed) == [problem]

@@ -67,9 +67,9 @@ def test_without_node_one_line_reports_the_omitted_tests(
     try:
         monkeypatch.delenv("CI", raising=False)
         assert toolbox.main() == 0
-        said = capsys.readouterr().err
-        assert said.count("\n") == 1
-        assert "the access ledger, its mutants, the second opinion" in said
+        printed = capsys.readouterr().err
+        assert printed.count("\n") == 1
+        assert "the access ledger, its mutants, the second opinion" in printed
         monkeypatch.setenv("CI", "true")
         assert toolbox.main() == 1
     finally:

@@ -55,7 +55,7 @@ def node() -> str:
 
 @contextmanager
 def _once(stamp: Path, inputs: list[Path]) -> Iterator[bool]:
-    """Yield whether the work behind ``stamp`` has to be done; two processes never do it at once."""
+    """Yield whether the work for ``stamp`` must be done. Two processes never do it at the same time."""
     digest = hashlib.sha256(b"".join(path.read_bytes() for path in inputs)).hexdigest()
     with one_at_a_time(stamp.with_suffix(".lock")):
         stale = not stamp.exists() or stamp.read_text() != digest

@@ -48,7 +48,7 @@ class Name(NamedTuple):
 
     def text(self) -> str:
         letters = ALPHABETS[self.alphabet]
-        return "".join(letters[(self.start + place) % len(letters)] for place in range(self.length))
+        return "".join(letters[(self.start + position) % len(letters)] for position in range(self.length))
 
 
 class Grown(NamedTuple):
@@ -65,8 +65,8 @@ class Grown(NamedTuple):
         for number in range(1, self.members + 1):
             name, rest = "", number
             while rest:
-                rest, place = divmod(rest, len(letters))
-                name += letters[place]
+                rest, position = divmod(rest, len(letters))
+                name += letters[position]
             members[name + ending] = VALUES[self.value]
         item: Json = members
         for above in self.above:

@@ -77,10 +77,10 @@ class Scene:
         """A session of a role with exactly these permissions."""
         iam, name = self.session.client("iam"), f"{self.name}-{label}"
         trust = trust_policy(account_root(self.account))
-        made = iam.create_role(RoleName=name, AssumeRolePolicyDocument=trust)["Role"]
+        role = iam.create_role(RoleName=name, AssumeRolePolicyDocument=trust)["Role"]
         if statements:
             iam.put_role_policy(RoleName=name, PolicyName="p", PolicyDocument=document(*statements))
-        keys = self.session.client("sts").assume_role(RoleArn=made["Arn"], RoleSessionName="analyst")[
+        keys = self.session.client("sts").assume_role(RoleArn=role["Arn"], RoleSessionName="analyst")[
             "Credentials"
         ]
         return _Session(self.session, keys)  # type: ignore[return-value]

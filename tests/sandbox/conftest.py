@@ -4,8 +4,8 @@ Fixtures
 - `emulator`: a sandbox with nothing deployed in it, for the emulator's own seams. Cheap (2 s).
   `stacks` launches a test's own templates in its producer account.
 - `two_accounts`, `one_account`: a sandbox with the shipped templates launched, delivery running, waiting
-  times divided by 20. Their `outputs` hold every output of every stack, `environment()` the variables that
-  `python -m sandbox exec` would give a command.
+  times divided by 20. Their `outputs` are all outputs of all stacks, `environment()` the variables that
+  `python -m sandbox exec` sets for a command.
 - `two_accounts.session("consumer").client("s3")` is a client of an account.
 
 The tests of one layout run on one worker (`--dist loadgroup`), so that each layout is launched once.

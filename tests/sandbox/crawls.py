@@ -34,6 +34,6 @@ def wait_for_column(glue: Any, database: str, column: str) -> None:
 
     def columns() -> list[str]:
         table = glue.get_table(DatabaseName=database, Name="changes")["Table"]
-        return [one["Name"] for one in table["StorageDescriptor"]["Columns"]]
+        return [declared["Name"] for declared in table["StorageDescriptor"]["Columns"]]
 
     wait_until(lambda: column in columns(), f"the column {column}:", 60, said=columns)

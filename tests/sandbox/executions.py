@@ -25,6 +25,6 @@ def answer(athena: Any, identifier: str) -> tuple[list[tuple[str, str]], list[Te
     rows: list[TextRow] = []
     for page in athena.get_paginator("get_query_results").paginate(QueryExecutionId=identifier):
         result = page["ResultSet"]
-        columns = [(one["Name"], one["Type"]) for one in result["ResultSetMetadata"]["ColumnInfo"]]
+        columns = [(column["Name"], column["Type"]) for column in result["ResultSetMetadata"]["ColumnInfo"]]
         rows += [[cell.get("VarCharValue") for cell in row["Data"]] for row in result["Rows"]]
     return columns, rows[1:]

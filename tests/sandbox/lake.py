@@ -7,7 +7,7 @@ from typing import Any
 from sandbox.lifecycle import Sandbox
 from tests.sandbox.executions import TextRow, answer, ended
 
-# What glue:GetTable answers and glue:CreateTable takes (Glue API reference, TableInput).
+# The fields of glue:GetTable's answer that glue:CreateTable accepts (Glue API reference, TableInput).
 _TABLE_INPUT = ("Name", "TableType", "Parameters", "PartitionKeys", "StorageDescriptor")
 _VIEW_INPUT = (*_TABLE_INPUT, "ViewOriginalText", "ViewExpandedText")
 
@@ -32,7 +32,7 @@ class Lake:
     def put(
         self, lines: Iterable[str | bytes], day: str, name: str = "ddb-lake-1.gz", root: str = "data"
     ) -> str:
-        """Write lines as one object of a day, compressed when the name says so; returns its `"$path"`."""
+        """Write lines as one object of a day, compressed if the name ends in .gz; returns its `"$path"`."""
         body = b"".join((line if isinstance(line, bytes) else line.encode()) + b"\n" for line in lines)
         key = f"{root}/dt={day}/{name}"
         self.put_bytes(key, gzip.compress(body, mtime=0) if name.endswith(".gz") else body)
@@ -53,23 +53,23 @@ class Lake:
         like: str = "changes",
         root: str = "",
     ) -> str:
-        """A table like a declared one with `columns` more, on objects of its own; returns their root.
+        """A table like a declared one with additional `columns`, on separate objects; returns their root.
 
-        `first_day` shortens the projected range: without one, a query that names no day looks into every
+        `first_day` shortens the projected range: without it, a query without a day lists every
         day since 2020. `root` puts it on the objects of another table.
         """
         declared: Any = self.glue.get_table(DatabaseName=self.database, Name=like)["Table"]
-        made: Any = {name: declared[name] for name in _TABLE_INPUT}
+        definition: Any = {name: declared[name] for name in _TABLE_INPUT}
         root = root or f"tables/{database or self.database}/{table}"
         location = f"s3://{self.bucket}/{root}/"
-        descriptor = made["StorageDescriptor"]
+        descriptor = definition["StorageDescriptor"]
         more = [{"Name": column, "Type": "string"} for column in columns]
-        parameters = dict(made["Parameters"])
+        parameters = dict(definition["Parameters"])
         template = parameters["storage.location.template"]
         parameters["storage.location.template"] = template.replace(descriptor["Location"], location)
         if first_day:
             parameters["projection.dt.range"] = f"{first_day},{last_day}"
-        made |= {
+        definition |= {
             "Name": table,
             "Parameters": parameters,
             "StorageDescriptor": {
@@ -78,7 +78,7 @@ class Lake:
                 "Columns": [*descriptor["Columns"], *more],
             },
         }
-        self.glue.create_table(DatabaseName=database or self.database, TableInput=made)
+        self.glue.create_table(DatabaseName=database or self.database, TableInput=definition)
         return root
 
     def declare_others(
@@ -122,7 +122,7 @@ class Lake:
                 WorkGroup=self._workgroup,
                 **more,
             )["QueryExecutionId"]
-        except self._athena.exceptions.InvalidRequestException as error:  # what does not parse is not run
+        except self._athena.exceptions.InvalidRequestException as error:  # it does not parse
             raise AthenaError(f"SYNTAX_ERROR: {error.response['Error']['Message']}") from error
         execution = ended(self._athena, started)
         status = execution["Status"]

@@ -76,7 +76,7 @@ class Surroundings:
         return name
 
     def free_name(self, kind: str) -> str:
-        """A name that no resource of the type has; for what belongs to another one, a new one of those."""
+        """A name that no resource of the type has; a type with a parent gets a new parent."""
         name = f"t{uuid.uuid4().hex[:12]}"
         if kind == "AWS::KMS::Alias":
             return f"alias/{name}"
@@ -101,8 +101,8 @@ class Surroundings:
 def without_updates(found: Properties) -> Properties:
     """An answer without the fields that every update changes."""
     return {
-        name: without_updates(one) if isinstance(one, dict) else one
-        for name, one in found.items()
+        name: without_updates(value) if isinstance(value, dict) else value
+        for name, value in found.items()
         if name not in UPDATES
     }
 

@@ -18,7 +18,7 @@ from sandbox.lifecycle import Sandbox
 from tests.sandbox.roles import account_root, trust_policy
 from tests.sandbox.waiting import wait_until
 
-# Upper-cases what it is given, with one answer of each kind on demand.
+# Converts each record to upper case; the record's text can request any other kind of answer.
 FUNCTION = """
 import base64
 
@@ -220,7 +220,7 @@ class Pipeline:
 
     def write(self, *data: str) -> None:
         """Put records into the stream, each with its own partition key."""
-        records = [{"Data": one.encode(), "PartitionKey": f"{one[:32]}-{n}"} for n, one in enumerate(data)]
+        records = [{"Data": text.encode(), "PartitionKey": f"{text[:32]}-{n}"} for n, text in enumerate(data)]
         for start in range(0, len(records), 500):
             answer = self.client("kinesis").put_records(
                 StreamName=self.name, Records=records[start : start + 500]
@@ -232,9 +232,9 @@ class Pipeline:
         s3 = self.client("s3", "consumer")
         found = {}
         for page in s3.get_paginator("list_objects_v2").paginate(Bucket=self.name, Prefix=prefix):
-            for one in page.get("Contents", []):
-                body = s3.get_object(Bucket=self.name, Key=one["Key"])["Body"].read()
-                found[one["Key"]] = gzip.decompress(body) if one["Key"].endswith(".gz") else body
+            for stored in page.get("Contents", []):
+                body = s3.get_object(Bucket=self.name, Key=stored["Key"])["Body"].read()
+                found[stored["Key"]] = gzip.decompress(body) if stored["Key"].endswith(".gz") else body
         return found
 
     def lines(self, prefix: str = "data/") -> list[str]:
@@ -246,4 +246,4 @@ class Pipeline:
     def status(self) -> dict[str, Any]:
         """Delivery's status of this delivery stream; empty until it is discovered."""
         written = status.read(self.sandbox.folder) or {"streams": []}
-        return next((one for one in written["streams"] if one["arn"] == self.arn), {})
+        return next((stream for stream in written["streams"] if stream["arn"] == self.arn), {})

@@ -35,7 +35,7 @@ def record(
 
 def lines(records: list[dict[str, Any]]) -> list[bytes]:
     """Each record's row, without its newline. Raises ValueError when the function rejects one."""
-    event = event_of([firehose_record(one, number, str(number)) for number, one in enumerate(records)])
+    event = event_of([firehose_record(change, number, str(number)) for number, change in enumerate(records)])
     answers = handler(event, None)["records"]
     if refused := [answer["recordId"] for answer in answers if answer["result"] != "Ok"]:
         raise ValueError(f"the function refused record {int(refused[0])}")

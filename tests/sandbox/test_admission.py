@@ -91,7 +91,7 @@ REQUESTS = {
     "Athena": ("POST", "/", {"X-Amz-Target": "AmazonAthena.ListWorkGroups", "Content-Type": JSON}),
     "the crawler": ("POST", "/", {"X-Amz-Target": "AWSGlue.StartCrawler", "Content-Type": JSON}),
     "Lake Formation's grants": ("POST", "/ListPermissions", {}),
-    "what a stack was made of": ("GET", f"/_sandbox/stacks/{accounts.PRODUCER}/ddb-lake-producer", {}),
+    "the resources of a stack": ("GET", f"/_sandbox/stacks/{accounts.PRODUCER}/ddb-lake-producer", {}),
     "a machine's role": ("GET", "/latest/meta-data/iam/security-credentials/", {}),
     "Cognito": ("GET", "/oauth2/userInfo", {}),
     "a browser's question": ("OPTIONS", "/bucket", {"Origin": "https://example.com"}),
@@ -160,7 +160,7 @@ def test_request_for_another_host_is_rejected(emulator: Sandbox, host: str) -> N
 
 @pytest.mark.parametrize("where", ["localhost", "127.0.0.1"])
 def test_every_name_of_this_machine_is_served(emulator: Sandbox, where: str) -> None:
-    """Clients use any of them."""
+    """Clients use any of these names."""
     assert send(emulator, "GET", "/_ministack/health", where=where).status == 200
 
 
@@ -244,16 +244,16 @@ def test_request_changed_after_signing_is_rejected(emulator: Sandbox) -> None:
         "path": ("POST", "/x", headers, b"{}"),
         "method": ("PUT", "/", headers, b"{}"),
         "query": ("POST", "/?a=b", headers, b"{}"),
-        "who it stands for": ("POST", "/", {**headers, accounts.SERVICE_HEADER: "x"}, b"{}"),
+        "the service that it acts as": ("POST", "/", {**headers, accounts.SERVICE_HEADER: "x"}, b"{}"),
     }
-    for what, (method, path, sent, body) in changed.items():
+    for part, (method, path, sent, body) in changed.items():
         answer = send(emulator, method, path, headers=sent, body=body)
-        assert answer.status in (400, 403), what
+        assert answer.status in (400, 403), part
     assert send(emulator, "POST", "/", headers=headers, body=b"{}").status == 200
 
 
 def s3_headers(sandbox: Sandbox, path: str, body: bytes, hashed: str | None = None) -> dict[str, str]:
-    """A PutObject, signed; `hashed` goes in the place of the body's hash."""
+    """The headers of a signed PutObject, with `hashed` as the body's hash."""
     request = AWSRequest("PUT", f"{sandbox.endpoint}{path}", data=body)
     signer = S3SigV4Auth(Credentials(accounts.PRODUCER, secret_of(sandbox)), "s3", accounts.REGION)
     if hashed is not None:
@@ -283,9 +283,9 @@ def test_presigned_url_is_valid_for_its_request_only(emulator: Sandbox, unique: 
     s3 = emulator.session("producer").client("s3", config=Config(signature_version="s3v4"))
     s3.create_bucket(Bucket=unique)
     s3.put_object(Bucket=unique, Key="key", Body=b"1")
-    place = {"Bucket": unique, "Key": "key"}
-    url = s3.generate_presigned_url("get_object", Params=place).removeprefix(emulator.endpoint)
-    put = s3.generate_presigned_url("put_object", Params=place).removeprefix(emulator.endpoint)
+    location = {"Bucket": unique, "Key": "key"}
+    url = s3.generate_presigned_url("get_object", Params=location).removeprefix(emulator.endpoint)
+    put = s3.generate_presigned_url("put_object", Params=location).removeprefix(emulator.endpoint)
 
     assert send(emulator, "GET", url).data == b"1"
     assert send(emulator, "PUT", put, body=b"2").status == 200
@@ -318,10 +318,10 @@ def assumed(sandbox: Sandbox, name: str) -> dict[str, Any]:
 
 def test_session_needs_its_secret_key_and_its_token(emulator: Sandbox, unique: str) -> None:
     """Incomplete temporary credentials are rejected."""
-    session, given = emulator.session("producer"), assumed(emulator, unique)
+    session, credentials = emulator.session("producer"), assumed(emulator, unique)
 
     def ask(**changed: str) -> str:
-        client = client_as(session, "dynamodb", {**given, **changed})
+        client = client_as(session, "dynamodb", {**credentials, **changed})
         return error_code(client.list_tables)
 
     assert ask() == ""
@@ -368,10 +368,10 @@ def test_credentials_of_a_function_cannot_be_computed(two_accounts: Sandbox) -> 
 def test_only_a_root_user_can_inspect_a_stack(two_accounts: Sandbox, unique: str) -> None:
     """Resolved properties may contain values that a role must not see."""
     path = f"/_sandbox/stacks/{accounts.PRODUCER}/ddb-lake-producer"
-    given = assumed(two_accounts, unique)
+    keys = assumed(two_accounts, unique)
     for credentials, status in (
         (Credentials(accounts.PRODUCER, secret_of(two_accounts)), 200),
-        (Credentials(given["AccessKeyId"], given["SecretAccessKey"], given["SessionToken"]), 403),
+        (Credentials(keys["AccessKeyId"], keys["SecretAccessKey"], keys["SessionToken"]), 403),
     ):
         request = AWSRequest("GET", f"{two_accounts.endpoint}{path}")
         SigV4Auth(credentials, "sandbox", accounts.REGION).add_auth(request)

@@ -1,4 +1,4 @@
-"""docs/analyse.md, run block by block over a lake of its own."""
+"""docs/analyse.md, run block by block over a separate lake."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def fill(dynamodb: Any) -> None:
 
 @pytest.fixture(scope="module")
 def lake() -> Iterator[Sandbox]:
-    """The consumer stack with these rows, crawled, and the views made as the page says."""
+    """The consumer stack with these rows, crawled, and the views that the page creates."""
     with Sandbox(speed=60) as sandbox:
         sandbox.launch(plan_launches("consumer"))
         session = sandbox.session("consumer")
@@ -110,17 +110,17 @@ def lake() -> Iterator[Sandbox]:
 
 
 def views(sandbox: Sandbox, *arguments: str) -> str:
-    """What `python -m scripts.views` prints."""
+    """The output of `python -m scripts.views`."""
     command = ("scripts.views", TABLE, "--name", "orders", "--profile", "consumer")
     done = run_module(sandbox, *command, *arguments)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
 
-def test_the_page_runs_and_its_plot_shows_the_changes(
+def test_page_runs_and_its_plot_shows_the_changes(
     lake: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Every block in order, in one namespace; what is shown as printed is; the bars are the counts."""
+    """All blocks run in order, in one namespace. They print the shown output, and the bars are the counts."""
     types = tmp_path / "orders.yaml"
     types.write_text(views(lake, "--propose-types"))
     views(lake, "--types", str(types))
@@ -151,21 +151,21 @@ def test_the_page_runs_and_its_plot_shows_the_changes(
     assert items["total"].sum() == Decimal("0.1") * 15 + Decimal("0.2") * 12
     assert set(items["paid"]) == {True, False}
 
-    made = Counter((minute, kind) for minute, kind, _ in changes())
-    assert sum(namespace["counted"]["changes"]) == sum(made.values())
+    expected = Counter((minute, kind) for minute, kind, _ in changes())
+    assert sum(namespace["counted"]["changes"]) == sum(expected.values())
     bars = {
         (number, container.get_label()): round(bar.get_height())
         for container in namespace["axes"].containers
         for number, bar in enumerate(container)
     }
-    assert {place: height for place, height in bars.items() if height} == made
+    assert {place: height for place, height in bars.items() if height} == expected
     assert len(bars) == 12 * 3
     first, last = namespace["axes"].get_xlim()
     assert (last - first) * 24 * 60 >= 12
 
     undelivered = {"pk": {"S": "order-99"}}
     lake.session("producer").client("dynamodb").put_item(TableName=TABLE, Item=undelivered)
-    [again] = [one[2] for one in BLOCK.finditer(text) if "image_digest(item)" in one[2]]
+    [again] = [block[2] for block in BLOCK.finditer(text) if "image_digest(item)" in block[2]]
     exec(again, namespace)  # noqa: S102  the comparison again, now that there is something to find
     assert namespace["differ"] == ['{"pk":{"S":"order-99"}}']
 
@@ -174,11 +174,11 @@ def test_the_page_runs_and_its_plot_shows_the_changes(
     for kind, color in namespace["COLORS"].items():
         wanted = [int(color[place : place + 2], 16) / 255 for place in (1, 3, 5)]
         painted = (abs(picture[:, :, :3] - wanted).max(axis=2) < 0.01).sum()
-        assert (painted > 500) == any(one == kind for _, one in made), kind
+        assert (painted > 500) == any(counted_kind == kind for _, counted_kind in expected), kind
 
 
 @pytest.mark.parametrize("minutes", [1, 3, 600])
-def test_the_plot_of_few_minutes_has_an_axis_of_ten(
+def test_plot_of_few_minutes_has_an_axis_of_ten_minutes(
     minutes: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The README's own item makes all its changes in one minute: a bar in the middle, not a block."""

@@ -17,16 +17,16 @@ pytestmark = pytest.mark.sandbox
 @pytest.fixture
 def scene(emulator: Sandbox, unique: str) -> Scene:
     """A lake with one object of two rows."""
-    made = make_scene(emulator, unique)
-    made.put('{"change_id":"1","pk":"a","n":1.50}', '{"change_id":"2","pk":"b","n":null}')
-    return made
+    scene = make_scene(emulator, unique)
+    scene.put('{"change_id":"1","pk":"a","n":1.50}', '{"change_id":"2","pk":"b","n":null}')
+    return scene
 
 
 # Executions and results
 
 
 def test_query_is_answered_through_the_api(scene: Scene) -> None:
-    """StartQueryExecution, GetQueryExecution and GetQueryResults as a client sees them."""
+    """StartQueryExecution, GetQueryExecution and GetQueryResults as a client calls them."""
     stored = scene.put('{"change_id":"3"}', day="2026-11-19")
     execution = scene.run(
         "SELECT change_id, n, count(*) OVER () FROM changes WHERE dt = '2026-11-20' ORDER BY 1"
@@ -63,9 +63,7 @@ def test_results_come_in_pages(scene: Scene) -> None:
 
 
 def test_result_object_follows_the_settings_of_the_workgroup(scene: Scene) -> None:
-    """CSV with NULL as nothing under the enforced location, whatever the request asks, under the workgroup's
-    key.
-    """
+    """The result is CSV with NULL as nothing. Location and key are the workgroup's, with any request."""
     execution = scene.run(
         "SELECT change_id, n, '' AS e FROM changes ORDER BY 1",
         ResultConfiguration={"OutputLocation": f"s3://{scene.name}/elsewhere/"},
@@ -85,9 +83,9 @@ def test_location_of_the_request_is_used_without_enforcement(scene: Scene) -> No
     scene.session.client("athena").create_work_group(
         Name=f"{scene.name}-free", Configuration={"EnforceWorkGroupConfiguration": False}
     )
-    asked = {"OutputLocation": f"s3://{scene.name}/results/mine/"}
-    execution = scene.run("SELECT 1", WorkGroup=f"{scene.name}-free", ResultConfiguration=asked)
-    assert execution["ResultConfiguration"]["OutputLocation"].startswith(asked["OutputLocation"])
+    requested = {"OutputLocation": f"s3://{scene.name}/results/mine/"}
+    execution = scene.run("SELECT 1", WorkGroup=f"{scene.name}-free", ResultConfiguration=requested)
+    assert execution["ResultConfiguration"]["OutputLocation"].startswith(requested["OutputLocation"])
     assert "No output location provided" in scene.refused("SELECT 1", WorkGroup=f"{scene.name}-free")
     nowhere = {"OutputLocation": "s3://no-such-bucket-anywhere/"}
     assert "Unable to verify/create output bucket" in scene.refused(
@@ -126,7 +124,7 @@ def test_failed_query_has_a_reason(scene: Scene) -> None:
 
 
 def test_scan_limit_of_the_workgroup_cancels(scene: Scene) -> None:
-    """A query over the limit (10 MB is the least AWS takes) is cancelled with Athena's reason; a pruned one
+    """A query over the limit (10 MB is AWS's minimum) is cancelled with Athena's reason; a pruned one
     passes.
     """
     scene.put('{"change_id":"3"}', day="2026-11-19")
@@ -140,7 +138,7 @@ def test_scan_limit_of_the_workgroup_cancels(scene: Scene) -> None:
 
 
 def test_running_query_can_be_stopped(scene: Scene) -> None:
-    """StopQueryExecution cancels; stopping what has ended changes nothing."""
+    """StopQueryExecution cancels a query; a query that has ended does not change."""
     identifier = scene.start(
         "SELECT count(*) FROM UNNEST(sequence(1,100000)) a(x), UNNEST(sequence(1,1000000)) b(y)"
     )
@@ -164,13 +162,13 @@ def test_same_token_returns_the_same_execution(scene: Scene) -> None:
 def test_executions_are_listed_and_fetched_together(scene: Scene) -> None:
     """ListQueryExecutions newest first, by workgroup; BatchGetQueryExecution lists unknown ids."""
     athena = scene.session.client("athena")
-    made = [scene.run(f"SELECT {number}")["QueryExecutionId"] for number in range(3)]
-    assert athena.list_query_executions(WorkGroup=scene.name)["QueryExecutionIds"] == made[::-1]
+    started = [scene.run(f"SELECT {number}")["QueryExecutionId"] for number in range(3)]
+    assert athena.list_query_executions(WorkGroup=scene.name)["QueryExecutionIds"] == started[::-1]
     first = athena.list_query_executions(WorkGroup=scene.name, MaxResults=2)
     rest = athena.list_query_executions(WorkGroup=scene.name, MaxResults=2, NextToken=first["NextToken"])
-    assert first["QueryExecutionIds"] + rest["QueryExecutionIds"] == made[::-1]
+    assert first["QueryExecutionIds"] + rest["QueryExecutionIds"] == started[::-1]
     unknown = "00000000-0000-0000-0000-000000000000"
-    batch = athena.batch_get_query_execution(QueryExecutionIds=[*made, unknown])
+    batch = athena.batch_get_query_execution(QueryExecutionIds=[*started, unknown])
     assert [e["Query"] for e in batch["QueryExecutions"]] == ["SELECT 0", "SELECT 1", "SELECT 2"]
     assert [e["QueryExecutionId"] for e in batch["UnprocessedQueryExecutionIds"]] == [unknown]
 
@@ -197,9 +195,9 @@ def test_log_of_the_emulator_contains_no_query_and_no_row(scene: Scene) -> None:
     """Queries and data stay out of the logs, also after failures."""
     canary = "canary-4d1f"
     scene.put(f'{{"change_id":"{canary}","n":"{canary}"}}', day="2026-11-18")
-    asked = f"FROM changes WHERE change_id = '{canary}'"
-    scene.rows(f"SELECT * {asked}")
-    scene.reason(f"SELECT CAST(n AS bigint) {asked}")
+    requested = f"FROM changes WHERE change_id = '{canary}'"
+    scene.rows(f"SELECT * {requested}")
+    scene.reason(f"SELECT CAST(n AS bigint) {requested}")
     scene.reason(f'SELECT "{canary}"')
     logs = [path.read_text(errors="replace") for path in scene.sandbox.folder.glob("*.log")]
     assert logs
@@ -253,7 +251,7 @@ def test_minimal_permissions_are_enough(scene: Scene) -> None:
         ("kms:GenerateDataKey", "Access denied when writing output to url"),
     ],
 )
-def test_query_fails_without_any_one_permission_of_its_caller(scene: Scene, missing: str, words: str) -> None:
+def test_query_fails_when_its_caller_lacks_one_permission(scene: Scene, missing: str, words: str) -> None:
     """With Athena's message."""
     statements = [
         scene.athena_statement(),

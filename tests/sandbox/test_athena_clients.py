@@ -15,12 +15,12 @@ pytestmark = pytest.mark.sandbox
 @pytest.fixture
 def scene(emulator: Sandbox, unique: str, monkeypatch: pytest.MonkeyPatch) -> Scene:
     """Two rows, and awswrangler pointed at the sandbox as a profile points it."""
-    made = make_scene(emulator, unique)
-    made.put('{"change_id":"1","pk":"a","n":1.5}', '{"change_id":"2","pk":"b"}')
+    scene = make_scene(emulator, unique)
+    scene.put('{"change_id":"1","pk":"a","n":1.5}', '{"change_id":"2","pk":"b"}')
     for name, value in emulator.environment().items():
         if name.startswith("AWS_"):
             monkeypatch.setenv(name, value)
-    return made
+    return scene
 
 
 def ask(scene: Scene, sql: str, **more: Any) -> Any:
@@ -40,7 +40,7 @@ def ask(scene: Scene, sql: str, **more: Any) -> Any:
     ],
     ids=["csv", "ctas", "unload"],
 )
-def test_awswrangler_reads_queries_every_way(scene: Scene, how: dict[str, bool]) -> None:
+def test_awswrangler_reads_results_in_all_its_modes(scene: Scene, how: dict[str, bool]) -> None:
     """By the CSV object, by CREATE TABLE AS and by UNLOAD the values and types are the same."""
     if how.get("unload_approach"):
         how = {**how, "s3_output": f"s3://{scene.name}/results/unloaded/"}  # type: ignore[dict-item]
@@ -66,9 +66,9 @@ def test_awswrangler_passes_parameters(scene: Scene) -> None:
 
 def test_awswrangler_describes_tables(scene: Scene) -> None:
     """SHOW CREATE TABLE and DESCRIBE, as the client parses them."""
-    place = {"database": scene.database, "workgroup": scene.name, "boto3_session": scene.session}
-    assert "CREATE EXTERNAL TABLE" in wr.athena.show_create_table("changes", **place)
-    described = wr.athena.describe_table("changes", **place)
+    arguments = {"database": scene.database, "workgroup": scene.name, "boto3_session": scene.session}
+    assert "CREATE EXTERNAL TABLE" in wr.athena.show_create_table("changes", **arguments)
+    described = wr.athena.describe_table("changes", **arguments)
     assert described["Column Name"].tolist()[:2] == ["change_id", "change_type"]
 
 

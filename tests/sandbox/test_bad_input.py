@@ -29,16 +29,16 @@ def lake() -> Iterator[Lake]:
     """Lakes: `empty` has no object, `uncrawled` no column of an attribute, `filled` both, `wide` 701."""
     with Sandbox(speed=60) as sandbox:
         sandbox.launch(plan_launches("consumer"))
-        made = Lake(sandbox)
+        lake = Lake(sandbox)
         item = {"pk": {"S": "a"}, "total": {"N": "19.90"}, "at": {"S": "2026-11-19T10:00:00Z"}}
         keyed = ("pk", *(f"map__{number:0240}" for number in range(700)))
         lakes = (("empty", COLUMNS), ("uncrawled", ()), ("filled", COLUMNS), ("wide", keyed))
         for database, columns in lakes:
-            made.create_database(database)
-            root = made.declare("changes", columns, first_day=DAY, database=database)
+            lake.create_database(database)
+            root = lake.declare("changes", columns, first_day=DAY, database=database)
             if database != "empty":
-                made.put(item_lines(item), DAY, root=root)
-        yield made
+                lake.put(item_lines(item), DAY, root=root)
+        yield lake
 
 
 @pytest.fixture
@@ -54,8 +54,8 @@ def run(lake: Lake, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixtu
         capsys.readouterr()
         main = {"query": query.main, "views": views.main}[verb]
         code = console.run(main, [*arguments, "--profile", "consumer", "--database", database])
-        said = capsys.readouterr()
-        return code, said.out, said.err
+        output = capsys.readouterr()
+        return code, output.out, output.err
 
     return command
 
@@ -63,7 +63,7 @@ def run(lake: Lake, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixtu
 def tables(lake: Lake, database: str) -> dict[str, str]:
     """Every table and view of a database, with its version."""
     found = lake.glue.get_tables(DatabaseName=database)["TableList"]
-    return {one["Name"]: str(one.get("ViewOriginalText")) for one in found}
+    return {table["Name"]: str(table.get("ViewOriginalText")) for table in found}
 
 
 @pytest.mark.parametrize(
@@ -95,7 +95,7 @@ def tables(lake: Lake, database: str) -> dict[str, str]:
 def test_wrong_query_is_answered_with_the_next_step(
     run: Run, database: str, sql: str, message: str, next_: str
 ) -> None:
-    """Exit code 1, Athena's reason with the place, nothing on stdout."""
+    """Exit code 1, Athena's reason with line and column, nothing on stdout."""
     code, out, err = run("query", database, sql)
     assert (code, out) == (1, "")
     [error, following] = err.strip().splitlines()
@@ -106,7 +106,7 @@ def test_wrong_query_is_answered_with_the_next_step(
 
 
 def test_query_changes_the_lake_only_with_allow_changes(lake: Lake, run: Run) -> None:
-    """A statement that writes is rejected before Athena sees it, and runs with --allow-changes."""
+    """A statement that writes is rejected before it is sent to Athena, and runs with --allow-changes."""
     before = tables(lake, "filled")
     view = "CREATE VIEW seen AS SELECT change_id FROM changes"
     code, out, err = run("query", "filled", f"-- a view\n{view}")
@@ -130,8 +130,8 @@ def test_query_of_an_empty_lake_reports_that_nothing_was_read(run: Run) -> None:
 @pytest.mark.parametrize(
     ("database", "arguments", "message", "next_"),
     [
-        ("empty", (TABLE,), "the lake is empty", "wait one buffer interval"),
-        ("empty", (TABLE, "--propose-types"), "the lake is empty", "Write an item"),
+        ("empty", (TABLE,), "the lake is empty", "If an item was just written, wait."),
+        ("empty", (TABLE, "--propose-types"), "the lake is empty", "write an item first"),
         ("uncrawled", (TABLE,), "uncrawled.changes has no column of an attribute yet", "Start the crawler"),
         ("uncrawled", ("order",), "the lake has no changes of table order", "orders"),
         ("filled", ("order",), "the lake has no changes of table order", "orders"),
@@ -205,12 +205,12 @@ def test_unreadable_views_replace_no_view(lake: Lake, run: Run, tmp_path: Path) 
 def test_proposed_types_are_followed_by_the_next_step(run: Run) -> None:
     """Only the file's text is on stdout, the next step on stderr; the command accepts the text as a file."""
     code, out, err = run("views", "filled", TABLE, "--propose-types")
-    assert (code, out) == (0, "total: decimal(38, 10)\nat: timestamp\n")
+    assert (code, out) == (0, "total: decimal(38, 4)\nat: timestamp\n")
     assert err.startswith("next: ")
     assert "save them as athena/views/types/orders.yaml" in err
 
 
-def test_columns_of_nearly_one_type_are_listed(lake: Lake, run: Run) -> None:
+def test_columns_of_mostly_one_type_are_listed(lake: Lake, run: Run) -> None:
     """With the other values: on stderr without control characters, in JSON exactly."""
     lake.create_database("nearly")
     root = lake.declare("changes", COLUMNS, first_day=DAY, database="nearly")
@@ -261,7 +261,7 @@ def test_views_show_the_chosen_columns(lake: Lake, run: Run) -> None:
     assert code == 0, err
     assert len(json.loads(out)["columns"]) == 8
     table = lake.glue.get_table(DatabaseName="wide", Name="current_orders")["Table"]
-    assert sum(one["Name"].startswith("map__") for one in table["StorageDescriptor"]["Columns"]) == 7
+    assert sum(column["Name"].startswith("map__") for column in table["StorageDescriptor"]["Columns"]) == 7
 
 
 def test_sql_of_the_views_is_one_document_with_output_json(lake: Lake, run: Run) -> None:

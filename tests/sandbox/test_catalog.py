@@ -27,7 +27,7 @@ from tests.sandbox.waiting import wait_until
 
 pytestmark = pytest.mark.sandbox
 
-# What one attribute is over the days: a number, a text, a map, and then it is not there at all.
+# The values of one attribute over the days: a number, a text, a map, and then no value.
 DRIFT: list[dict[str, Any]] = [{"N": "1"}, {"S": "one"}, {"M": {"deep": {"N": "1"}}}, {}]
 
 
@@ -49,7 +49,7 @@ class Account:
         self.types: set[str] = set()
 
     def write(self) -> None:
-        """A day of objects with an attribute nobody has seen, and one that is something else every day."""
+        """A day of objects with a new attribute, and with one whose type changes every day."""
         day = f"2026-11-{1 + self.days:02d}"
         new = f"new_{self.days}"
         item = {"pk": {"S": f"item-{self.days}"}, new: {"S": "x"}, "Mixed.Case": {"BOOL": True}}
@@ -62,9 +62,9 @@ class Account:
     def crawl(self) -> None:
         """From its start to its end."""
         crawl(self.glue, self.crawler)
-        with contextlib.suppress(ClientError):  # before the first crawl has ended there is no such table
+        with contextlib.suppress(ClientError):  # the table does not exist before the first crawl has ended
             table = self.glue.get_table(DatabaseName=self.lake.database, Name="crawled_data")["Table"]
-            types = {one["Name"]: one["Type"] for one in table["StorageDescriptor"]["Columns"]}
+            types = {column["Name"]: column["Type"] for column in table["StorageDescriptor"]["Columns"]}
             self.types.add(types.get("shape", ""))
 
     def crawl_twice(self) -> None:
@@ -92,7 +92,7 @@ class Account:
         return answer
 
     def declare(self) -> None:
-        """The function, told of a success."""
+        """The function, called after a successful crawl."""
         answer = self._tell("Succeeded")
         assert "FunctionError" not in answer, answer["Payload"].read()
 
@@ -107,14 +107,14 @@ class Account:
         assert "aws glue get-crawler shows the reason" in answer["Payload"].read().decode()
 
     def update(self, template: Path | None = None, **parameters: str) -> None:
-        """The consumer stack deployed again. Raises SandboxError with what `scripts.deploy` said."""
-        given = [f"{name}={value}" for name, value in parameters.items()]
+        """The consumer stack deployed again. Raises SandboxError with the output of `scripts.deploy`."""
+        settings = [f"{name}={value}" for name, value in parameters.items()]
         templates = {"consumer": template} if template else {}
-        plan = plan_launches("consumer", parameters={"consumer": given}, templates=templates)
+        plan = plan_launches("consumer", parameters={"consumer": settings}, templates=templates)
         self.sandbox.launch(plan)
 
     def definition(self) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-        """The table `changes`: everything that is no column and no version, and the columns."""
+        """The table `changes`: its definition without columns and versions, and its columns."""
         table = self.glue.get_table(DatabaseName=self.lake.database, Name="changes")["Table"]
         columns = table["StorageDescriptor"].pop("Columns")
         for name in ("VersionId", "UpdateTime"):
@@ -135,7 +135,7 @@ ACTIONS = (
 
 @pytest.fixture
 def account() -> Iterator[Account]:
-    """A consumer stack of its own, for its table is counted column by column."""
+    """A separate consumer stack, because the test counts the columns of its table."""
     with Sandbox(speed=60) as sandbox:
         sandbox.launch(plan_launches("consumer"))
         yield Account(sandbox)
@@ -143,9 +143,9 @@ def account() -> Iterator[Account]:
 
 
 def test_changes_gains_exactly_the_new_attributes_in_any_order_of_events(account: Account) -> None:
-    """After each step the definition is as it was but for columns behind the others, all of them `string`.
+    """After each step the definition has only new columns at its end, all of them `string`.
 
-    The crawler's own table drifts meanwhile, and what it infers reaches no query.
+    The crawler's own table drifts meanwhile, and its types appear in no query.
     """
     rest, first = account.definition()
     steps = random.Random(20261120).sample(ACTIONS * 2, k=2 * len(ACTIONS))  # noqa: S311  one order of many
@@ -156,10 +156,10 @@ def test_changes_gains_exactly_the_new_attributes_in_any_order_of_events(account
         assert now == rest, step.__name__
         assert columns[: len(before)] == before, step.__name__
         gained = columns[len(first) :]
-        assert {one["Type"] for one in gained} <= {"string"}
-        assert len({one["Name"] for one in columns}) == len(columns)
-        assert {one["Name"] for one in gained} <= account.attributes
-    assert {one["Name"] for one in gained} == account.attributes
+        assert {column["Type"] for column in gained} <= {"string"}
+        assert len({column["Name"] for column in columns}) == len(columns)
+        assert {column["Name"] for column in gained} <= account.attributes
+    assert {column["Name"] for column in gained} == account.attributes
     assert len(account.types) > 1, "the crawler's table did not drift: this test shows nothing"
     _, rows = account.lake.query("SELECT DISTINCT shape, shape__deep FROM changes WHERE dt < '2026-12-01'")
     assert {tuple(row) for row in rows} == {("1", None), ("one", None), (None, "1"), (None, None)}
@@ -177,7 +177,7 @@ BREAKS = """
 def test_columns_survive_every_update_of_the_stack(account: Account, tmp_path: Path) -> None:
     """An update of the definition declares them again, and so does a crawl after one that was rolled back.
 
-    CloudFormation takes the table back to the template's columns, and need not call the function then.
+    CloudFormation returns the table to the template's columns, and may not call the function then.
     """
     account.write()
     account.crawl()
@@ -202,7 +202,7 @@ def test_columns_survive_every_update_of_the_stack(account: Account, tmp_path: P
 
 
 def keeper_of_columns(sandbox: Sandbox) -> dict[str, str]:
-    """What a command is given by somebody who holds templates/deployer/columns.json, and nothing else."""
+    """The environment of a user with the policy templates/deployer/columns.json and no other."""
     session = sandbox.session("consumer")
     iam = session.client("iam")
     trust = trust_policy(account_root(accounts.PROFILES["consumer"]))
@@ -223,18 +223,19 @@ JUNK = {f"sku_{number:02}" for number in range(12)}
 
 
 def test_flood_of_attributes_is_limited_and_forgotten_columns_stay_away(account: Account) -> None:
-    """An item keyed by data: part of it becomes columns at each crawl, until somebody forgets the names.
+    """An item whose attribute names are data adds columns at each crawl, until its names are forgotten.
 
-    Then no crawl, no update of the table and no ItemColumns brings one back, queries go on, and views that
-    showed one work again once they are made anew. Remembered, a name is a column after the next crawl.
+    Then no crawl, no update of the table and no ItemColumns declares them again, and queries still work.
+    Views with such a column work again when they are created again. A remembered name is a column again
+    after the next crawl.
     """
     lake, name = account.lake, f"t{random.randrange(10**9)}"  # noqa: S311
 
     keeper = keeper_of_columns(account.sandbox)
 
     def forget(*arguments: str) -> dict[str, Any]:
-        given = ("scripts.forget_columns", *arguments, "--output", "json")
-        ran = run_module(account.sandbox, *given, environment=keeper)
+        command = ("scripts.forget_columns", *arguments, "--output", "json")
+        ran = run_module(account.sandbox, *command, environment=keeper)
         assert ran.returncode == 0, ran.stderr
         answer: dict[str, Any] = json.loads(ran.stdout)
         return answer
@@ -244,7 +245,7 @@ def test_flood_of_attributes_is_limited_and_forgotten_columns_stay_away(account:
         assert ran.returncode == 0, ran.stderr
 
     def columns() -> set[str]:
-        return {one["Name"] for one in account.definition()[1]}
+        return {column["Name"] for column in account.definition()[1]}
 
     def crawled(column: str) -> set[str]:
         """The columns after a crawl that finds another attribute."""

@@ -48,7 +48,7 @@ class Source:
 
 @pytest.fixture
 def make_source(emulator: Sandbox, unique: str) -> Callable[..., Source]:
-    """Make a table `unique` with keys pk (S) and State#Date (N), streamed at the precision asked for."""
+    """Create a table `unique` with keys pk (S) and State#Date (N), streamed at the given precision."""
     session = emulator.session("producer")
     dynamodb, kinesis = session.client("dynamodb"), session.client("kinesis")
 
@@ -248,7 +248,7 @@ def test_write_without_a_change_sends_nothing(source: Source) -> None:
 
 
 def test_cancelled_transaction_sends_nothing(source: Source) -> None:
-    """MiniStack applies its statements one by one, then restores a snapshot: no record may be sent before."""
+    """MiniStack applies the statements, then restores a snapshot: no record may be sent before that."""
     first, second = (INSERT_STATEMENT.format(source.table, partition) for partition in "ab")
     source.dynamodb.execute_statement(Statement=first)
     with pytest.raises(ClientError, match="TransactionCanceled"):
@@ -280,14 +280,14 @@ def test_ttl_deletes_with_the_identity_of_the_service(source: Source) -> None:
         "text": {"S": str(now - 1)},
         "ancient": {"N": str(now - 6 * 365 * 86_400)},
         "future": {"N": str(now + 3600)},
-        "expired": {"N": str(now - 1)},  # last: it may go at once, and the others were there when it went
+        "expired": {"N": str(now - 1)},  # last: it may be deleted at once, when the others exist
     }.items():
         source.dynamodb.put_item(TableName=source.table, Item={**source.key(name), "until": value})
 
     def removed() -> list[Item]:
         return [change for change in source.changes() if change["eventName"] == "REMOVE"]
 
-    (remove,) = wait_until(removed, "an expired item goes")
+    (remove,) = wait_until(removed, "an expired item is deleted")
     assert remove["userIdentity"] == {"type": "Service", "principalId": "dynamodb.amazonaws.com"}
     assert remove["dynamodb"]["Keys"] == source.key("expired")
     left = source.dynamodb.scan(TableName=source.table)["Items"]

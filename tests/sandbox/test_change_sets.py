@@ -1,4 +1,4 @@
-"""A change set in the emulator shows what AWS would show: only resources whose condition is true."""
+"""A change set in the emulator lists the same resources as on AWS: those whose condition is true."""
 
 import json
 from typing import Any, Literal
@@ -41,13 +41,17 @@ def test_change_set_lists_only_resources_whose_condition_is_true(emulator: Sandb
         changes = [change["ResourceChange"] for change in found]
         return {(change["Action"], change["LogicalResourceId"]) for change in changes}
 
-    def made() -> set[str]:
+    def created() -> set[str]:
         resources = client.list_stack_resources(StackName=unique)["StackResourceSummaries"]
-        return {one["LogicalResourceId"] for one in resources if one["ResourceStatus"] != "DELETE_COMPLETE"}
+        return {
+            resource["LogicalResourceId"]
+            for resource in resources
+            if resource["ResourceStatus"] != "DELETE_COMPLETE"
+        }
 
     assert planned("CREATE", "no") == {("Add", "Always")}
-    assert made() == {"Always"}
+    assert created() == {"Always"}
     assert planned("UPDATE", "yes") == {("Add", "Sometimes")}
-    assert made() == {"Always", "Sometimes"}
+    assert created() == {"Always", "Sometimes"}
     assert planned("UPDATE", "no") == {("Remove", "Sometimes")}
-    assert made() == {"Always"}
+    assert created() == {"Always"}

@@ -38,7 +38,7 @@ EVERY_TYPE = {
 
 @pytest.fixture(scope="module")
 def deployed() -> Iterator[Sandbox]:
-    """The single-account stack in a sandbox of its own: these tests change table, stream and catalog."""
+    """The single-account stack in a separate sandbox: these tests change table, stream and catalog."""
     with Sandbox(speed=60.0) as sandbox:
         sandbox.start_delivery()
         sandbox.launch(
@@ -53,12 +53,14 @@ def check(sandbox: Sandbox, *arguments: str) -> subprocess.CompletedProcess[str]
 
 
 def differences(sandbox: Sandbox) -> dict[str, str]:
-    """What check lists: the key's text → what differs."""
+    """The differences that check lists: the key's text → the difference."""
     done = check(sandbox, "--output", "json")
     assert done.returncode in {0, 1}, done.stderr
     (table,) = json.loads(done.stdout)["tables"]
     assert (done.returncode == 1) == bool(table["differences"])
-    return {json.loads(one["key"])["pk"]["S"]: one["what"] for one in table["differences"]}
+    return {
+        json.loads(difference["key"])["pk"]["S"]: difference["what"] for difference in table["differences"]
+    }
 
 
 def test_check_finds_every_kind_of_difference_by_its_key(deployed: Sandbox) -> None:
@@ -109,7 +111,7 @@ def test_check_finds_every_fault_in_the_lake(deployed: Sandbox, unique: str) -> 
     for key in keys:
         table.put_item(Item={"pk": key, "whole": 12345})
     table.delete_item(Key={"pk": keys[3]})
-    before = {key: what for key, what in differences(deployed).items() if key in keys}
+    before = {key: problem for key, problem in differences(deployed).items() if key in keys}
     assert before == {}
 
     def spoilt(line: bytes) -> list[bytes]:
@@ -119,13 +121,13 @@ def test_check_finds_every_fault_in_the_lake(deployed: Sandbox, unique: str) -> 
         return [other] if keys[1].encode() in line else [line, other] if keys[2].encode() in line else [line]
 
     bucket = session.resource("s3").Bucket(deployed.outputs["LakeBucketName"])
-    whole = {one.key: one.get()["Body"].read() for one in bucket.objects.filter(Prefix="data/")}
+    whole = {stored.key: stored.get()["Body"].read() for stored in bucket.objects.filter(Prefix="data/")}
     ours = {key: gzip.decompress(body) for key, body in whole.items()}
     ours = {key: body for key, body in ours.items() if unique.encode() in body}
     for key, body in ours.items():
         lines = [kept for line in body.splitlines(keepends=True) for kept in spoilt(line)]
         bucket.put_object(Key=key, Body=gzip.compress(b"".join(lines)))
-    found = {key: what for key, what in differences(deployed).items() if key in keys}
+    found = {key: problem for key, problem in differences(deployed).items() if key in keys}
     for key in ours:
         bucket.put_object(Key=key, Body=whole[key])
     assert found.pop(keys[0]) == "is in the table, not in the lake"
@@ -166,7 +168,7 @@ def test_crawl_declares_new_attributes_and_they_can_be_queried(deployed: Sandbox
 
     before, column = definition(), {"Name": f"{unique}__inner", "Type": "string"}
     assert column not in columns()
-    assert check(deployed).returncode in {0, 1}  # delivered, whatever another test left different
+    assert check(deployed).returncode in {0, 1}  # delivered; another test may have left differences
     crawl(glue, crawler)
     crawled = glue.get_table(DatabaseName=database, Name="crawled_data")["Table"]
     assert {"Name": f"{unique}__inner", "Type": "bigint"} in crawled["StorageDescriptor"]["Columns"]
@@ -174,7 +176,7 @@ def test_crawl_declares_new_attributes_and_they_can_be_queried(deployed: Sandbox
     after = definition()
     known = before["StorageDescriptor"]["Columns"]
     assert after["StorageDescriptor"]["Columns"][: len(known)] == known
-    assert {one["Type"] for one in columns()} == {"string"}
+    assert {column["Type"] for column in columns()} == {"string"}
     assert after["Parameters"] == before["Parameters"]
     assert after["PartitionKeys"] == before["PartitionKeys"]
 

@@ -26,17 +26,17 @@ def test_split_closes_the_parent_and_keeps_its_records(emulator: Sandbox, unique
     kinesis.split_shard(StreamName=unique, ShardToSplit=FIRST, NewStartingHashKey=str(2**127))
     kinesis.put_record(StreamName=unique, Data=b"after", PartitionKey="k")
 
-    shards = {one["ShardId"]: one for one in kinesis.list_shards(StreamName=unique)["Shards"]}
-    children = {name for name, one in shards.items() if one.get("ParentShardId") == FIRST}
+    shards = {shard["ShardId"]: shard for shard in kinesis.list_shards(StreamName=unique)["Shards"]}
+    children = {name for name, shard in shards.items() if shard.get("ParentShardId") == FIRST}
     assert (len(shards), len(children)) == (3, 2)
     assert "EndingSequenceNumber" in shards[FIRST]["SequenceNumberRange"]
     assert not any("EndingSequenceNumber" in shards[name]["SequenceNumberRange"] for name in children)
 
     parent = read(kinesis, unique, FIRST)
-    assert [one["Data"] for one in parent["Records"]] == [b"before"]
+    assert [record["Data"] for record in parent["Records"]] == [b"before"]
     assert "NextShardIterator" not in parent
-    assert {one["ShardId"] for one in parent["ChildShards"]} == children
-    found = [one["Data"] for name in children for one in read(kinesis, unique, name)["Records"]]
+    assert {shard["ShardId"] for shard in parent["ChildShards"]} == children
+    found = [record["Data"] for name in children for record in read(kinesis, unique, name)["Records"]]
     assert found == [b"after"]
     summary = kinesis.describe_stream_summary(StreamName=unique)["StreamDescriptionSummary"]
     assert summary["OpenShardCount"] == 2
@@ -62,7 +62,9 @@ def test_new_shard_count_keeps_every_record(emulator: Sandbox, unique: str) -> N
         kinesis.put_record(StreamName=unique, Data=str(number).encode(), PartitionKey=str(number))
     shards = kinesis.list_shards(StreamName=unique)["Shards"]
     found = [
-        int(one["Data"]) for shard in shards for one in read(kinesis, unique, shard["ShardId"])["Records"]
+        int(record["Data"])
+        for shard in shards
+        for record in read(kinesis, unique, shard["ShardId"])["Records"]
     ]
     assert sorted(found) == list(range(40))
-    assert len([one for one in shards if "ParentShardId" in one]) == 3
+    assert len([shard for shard in shards if "ParentShardId" in shard]) == 3

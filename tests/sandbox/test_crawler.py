@@ -88,7 +88,7 @@ class Crawler:
 
     def partitions(self) -> dict[str, dict[str, Any]]:
         found = self.glue.get_partitions(DatabaseName=self.name, TableName="crawled_data")["Partitions"]
-        return {one["Values"][0]: one for one in found}
+        return {partition["Values"][0]: partition for partition in found}
 
 
 def test_objects_become_one_typed_table_with_its_partitions(emulator: Sandbox, unique: str) -> None:
@@ -112,7 +112,7 @@ def test_objects_become_one_typed_table_with_its_partitions(emulator: Sandbox, u
     assert set(crawler.partitions()) == {"2026-11-19", "2026-11-20"}
     where = crawler.partitions()["2026-11-20"]["StorageDescriptor"]
     assert where["Location"] == f"s3://{unique}/data/dt=2026-11-20/"
-    assert [one["Name"] for one in where["Columns"]] == list(crawler.columns())
+    assert [column["Name"] for column in where["Columns"]] == list(crawler.columns())
 
 
 def test_excluded_hidden_and_empty_objects_are_not_read(emulator: Sandbox, unique: str) -> None:
@@ -136,7 +136,7 @@ def test_later_crawl_updates_the_table_and_inheriting_partitions(emulator: Sandb
     crawler.run()
     assert crawler.columns() == {"n": "string", "new": "bigint"}
     assert {
-        tuple(one["Name"] for one in partition["StorageDescriptor"]["Columns"])
+        tuple(column["Name"] for column in partition["StorageDescriptor"]["Columns"])
         for partition in crawler.partitions().values()
     } == {("n", "new")}
 
@@ -169,7 +169,7 @@ def test_merge_new_columns_keeps_types_and_adds_names(emulator: Sandbox, unique:
 @pytest.mark.parametrize("missing", ["s3:GetObject", "glue:CreateTable", "glue:BatchCreatePartition"])
 def test_missing_permission_of_the_role_fails_the_crawl(emulator: Sandbox, unique: str, missing: str) -> None:
     """A crawler has only its role's permissions; the message and the logged denial contain the action."""
-    crawler = Crawler(emulator, unique, tuple(one for one in ACTIONS if one != missing)).make()
+    crawler = Crawler(emulator, unique, tuple(action for action in ACTIONS if action != missing)).make()
     crawler.put("data/dt=2026-11-20/a", {"n": 1})
     last = crawler.run()
     assert last["Status"] == "FAILED"
@@ -195,7 +195,7 @@ def test_end_of_a_crawl_invokes_the_function_of_a_rule(emulator: Sandbox, unique
     def handler(event, context):
         boto3.client("s3").put_object(Bucket="{unique}", Key="event.json", Body=json.dumps(event))
     """
-    made = crawler.functions.create_function(
+    function = crawler.functions.create_function(
         FunctionName=unique,
         Runtime="python3.11",
         Handler="function.handler",
@@ -222,7 +222,7 @@ def test_end_of_a_crawl_invokes_the_function_of_a_rule(emulator: Sandbox, unique
         Principal="events.amazonaws.com",
         SourceArn=rule,
     )
-    crawler.events.put_targets(Rule=unique, Targets=[{"Id": "function", "Arn": made["FunctionArn"]}])
+    crawler.events.put_targets(Rule=unique, Targets=[{"Id": "function", "Arn": function["FunctionArn"]}])
     crawler.put("data/dt=2026-11-20/a", {"n": 1})
     crawler.run()
 
@@ -264,7 +264,7 @@ def test_running_crawler_cannot_be_started(emulator: Sandbox, unique: str) -> No
             return True
         return False
 
-    wait_until(refused, "a start that meets a crawl at work is refused")
+    wait_until(refused, "a start during a crawl is rejected")
 
 
 def test_stopped_crawl_ends_before_the_next_one_starts(emulator: Sandbox, unique: str) -> None:
@@ -275,7 +275,7 @@ def test_stopped_crawl_ends_before_the_next_one_starts(emulator: Sandbox, unique
     glue = crawler.glue
 
     def stopped() -> bool:
-        """A start and a stop; a crawl may be over, or at its last step, before it hears of the stop."""
+        """A start and a stop; a crawl may be over, or at its last step, before it notices the stop."""
         glue.start_crawler(Name=unique)
         with contextlib.suppress(glue.exceptions.CrawlerNotRunningException):
             glue.stop_crawler(Name=unique)

@@ -1,4 +1,4 @@
-"""Delivery with the emulator's public APIs: what arrives, where, and the effect of a failing part."""
+"""Delivery with the emulator's public APIs: which records arrive, where, and the effect of a failing part."""
 
 import json
 import time
@@ -16,7 +16,7 @@ from tests.sandbox.waiting import wait_until
 pytestmark = pytest.mark.sandbox
 
 
-# Waits are what these tests are made of; sizes and counts stay as they are.
+# These tests consist of waiting, so times are divided; sizes and counts are not.
 SPEED = 60.0
 
 New = Callable[..., Pipeline]
@@ -32,15 +32,15 @@ def delivering() -> Iterator[Sandbox]:
 
 @pytest.fixture
 def new(delivering: Sandbox, unique: str) -> Iterator[New]:
-    """Makes this test's pipeline; it is no longer delivered afterwards."""
-    made: list[Pipeline] = []
+    """Creates this test's pipeline; after the test it is no longer delivered."""
+    pipelines: list[Pipeline] = []
 
     def make(**settings: Any) -> Pipeline:
-        made.append(Pipeline(delivering, unique, **settings))
-        return made[-1].make()
+        pipelines.append(Pipeline(delivering, unique, **settings))
+        return pipelines[-1].make()
 
     yield make
-    for pipeline in made:
+    for pipeline in pipelines:
         pipeline.remove()
 
 
@@ -52,11 +52,11 @@ def until(pipeline: Pipeline, name: str, value: int) -> None:
 def until_error(pipeline: Pipeline, code: str) -> dict[str, Any]:
     """Wait until delivery has this error; the error."""
 
-    def met() -> Any:
+    def last_error() -> Any:
         error = pipeline.status().get("last_error")
         return error and error["code"] == code and error
 
-    error: dict[str, Any] = wait_until(met, f"{code}:", said=pipeline.status)
+    error: dict[str, Any] = wait_until(last_error, f"{code}:", said=pipeline.status)
     return error
 
 
@@ -211,7 +211,7 @@ def test_trust_policy_for_another_principal_stops_delivery(
 
 def test_only_records_after_the_creation_of_the_delivery_stream_arrive(new: New, unique: str) -> None:
     """Firehose reads its source from its own start."""
-    pipeline = new(before_delivery_stream=lambda made: made.write("too early"))
+    pipeline = new(before_delivery_stream=lambda pipelines: pipelines.write("too early"))
     pipeline.write("one")
     until(pipeline, "delivered", 1)
     assert pipeline.lines() == ["ONE"]
@@ -260,7 +260,7 @@ def test_full_buffer_does_not_wait_for_its_interval(new: New, unique: str) -> No
 
 
 def update(pipeline: Pipeline, name: str, destination: dict[str, Any]) -> None:
-    """Give the delivery stream another description of its destination, and wait until delivery knows."""
+    """Give the delivery stream another description of its destination, and wait until delivery uses it."""
     firehose = pipeline.client("firehose")
     described = firehose.describe_delivery_stream(DeliveryStreamName=name)["DeliveryStreamDescription"]
     firehose.update_destination(
@@ -344,7 +344,7 @@ DYNAMIC = {
 def refusals(pipeline: Pipeline) -> list[str]:
     """The reasons why delivery rejects this test's delivery stream."""
     written = status.read(pipeline.sandbox.folder) or {"refused": []}
-    return [one["reason"] for one in written["refused"] if one["arn"] == pipeline.arn]
+    return [rejected["reason"] for rejected in written["refused"] if rejected["arn"] == pipeline.arn]
 
 
 def test_dynamic_partitioning_uses_the_keys_of_the_function(new: New, unique: str) -> None:
@@ -364,7 +364,7 @@ def test_dynamic_partitioning_uses_the_keys_of_the_function(new: New, unique: st
 
 
 def test_partitions_beyond_the_limit_go_to_their_own_error_type(new: New, unique: str) -> None:
-    """500 at once; the rest lies under activePartitionExceeded, with its data, and is not lost.
+    """500 at once; the rest is under activePartitionExceeded, with its data, and is not lost.
 
     A partition is active until its object has arrived, so none may arrive before the last record has come.
     """

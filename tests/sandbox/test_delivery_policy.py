@@ -46,7 +46,7 @@ def objects(sandbox: Sandbox) -> list[str]:
     """The keys of the lake."""
     s3 = sandbox.session("consumer").client("s3")
     listed = s3.list_objects_v2(Bucket=sandbox.outputs["LakeBucketName"])
-    return [one["Key"] for one in listed.get("Contents", [])]
+    return [stored["Key"] for stored in listed.get("Contents", [])]
 
 
 def test_delivery_fails_without_the_statement_of_the_bucket_policy_and_then_recovers(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The picture of the demo shows what the demo prints today."""
+"""The picture of the demo shows the demo's current output."""
 
 from pathlib import Path
 

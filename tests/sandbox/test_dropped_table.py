@@ -32,13 +32,13 @@ def lake() -> Iterator[Lake]:
     """A separate lake, with an item, its columns and its views."""
     with Sandbox(speed=60) as sandbox:
         sandbox.launch(plan_launches("consumer", parameters={"consumer": ["ItemColumns=named"]}))
-        made = Lake(sandbox)
-        made.put(item_lines({"pk": {"S": "a"}, "total": {"N": "1"}}), DAY)
-        crawl(made.glue, sandbox.outputs["CrawlerName"])
-        wait_for_column(made.glue, made.database, "total")
+        lake = Lake(sandbox)
+        lake.put(item_lines({"pk": {"S": "a"}, "total": {"N": "1"}}), DAY)
+        crawl(lake.glue, sandbox.outputs["CrawlerName"])
+        wait_for_column(lake.glue, lake.database, "total")
         views = run_module(sandbox, "scripts.views", "orders", "--profile", "consumer")
         assert views.returncode == 0, views.stderr
-        yield made
+        yield lake
 
 
 def recovery() -> str:
@@ -74,7 +74,7 @@ def test_dropped_table_is_restored_with_its_columns_and_rows(lake: Lake) -> None
 
     create, deploy = recovery().splitlines()
     tables = [create.replace("changes", name) for name in sorted(LAKE_TABLES)]
-    follow(lake, "\n".join([*tables, f"{deploy} --yes"]))  # nobody is there to answer the plan
+    follow(lake, "\n".join([*tables, f"{deploy} --yes"]))  # no one confirms the plan here
 
     after: Any = lake.glue.get_table(DatabaseName=lake.database, Name="changes")["Table"]
     before["Parameters"]["projection.dt.range"] = "2025-12-31,NOW+1DAY"
@@ -83,7 +83,8 @@ def test_dropped_table_is_restored_with_its_columns_and_rows(lake: Lake) -> None
     for name in before["StorageDescriptor"].keys() - {"Columns"}:
         assert after["StorageDescriptor"][name] == before["StorageDescriptor"][name], name
     columns = [
-        {one["Name"]: one["Type"] for one in t["StorageDescriptor"]["Columns"]} for t in (before, after)
+        {column["Name"]: column["Type"] for column in t["StorageDescriptor"]["Columns"]}
+        for t in (before, after)
     ]
     assert columns[1] == columns[0]
     for sql in (COUNTED, 'SELECT count(total) AS "n" FROM changes', "SELECT count(*) AS n FROM change_lines"):

@@ -24,7 +24,7 @@ CODE = "Lambda.ProcessingFailedStatus"
 
 @dataclass(frozen=True)
 class Person:
-    """A role of the consumer account, and what it may do."""
+    """A role of the consumer account."""
 
     sandbox: Sandbox
     credentials: dict[str, str]
@@ -42,8 +42,8 @@ class Person:
             "AWS_CA_BUNDLE": str(self.sandbox.folder / "ca.pem"),
         }
         environment = {k: v for k, v in self.sandbox.environment().items() if k != "AWS_PROFILE"}
-        given = ("scripts.query", *arguments, "--output", "json")
-        return run_module(self.sandbox, *given, environment=environment | mine)
+        command = ("scripts.query", *arguments, "--output", "json")
+        return run_module(self.sandbox, *command, environment=environment | mine)
 
     def rows(self, *arguments: str) -> list[dict[str, Any]]:
         """The rows of a query that must succeed."""
@@ -54,7 +54,7 @@ class Person:
 
 
 def person(sandbox: Sandbox, name: str, policy_arn: str) -> Person:
-    """A role that its own account lets people take, with one managed policy."""
+    """A role that its account's users can assume, with one managed policy."""
     session: boto3.Session = sandbox.session("consumer")
     iam, account = session.client("iam"), accounts.PROFILES["consumer"]
     trust = trust_policy(account_root(account))
@@ -91,8 +91,8 @@ def failed(two_accounts: Sandbox) -> list[bytes]:
     def arrived() -> bool:
         listed = s3.list_objects_v2(Bucket=bucket, Prefix="errors/processing-failed/").get("Contents", [])
         found = set()
-        for one in listed:
-            found |= {raw for raw in payloads(s3, bucket, one["Key"]) if raw in records}
+        for stored in listed:
+            found |= {raw for raw in payloads(s3, bucket, stored["Key"]) if raw in records}
         return found == set(records)
 
     wait_until(arrived, "three failed records", 60)

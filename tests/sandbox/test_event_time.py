@@ -47,8 +47,8 @@ class Lake:
 
     def deploy(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Update the stack."""
-        given = ("--profile", "producer", "--stack-name", "ddb-lake", "--yes", *arguments)
-        return self.run("scripts.deploy", "single-account", *given)
+        options = ("--profile", "producer", "--stack-name", "ddb-lake", "--yes", *arguments)
+        return self.run("scripts.deploy", "single-account", *options)
 
     def query(self, sql: str) -> tuple[list[dict[str, Any]], int]:
         """The rows of a query, each column's text by its name, and the bytes it scanned."""
@@ -85,13 +85,13 @@ class Lake:
         """Keys that a delivery stream wrote, with their sizes."""
         found = self.client("s3").list_objects_v2(Bucket=self.bucket, Prefix=prefix).get("Contents", [])
         return {
-            one["Key"]: one["Size"]
-            for one in found
-            if one["Key"].rsplit("/", 1)[1].startswith(f"{stream}-1-")
+            stored["Key"]: stored["Size"]
+            for stored in found
+            if stored["Key"].rsplit("/", 1)[1].startswith(f"{stream}-1-")
         }
 
     def days_of(self, stream: str) -> dict[str, set[str]]:
-        """change_id → the days (dt) under which a delivery stream put it, as Athena sees them."""
+        """change_id → the days (dt) under which a delivery stream wrote it, according to Athena."""
         rows, _ = self.query(
             f"SELECT DISTINCT change_id, dt FROM changes WHERE regexp_like(\"$path\", '/{stream}-1-')"
         )
@@ -105,9 +105,9 @@ class Lake:
 
         def found() -> list[dict[str, Any]]:
             written = status.read(self.sandbox.folder) or {"streams": []}
-            return [one for one in written["streams"] if one["name"] == stream]
+            return [entry for entry in written["streams"] if entry["name"] == stream]
 
-        wait_until(lambda: sum(one[name] for one in found()) >= count, f"{name} {count}:", 60, said=found)
+        wait_until(lambda: sum(entry[name] for entry in found()) >= count, f"{name} {count}:", 60, said=found)
 
     def settle(self) -> None:
         """Wait until both delivery streams have delivered everything: objects that come late change what
@@ -120,13 +120,13 @@ class Lake:
 
 def history(today: datetime, name: str) -> list[tuple[str, int, datetime]]:
     """Late changes of two items, not in order: days late, and on both sides of midnights."""
-    tick, one = timedelta(microseconds=1), timedelta(days=1)
+    tick, one_day = timedelta(microseconds=1), timedelta(days=1)
     return [
         (f"{name}-a", 3, today + timedelta(seconds=1)),
-        (f"{name}-a", 0, today - 9 * one),
-        (f"{name}-b", 1, today - one),
-        (f"{name}-b", 0, today - one - tick),
-        (f"{name}-a", 1, today - 3 * one),
+        (f"{name}-a", 0, today - 9 * one_day),
+        (f"{name}-b", 1, today - one_day),
+        (f"{name}-b", 0, today - one_day - tick),
+        (f"{name}-a", 1, today - 3 * one_day),
         (f"{name}-a", 2, today - tick),
     ]
 
@@ -149,7 +149,7 @@ class Story:
 
 @pytest.fixture(scope="module")
 def story() -> Iterator[Story]:
-    """Late changes before the way and while both delivery streams read; whatever the day is."""
+    """Late changes before the change of PartitionBy, and while both delivery streams read; on any day."""
     today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     parameters = [f"FirstDay={today - timedelta(days=30):%Y-%m-%d}", "ItemColumns=pk,revision"]
     with Sandbox(speed=SPEED) as sandbox:
@@ -237,8 +237,8 @@ def test_change_before_the_first_day_is_visible_after_first_day_is_set_earlier(s
 def test_current_and_history_are_the_same_for_both_delivery_streams(story: Story) -> None:
     """With the objects of either delivery stream, or of both: each change once, no gap, one last state."""
     lake = story.lake
-    made = lake.run("scripts.views", "orders", "--profile", "producer", "--name", "orders")
-    assert made.returncode == 0, made.stderr
+    done = lake.run("scripts.views", "orders", "--profile", "producer", "--name", "orders")
+    assert done.returncode == 0, done.stderr
     answers = {stream: seen(lake) for stream in none_or_one_hidden(lake)}
     assert answers[None]["current"] == [
         {"pk": "beside-a", "revision": "3"},

@@ -15,13 +15,13 @@ from tests.sandbox.named_resources import LAMBDA, NAMED, Surroundings
 from tests.sandbox.roles import trust_policy
 from tests.sandbox.stacks import Stacks
 
-# A resource that never comes, after R.
+# A resource that is never created, after R.
 FAILING = {
     "Type": "AWS::S3::Bucket",
     "DependsOn": "R",
     "Properties": {"BucketName": "Not-A-Bucket"},
 }
-# Their own name is not a property, or the template must give one.
+# The types without a name property, and those whose name is required.
 ALWAYS_NAMED = {
     "AWS::Athena::WorkGroup",
     "AWS::EC2::SubnetRouteTableAssociation",
@@ -35,14 +35,14 @@ every_type = pytest.mark.parametrize("kind", sorted(IDENTITIES))
 
 @pytest.fixture(scope="module")
 def beside(emulator: Sandbox) -> Surroundings:
-    """What the resources under test need beside them."""
+    """Other resources that the resources under test need."""
     return Surroundings(emulator)
 
 
 def deployed_types() -> set[str]:
     """Every resource type of the shipped templates."""
     paths = [kind.template for kind in KINDS]
-    return {one["Type"] for path in paths for one in template.read(path).resources.values()}
+    return {resource["Type"] for path in paths for resource in template.read(path).resources.values()}
 
 
 def test_every_deployed_type_has_an_identity_or_a_reason_for_none() -> None:
@@ -57,7 +57,7 @@ def test_every_deployed_type_has_an_identity_or_a_reason_for_none() -> None:
 def test_existing_resource_is_not_taken_over(
     kind: str, beside: Surroundings, stacks: Stacks, unique: str
 ) -> None:
-    """Neither a new stack nor an update gets its name; it survives both and is deleted with its own stack."""
+    """A new stack or an update with its name fails; it survives both and is deleted with its own stack."""
     owner, taker, renamer = f"{unique}-owner", f"{unique}-taker", f"{unique}-renamer"
     name, other = beside.free_name(kind), beside.free_name(kind)
     assert (
@@ -116,20 +116,20 @@ def test_generated_name_is_new(kind: str, beside: Surroundings, stacks: Stacks, 
     """A stack that is launched again creates another resource next to the retained one."""
     name = beside.free_name(kind)
     resource = without_name(beside.resource(kind, name, "first"), name)
-    made = []
+    names = []
     for _ in range(2):
         created = stacks.create(unique, {"R": {**resource, "DeletionPolicy": "Retain"}})
         assert created["StackStatus"] == "CREATE_COMPLETE"
-        made.append(stacks.physical_id(unique, "R"))
+        names.append(stacks.physical_id(unique, "R"))
         stacks.delete(unique)
-    assert name not in made
-    assert made[0] != made[1]
+    assert name not in names
+    assert names[0] != names[1]
 
 
 def without_name(value: Any, name: str) -> Any:
     """A resource without the properties that are its name."""
     if isinstance(value, dict):
-        return {key: without_name(one, name) for key, one in value.items() if one != name}
+        return {key: without_name(member, name) for key, member in value.items() if member != name}
     return value
 
 
@@ -166,7 +166,7 @@ def test_two_resources_with_one_name_fail_the_stack(
     stacks: Stacks, beside: Surroundings, unique: str
 ) -> None:
     """The second one is rejected, and the rollback deletes the first."""
-    one = beside.resource("AWS::Logs::LogGroup", unique, "first")
-    assert stacks.create(unique, {"A": one, "B": one})["StackStatus"] == "ROLLBACK_COMPLETE"
+    group = beside.resource("AWS::Logs::LogGroup", unique, "first")
+    assert stacks.create(unique, {"A": group, "B": group})["StackStatus"] == "ROLLBACK_COMPLETE"
 
-    assert stacks.create(f"{unique}-2", {"A": one})["StackStatus"] == "CREATE_COMPLETE"
+    assert stacks.create(f"{unique}-2", {"A": group})["StackStatus"] == "CREATE_COMPLETE"

@@ -185,7 +185,7 @@ def test_function_keeps_its_key_and_its_network(
 def test_log_group_of_a_function_is_created_only_with_its_roles_permission(
     emulator: Sandbox, stacks: Stacks, unique: str, code: str
 ) -> None:
-    """A deleted group stays deleted unless the role may create it."""
+    """A deleted group is created again only if the role may create it."""
     session = emulator.session("producer")
     logs, group = session.client("logs"), f"/{unique}"
     body = zipped("def handler(event, context): pass", "index")
@@ -196,7 +196,8 @@ def test_log_group_of_a_function_is_created_only_with_its_roles_permission(
     def invoked() -> list[str]:
         session.client("lambda").invoke(FunctionName=function)
         return [
-            one["logGroupName"] for one in logs.describe_log_groups(logGroupNamePrefix=group)["logGroups"]
+            log_group["logGroupName"]
+            for log_group in logs.describe_log_groups(logGroupNamePrefix=group)["logGroups"]
         ]
 
     assert invoked() == []
@@ -213,9 +214,9 @@ def test_log_group_of_a_function_is_created_only_with_its_roles_permission(
 def test_event_reaches_the_function_only_through_permitted_rules(
     emulator: Sandbox, stacks: Stacks, unique: str, code: str
 ) -> None:
-    """A rule without a permission on the function is matched and calls nobody.
+    """A rule that matches but has no permission on the function does not call it.
 
-    Through the other kind the catalog function hears of the crawler.
+    The crawler's events reach the catalog function through a rule with the permission.
     """
     session = emulator.session("producer")
     keep = f"""
@@ -254,7 +255,7 @@ def handler(event, context):
 
     def seen() -> list[str]:
         found = session.client("s3").list_objects_v2(Bucket=code, Prefix="seen/").get("Contents", [])
-        return [one["Key"] for one in found]
+        return [stored["Key"] for stored in found]
 
     assert wait_until(seen, "a call of the function") == ["seen/Admitted"]
 

@@ -21,7 +21,7 @@ def table(emulator: Sandbox, unique: str) -> tuple[Any, dict[str, str]]:
 
 
 def partition(day: str, folder: str = "v1") -> dict[str, Any]:
-    """What CreatePartition and UpdatePartition take."""
+    """The input of CreatePartition and UpdatePartition."""
     columns = [{"Name": "a", "Type": "string"}]
     return {
         "Values": [day],
@@ -34,11 +34,11 @@ def test_update_replaces_the_whole_partition(table: tuple[Any, dict[str, str]]) 
     """Location and parameters change in one call; there is one partition before and after."""
     glue, where = table
     glue.create_partition(**where, PartitionInput=partition("1"))
-    made = glue.get_partition(**where, PartitionValues=["1"])["Partition"]["CreationTime"]
+    created = glue.get_partition(**where, PartitionValues=["1"])["Partition"]["CreationTime"]
     glue.update_partition(**where, PartitionValueList=["1"], PartitionInput=partition("1", "v2"))
     (found,) = glue.get_partitions(**where)["Partitions"]
     assert found["StorageDescriptor"]["Location"] == "s3://b/t/1/v2/"
-    assert (found["Parameters"], found["CreationTime"]) == ({"folder": "v2"}, made)
+    assert (found["Parameters"], found["CreationTime"]) == ({"folder": "v2"}, created)
 
 
 def test_missing_partition_or_table_is_not_updated(table: tuple[Any, dict[str, str]]) -> None:
@@ -58,18 +58,20 @@ def test_missing_partition_or_table_is_not_updated(table: tuple[Any, dict[str, s
 
 
 def test_segments_and_pages_return_every_partition_once(table: tuple[Any, dict[str, str]]) -> None:
-    """Parallel readers see all of them, none twice; columns are omitted on request."""
+    """Parallel readers get every partition once; columns are omitted on request."""
     glue, where = table
     days = [f"{number:02}" for number in range(13)]
     glue.batch_create_partition(**where, PartitionInputList=[partition(day) for day in days])
     segments = [{"SegmentNumber": number, "TotalSegments": 5} for number in range(5)]
     found = [
-        one["Values"][0] for s in segments for one in glue.get_partitions(**where, Segment=s)["Partitions"]
+        partition["Values"][0]
+        for s in segments
+        for partition in glue.get_partitions(**where, Segment=s)["Partitions"]
     ]
     assert sorted(found) == days
     pages = glue.get_paginator("get_partitions").paginate(
         **where, ExcludeColumnSchema=True, PaginationConfig={"PageSize": 5}
     )
-    paged = [one for page in pages for one in page["Partitions"]]
-    assert [one["Values"][0] for one in paged] == days
-    assert not any("Columns" in one["StorageDescriptor"] for one in paged)
+    paged = [partition for page in pages for partition in page["Partitions"]]
+    assert [partition["Values"][0] for partition in paged] == days
+    assert not any("Columns" in partition["StorageDescriptor"] for partition in paged)

@@ -1,4 +1,4 @@
-"""Glue returns what AWS returns for a table or partition, created in any way."""
+"""Glue returns tables and partitions as AWS does, however they were created."""
 
 from typing import Any
 
@@ -46,12 +46,12 @@ def test_partition_is_returned_complete(table: tuple[Any, dict[str, str]]) -> No
     """Created one by one or in a batch."""
     glue, names = table
     where = {"DatabaseName": names["DatabaseName"], "TableName": "t"}
-    one, two = (
+    first, second = (
         {"Values": [value], "StorageDescriptor": {"Columns": [], "Location": f"s3://b/t/{value}/"}}
         for value in ("1", "2")
     )
-    glue.create_partition(**where, PartitionInput=one)
-    glue.batch_create_partition(**where, PartitionInputList=[two])
+    glue.create_partition(**where, PartitionInput=first)
+    glue.batch_create_partition(**where, PartitionInputList=[second])
     partitions = glue.get_partitions(**where)["Partitions"]
     assert [partition["Values"] for partition in partitions] == [["1"], ["2"]]
     assert all(partition["StorageDescriptor"].items() >= FILLED.items() for partition in partitions)

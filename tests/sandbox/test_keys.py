@@ -1,4 +1,4 @@
-"""KMS keys apply: without permission of key and identity nothing is written or read."""
+"""KMS keys apply: a call needs the permission of the key and of the identity."""
 
 import json
 from collections.abc import Callable
@@ -48,7 +48,7 @@ class Scene:
         )
 
     def grant(self, *statements: Statement) -> None:
-        """What the role may do with the key; bucket and stream are open to it."""
+        """Grant the role these actions on the key; bucket and stream are open to it."""
         data = {
             "Effect": "Allow",
             "Action": ["s3:*", "kinesis:*"],
@@ -60,8 +60,10 @@ class Scene:
 
     def client(self, service: str) -> Client:
         role = f"arn:aws:iam::111111111111:role/{self.name}"
-        given = self.session.client("sts").assume_role(RoleArn=role, RoleSessionName="test")["Credentials"]
-        return client_as(self.session, service, given)
+        credentials = self.session.client("sts").assume_role(RoleArn=role, RoleSessionName="test")[
+            "Credentials"
+        ]
+        return client_as(self.session, service, credentials)
 
 
 @pytest.fixture

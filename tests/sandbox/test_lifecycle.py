@@ -130,7 +130,7 @@ def test_message_for_a_port_in_use_names_the_port_and_the_option() -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["exec", "--no-stacks", "--", "no-such-command"], "no command 'no-such-command'"),
+        (["exec", "--no-stacks", "--", "no-such-command"], "the command 'no-such-command' was not found"),
         (["exec", "--producer-template", "/no/such.yaml", "--", "true"], "/no/such.yaml is not a file"),
         (["exec", "--no-stacks", "--speed", "0", "--", "true"], "above 0"),
         (["exec", "--no-stacks", "--speed", "nan", "--", "true"], "above 0"),
@@ -245,11 +245,11 @@ def test_death_of_a_process_is_reported_at_once_during_a_launch() -> None:
     emulator = wait_until(lambda: children_of(sandbox.pid, "sandbox.emulator"), "an emulator", 30)
     wait_until(lambda: children_of(sandbox.pid, "scripts.deploy"), "a launch", 30)
     os.kill(emulator[0], signal.SIGKILL)
-    said = first + sandbox.communicate(timeout=60)[1]
+    output = first + sandbox.communicate(timeout=60)[1]
 
-    assert sandbox.returncode == BROKEN, said
-    assert "emulator process was ended by signal 9" in said
-    assert "not launched" not in said
+    assert sandbox.returncode == BROKEN, output
+    assert "emulator process was ended by signal 9" in output
+    assert "not launched" not in output
 
 
 def children_of(pid: int, module: str) -> list[int]:
@@ -261,7 +261,7 @@ def children_of(pid: int, module: str) -> list[int]:
 
 @pytest.mark.parametrize("part", PARTS)
 def test_serve_reports_at_once_which_process_died(part: str) -> None:
-    """It ends then: a sandbox without delivery is of no use."""
+    """It ends then: a sandbox without delivery is useless."""
     serving = subprocess.Popen(
         [*SANDBOX, "serve", "--port", "0"],
         cwd=REPOSITORY,
@@ -273,10 +273,10 @@ def test_serve_reports_at_once_which_process_died(part: str) -> None:
     config = Path(serving.stdout.readline().strip().partition("=")[2])
     pids = json.loads((config.parent / "state.json").read_text())["pids"]
     os.kill(pids[part], signal.SIGKILL)
-    said = serving.communicate(timeout=20)[1]
+    output = serving.communicate(timeout=20)[1]
 
     assert serving.returncode == BROKEN
-    assert f"the sandbox's {part} process was ended by signal 9 (SIGKILL)" in said
+    assert f"the sandbox's {part} process was ended by signal 9 (SIGKILL)" in output
     assert not config.parent.exists()
     assert not any(alive(pid) for pid in pids.values())
 
@@ -304,7 +304,7 @@ if sys.argv[3] == "wait":
 
 
 def left_by(marker: Path) -> tuple[Path, list[int]]:
-    """What the command LEAVE wrote: the state folder and the processes it started."""
+    """The output of the command LEAVE: the state folder and the processes it started."""
     text = wait_until(lambda: marker.exists() and marker.read_text(), f"{marker} is written", 60, pause=0.05)
     folder, *pids = str(text).split()
     return Path(folder), [int(pid) for pid in pids]

@@ -39,7 +39,7 @@ def run_block(sandbox: Sandbox, page: str, first_line: str) -> subprocess.Comple
     )
 
 
-def test_a_failed_record_is_redelivered(two_accounts: Sandbox, unique: str) -> None:
+def test_failed_record_is_redelivered(two_accounts: Sandbox, unique: str) -> None:
     """From errors/ through the stream to a row."""
     change = {
         "eventID": unique,
@@ -68,11 +68,11 @@ def test_a_failed_record_is_redelivered(two_accounts: Sandbox, unique: str) -> N
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout == f"1 records sent to {two_accounts.outputs['SourceStreamName']}\n"
     sql = f"SELECT change_type FROM changes WHERE change_key LIKE '%{unique}%'"
-    asked = ("scripts.query", "--profile", "consumer", "--output", "csv", sql)
-    wait_until(lambda: '"INSERT"' in run_module(two_accounts, *asked).stdout, "the redelivered row", 60)
+    command = ("scripts.query", "--profile", "consumer", "--output", "csv", sql)
+    wait_until(lambda: '"INSERT"' in run_module(two_accounts, *command).stdout, "the redelivered row", 60)
 
 
-def test_a_record_of_forgotten_columns_is_restored() -> None:
+def test_record_of_forgotten_columns_is_restored() -> None:
     """Somebody overwrote it; the version before comes back."""
     forget = ("scripts.forget_columns", "--profile", "consumer")
     with Sandbox(speed=60) as sandbox:

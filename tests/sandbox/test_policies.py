@@ -40,8 +40,8 @@ def role_session(
             sts, service, f"arn:aws:firehose:us-east-1:{accounts.PRODUCER}:deliverystream/ddb-lake"
         )
     more: dict[str, Any] = {"ExternalId": external_id} if external_id else {}
-    given = sts.assume_role(RoleArn=arn, RoleSessionName="test", **more)["Credentials"]
-    return client_as(session, "s3", given)
+    credentials = sts.assume_role(RoleArn=arn, RoleSessionName="test", **more)["Credentials"]
+    return client_as(session, "s3", credentials)
 
 
 def administrator(sandbox: Sandbox, profile: str, name: str) -> Client:
@@ -65,9 +65,9 @@ def in_plain_text(client: Client) -> Client:
 
 @pytest.mark.sandbox
 def test_only_the_delivery_role_can_write() -> None:
-    """Identity by identity and call by call, as the shipped templates have it.
+    """Every identity tries every call; the result is the one that the shipped templates define.
 
-    One sandbox of its own: what gets in here must not lie in a lake that others count.
+    A separate sandbox, because objects written here must not be in a lake that other tests count.
     """
     with Sandbox() as sandbox:
         sandbox.launch(plan_launches())
@@ -136,7 +136,7 @@ def test_only_the_delivery_role_can_write() -> None:
             "consumer root with another key": put(
                 sandbox.session("consumer").client("s3"), data, **foreign_key
             ),
-            "consumer root with a key of its own": put(
+            "consumer root with its own key": put(
                 sandbox.session("consumer").client("s3"),
                 data,
                 SSECustomerAlgorithm="AES256",
@@ -151,7 +151,7 @@ def test_only_the_delivery_role_can_write() -> None:
             "role for the account's root": lambda: role_session(
                 sandbox, "producer", role, external_id=accounts.PRODUCER
             ),
-            "role for a stranger who says it is Firehose": lambda: role_session(
+            "role for a stranger that acts as Firehose": lambda: role_session(
                 sandbox, "stranger", role, **firehose
             ),
         }
@@ -198,7 +198,9 @@ CONDITIONS: list[tuple[dict[str, dict[str, str]], bool]] = [
 
 
 @pytest.mark.sandbox
-def test_identity_policies_see_the_condition_keys_of_aws(emulator: Sandbox, unique: str) -> None:
+def test_identity_policies_are_evaluated_with_the_condition_keys_of_aws(
+    emulator: Sandbox, unique: str
+) -> None:
     """A role's grant with one condition after another, for the same request."""
     session = emulator.session("producer")
     session.client("s3").create_bucket(Bucket=unique)
@@ -206,12 +208,12 @@ def test_identity_policies_see_the_condition_keys_of_aws(emulator: Sandbox, uniq
     key = session.client("kms").create_key()["KeyMetadata"]["Arn"]
 
     def may_put(condition: dict[str, dict[str, str]]) -> bool:
-        asked = json.dumps(condition).replace("{name}", unique).replace("{key}", key)
+        filled = json.dumps(condition).replace("{name}", unique).replace("{key}", key)
         grant = {
             "Effect": "Allow",
             "Action": "s3:PutObject",
             "Resource": f"arn:aws:s3:::{unique}/*",
-            "Condition": json.loads(asked),
+            "Condition": json.loads(filled),
         }
         rest = {"Effect": "Allow", "Action": ["kms:GenerateDataKey", "s3:PutObjectAcl"], "Resource": "*"}
         document = json.dumps({"Version": "2012-10-17", "Statement": [grant, rest]})
@@ -233,7 +235,7 @@ def test_identity_policies_see_the_condition_keys_of_aws(emulator: Sandbox, uniq
 
 
 def test_trust_policy_is_evaluated_for_one_caller() -> None:
-    """A service sees the statements that contain it, all other callers see the rest."""
+    """The statements that name a service apply to that service, the rest to all other callers."""
     service = {"Effect": "Allow", "Principal": {"Service": ["a.amazonaws.com", "b.amazonaws.com"]}}
     account = {"Effect": "Allow", "Principal": {"AWS": "111111111111"}}
     document = {"Statement": [service, account]}

@@ -21,7 +21,7 @@ def change_one_property_each(sandbox: Sandbox) -> None:
     outputs, producer, consumer = sandbox.outputs, sandbox.session("producer"), sandbox.session("consumer")
     s3, bucket = consumer.client("s3"), outputs["LakeBucketName"]
     policy = json.loads(s3.get_bucket_policy(Bucket=bucket)["Policy"])
-    several = next(one for one in policy["Statement"] if isinstance(one["Action"], list))
+    several = next(statement for statement in policy["Statement"] if isinstance(statement["Action"], list))
     several["Action"][0] = "s3:DeleteObject"
     s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps(policy))
     s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Suspended"})
@@ -54,16 +54,18 @@ CHANGED = {
 
 @pytest.mark.sandbox
 def test_lost_properties_are_listed_and_changed_resources_are_found() -> None:
-    """Launched with every option, the templates' resources answer as docs/generated/emulator-gaps.md says.
+    """With every option, the templates' resources have the gaps of docs/generated/emulator-gaps.md.
 
-    That the readback can see is shown in the same sandbox: eight changes, and exactly these eight are named.
+    In the same sandbox the readback then finds eight changed properties, and no others.
     """
     with Sandbox() as sandbox:
         launch_everything(sandbox)
         lost = read_back(sandbox)
         endpoint = sandbox.outputs["KinesisEndpointDnsName"]
         change_one_property_each(sandbox)
-        found = {one.path for one in read_back(sandbox)} - {one.path for one in lost}
+        found = {lost_property.path for lost_property in read_back(sandbox)} - {
+            lost_property.path for lost_property in lost
+        }
 
     written = PAGE.read_text(encoding="utf-8")
     assert written == emulator_page(report.render(lost) + "\n"), f"{PAGE.name} is stale: run `make generate`"
@@ -93,7 +95,7 @@ def test_difference_is_a_property_of_the_template_that_the_service_lacks(
     wanted: Any, found: Any, paths: list[str]
 ) -> None:
     """Numbers equal their text, the service may add properties, lists of named members have no order."""
-    assert [one.path for one in differences(wanted, found)] == paths
+    assert [difference.path for difference in differences(wanted, found)] == paths
 
 
 def test_loss_without_a_consequence_is_rejected() -> None:

@@ -22,15 +22,15 @@ def delivered(sandbox: Sandbox) -> int:
     s3: Any = sandbox.session("consumer").client("s3")
     bucket = sandbox.outputs["LakeBucketName"]
     listed = s3.list_objects_v2(Bucket=bucket, Prefix="data/").get("Contents", [])
-    bodies = (s3.get_object(Bucket=bucket, Key=one["Key"])["Body"].read() for one in listed)
+    bodies = (s3.get_object(Bucket=bucket, Key=stored["Key"])["Body"].read() for stored in listed)
     return sum(len(gzip.decompress(body).splitlines()) for body in bodies)
 
 
 @pytest.mark.parametrize(("options", "kept"), [([], ITEMS), (["--no-drain"], 0)], ids=["drained", "not"])
 def test_last_writes_are_in_the_lake_after_remove(options: list[str], kept: int) -> None:
-    """The table's stream is off and its changes are delivered before the delivery stream goes.
+    """The table's stream is turned off and its changes are delivered before the delivery stream is deleted.
 
-    Without draining the same changes are lost, so the wait is what brings them in.
+    Without draining the same changes are lost, so the wait delivers them.
     """
     with Sandbox(speed=SPEED) as sandbox:
         sandbox.start_delivery()

@@ -1,6 +1,6 @@
-"""What CloudFormation makes of a template in the emulator is what AWS makes of it.
+"""CloudFormation in the emulator creates the same resources from a template as AWS.
 
-Tables and functions have files of their own: test_table_resources.py, test_function_resources.py.
+Tables and functions have separate files: test_table_resources.py, test_function_resources.py.
 """
 
 from typing import Any
@@ -93,8 +93,10 @@ def test_lake_formation_permission_is_created_changed_and_deleted(emulator: Sand
 
     def granted() -> list[list[str]]:
         found = lake_formation.list_permissions()["PrincipalResourcePermissions"]
-        mine = [one for one in found if one["Principal"]["DataLakePrincipalIdentifier"].endswith(unique)]
-        return [one["Permissions"] for one in mine]
+        mine = [
+            grant for grant in found if grant["Principal"]["DataLakePrincipalIdentifier"].endswith(unique)
+        ]
+        return [grant["Permissions"] for grant in mine]
 
     session.client("glue").create_database(DatabaseInput={"Name": unique})
     stacks.create(unique, resources("DESCRIBE", TableWildcard={}))
@@ -167,8 +169,10 @@ def test_glue_keeps_the_versions_of_a_table(emulator: Sandbox, unique: str) -> N
     glue.update_table(DatabaseName=unique, TableInput=definition("c"), SkipArchive=True)
 
     found = glue.get_table_versions(DatabaseName=unique, TableName="t")["TableVersions"]
-    columns = [[column["Name"] for column in one["Table"]["StorageDescriptor"]["Columns"]] for one in found]
+    columns = [
+        [column["Name"] for column in version["Table"]["StorageDescriptor"]["Columns"]] for version in found
+    ]
     assert columns == [["c"], ["a"]]
-    assert [int(one["VersionId"]) for one in found] == sorted(
-        (int(one["VersionId"]) for one in found), reverse=True
+    assert [int(version["VersionId"]) for version in found] == sorted(
+        (int(version["VersionId"]) for version in found), reverse=True
     )

@@ -34,14 +34,14 @@ def without(actions: dict[str, str], folder: Path) -> Path:
 def columns(lake: Lake) -> list[str]:
     """The columns of `changes`."""
     table = lake.glue.get_table(DatabaseName=lake.database, Name="changes")["Table"]
-    return [one["Name"] for one in table["StorageDescriptor"]["Columns"]]
+    return [column["Name"] for column in table["StorageDescriptor"]["Columns"]]
 
 
 def test_denied_catalog_neither_fails_the_stack_nor_loses_item_columns(tmp_path: Path) -> None:
-    """The stack stands without them; once the roles are granted, the next crawl declares all columns.
+    """The stack is created without the columns; after the grants the next crawl declares them all.
 
-    Shut by IAM here, by Lake Formation or a key on AWS: Glue refuses the call either way. And a crawler that
-    may not read its security configuration fails, with a message that says so.
+    IAM denies here; on AWS it can be Lake Formation or a key, and Glue rejects the call in the same way.
+    A crawler that may not read its security configuration fails, and its message states the reason.
     """
     shut = without(
         {

@@ -35,8 +35,8 @@ def test_table_starts_changes_and_stops_its_stream(emulator: Sandbox, stacks: St
     def destinations() -> list[tuple[str, str]]:
         found = dynamodb.describe_kinesis_streaming_destination(TableName=unique)
         return [
-            (one["DestinationStatus"], one["ApproximateCreationDateTimePrecision"])
-            for one in found["KinesisDataStreamDestinations"]
+            (destination["DestinationStatus"], destination["ApproximateCreationDateTimePrecision"])
+            for destination in found["KinesisDataStreamDestinations"]
         ]
 
     micro = {"StreamArn": STREAM_ARN, "ApproximateCreationDateTimePrecision": "MICROSECOND"}
@@ -67,10 +67,10 @@ def test_table_with_another_key_streams_its_changes_too(
         "KeySchema": [{"AttributeName": "id", "KeyType": "HASH"}],
     }
     stacks.update(unique, resources)
-    made = session.client("cloudformation").describe_stack_resource(
+    described = session.client("cloudformation").describe_stack_resource(
         StackName=unique, LogicalResourceId="Table"
     )
-    name = made["StackResourceDetail"]["PhysicalResourceId"]
+    name = described["StackResourceDetail"]["PhysicalResourceId"]
     dynamodb = session.client("dynamodb")
     assert dynamodb.describe_table(TableName=name)["Table"]["KeySchema"][0]["AttributeName"] == "id"
     [destination] = dynamodb.describe_kinesis_streaming_destination(TableName=name)[

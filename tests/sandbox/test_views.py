@@ -61,17 +61,17 @@ def test_views_show_the_items_their_history_and_no_gap(
     nobody = verb("views", "no-such-table")
     assert (nobody.returncode, "has no changes of table no-such-table" in nobody.stderr) == (1, True)
     proposed = verb("views", table, "--name", unique, "--propose-types")
-    assert f"{unique}: decimal(38, 10)" in proposed.stdout.splitlines()
+    assert f"{unique}: decimal(38, 4)" in proposed.stdout.splitlines()
     shown = verb("views", table, "--name", unique, "--dry-run")
     assert shown.stdout.count("CREATE OR REPLACE VIEW") == 3
     tables = glue.get_tables(DatabaseName=database)["TableList"]
-    assert not any(unique in made["Name"] for made in tables)
+    assert not any(unique in view["Name"] for view in tables)
 
     types = tmp_path / "types.yaml"
     types.write_text(f"{unique}: decimal(38, 2)\n")
-    made = verb("views", table, "--name", unique, "--types", str(types))
-    assert made.returncode == 0, made.stderr
-    assert made.stdout.split() == [f"current_{unique}", f"gaps_{unique}", f"history_{unique}"]
+    created = verb("views", table, "--name", unique, "--types", str(types))
+    assert created.returncode == 0, created.stderr
+    assert created.stdout.split() == [f"current_{unique}", f"gaps_{unique}", f"history_{unique}"]
     assert rows(verb, f"SELECT pk, {unique} + 1 AS more FROM current_{unique} WHERE {mine}") == [
         {"pk": unique, "more": 3.25}
     ]

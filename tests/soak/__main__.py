@@ -49,10 +49,10 @@ def make(changes: int, seed: int, road: Road = "kinesis") -> Data:
     left, lost, kinds = losses.lose(items, whole, seed)
     pairs = {"MILLISECOND": 0, "MICROSECOND": 0, "SECOND": 0}
     for history in items:
-        for one, other in zip(history.changes, history.changes[1:], strict=False):
-            if one.moment == other.moment:
-                finer = "MILLISECOND" if one.moment < NOON else "MICROSECOND"
-                pairs["SECOND" if one.moment >= STREAMS_FROM[road] else finer] += 1
+        for each, other in zip(history.changes, history.changes[1:], strict=False):
+            if each.moment == other.moment:
+                finer = "MILLISECOND" if each.moment < NOON else "MICROSECOND"
+                pairs["SECOND" if each.moment >= STREAMS_FROM[road] else finer] += 1
     summary = {
         "road": road,
         "seed": seed,
@@ -203,10 +203,10 @@ def _text(document: dict[str, Any]) -> str:
         f"{document['objects']} objects (seed {document['seed']})"
     ]
     lines += [
-        f"{one['engine']}: current, history and gaps are correct ({one['seconds_whole']} s); of "
-        f"{document['lost_changes']:,} lost changes {one.get('lost_changes_named', 0):,} are named, "
-        f"nothing can reveal {one.get('lost_changes_nothing_can_show', 0):,} ({one['seconds_losses']} s)"
-        for one in document["engines"]
+        f"{each['engine']}: current, history and gaps are correct ({each['seconds_whole']} s); of "
+        f"{document['lost_changes']:,} lost changes {each.get('lost_changes_named', 0):,} are named, "
+        f"nothing can reveal {each.get('lost_changes_nothing_can_show', 0):,} ({each['seconds_losses']} s)"
+        for each in document["engines"]
     ]
     return "\n".join(lines)
 

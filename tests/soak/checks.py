@@ -105,13 +105,13 @@ def _history_problem(history: History, row: Sequence[str | None] | None, streams
         (time_text(change.moment), _shown(history.key, change.before), _shown(history.key, change.after))
         for change in history.changes
     ]
-    if Counter((one[0], *one[2:]) for one in shown) != Counter(expected):
+    if Counter((row[0], *row[2:]) for row in shown) != Counter(expected):
         return "history has not every change once"
-    until = [one[0] for one in shown[1:]] + ["-"]
-    if [one[1] for one in shown] != until:
+    until = [row[0] for row in shown[1:]] + ["-"]
+    if [row[1] for row in shown] != until:
         return "history's valid_to is not the next change's time"
     by_kinesis = sum(change.moment < streams_from for change in history.changes)
-    if [(one[0], *one[2:]) for one in shown[by_kinesis:]] != expected[by_kinesis:]:
+    if [(row[0], *row[2:]) for row in shown[by_kinesis:]] != expected[by_kinesis:]:
         return "history is not in the order of the sequence"
     return None if _is_chained(shown[:by_kinesis]) else "history is not in the order of the chain"
 
@@ -119,9 +119,9 @@ def _history_problem(history: History, row: Sequence[str | None] | None, streams
 def _is_chained(shown: Sequence[Sequence[str]]) -> bool:
     """Whether each moment starts where the previous one ended; within at most three changes, each change."""
     state = "-"
-    for _, group in groupby(shown, key=lambda one: one[0]):
+    for _, group in groupby(shown, key=lambda row: row[0]):
         moment = list(group)
-        chained = all(one[3] == other[2] for one, other in pairwise(moment))
+        chained = all(row[3] == other[2] for row, other in pairwise(moment))
         if moment[0][2] != state or (len(moment) <= 3 and not chained):
             return False
         state = moment[-1][3]
@@ -152,7 +152,7 @@ def check_losses(
             if named:
                 wrong[number] = f"named without a loss: {sorted(rows) or unequal[number]}"
             continue
-        left = [change for place, change in enumerate(history.changes) if place not in gone]
+        left = [change for position, change in enumerate(history.changes) if position not in gone]
         shows = oracle.loss_shows(history, left, STREAMS_FROM[road])
         if named != shows:
             wrong[number] = f"lost {sorted(gone)}: {'not named' if shows else f'named by {sorted(rows)}'}"

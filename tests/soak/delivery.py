@@ -56,8 +56,8 @@ def deliver(histories: Sequence[History], seed: int, road: Road = "kinesis") -> 
     random_ = random.Random(seed)  # noqa: S311  the same seed gives the same result
     lines: list[Line] = []
     for number, history in enumerate(histories):
-        for place, change in enumerate(history.changes):
-            lines += _by_either(number, place, change, random_, road)
+        for position, change in enumerate(history.changes):
+            lines += _by_either(number, position, change, random_, road)
     random_.shuffle(lines)
     objects: list[Delivered] = []
     while lines:
@@ -68,13 +68,15 @@ def deliver(histories: Sequence[History], seed: int, road: Road = "kinesis") -> 
     return objects
 
 
-def _by_either(number: int, place: int, change: Change, random_: random.Random, road: Road) -> Iterator[Line]:
+def _by_either(
+    number: int, position: int, change: Change, random_: random.Random, road: Road
+) -> Iterator[Line]:
     """The deliveries of a change by its road, and by the other road while both were open."""
     cut = STREAMS_FROM[road]
     streams = change.moment >= cut
-    yield from (_by_streams if streams else _deliveries)(number, place, random_)
+    yield from (_by_streams if streams else _deliveries)(number, position, random_)
     if road == "switched" and abs(change.moment - cut) < BOTH_OPEN:
-        for line in (_deliveries if streams else _by_streams)(number, place, random_):
+        for line in (_deliveries if streams else _by_streams)(number, position, random_):
             if line.sequence is not None:
                 yield replace(line, beyond_the_cut=True)
 

@@ -28,9 +28,11 @@ def lose(
     lost_objects = set(random_.sample(range(len(objects)), share)) if len(objects) > 1 else set()
     kept = [
         Delivered(
-            one.day, one.name, [line for line in one.lines if line.change not in gone.get(line.history, ())]
+            delivered.day,
+            delivered.name,
+            [line for line in delivered.lines if line.change not in gone.get(line.history, ())],
         )
-        for number, one in enumerate(objects)
+        for number, delivered in enumerate(objects)
         if number not in lost_objects
     ]
     return kept, _missing(histories, kept), kinds
@@ -40,17 +42,17 @@ def _loss(history: History, random_: random.Random) -> tuple[str, set[int]]:
     """One way to lose changes of an item."""
     count = len(history.changes)
     times = Counter(change.moment for change in history.changes)
-    tied = [place for place, change in enumerate(history.changes) if times[change.moment] > 1]
+    tied = [position for position, change in enumerate(history.changes) if times[change.moment] > 1]
     kind = random_.choice(
         ("any", "some", "the first", "the last", "all", "a tied one", "a tied moment", "a stretch")
     )
     if kind in ("a tied one", "a tied moment"):
         if not tied:
             return kind, set()
-        place = random_.choice(tied)
-        moment = history.changes[place].moment
+        position = random_.choice(tied)
+        moment = history.changes[position].moment
         alike = {other for other in tied if history.changes[other].moment == moment}
-        return kind, {place} if kind == "a tied one" else alike
+        return kind, {position} if kind == "a tied one" else alike
     start = random_.randrange(count)
     return kind, {
         "any": {start},
@@ -65,8 +67,8 @@ def _loss(history: History, random_: random.Random) -> tuple[str, set[int]]:
 def _missing(histories: Sequence[History], kept: Sequence[Delivered]) -> Lost:
     """The changes without any remaining line."""
     seen: dict[int, set[int]] = {}
-    for one in kept:
-        for line in (line for line in one.lines if not line.beyond_the_cut):
+    for delivered in kept:
+        for line in (line for line in delivered.lines if not line.beyond_the_cut):
             seen.setdefault(line.history, set()).add(line.change)
     return {
         number: set(range(len(history.changes))) - seen.get(number, set())
@@ -77,4 +79,4 @@ def _missing(histories: Sequence[History], kept: Sequence[Delivered]) -> Lost:
 
 def rows_of(objects: Sequence[Delivered], history: int) -> list[Line]:
     """An item's lines in all objects."""
-    return [line for one in objects for line in one.lines if line.history == history]
+    return [line for delivered in objects for line in delivered.lines if line.history == history]

@@ -20,8 +20,8 @@ def _ends(steps: tuple[tuple[int, int], ...], start: int) -> frozenset[State]:
     ends: frozenset[State] = frozenset()
     for step in set(steps):
         if step[0] == start:
-            place = steps.index(step)
-            ends |= _ends((*steps[:place], *steps[place + 1 :]), step[1])
+            position = steps.index(step)
+            ends |= _ends((*steps[:position], *steps[position + 1 :]), step[1])
     return ends
 
 

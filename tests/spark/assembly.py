@@ -115,12 +115,12 @@ def _connector(home: Path) -> None:
     verify(home / "jars", CHECKSUMS)
 
 
-def _run(command: list[str], what: str) -> None:
+def _run(command: list[str], action: str) -> None:
     try:
         done = insist(command, timeout=_SECONDS)
     except subprocess.TimeoutExpired:
-        raise LeftOutError(f"could not {what} within {_SECONDS} s. Next: run it again") from None
+        raise LeftOutError(f"could not {action} within {_SECONDS} s. Next: run it again") from None
     if done.returncode:
         errors = [line for line in done.stdout.splitlines() if "ERROR" in line or "Could not" in line]
         reason = (errors or done.stdout.splitlines() or ["no reason given"])[0]
-        raise LeftOutError(f"could not {what}: {reason[:300]}. Next: check the network")
+        raise LeftOutError(f"could not {action}: {reason[:300]}. Next: check the network")

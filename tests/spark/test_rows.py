@@ -86,11 +86,11 @@ def test_every_golden_lake_reads_the_same(
     for case in cases:
         found = [(key, body) for key, body, _ in case.objects if key.startswith("data/dt=")]
         for day in sorted({key.split("/")[1] for key, _ in found}):
-            held = [(key, body) for key, body in found if key.split("/")[1] == day]
-            content = repr(held)
+            pairs = [(key, body) for key, body in found if key.split("/")[1] == day]
+            content = repr(pairs)
             if content not in moved:
                 (moved[content],) = days(1)
-                for key, body in held:
+                for key, body in pairs:
                     lake.put_bytes(f"data/dt={moved[content]}/{key.split('/', 2)[2]}", body)
     bodies = [unpacked(key, body) for case in cases for key, body, _ in case.objects]
     lake.declare_columns(sorted({*attributes(bodies), "pk", "n", "list"}))

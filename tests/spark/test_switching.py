@@ -114,17 +114,17 @@ def compacted_days(lake: CompactedLake, job: DeployedJob) -> list[str]:
     return own
 
 
-@pytest.mark.parametrize("number", range(len(DEATHS)), ids=[f"{when} {place}" for place, when, _ in DEATHS])
+@pytest.mark.parametrize("number", range(len(DEATHS)), ids=[f"{when} {method}" for method, when, _ in DEATHS])
 def test_a_killed_run_leaves_the_old_day_or_the_new_one(
     lake: CompactedLake, job: DeployedJob, compacted_days: list[str], number: int
 ) -> None:
     """Both are complete. The next run switches to the new one, and leftovers are removed later."""
-    day, (place, when, left) = compacted_days[number], DEATHS[number]
+    day, (method, when, left) = compacted_days[number], DEATHS[number]
     old = lake.rows("changes", [day])
     lake.put(items("late"), day, "ddb-lake-2.gz")
     new = lake.rows("changes", [day])
-    answer = job.run(fault={"at": place, "when": when, "call": due(lake, place, day)})
-    assert answer.get("died") == place
+    answer = job.run(fault={"at": method, "when": when, "call": due(lake, method, day)})
+    assert answer.get("died") == method
     assert lake.rows(COMPACTED, [day]) == {"old": old, "new": new}[left]
     job.run()
     assert lake.rows(COMPACTED, [day]) == new
@@ -133,9 +133,9 @@ def test_a_killed_run_leaves_the_old_day_or_the_new_one(
     assert lake.rows(COMPACTED, [day]) == new
 
 
-def due(lake: CompactedLake, place: str, day: str) -> int:
+def due(lake: CompactedLake, method: str, day: str) -> int:
     """The number of the call for this day: every earlier day is listed too."""
-    if not place.endswith("Storage.objects"):
+    if not method.endswith("Storage.objects"):
         return 1
     answer = lake.glue.get_partitions(DatabaseName=lake.database, TableName=COMPACTED)
     return 1 + sum(partition["Values"][0] < day for partition in answer["Partitions"])

@@ -45,7 +45,7 @@ def write(folder: Path) -> None:
     own, *more = case.statements
     (folder / "expected.csv").write_text(answer(lake, own), encoding="utf-8")
     if more:
-        kept = {one.name: cases.shortened(answer(lake, one)) for one in more}
+        kept = {statement.name: cases.shortened(answer(lake, statement)) for statement in more}
         text = "".join(
             f"{name}: |\n" + "".join(f"  {line}" for line in result.splitlines(keepends=True))
             for name, result in kept.items()

@@ -45,7 +45,7 @@ class Lake:
 
     def __init__(self, item_columns: Sequence[str] = ("pk", "n"), more: Sequence[str] = ()) -> None:
         self.catalog, self.store = MemoryCatalog(), MemoryStore()
-        tables = self.catalog.held["ddb_lake"]
+        tables = self.catalog.definitions["ddb_lake"]
         tables["changes"] = declared_table(item_columns)
         for name in more:
             tables[name] = declared_table(name=name, file=name)

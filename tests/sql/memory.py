@@ -31,9 +31,9 @@ class MemoryStore:
         return list(self._under(bucket, prefix))
 
     def _under(self, bucket: str, prefix: str) -> Iterator[StoredObject]:
-        for (held, key), (body, modified) in sorted(self.objects.items()):
-            if held == bucket and key.startswith(prefix):
-                yield StoredObject(bucket, key, len(body), self._etags[held, key], modified)
+        for (its_bucket, key), (body, modified) in sorted(self.objects.items()):
+            if its_bucket == bucket and key.startswith(prefix):
+                yield StoredObject(bucket, key, len(body), self._etags[its_bucket, key], modified)
 
     def read(self, stored: StoredObject) -> bytes:
         """The object's bytes. The read is recorded."""
@@ -52,25 +52,25 @@ class MemoryCatalog:
     """One Glue catalog with the database `ddb_lake`."""
 
     def __init__(self) -> None:
-        self.held: dict[str, dict[str, TABLE]] = {"ddb_lake": {}}
+        self.definitions: dict[str, dict[str, TABLE]] = {"ddb_lake": {}}
         self.registered: dict[tuple[str, str], list[dict[str, Any]]] = {}
 
     def database(self, name: str) -> dict[str, Any] | None:
         """The database, or None."""
-        return {"Name": name} if name in self.held else None
+        return {"Name": name} if name in self.definitions else None
 
     def databases(self) -> list[str]:
         """Names of every database."""
-        return sorted(self.held)
+        return sorted(self.definitions)
 
     def table(self, database: str, name: str) -> TABLE | None:
         """The table or view, or None."""
-        table = self.held.get(database, {}).get(name)
+        table = self.definitions.get(database, {}).get(name)
         return dict(table) if table else None
 
     def tables(self, database: str) -> list[TABLE]:
         """Every table and view of the database."""
-        return list(self.held[database].values())
+        return list(self.definitions[database].values())
 
     def partitions(self, database: str, name: str) -> list[dict[str, Any]]:
         """The registered partitions."""
@@ -78,12 +78,12 @@ class MemoryCatalog:
 
     def put_table(self, database: str, table_input: TABLE, *, replace: bool) -> None:
         """Create or replace a table."""
-        assert (table_input["Name"] in self.held[database]) == replace
-        self.held[database][table_input["Name"]] = {**table_input, "DatabaseName": database}
+        assert (table_input["Name"] in self.definitions[database]) == replace
+        self.definitions[database][table_input["Name"]] = {**table_input, "DatabaseName": database}
 
     def drop_table(self, database: str, name: str) -> None:
         """Delete a table."""
-        del self.held[database][name]
+        del self.definitions[database][name]
 
     def put_partitions(self, database: str, name: str, partitions: list[dict[str, Any]]) -> None:
         """Register partitions."""
@@ -91,13 +91,13 @@ class MemoryCatalog:
 
     def drop_partition(self, database: str, name: str, values: list[str]) -> None:
         """Delete a partition."""
-        held = self.registered[database, name]
-        held[:] = [partition for partition in held if partition["Values"] != values]
+        partitions = self.registered[database, name]
+        partitions[:] = [partition for partition in partitions if partition["Values"] != values]
 
     def create_database(self, name: str, description: str, location: str) -> None:  # noqa: ARG002  part of the interface
         """Create a database."""
-        self.held[name] = {}
+        self.definitions[name] = {}
 
     def drop_database(self, name: str, *, cascade: bool) -> None:  # noqa: ARG002  part of the interface
         """Delete a database."""
-        del self.held[name]
+        del self.definitions[name]

@@ -23,8 +23,8 @@ def test_case_returns_its_expected_rows(folder: Path) -> None:
     lake = lake_of(case)
     own, *more = case.statements
     assert answer(lake, own) == own.expected
-    assert {one.name: cases.shortened(answer(lake, one)) for one in more} == {
-        one.name: one.expected for one in more
+    assert {statement.name: cases.shortened(answer(lake, statement)) for statement in more} == {
+        statement.name: statement.expected for statement in more
     }
 
 
@@ -51,7 +51,7 @@ def test_every_kind_of_drift_is_tested_with_every_query_and_view() -> None:
     """Each kind of drift has the result of every query on rows and of every view."""
     rows = {path.stem for path in QUERIES if "FROM errors" not in path.read_text(encoding="utf-8")}
     answers = {
-        folder.name: {one.name for one in cases.load(folder).statements if one.expected}
+        folder.name: {statement.name for statement in cases.load(folder).statements if statement.expected}
         for folder in FOLDERS
         if (folder / "answers.yaml").exists()
     }
@@ -65,8 +65,8 @@ def test_only_a_broken_gzip_fails_a_query() -> None:
     failing = {
         folder.name
         for folder in FOLDERS
-        for one in cases.load(folder).statements
-        if one.expected.startswith("fails: ")
+        for statement in cases.load(folder).statements
+        if statement.expected.startswith("fails: ")
     }
     assert failing == {"a-broken-gzip-fails-until-it-is-left-out", "text-named-gz-fails-until-it-is-left-out"}
 

@@ -147,7 +147,7 @@ def test_column_declared_later_is_read_from_old_objects(week: Lake) -> None:
     """A column that the catalog function adds has values from objects that existed before."""
     week.put('{"change_id":"1","fresh":"yes"}', day="2026-11-17")
     week.ask("SELECT change_id FROM changes")
-    week.catalog.held["ddb_lake"]["changes"]["StorageDescriptor"]["Columns"].append(
+    week.catalog.definitions["ddb_lake"]["changes"]["StorageDescriptor"]["Columns"].append(
         {"Name": "fresh", "Type": "string"}
     )
     assert week.ask("SELECT fresh FROM changes WHERE fresh IS NOT NULL") == [["yes"]]
@@ -181,7 +181,7 @@ def test_a_json_array_does_not_depend_on_earlier_statements(week: Lake) -> None:
 def typed(columns: dict[str, str], *lines: str) -> Lake:
     """A typed JSON table with these lines."""
     lake = Lake()
-    lake.catalog.held["ddb_lake"]["typed"] = table_of(columns)
+    lake.catalog.definitions["ddb_lake"]["typed"] = table_of(columns)
     lake.store.add("typed/part.json", "".join(f"{line}\n" for line in lines).encode())
     return lake
 
@@ -245,7 +245,7 @@ def test_malformed_line_fails_if_it_is_not_ignored() -> None:
     """Without `ignore.malformed.json`, a line that does not parse is a HIVE_CURSOR_ERROR."""
     lake = typed({"a": "string"}, '{"a":"1"}', '{"a"')
     assert lake.ask("SELECT a FROM typed ORDER BY a") == [["1"], [None]]
-    lake.catalog.held["ddb_lake"]["typed"]["StorageDescriptor"]["SerdeInfo"]["Parameters"] = {}
+    lake.catalog.definitions["ddb_lake"]["typed"]["StorageDescriptor"]["SerdeInfo"]["Parameters"] = {}
     assert failure(lake, "SELECT a FROM typed").startswith("HIVE_CURSOR_ERROR")
 
 
@@ -253,7 +253,7 @@ def test_registered_partitions_of_a_table_without_projection() -> None:
     """Folders are read if the catalog has them. Their values have the partition column's type."""
     lake = Lake()
     table = table_of({"a": "string"}, PartitionKeys=[{"Name": "year", "Type": "int"}])
-    lake.catalog.held["ddb_lake"]["typed"] = table
+    lake.catalog.definitions["ddb_lake"]["typed"] = table
     for year in (2025, 2026):
         lake.store.add(f"typed/year={year}/part.json", f'{{"a":"{year}"}}\n'.encode())
     assert lake.ask("SELECT a FROM typed") == []
@@ -267,7 +267,7 @@ def test_partitions_of_a_table_are_a_table() -> None:
     """`"typed$partitions"` has one typed row per partition and reads no object. A flat table has none."""
     lake = Lake()
     table = table_of({"a": "string"}, PartitionKeys=[{"Name": "year", "Type": "int"}])
-    lake.catalog.held["ddb_lake"] |= {"typed": table, "flat": table_of({"a": "string"})}
+    lake.catalog.definitions["ddb_lake"] |= {"typed": table, "flat": table_of({"a": "string"})}
     for year in (999, 2026):
         lake.store.add(f"typed/year={year}/part.json", b'{"a":"x"}\n')
     assert lake.ask('SELECT max(year) FROM "typed$partitions"') == [[None]]
@@ -285,10 +285,10 @@ def test_partitions_of_a_table_are_a_table() -> None:
 def test_unsupported_serde_is_rejected() -> None:
     """The engine does not guess another format."""
     lake = typed({"a": "string"}, "1,2")
-    lake.catalog.held["ddb_lake"]["typed"]["StorageDescriptor"]["SerdeInfo"] = {
+    lake.catalog.definitions["ddb_lake"]["typed"]["StorageDescriptor"]["SerdeInfo"] = {
         "SerializationLibrary": "org.apache.hadoop.hive.serde2.OpenCSVSerde"
     }
-    assert "is not supported by the sandbox's Athena" in failure(lake, "SELECT a FROM typed")
+    assert "the sandbox's Athena does not support the SerDe" in failure(lake, "SELECT a FROM typed")
 
 
 # How a query ends

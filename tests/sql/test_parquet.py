@@ -27,7 +27,7 @@ def lake() -> Lake:
     """A table `p` with the columns pk, wide and later, one partition registered."""
     lake = Lake()
     columns = [{"Name": name, "Type": "string"} for name in ("pk", "wide", "later")]
-    lake.catalog.held["ddb_lake"]["p"] = {
+    lake.catalog.definitions["ddb_lake"]["p"] = {
         "Name": "p",
         "PartitionKeys": [{"Name": "dt", "Type": "string"}],
         "StorageDescriptor": {
@@ -36,8 +36,8 @@ def lake() -> Lake:
             "SerdeInfo": {"SerializationLibrary": SERDE},
         },
     }
-    place = {"Values": ["2026-11-20"], "StorageDescriptor": {"Location": "s3://lake/p/dt=2026-11-20/v2/"}}
-    lake.catalog.registered["ddb_lake", "p"] = [place]
+    partition = {"Values": ["2026-11-20"], "StorageDescriptor": {"Location": "s3://lake/p/dt=2026-11-20/v2/"}}
+    lake.catalog.registered["ddb_lake", "p"] = [partition]
     lake.store.add("p/dt=2026-11-20/v1/old.parquet", written(pk=["old"]))
     lake.store.add("p/dt=2026-11-20/v2/part-0.parquet", written(pk=[str(n) for n in range(1_000)], wide=WIDE))
     return lake
@@ -62,9 +62,9 @@ def test_only_the_named_columns_count_as_scanned(lake: Lake) -> None:
     assert size - 8 <= scanned["max(pk || wide)"] <= size
 
 
-def scanned_bytes(lake: Lake, what: str) -> int:
+def scanned_bytes(lake: Lake, columns: str) -> int:
     """The bytes that a statement on the table scans."""
-    return lake.run(f"SELECT {what} FROM p").scanned_bytes
+    return lake.run(f"SELECT {columns} FROM p").scanned_bytes
 
 
 def test_object_that_is_not_parquet_is_rejected_with_its_address(lake: Lake) -> None:

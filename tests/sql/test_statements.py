@@ -33,7 +33,7 @@ def failure(lake: Lake, sql: str) -> str:
 def test_view_is_stored_like_in_athena(lake: Lake) -> None:
     """VIRTUAL_VIEW, the definition in base64 with its columns, and Hive's types in the descriptor."""
     lake.run("CREATE VIEW v AS SELECT change_id, try_cast(n AS bigint) AS n FROM changes")
-    stored = lake.catalog.held["ddb_lake"]["v"]
+    stored = lake.catalog.definitions["ddb_lake"]["v"]
     text = stored["ViewOriginalText"]
     assert stored["TableType"] == "VIRTUAL_VIEW"
     assert text.startswith("/* Presto View: ")
@@ -69,7 +69,7 @@ def test_view_prunes_by_its_own_condition(lake: Lake) -> None:
 def test_stale_view_is_reported(lake: Lake) -> None:
     """A view's columns are fixed when it is created. If the table grows, a view with `*` is stale."""
     lake.run("CREATE VIEW v AS SELECT * FROM changes")
-    lake.catalog.held["ddb_lake"]["changes"]["StorageDescriptor"]["Columns"].append(
+    lake.catalog.definitions["ddb_lake"]["changes"]["StorageDescriptor"]["Columns"].append(
         {"Name": "new", "Type": "string"}
     )
     assert failure(lake, "SELECT * FROM v").startswith("INVALID_VIEW")
@@ -97,9 +97,9 @@ def test_stale_view_is_reported(lake: Lake) -> None:
 )
 def test_invalid_view_changes_nothing(lake: Lake, sql: str, reason: str) -> None:
     """An invalid view is not partly created, and a table is never treated as a view."""
-    before = dict(lake.catalog.held["ddb_lake"])
+    before = dict(lake.catalog.definitions["ddb_lake"])
     assert failure(lake, sql).startswith(reason)
-    assert lake.catalog.held["ddb_lake"] == before
+    assert lake.catalog.definitions["ddb_lake"] == before
 
 
 def test_view_of_itself_is_rejected(lake: Lake) -> None:
@@ -115,7 +115,7 @@ def test_drop_view_if_exists(lake: Lake) -> None:
     lake.run("CREATE VIEW v AS SELECT change_id FROM changes")
     lake.run("DROP VIEW IF EXISTS v")
     lake.run("DROP VIEW IF EXISTS v")
-    assert "v" not in lake.catalog.held["ddb_lake"]
+    assert "v" not in lake.catalog.definitions["ddb_lake"]
 
 
 # DDL and SHOW

@@ -81,15 +81,15 @@ def deliveries(
     """A lake of these changes without the lost ones: shuffled, some twice, split over objects and days."""
     lines: list[Line] = []
     for number, history in enumerate(histories):
-        for place in range(len(history.changes)):
-            if (number, place) in lost:
+        for position in range(len(history.changes)):
+            if (number, position) in lost:
                 continue
-            sequence = draw(st.sampled_from((str(100 + place), str(100 - place), None)))
-            lines.append(Line(number, place, f"id-{number}-{place}", sequence))
+            sequence = draw(st.sampled_from((str(100 + position), str(100 - position), None)))
+            lines.append(Line(number, position, f"id-{number}-{position}", sequence))
             again = draw(st.sampled_from(("no", "no", "alike", "another sequence", "another eventID")))
             if again != "no":
                 named = f"{lines[-1].event_id}-again" if again == "another eventID" else lines[-1].event_id
-                lines.append(Line(number, place, named, sequence if again == "alike" else "999"))
+                lines.append(Line(number, position, named, sequence if again == "alike" else "999"))
     lines = draw(st.permutations(lines))
     cuts = sorted(draw(st.lists(st.integers(0, len(lines)), max_size=3)))
     return ENGINE.lake(
@@ -110,19 +110,21 @@ def deliveries(
 def test_views_are_correct_without_losses(data: st.DataObject, histories: list[History]) -> None:
     """`current` equals the table, `history` has every change once and in order, and `gaps` is empty."""
     lake = data.draw(deliveries(histories))
-    assert checks.check_whole([one for one in histories if one.changes], lake) == {}
+    assert checks.check_whole([each for each in histories if each.changes], lake) == {}
 
 
 @given(st.data(), lives())
 @QUICK
 def test_every_detectable_loss_is_named(data: st.DataObject, histories: list[History]) -> None:
     """`gaps` and a comparison of `current` with the table name exactly the items that lack changes."""
-    places = [(number, place) for number, one in enumerate(histories) for place in range(len(one.changes))]
+    places = [
+        (number, position) for number, each in enumerate(histories) for position in range(len(each.changes))
+    ]
     lost = data.draw(st.lists(st.sampled_from(places), max_size=4)) if places else []
     lake = data.draw(deliveries(histories, lost))
     gone: dict[int, set[int]] = {}
-    for number, place in lost:
-        gone.setdefault(number, set()).add(place)
+    for number, position in lost:
+        gone.setdefault(number, set()).add(position)
     wrong, _ = checks.check_losses(histories, gone, lake)
     assert wrong == {}
 
@@ -157,7 +159,7 @@ def test_losing_a_complete_cycle_of_states_is_not_detectable() -> None:
         (((0, 1), (5, 1)), {1}),
     ):
         history = item_history("a", NOON, *steps)
-        left = [change for place, change in enumerate(history.changes) if place not in lost]
+        left = [change for position, change in enumerate(history.changes) if position not in lost]
         assert not oracle.loss_shows(history, left)
     history = item_history("a", NOON, (0, 1), (5, 2), (5, 3), (5, 4))
     for count in range(1, 4):
@@ -167,9 +169,9 @@ def test_losing_a_complete_cycle_of_states_is_not_detectable() -> None:
 def filled(*histories: History, more: Sequence[bytes] = (), switched_at: str | None = None) -> ViewedLake:
     """A lake of these histories, with each change once and in order. `more` are complete lines."""
     lines = [
-        delivery.row(histories, Line(number, place, f"id-{number}-{place}", str(place)))
+        delivery.row(histories, Line(number, position, f"id-{number}-{position}", str(position)))
         for number, history in enumerate(histories)
-        for place in range(len(history.changes))
+        for position in range(len(history.changes))
     ]
     lake = Lake(COLUMNS)
     lake.put(*(line.decode().rstrip("\n") for line in [*lines, *more]))
@@ -228,8 +230,10 @@ def test_ties_are_in_the_order_of_their_chain(steps: tuple[tuple[int, State], ..
     places = range(len(history.changes))
     bare = places[-1:] if without == "last" else []
     reverse = [
-        delivery.row([history], Line(0, place, f"id-{place}", None if place in bare else str(99 - place)))
-        for place in places
+        delivery.row(
+            [history], Line(0, position, f"id-{position}", None if position in bare else str(99 - position))
+        )
+        for position in places
     ]
     lake = filled(more=reverse)
     last = history.final
@@ -240,7 +244,7 @@ def test_ties_are_in_the_order_of_their_chain(steps: tuple[tuple[int, State], ..
         for change in history.changes
     ]
     for _, moment in groupby(
-        zip(history.changes, shown, expected, strict=True), key=lambda one: one[0].moment
+        zip(history.changes, shown, expected, strict=True), key=lambda each: each[0].moment
     ):
         _, seen, wanted = zip(*moment, strict=True)
         assert (seen[0], seen[-1]) == (wanted[0], wanted[-1])
@@ -257,7 +261,8 @@ def test_current_shows_the_last_of_several_returns_by_sequence() -> None:
         ((None,) * 5, "id-4"),
     ):
         lines = [
-            delivery.row([history], Line(0, place, f"id-{place}", one)) for place, one in enumerate(sequences)
+            delivery.row([history], Line(0, position, f"id-{position}", each))
+            for position, each in enumerate(sequences)
         ]
         for order in (lines, lines[::-1]):
             assert filled(more=order).ask("SELECT n, change_id FROM current_soak") == [["1", shown]]
@@ -266,7 +271,7 @@ def test_current_shows_the_last_of_several_returns_by_sequence() -> None:
 def test_changes_inside_a_tie_are_ordered_by_sequence() -> None:
     """Their eventIDs are random and do not decide."""
     history = item_history("a", NOON, *((0, state) for state in range(1, 7)))
-    lines = [Line(0, place, f"id-{9 - place}", str(10 + place)) for place in range(6)]
+    lines = [Line(0, position, f"id-{9 - position}", str(10 + position)) for position in range(6)]
     lake = filled(more=[delivery.row([history], line) for line in lines])
     shown = lake.ask("SELECT change_id FROM history_soak ORDER BY change_number")
     assert shown == [[line.event_id] for line in lines]
@@ -321,9 +326,9 @@ def test_item_that_a_copy_marks_as_absent_is_not_current() -> None:
 def by_streams(history: History, without: Sequence[int] = ()) -> list[bytes]:
     """An item's changes from DynamoDB Streams, each twice. The changes in `without` have no sequence."""
     lines = []
-    for place in range(len(history.changes)):
-        sequence = None if place in without else f"{4 * 10**20 + place}"
-        line = Line(0, place, f"id-{place}", sequence, by_streams=True)
+    for position in range(len(history.changes)):
+        sequence = None if position in without else f"{4 * 10**20 + position}"
+        line = Line(0, position, f"id-{position}", sequence, by_streams=True)
         lines += [delivery.row([history], line)] * 2
     return lines
 
@@ -364,10 +369,12 @@ def test_a_copy_within_a_second_comes_before_its_changes() -> None:
 def test_a_cut_takes_each_change_from_one_road() -> None:
     """Kinesis before the cut, DynamoDB Streams after it. Copies and rows without a sequence always count."""
     history = item_history("a", NOON - 5 * SECOND, (0, 1), (4 * SECOND, 2), (SECOND, 1), (0, 2), (0, 1))
-    kinesis = [delivery.row([history], Line(0, place, f"k-{place}", str(place))) for place in range(5)]
+    kinesis = [
+        delivery.row([history], Line(0, position, f"k-{position}", str(position))) for position in range(5)
+    ]
     more = [*kinesis, *by_streams(history), snapshot("b", 7, NOON - 1), snapshot("c", 8, NOON + 1)]
     bare = item_history("d", NOON - SECOND, (0, 1), (2 * SECOND, 2))
-    more += [delivery.row([bare], Line(0, place, f"bare-{place}", None)) for place in range(2)]
+    more += [delivery.row([bare], Line(0, position, f"bare-{position}", None)) for position in range(2)]
     lake = filled(more=more, switched_at=change_time(NOON))
     assert lake.ask("SELECT pk, n, change_id FROM current_soak ORDER BY pk") == [
         ["a", "1", "id-4"],

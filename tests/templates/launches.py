@@ -10,7 +10,7 @@ from tests.templates.resolver import Stack, shipped_template
 
 PRODUCER, CONSUMER = "111111111111", "222222222222"
 
-# Parameters that every launch has to set, because no default could be right.
+# Parameters that every launch must set, because no default could be right.
 REQUIRED = {
     "ArtifactBucketName": "artifacts",
     **{name: f"{artifact.folder}/{artifact.name}" for name, artifact in ARTIFACTS.items()},

@@ -82,7 +82,7 @@ def test_every_log_is_encrypted_with_the_lakes_key() -> None:
     groups = [*stack.of_type("AWS::Logs::LogGroup"), *lake.of_type("AWS::Logs::LogGroup")]
     for group in groups:
         arn = group.arn.removesuffix(":*")
-        assert [one for one in admitted if fnmatchcase(arn, one)], arn
+        assert [pattern for pattern in admitted if fnmatchcase(arn, pattern)], arn
 
 
 def test_its_log_groups_have_the_names_that_glue_uses() -> None:

@@ -276,8 +276,8 @@ def test_partitions_are_dynamic_only_with_event() -> None:
     assert allowed.fullmatch("s" * (LONGEST_STREAM_NAME - suffix))
     assert not allowed.fullmatch("s" * (LONGEST_STREAM_NAME - suffix + 1))
     settings = [
-        one.properties["ExtendedS3DestinationConfiguration"].get("DynamicPartitioningConfiguration")
-        for one in (by_delivery, by_event)
+        each.properties["ExtendedS3DestinationConfiguration"].get("DynamicPartitioningConfiguration")
+        for each in (by_delivery, by_event)
     ]
     assert settings == [None, {"Enabled": True, "RetryOptions": {"DurationInSeconds": 7200}}]
     hints = by_event.properties["ExtendedS3DestinationConfiguration"]["BufferingHints"]

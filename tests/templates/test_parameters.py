@@ -9,70 +9,116 @@ import yaml
 
 from scripts.build.wheels import DEFAULT_ARCHITECTURE, DEFAULT_PYTHON
 from scripts.core import template as scripts_template
+from scripts.stacks import STACKS
 from tests.templates import launches
 from tests.templates.resolver import ResolveError, shipped_template
 
 ROOT = Path(__file__).resolve().parents[2]
 
-KINDS_WITH_ROLES = ("consumer", "producer", "columnar")
-
+# A value is checked against the pattern of every template that has the parameter.
 ADMITTED = [
-    ("producer", "PartitionKeyName", "State#Date"),
-    ("producer", "PartitionKeyName", "a key with blanks, ünïcödé and 🔑"),
-    ("producer", "PartitionKeyName", "k" * 255),
-    ("producer", "SortKeyName", ""),
-    ("producer", "TtlAttributeName", "expires.at"),
-    ("producer", "TableName", "abc"),
-    ("producer", "VpcCidr", "192.168.255.192/26"),
-    ("producer", "SubnetIds", "subnet-0a1b2c3d,subnet-0a1b2c3d4e5f67890"),
-    ("producer", "RouteTableIds", "rtb-0a1b2c3d"),
-    ("producer", "LakeKeyArn", "arn:aws-us-gov:kms:us-gov-west-1:123456789012:key/mrk-0123456789abcdef"),
-    ("consumer", "ProducerAccountId", "000000000001"),
-    ("consumer", "CrawlerSchedule", "cron(0/30 * * * ? *)"),
-    ("consumer", "CrawlerSchedule", ""),
-    ("consumer", "CatalogKeyArn", "arn:aws-us-gov:kms:us-gov-west-1:222222222222:key/mrk-0ccccccc00004000"),
-    ("consumer", "AnalystPrincipalArn", "arn:aws:iam::222222222222:role/aws-reserved/sso.amazonaws.com/A_1"),
-    ("consumer", "AnalystPrincipalArn", "arn:aws:identitystore:::group/0ccccccc-0000-4000-8000-000000000003"),
-    ("consumer", "ItemColumns", "customer__address__city"),
-    ("consumer", "ItemColumns", ""),
-    ("consumer", "AlarmTopicArn", "arn:aws:sns:eu-central-1:123456789012:on-call"),
-    ("consumer", "CatalogArtifactKey", "functions/catalog-0f3a.zip"),
-    *((kind, "RolePath", path) for kind in KINDS_WITH_ROLES for path in ("/", "/team/", "/a.b/c_d/e-f/")),
-    ("columnar", "PermissionsBoundaryArn", "arn:aws-us-gov:iam::123456789012:policy/team/bound"),
-    ("producer", "AvailabilityZoneA", "us-gov-west-1a"),
-    ("producer", "AvailabilityZoneB", "ap-southeast-2c"),
+    ("PartitionKeyName", "State#Date"),
+    ("PartitionKeyName", "a key with blanks, ünïcödé and 🔑"),
+    ("PartitionKeyName", "k" * 255),
+    ("SortKeyName", ""),
+    ("TtlAttributeName", "expires.at"),
+    ("TableName", "abc"),
+    ("ExistingTableName", "Orders_2026.v2"),
+    ("KeepWhole", "address,a name with blanks"),
+    ("ExcludeAttributes", "ssn"),
+    ("VpcCidr", "192.168.255.192/26"),
+    ("VpcId", "vpc-0a1b2c3d4e5f67890"),
+    ("SubnetIds", "subnet-0a1b2c3d,subnet-0a1b2c3d4e5f67890"),
+    ("RouteTableIds", "rtb-0a1b2c3d"),
+    ("S3PrefixListId", "pl-63a5400a"),
+    ("DynamoDbPrefixListId", "pl-02cd2c6b"),
+    ("LakeKeyArn", "arn:aws-us-gov:kms:us-gov-west-1:123456789012:key/mrk-0123456789abcdef"),
+    ("LakeBucketName", "lake.of-team-1"),
+    ("AccessLogBucketName", "logs"),
+    ("ArtifactBucketName", "abc"),
+    ("ProducerAccountId", "000000000001"),
+    ("ConsumerAccountId", "000000000001"),
+    ("DeliveryRoleName", "team+deliver=a,b.c@d_e-f"),
+    ("DeliveryRolePath", "/team/"),
+    ("DeliveryStreamName", "d" * 58),
+    ("FirstDay", "2026-12-31"),
+    ("CrawlerSchedule", "cron(0/30 * * * ? *)"),
+    ("CrawlerSchedule", ""),
+    ("CompactionSchedule", "cron(0 5 * * ? *)"),
+    ("CatalogKeyArn", "arn:aws-us-gov:kms:us-gov-west-1:222222222222:key/mrk-0ccccccc00004000"),
+    ("AnalystPrincipalArn", "arn:aws:iam::222222222222:role/aws-reserved/sso.amazonaws.com/A_1"),
+    ("AnalystPrincipalArn", "arn:aws:identitystore:::group/0ccccccc-0000-4000-8000-000000000003"),
+    ("ItemColumns", "customer__address__city"),
+    ("ItemColumns", ""),
+    ("DatabaseName", "lake_2"),
+    ("ChangesTableName", "changes"),
+    ("WorkgroupName", "Lake.team_1-a"),
+    ("LogGroupPrefix", "/ddb-lake/orders-lake"),
+    ("AlarmTopicArn", "arn:aws:sns:eu-central-1:123456789012:on-call"),
+    ("CatalogArtifactKey", "functions/catalog-0f3a.zip"),
+    ("TransformArtifactKey", "functions/transform-0f3a.zip"),
+    ("JobScriptKey", "jobs/compaction-0f3a.py"),
+    ("JobLibraryKey", "jobs/library-0f3a.zip"),
+    ("CatalogArtifactVersion", "3sL4kqtJlcpXroDTDmJ+rmSpXd3dIbrHY+MTRCxf3vjVBH40Nr8X8gdRQBpUMLUo"),
+    ("TransformArtifactVersion", ""),
+    *(("RolePath", path) for path in ("/", "/team/", "/a.b/c_d/e-f/")),
+    ("PermissionsBoundaryArn", "arn:aws-us-gov:iam::123456789012:policy/team/bound"),
+    ("AvailabilityZoneA", "us-gov-west-1a"),
+    ("AvailabilityZoneB", "ap-southeast-2c"),
 ]
 REFUSED = [
-    ("producer", "PartitionKeyName", ""),
-    ("producer", "PartitionKeyName", "k" * 256),
-    ("producer", "TableName", "ab"),
-    ("producer", "TableName", "a/b"),
-    ("producer", "VpcCidr", "10.42.0.0/28"),
-    ("producer", "VpcCidr", "10.42.0.256/24"),
-    ("producer", "VpcId", "vpc-XYZ"),
-    ("producer", "SubnetIds", "subnet-0a1b2c3d"),
-    ("producer", "SubnetIds", "subnet-0a1b2c3d, subnet-0a1b2c3e"),
-    ("producer", "LakeKeyArn", "arn:aws:kms:us-east-1:123456789012:alias/lake"),
-    ("producer", "LakeBucketName", "s3://bucket"),
-    ("producer", "TransformArtifactKey", "/leading"),
-    ("consumer", "ProducerAccountId", "1111-1111-1111"),
-    ("consumer", "ProducerAccountId", "11111111111"),
-    ("consumer", "DeliveryRoleName", "service-role/firehose"),
-    ("consumer", "CrawlerSchedule", "rate(1 day)"),
-    ("consumer", "CatalogKeyArn", "arn:aws:kms:us-east-1:222222222222:alias/catalog"),
-    ("consumer", "AnalystPrincipalArn", "IAM_ALLOWED_PRINCIPALS"),
-    ("consumer", "ItemColumns", "Title"),
-    ("consumer", "DatabaseName", "my-lake"),
-    ("consumer", "AlarmTopicArn", "on-call"),
+    ("PartitionKeyName", ""),
+    ("PartitionKeyName", "k" * 256),
+    ("SortKeyName", "k" * 256),
+    ("TtlAttributeName", "k" * 256),
+    ("TableName", "ab"),
+    ("TableName", "a/b"),
+    ("ExistingTableName", "ab"),
+    ("ExistingTableName", "arn:aws:dynamodb:us-east-1:123456789012:table/orders"),
+    ("KeepWhole", "a,,b"),
+    ("ExcludeAttributes", ","),
+    ("VpcCidr", "10.42.0.0/28"),
+    ("VpcCidr", "10.42.0.256/24"),
+    ("VpcId", "vpc-XYZ"),
+    ("SubnetIds", "subnet-0a1b2c3d"),
+    ("SubnetIds", "subnet-0a1b2c3d, subnet-0a1b2c3e"),
+    ("RouteTableIds", "rtb-0a1b2c3d, rtb-0a1b2c3e"),
+    ("S3PrefixListId", "com.amazonaws.us-east-1.s3"),
+    ("DynamoDbPrefixListId", "pl-1"),
+    ("LakeKeyArn", "arn:aws:kms:us-east-1:123456789012:alias/lake"),
+    *((name, "s3://bucket") for name in ("LakeBucketName", "AccessLogBucketName", "ArtifactBucketName")),
+    *((name, "ab") for name in ("LakeBucketName", "AccessLogBucketName", "ArtifactBucketName")),
+    ("ProducerAccountId", "1111-1111-1111"),
+    ("ProducerAccountId", "11111111111"),
+    ("ConsumerAccountId", "1111111111111"),
+    ("DeliveryRoleName", "service-role/firehose"),
+    ("DeliveryStreamName", "d" * 59),
+    ("DeliveryStreamName", "a/b"),
+    ("FirstDay", "2026-13-01"),
+    ("FirstDay", "2026-1-1"),
+    ("CrawlerSchedule", "rate(1 day)"),
+    ("CompactionSchedule", "rate(1 day)"),
+    ("CatalogKeyArn", "arn:aws:kms:us-east-1:222222222222:alias/catalog"),
+    ("AnalystPrincipalArn", "IAM_ALLOWED_PRINCIPALS"),
+    ("ItemColumns", "Title"),
+    ("DatabaseName", "my-lake"),
+    ("ChangesTableName", "Changes"),
+    ("WorkgroupName", "my lake"),
+    ("LogGroupPrefix", "/aws-glue/jobs"),
+    ("AlarmTopicArn", "on-call"),
     *(
-        (kind, "RolePath", path)
-        for kind in KINDS_WITH_ROLES
+        (name, "/leading")
+        for name in ("CatalogArtifactKey", "TransformArtifactKey", "JobScriptKey", "JobLibraryKey")
+    ),
+    *((name, "a version") for name in ("CatalogArtifactVersion", "TransformArtifactVersion")),
+    *(
+        ("RolePath", path)
         for path in ("", "team", "/team", "team/", "//", "/a*/", "/a b/", "/" + f"{'p' * 64}/" * 8)
     ),
-    ("consumer", "DeliveryRolePath", "/team"),
-    ("columnar", "PermissionsBoundaryArn", "arn:aws:iam::123456789012:role/bound"),
-    ("producer", "AvailabilityZoneA", "us-east-1"),
-    ("producer", "AvailabilityZoneB", "use1-az1"),
+    ("DeliveryRolePath", "/team"),
+    ("PermissionsBoundaryArn", "arn:aws:iam::123456789012:role/bound"),
+    ("AvailabilityZoneA", "us-east-1"),
+    ("AvailabilityZoneB", "use1-az1"),
 ]
 # Parameters that contradict each other → the rule that refuses them before anything is created.
 CONTRADICTIONS = [
@@ -106,24 +152,39 @@ CONTRADICTIONS = [
 OWN_VPC = {"VpcId": "vpc-0a1b2c3d", "SubnetIds": "subnet-0a1b2c3d,subnet-0a1b2c3e"}
 
 
-@pytest.mark.parametrize(("kind", "name", "value"), ADMITTED)
-def test_legal_value_is_accepted(kind: str, name: str, value: str) -> None:
+def patterns() -> dict[str, dict[str, str]]:
+    """The pattern of each parameter, by kind of stack."""
+    found: dict[str, dict[str, str]] = {}
+    for kind in STACKS:
+        for name, parameter in shipped_template(kind)["Parameters"].items():
+            if "AllowedPattern" in parameter:
+                found.setdefault(name, {})[kind] = parameter["AllowedPattern"]
+    return found
+
+
+@pytest.mark.parametrize(("name", "value"), ADMITTED)
+def test_legal_value_is_accepted(name: str, value: str) -> None:
     """No pattern prevents a valid launch."""
-    assert re.fullmatch(shipped_template(kind)["Parameters"][name]["AllowedPattern"], value)
+    assert [kind for kind, pattern in patterns()[name].items() if not re.fullmatch(pattern, value)] == []
 
 
-@pytest.mark.parametrize(("kind", "name", "value"), REFUSED)
-def test_illegal_value_is_refused(kind: str, name: str, value: str) -> None:
+@pytest.mark.parametrize(("name", "value"), REFUSED)
+def test_illegal_value_is_refused(name: str, value: str) -> None:
     """A value that would fail half-way through a launch is refused before the launch."""
-    assert not re.fullmatch(shipped_template(kind)["Parameters"][name]["AllowedPattern"], value)
+    assert [kind for kind, pattern in patterns()[name].items() if re.fullmatch(pattern, value)] == []
+
+
+@pytest.mark.parametrize("cases", [ADMITTED, REFUSED], ids=["accepted", "refused"])
+def test_every_pattern_has_values(cases: list[tuple[str, str]]) -> None:
+    """Without a refused value, a pattern could become `.*` unnoticed."""
+    assert patterns().keys() == {name for name, _ in cases}
 
 
 def test_every_pattern_means_the_same_in_java_and_python() -> None:
     """CloudFormation uses Java's syntax, so no pattern uses a construct in which the two differ."""
-    for kind in ("consumer", "producer"):
-        for name, parameter in shipped_template(kind)["Parameters"].items():
-            pattern = parameter.get("AllowedPattern", "")
-            assert not re.search(r"\(\?P|\\[AZzGbBdDwWsSpPQE]|&&|\[\[|(?<!\[)\^|\$", pattern), name
+    differing = r"\(\?P|\\[AZzGbBdDwWsSpPQE]|&&|\[\[|(?<!\[)\^|\$"
+    found = [(name, each) for name, by_kind in patterns().items() for each in by_kind.values()]
+    assert [name for name, pattern in found if re.search(differing, pattern)] == []
 
 
 @pytest.mark.parametrize(("kind", "parameters", "rule"), CONTRADICTIONS)

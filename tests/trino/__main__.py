@@ -1,6 +1,6 @@
 """`python -m tests.trino [PYTEST ARGUMENT …]`: install the engine, then run the tests on it.
 
-Where the engine cannot be had, one line says so and the exit code is 0; with CI=true it is 1.
+If it cannot be installed, one line states the reason. The exit code is then 0, or 1 with CI=true.
 """
 
 import sys

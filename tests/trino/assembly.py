@@ -61,11 +61,11 @@ def prepare() -> Server:
 
 def _download(home: Path) -> Path:
     """Download the server into a folder beside `home`."""
-    what = f"Trino {VERSION}"
-    maven.require_maven(what)
+    name = f"Trino {VERSION}"
+    maven.require_maven(name)
     staging = home.with_name(f".{home.name}.staging")
     shutil.rmtree(staging, ignore_errors=True)
-    print(f"downloading {what} (260 MB, once) into {home}", file=sys.stderr, flush=True)
-    maven.download(what, HERE / "pom.xml", staging, home.with_name(f".{home.name}.maven"))
+    print(f"downloading {name} (260 MB, once) into {home}", file=sys.stderr, flush=True)
+    maven.download(name, HERE / "pom.xml", staging, home.with_name(f".{home.name}.maven"))
     (staging / "plugin" / f"trino-hive-{VERSION}").replace(staging / "plugin" / "hive")
     return staging

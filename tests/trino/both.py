@@ -103,14 +103,14 @@ def _text(kind: str, value: Any) -> str:
         return " ".join(f"{byte:02x}" for byte in base64.b64decode(value))
     if base == "array":
         inner = _members(kind)[0]
-        return "[" + ", ".join(_member(inner, one) for one in value) + "]"
+        return "[" + ", ".join(_member(inner, item) for item in value) + "]"
     if base == "map":
         key, inner = _members(kind)
-        return "{" + ", ".join(f"{_member(key, k)}={_member(inner, one)}" for k, one in value.items()) + "}"
+        return "{" + ", ".join(f"{_member(key, k)}={_member(inner, item)}" for k, item in value.items()) + "}"
     if base == "row":
         fields = [_field(number, text) for number, text in enumerate(_members(kind))]
         pairs = zip(fields, value, strict=True)
-        return "{" + ", ".join(f"{name}={_member(inner, one)}" for (name, inner), one in pairs) + "}"
+        return "{" + ", ".join(f"{name}={_member(inner, item)}" for (name, inner), item in pairs) + "}"
     return str(value)
 
 

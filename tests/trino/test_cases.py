@@ -47,7 +47,7 @@ def csv(columns: list[str], rows: list[TextRow]) -> str:
     """A result object as Athena writes it."""
     lines: list[Sequence[str | None]] = [columns, *rows]
     quoted = (
-        ",".join("" if one is None else '"' + one.replace('"', '""') + '"' for one in row) for row in lines
+        ",".join("" if each is None else '"' + each.replace('"', '""') + '"' for each in row) for row in lines
     )
     return "".join(f"{line}\n" for line in quoted)
 
@@ -79,8 +79,8 @@ def test_a_golden_case_has_its_expected_rows_on_trino(both: Both, folder: Path) 
     database = database_of(both.lake, objects, tuple(case.columns), views)
     own, *more = case.statements
     assert answer(both, own, database) == with_locations(own.expected, both.lake, database)
-    for one in more:
-        result = answer(both, one, database).replace(
+    for each in more:
+        result = answer(both, each, database).replace(
             f"s3://{both.lake.bucket}/tables/{database}/changes/", "s3://{bucket}/data/"
         )
-        assert (one.name, shortened(result)) == (one.name, one.expected)
+        assert (each.name, shortened(result)) == (each.name, each.expected)

@@ -96,7 +96,7 @@ def test_types_are_counted_equally_for_the_most_columns_of_one_statement(lake: L
     items = [{"pk": {"S": value}, **{column: {"S": value} for column in columns}} for value in values]
     lake.put(item_lines(*items), DAY, root=root)
     rows = both.ask(count_of_fitting("orders", columns), database)
-    assert [row[0] for row in rows] == [str(place) for place in range(1, COUNTED_AT_ONCE + 1)]
+    assert [row[0] for row in rows] == [str(position) for position in range(1, COUNTED_AT_ONCE + 1)]
     assert {tuple(row[1:6]) for row in rows} == {("7", "1", "1", "2", "1")}
 
 

@@ -1,4 +1,4 @@
-"""The project's imports: no circle, and each package imports only what CONTRIBUTING.md lets it import."""
+"""The project's imports: no cycle, and each package imports only what CONTRIBUTING.md allows."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-JOB = "compaction"  # the name that the entry script in glue/jobs imports its package by, as on AWS Glue
-# What each package may import of the project; a function's zip has at most the row code beside its own.
+JOB = "compaction"  # the name under which the entry script in glue/jobs imports its package, as on AWS Glue
+# The packages of the project that each package may import. A function's zip has its own code and at most the
+# row code.
 ROW_CODE = "transform_lambda"
 FUNCTIONS = "*_lambda"
 REGISTRY = "scripts.stacks"  # of the stacks, and no other module of scripts
@@ -31,12 +32,12 @@ ALLOWED = {
     FUNCTIONS: (ROW_CODE,),
     "tests": ("*",),
 }
-ROOMS = ("api", "statements", "engine", "sql", "formats")  # of sandbox/athena: each imports those after it
+LAYERS = ("api", "statements", "engine", "sql", "formats")  # of sandbox/athena: each imports those after it
 
 
 @cache
 def modules() -> dict[str, Path]:
-    """Every module of the project by its dotted name; a package is its `__init__`."""
+    """Every module of the project by its dotted name. A package's file is its `__init__`."""
     command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "*.py"]
     listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
     found = {}
@@ -48,7 +49,7 @@ def modules() -> dict[str, Path]:
 
 
 def targets(name: str) -> Iterator[str]:
-    """The modules that importing a dotted name runs: the longest that is a module, and the packages above."""
+    """The modules that run when a dotted name is imported: the longest module name, and its packages."""
     parts = name.split(".")
     for length in range(len(parts), 0, -1):
         if (prefix := ".".join(parts[:length])) in modules():
@@ -69,14 +70,14 @@ def names(module: str, tree: ast.Module) -> Iterator[str]:
             base = ".".join([*above, *([node.module] if node.module else [])])
             yield from (f"{base}.{alias.name}" for alias in node.names)
             if any(alias.name == "import_module" for alias in node.names):
-                texts = (one.value for one in ast.walk(tree) if isinstance(one, ast.Constant))
+                texts = (inner.value for inner in ast.walk(tree) if isinstance(inner, ast.Constant))
                 yield from (text for text in texts if isinstance(text, str) and text in modules())
 
 
 def imported(module: str) -> set[str]:
-    """The project's modules that a module imports; the packages that it lies in itself do not count.
+    """The project's modules that a module imports, without the packages that contain it.
 
-    A package's `__init__` may import the modules below it: each of those starts with the package half made.
+    A package's `__init__` may import its modules, although the package is not complete when they start.
     """
     found: set[str] = set()
     for name in names(module, ast.parse(modules()[module].read_text(encoding="utf-8"))):
@@ -92,21 +93,22 @@ def graph() -> dict[str, set[str]]:
 
 
 def crossings() -> Iterator[tuple[str, str]]:
-    """(module, imported module) where the two lie in different top-level packages."""
+    """(module, imported module) if the two are in different top-level packages."""
     for module, found in graph().items():
         own = module.split(".")[0]
         yield from ((module, name) for name in found if name.split(".")[0] != own)
 
 
 def allowed(name: str, rule: tuple[str, ...]) -> bool:
-    """Whether a rule names a module, its top-level package, or a module that lies in it."""
+    """Whether a rule names a module, its top-level package, or a module in it."""
     return any(
-        fnmatch(name.split(".", maxsplit=1)[0], one) or f"{one}.".startswith(f"{name}.") for one in rule
+        fnmatch(name.split(".", maxsplit=1)[0], pattern) or f"{pattern}.".startswith(f"{name}.")
+        for pattern in rule
     )
 
 
 def test_no_modules_import_each_other() -> None:
-    """Not by way of others either, not in a function, not for a type alone: what two need lies below both."""
+    """Not through other modules, not inside a function, and not only for a type."""
     try:
         TopologicalSorter(graph()).prepare()
     except CycleError as error:
@@ -125,22 +127,22 @@ def test_packages_import_in_one_direction() -> None:
 
 
 def test_the_job_imports_nothing_of_the_project() -> None:
-    """AWS Glue is given the job's own files alone."""
+    """AWS Glue gets only the job's own files."""
     job = {module: found for module, found in graph().items() if module.startswith("glue.jobs")}
     assert job
     assert [name for found in job.values() for name in found if not name.startswith("glue.jobs")] == []
 
 
 def test_an_athena_package_imports_only_those_below_it() -> None:
-    """In the order that the docstring of sandbox/athena gives."""
+    """In the order in the docstring of sandbox/athena."""
     prefix = "sandbox.athena."
-    rooms = {room: [name for name in graph() if name.startswith(f"{prefix}{room}.")] for room in ROOMS}
+    rooms = {room: [name for name in graph() if name.startswith(f"{prefix}{room}.")] for room in LAYERS}
     assert all(rooms.values())
     wrong = [
         f"{module} imports {name}"
-        for number, room in enumerate(ROOMS)
+        for number, room in enumerate(LAYERS)
         for module in rooms[room]
         for name in graph()[module]
-        if name.removeprefix(prefix).split(".")[0] in ROOMS[:number]
+        if name.removeprefix(prefix).split(".")[0] in LAYERS[:number]
     ]
     assert sorted(wrong) == []

@@ -1,7 +1,7 @@
 """Work grows with the input, not with its square: steps are counted at n and at 2n.
 
-A loop that looks for each thing in a list of all things compares n * n times. So what is compared or handed
-out here counts itself; a clock would say something else on every machine.
+A loop that searches a list of all names for each name compares n * n times. So the objects in these tests
+count how often they are compared or returned. A clock would give another result on every machine.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ N = 150
 
 
 class Counted(str):
-    """A text that counts how often one is compared with another."""
+    """A text that counts how often such texts are compared."""
 
     __slots__ = ()
     comparisons: ClassVar[int] = 0
@@ -45,44 +45,44 @@ class Counted(str):
 
 
 def counted(make: Callable[[int], Any], work: Callable[[Any], object], n: int) -> int:
-    """The comparisons of texts that the work on an input of size n takes."""
-    given = make(n)
+    """The number of text comparisons for an input of size n."""
+    data = make(n)
     Counted.comparisons = 0
-    work(given)
+    work(data)
     return Counted.comparisons
 
 
 def names(n: int) -> list[str]:
     """Different names."""
-    made: list[str] = [Counted(f"name_{number}") for number in range(n)]
-    return made
+    result: list[str] = [Counted(f"name_{number}") for number in range(n)]
+    return result
 
 
 def assert_linear(work: Callable[[int], int]) -> None:
-    """At 2n at most twice the steps, and a few."""
+    """2n takes at most twice the steps of n, and a few more."""
     once, twice = work(N), work(2 * N)
     assert twice <= 2 * once + 50, f"{once} steps for {N}, {twice} for {2 * N}"
 
 
 def test_the_counter_counts() -> None:
-    """A list looked through for each name is found out, or every test here would show nothing."""
+    """It detects a list that is searched for each name. Otherwise these tests would prove nothing."""
     with pytest.raises(AssertionError, match="steps for"):
-        assert_linear(lambda n: counted(names, lambda given: [one for one in given if one in given[::-1]], n))
+        assert_linear(lambda n: counted(names, lambda data: [each for each in data if each in data[::-1]], n))
 
 
 @pytest.mark.parametrize("spelling", [str, str.upper], ids=["added", "refused"])
 def test_columns_are_planned_in_one_pass(spelling: Callable[[str], str]) -> None:
-    """A crawl of a table whose maps are keyed by data brings thousands of names at once."""
+    """A crawl of items whose maps have data as keys finds thousands of names at once."""
 
     def wanted(n: int) -> list[str]:
-        made: list[str] = [Counted(spelling(name)) for name in names(n)]
-        return made * 2
+        result: list[str] = [Counted(spelling(name)) for name in names(n)]
+        return result * 2
 
-    assert_linear(lambda n: counted(wanted, lambda given: plan([], [], Names(found=given), most=10 * N), n))
+    assert_linear(lambda n: counted(wanted, lambda data: plan([], [], Names(found=data), most=10 * N), n))
 
 
 def test_the_types_of_a_file_are_checked_in_one_pass(tmp_path: Any) -> None:
-    """Against the table's columns, thousands of them too."""
+    """The table can also have thousands of columns."""
 
     def file(n: int) -> tuple[Any, list[str]]:
         (path := tmp_path / f"{n}.yaml").write_text(
@@ -90,11 +90,11 @@ def test_the_types_of_a_file_are_checked_in_one_pass(tmp_path: Any) -> None:
         )
         return path, names(n)
 
-    assert_linear(lambda n: counted(file, lambda given: read_types(*given), n))
+    assert_linear(lambda n: counted(file, lambda data: read_types(*data), n))
 
 
 def test_a_lake_is_compared_in_one_pass() -> None:
-    """Items and changes meet by their key."""
+    """Items and changes are matched by key."""
 
     def lake(n: int) -> tuple[list[Any], list[dict[str, str | None]]]:
         keys = [Counted(f'{{"pk":{{"S":"{number}"}}}}') for number in range(n)]
@@ -113,20 +113,20 @@ def test_a_lake_is_compared_in_one_pass() -> None:
         ]
         return items, changes
 
-    assert_linear(lambda n: counted(lake, lambda given: compare("t", given[0], given[1], []), n))
+    assert_linear(lambda n: counted(lake, lambda data: compare("t", data[0], data[1], []), n))
 
 
 def test_the_columns_of_a_written_table_are_named_in_one_pass() -> None:
-    """CREATE TABLE AS with a column per attribute; a name that comes twice is still found."""
+    """CREATE TABLE AS with a column per attribute. A repeated name is still found."""
     assert_linear(
-        lambda n: counted(names, lambda given: writing._require_names(given, [VARCHAR] * len(given)), n)
+        lambda n: counted(names, lambda data: writing._require_names(data, [VARCHAR] * len(data)), n)
     )
     with pytest.raises(QueryError, match="'a' specified more than once"):
         writing._require_names(["a", "b", "a"], [VARCHAR] * 3)
 
 
 class Rows(Sequence[list[str | None]]):
-    """Rows that count how many of them are handed out."""
+    """Rows that count how many of them are returned."""
 
     def __init__(self, n: int) -> None:
         self.size, self.handed_out = n, 0
@@ -150,7 +150,7 @@ class Rows(Sequence[list[str | None]]):
 
 
 def pages(result: Result, limit: int) -> Iterator[dict[str, Any]]:
-    """Every page of a result, as GetQueryResults is asked for them."""
+    """Every page of a result, as GetQueryResults returns them."""
     token: str | None = "0"
     while token is not None:
         answer = page(result, int(token), limit)
@@ -160,13 +160,13 @@ def pages(result: Result, limit: int) -> Iterator[dict[str, Any]]:
 
 @pytest.mark.parametrize("text", [False, True])
 def test_a_result_is_paged_in_one_pass(text: bool) -> None:
-    """Each page hands out its own rows; together they are the result, names first where it has them."""
+    """Each page returns its own rows. Together they are the result; column names, if any, come first."""
 
     def handed_out(n: int) -> int:
         rows: Any = Rows(n)
         result = Result([Column("a", "varchar")], rows, text=text)
         found = [
-            row["Data"][0]["VarCharValue"] for one in pages(result, 7) for row in one["ResultSet"]["Rows"]
+            row["Data"][0]["VarCharValue"] for each in pages(result, 7) for row in each["ResultSet"]["Rows"]
         ]
         assert found == [*([] if text else ["a"]), *map(str, range(n))]
         return int(rows.handed_out)
@@ -175,20 +175,20 @@ def test_a_result_is_paged_in_one_pass(text: bool) -> None:
 
 
 def test_results_are_fetched_in_one_pass() -> None:
-    """Every row of every page once, with what it lacks."""
+    """Each page is read once, and a row keeps its missing values."""
 
-    def asked(n: int) -> int:
+    def page_count(n: int) -> int:
         result = Result([Column("a", "varchar")], [[str(number)] for number in range(n)])
         found = list(pages(result, 7))
         athena = SimpleNamespace(get_paginator=lambda _: SimpleNamespace(paginate=lambda **_: found))
         assert len(fetch(athena, "id", has_header=True)[1]) == n
         return len(found)
 
-    assert_linear(asked)
+    assert_linear(page_count)
 
 
 def test_the_csv_of_a_result_is_read_once() -> None:
-    """Cell behind cell; what is not closed is an error, not a search from every character on."""
+    """Cell by cell. A missing quote is an error and does not start a search at every character."""
     rows: list[list[str | None]] = [["a", None], ['"', "x\ny"], ["", ","]]
     assert from_csv(to_csv([Column("n", "varchar"), Column("m", "varchar")], rows)) == rows
     with pytest.raises(ValueError, match="not the CSV that was written"):
@@ -196,14 +196,14 @@ def test_the_csv_of_a_result_is_read_once() -> None:
 
 
 def test_a_statement_is_stripped_once() -> None:
-    """However many comments come first, and whatever stands in them."""
+    """For any number and content of comments before it."""
     assert dispatch.bare("-- a\n/* ; */ -- b\n  SHOW TABLES ; \n") == "SHOW TABLES"
     assert dispatch.bare("/* open") == "/* open"
     assert dispatch.bare(" -- nothing") == dispatch.bare(" \n") == ""
 
 
 class CountedTicket(Ticket):
-    """A batch that counts how often one is compared with another."""
+    """A batch that counts how often batches are compared."""
 
     __slots__ = ()
 
@@ -216,7 +216,7 @@ class CountedTicket(Ticket):
 
 @pytest.mark.parametrize("newest_first", [False, True])
 def test_arrivals_are_noted_in_one_pass(monkeypatch: pytest.MonkeyPatch, newest_first: bool) -> None:
-    """Batches arrive in any order; the shard has advanced to the last of them at the end."""
+    """Batches arrive in any order. At the end, the shard has advanced to the last one."""
     monkeypatch.setattr(progress, "Ticket", CountedTicket)
 
     def under_way(n: int) -> tuple[ShardProgress, list[Ticket]]:
@@ -228,8 +228,8 @@ def test_arrivals_are_noted_in_one_pass(monkeypatch: pytest.MonkeyPatch, newest_
             shard.caught_up(float(number))
         return shard, tickets
 
-    def arrive(given: tuple[ShardProgress, list[Ticket]]) -> None:
-        shard, tickets = given
+    def arrive(data: tuple[ShardProgress, list[Ticket]]) -> None:
+        shard, tickets = data
         for ticket in tickets[::-1] if newest_first else tickets:
             shard.release(ticket)
         assert (shard.complete_through, shard.last_delivered) == (len(tickets) - 1, str(len(tickets) - 1))
@@ -238,7 +238,7 @@ def test_arrivals_are_noted_in_one_pass(monkeypatch: pytest.MonkeyPatch, newest_
 
 
 class CountedPending(outlet._Pending):
-    """An object on its way that counts how often one is compared with another."""
+    """A pending object that counts how often such objects are compared."""
 
     def __eq__(self, other: object) -> bool:
         Counted.comparisons += 1
@@ -248,47 +248,49 @@ class CountedPending(outlet._Pending):
 
 
 def test_delivered_objects_are_moved_in_one_pass(monkeypatch: pytest.MonkeyPatch) -> None:
-    """After an outage many wait, and the newest may be the first that S3 takes."""
+    """After an outage many objects wait, and S3 may accept the newest first."""
 
     def waiting(n: int) -> tuple[Outlet, list[CountedPending]]:
-        made: Any = object.__new__(Outlet)
-        made.__dict__.update(delivered=0, failed=0, expired=0, objects=0)
-        made._lock = threading.Lock()
+        result: Any = object.__new__(Outlet)
+        result.__dict__.update(delivered=0, failed=0, expired=0, objects=0)
+        result._lock = threading.Lock()
         buffer: Any = SimpleNamespace(records=1, lane=("", ()), tickets={}, packed=0)
         objects = [CountedPending(buffer, {}, None) for _ in range(n)]  # type: ignore[arg-type]
-        made._pending = dict.fromkeys(objects)
-        return made, objects
+        result._pending = dict.fromkeys(objects)
+        return result, objects
 
-    def deliver(given: tuple[Outlet, list[CountedPending]]) -> None:
-        made, objects = given
-        for one in reversed(objects):
-            made._done(one, expired=False)
-        assert made.delivered == len(objects)
-        assert not made._pending
+    def deliver(data: tuple[Outlet, list[CountedPending]]) -> None:
+        result, objects = data
+        for each in reversed(objects):
+            result._done(each, expired=False)
+        assert result.delivered == len(objects)
+        assert not result._pending
 
     assert_linear(lambda n: counted(waiting, deliver, n))
     assert Buffer.__hash__ is object.__hash__
 
 
 def test_active_partitions_are_counted_once_per_batch() -> None:
-    """Not for every record of a replay, whose days are all different; no more than 500 become active."""
-    asked = []
+    """Not once per record of a replay with many different days. At most 500 become active."""
+    calls = []
 
     def partitions() -> set[Any]:
-        asked.append(1)
+        calls.append(1)
         return {("", (("dt", "old"),))}
 
-    made: Any = object.__new__(Pipeline)
-    made.stream = SimpleNamespace(backup=None, partition_keys=("dt",), processor=None)
+    result: Any = object.__new__(Pipeline)
+    result.stream = SimpleNamespace(backup=None, partition_keys=("dt",), processor=None)
     found: dict[str, int] = {}
 
     def add(lane: Any, rows: Sequence[bytes], *_: Any) -> None:
         found[lane[0]] = found.get(lane[0], 0) + len(rows)
 
-    made._main = SimpleNamespace(partitions=partitions, buffers=SimpleNamespace(add=add))
+    result._main = SimpleNamespace(partitions=partitions, buffers=SimpleNamespace(add=add))
     record = Record("1", 0, "k", b"x")
-    made._verdicts = lambda _: [Verdict(record, OK, b"x", {"dt": str(n)}) for n in [*range(600), *range(10)]]
+    result._verdicts = lambda _: [
+        Verdict(record, OK, b"x", {"dt": str(n)}) for n in [*range(600), *range(10)]
+    ]
     shard: Any = SimpleNamespace(release=lambda _: None)
-    made._process(shard, SimpleNamespace(records=[record], ticket=None))
-    assert asked == [1]
+    result._process(shard, SimpleNamespace(records=[record], ticket=None))
+    assert calls == [1]
     assert found == {"": 499 + 10, "activePartitionExceeded": 101}

@@ -1,4 +1,4 @@
-"""The tests themselves: the same in every process, and never out of time."""
+"""The tests themselves: the same in every process, and without deadlines."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ ROOT = Path(__file__).parents[2]
 
 
 def test_every_process_finds_the_same_tests(request: pytest.FixtureRequest) -> None:
-    """No test's name holds a moment, a hash or a random number: workers that differ do not start."""
-    here = {f"{item.parent.nodeid}::{item.name}" for item in request.session.items if item.parent}
+    """No test's name contains a time, hash or random number. Workers with different tests do not start."""
+    collected = {f"{item.parent.nodeid}::{item.name}" for item in request.session.items if item.parent}
     seed = "1" if os.environ.get("PYTHONHASHSEED") == "2" else "2"
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "--collect-only", "--quiet", "-p", "no:randomly", "tests"],
@@ -28,11 +28,11 @@ def test_every_process_finds_the_same_tests(request: pytest.FixtureRequest) -> N
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert sorted(here - set(done.stdout.splitlines())) == []
+    assert sorted(collected - set(done.stdout.splitlines())) == []
 
 
 def test_no_example_has_a_deadline() -> None:
-    """A busy machine is no defect: Hypothesis' 200 ms an example hold nowhere."""
+    """A busy machine is not a defect, so Hypothesis' limit of 200 ms per example is off."""
     assert settings.default is not None
     assert settings.default.deadline is None
 
@@ -41,7 +41,7 @@ def test_no_example_has_a_deadline() -> None:
 def test_a_broken_download_is_retried(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, broken: int, code: int
 ) -> None:
-    """Twice, not for ever; the last attempt tells how it ended."""
+    """Twice, not for ever. The result is that of the last attempt."""
     monkeypatch.setattr(downloads, "PAUSES", (0.0, 0.0))
     fetch = f"echo x >> tries; echo attempt $(wc -l < tries) >&2; test $(wc -l < tries) -gt {broken}"
     done = downloads.insist(["sh", "-c", fetch], timeout=30, folder=tmp_path)

@@ -121,8 +121,12 @@ def _run(execution: Execution) -> None:
         state, reason, error = "FAILED", str(failure), failure
     except Exception as failure:  # a query must end after any error
         logger.error("query %s: %s in the engine", record["QueryExecutionId"], type(failure).__name__)
-        logger.debug("where it broke", exc_info=True)
-        state, reason = "FAILED", f"GENERIC_INTERNAL_ERROR: {type(failure).__name__} in the sandbox's Athena"
+        logger.debug("the query's traceback", exc_info=True)
+        state = "FAILED"
+        reason = (
+            f"GENERIC_INTERNAL_ERROR: the sandbox's Athena has a bug ({type(failure).__name__}). "
+            "Report the query, or run it on AWS."
+        )
     elapsed = round((time.time() - started) * 1_000)
     with execution.lock:
         record["Statistics"].update(
@@ -144,7 +148,7 @@ def _keep(execution: Execution) -> None:
     """Keep the rows of the newest results in memory; those of older ones are read from S3 when requested."""
     with _kept_lock:
         _kept[execution.record["QueryExecutionId"]] = execution
-        cells = {identifier: _cells(held) for identifier, held in _kept.items()}
+        cells = {identifier: _cells(kept) for identifier, kept in _kept.items()}
         while sum(cells.values()) > KEPT_RESULT_CELLS and len(_kept) > 1:
             identifier, oldest = _kept.popitem(last=False)
             cells.pop(identifier)

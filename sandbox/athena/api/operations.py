@@ -19,7 +19,7 @@ from sandbox.athena.api.access import Caller
 from sandbox.athena.api.emulated import EmulatedCatalog
 from sandbox.athena.api.executions import Execution
 from sandbox.athena.engine import results
-from sandbox.athena.errors import QueryError
+from sandbox.athena.errors import QueryError, unsupported
 from sandbox.athena.sql.parameters import with_parameters
 from sandbox.athena.statements import dispatch
 
@@ -62,9 +62,9 @@ def _output(request: dict[str, Any], workgroup: dict[str, Any]) -> tuple[str, di
     """The location and encryption of the result; an enforcing workgroup overrides the request."""
     configuration = workgroup.get("Configuration") or {}
     own = configuration.get("ResultConfiguration") or {}
-    asked = request.get("ResultConfiguration") or {}
+    requested = request.get("ResultConfiguration") or {}
     enforced = configuration.get("EnforceWorkGroupConfiguration", workgroup.get("Name") != "primary")
-    chosen = own if enforced and own.get("OutputLocation") else {**own, **asked}
+    chosen = own if enforced and own.get("OutputLocation") else {**own, **requested}
     location = chosen.get("OutputLocation")
     if not location:
         raise RequestError(
@@ -86,7 +86,7 @@ def _encryption_headers(encryption: dict[str, str]) -> dict[str, str]:
         return {"x-amz-server-side-encryption": "AES256"}
     if option in ("SSE_KMS", "CSE_KMS"):
         if option == "CSE_KMS":
-            raise RequestError("CSE_KMS is not supported by the sandbox's Athena")
+            raise RequestError(unsupported("the encryption option CSE_KMS", "Use SSE_S3 or SSE_KMS."))
         return {
             "x-amz-server-side-encryption": "aws:kms",
             "x-amz-server-side-encryption-aws-kms-key-id": encryption.get("KmsKey", ""),
@@ -119,10 +119,10 @@ def start_query_execution(request: dict[str, Any], caller: Caller) -> dict[str, 
             running = sql
     except QueryError as error:
         raise RequestError(str(error), athena_code="MALFORMED_QUERY") from None
-    asked = request.get("QueryExecutionContext") or {}
+    requested = request.get("QueryExecutionContext") or {}
     context = {
-        "Database": str(asked.get("Database") or "default").strip("`"),
-        "Catalog": asked.get("Catalog") or "AwsDataCatalog",
+        "Database": str(requested.get("Database") or "default").strip("`"),
+        "Catalog": requested.get("Catalog") or "AwsDataCatalog",
     }
     record = executions.new_record(
         sql, kind, workgroup=name, context=context, output=location, encryption=encryption
@@ -223,9 +223,7 @@ def batch_get_query_execution(request: dict[str, Any], _: Caller) -> dict[str, A
 
 
 def get_work_group(request: dict[str, Any], _: Caller) -> dict[str, Any]:
-    """GetWorkGroup, with the settings AWS always states; a created workgroup enforces them unless told not
-    to.
-    """
+    """GetWorkGroup, with the settings AWS always states; a created workgroup enforces them by default."""
     name = str(request.get("WorkGroup") or "")
     found = athena._workgroups.get(name)
     if found is None:

@@ -16,7 +16,7 @@ _SETTINGS = (
     "SET GLOBAL error_on_division_by_zero = false",  # integers and decimals check for themselves
     "SET GLOBAL autoinstall_known_extensions = false",
     "SET GLOBAL autoload_known_extensions = false",
-    "SET GLOBAL enable_external_access = false",  # last: from here on neither disk nor network
+    "SET GLOBAL enable_external_access = false",  # last: after this, DuckDB uses neither disk nor network
 )
 
 
@@ -31,7 +31,7 @@ class Database:
         self.cache = ColumnCache()
 
     def cursor(self) -> duckdb.DuckDBPyConnection:
-        """A separate connection: no other one sees what it registers."""
+        """A separate connection: its tables are not visible to others."""
         return self._root.cursor()
 
 

@@ -42,10 +42,15 @@ def query_error(error: Any) -> QueryError:  # noqa: PLR0911  one return per kind
     if "aggregate function calls cannot be nested" in text or "cannot contain aggregate" in text:
         return QueryError("NESTED_AGGREGATION", first.split(": ", 1)[-1])
     if isinstance(error, duckdb.OutOfMemoryException):
-        message = f"Query exceeded the sandbox's memory limit of {MEMORY_LIMIT}"
+        message = (
+            f"Query exceeded the sandbox's memory limit of {MEMORY_LIMIT}. Read fewer columns or fewer days."
+        )
         return QueryError("EXCEEDED_MEMORY_LIMIT", message)
     if isinstance(error, duckdb.OutOfRangeException) or "out of range for the destination type" in text:
         return QueryError("NUMERIC_VALUE_OUT_OF_RANGE", first.split(": ", 1)[-1])
     if "More than one row returned by a subquery" in text:
         return QueryError("SUBQUERY_MULTIPLE_ROWS", "Scalar sub-query has returned multiple rows")
-    return QueryError("NOT_SUPPORTED", f"the sandbox's Athena could not run this: {first}")
+    return QueryError(
+        "NOT_SUPPORTED",
+        f"the sandbox's Athena could not run the query. Rewrite it, or run it on AWS. DuckDB: {first}",
+    )

@@ -53,7 +53,7 @@ def columns(table: str) -> dict[str, Type] | None:
 
 
 def load(table: str, catalog: Catalog) -> pa.Table:
-    """The rows of one of its tables that the caller may see."""
+    """The rows of one of its tables that the caller may read."""
     schema = pa.schema([(name, _ARROW[kind.base]) for name, kind in _COLUMNS[table].items()])
     rows = list(_rows(table, catalog))
     values = list(zip(*rows, strict=True)) if rows else [()] * len(schema)

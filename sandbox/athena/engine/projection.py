@@ -81,7 +81,7 @@ def _values(name: str, parameters: dict[str, str], now: dt.datetime) -> list[str
     if kind == "date":
         return _dates(name, property_of, now)
     if kind == "injected":
-        raise UnsupportedError("the projection type injected")
+        raise UnsupportedError("the projection type injected", "Use the type enum, integer or date.")
     raise _invalid(f"Unknown projection type {kind} of partition column {name}")
 
 
@@ -91,10 +91,12 @@ def _dates(name: str, property_of: Callable[..., str], now: dt.datetime) -> list
     for letters, code in _DIRECTIVES.items():
         directive = directive.replace(letters, code)
     if re.search(r"(?<!%)[A-Za-z]", directive):
-        raise UnsupportedError(f"the projection date format {pattern}")
+        raise UnsupportedError(
+            f"the projection date format {pattern}", f"Use only {', '.join(_DIRECTIVES)} and quoted text."
+        )
     bounds = [part.strip() for part in property_of("range").split(",")]
     if len(bounds) != 2:
-        raise _invalid(f"The range of partition column {name} is not a pair")
+        raise _invalid(f"The range of partition column {name} must be two values: first,last")
     low, high = (_bound(part, directive, now) for part in bounds)
     unit = property_of("interval.unit", "DAYS" if "%H" not in directive else "HOURS").upper().rstrip("S")
     step = int(property_of("interval", "1"))

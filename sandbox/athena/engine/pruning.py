@@ -67,7 +67,7 @@ def _kept(
         return Sql(text if kind.base == "varchar" else f"CAST({text} AS {kind.duckdb()})", kind)
 
     def refuse(_: exp.Expr) -> tuple[str, list[Type]]:
-        raise UnsupportedError("a subquery here")
+        raise UnsupportedError("a subquery in a condition on partitions")
 
     renderer = Renderer(resolve, refuse)
     arrays = {"i": pa.array(range(count), pa.int64())}

@@ -84,7 +84,7 @@ class Query:
                 "STACK_OVERFLOW", "statement is too large (stack overflow during analysis)"
             ) from None
         except (AssertionError, AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
-            raise UnsupportedError(f"this form of query ({type(error).__name__} in its analysis)") from error
+            raise UnsupportedError(f"this query: its analysis ended with {type(error).__name__}") from error
 
     # -- tables ---------------------------------------------------------------------------------------------
 
@@ -118,7 +118,10 @@ class Query:
         """A table's partitions as a table; its rows are registered at once, without reading objects."""
         table = tables.Table(database, self._definition(reference))
         if is_projected(table.definition):
-            raise UnsupportedError("the partitions of a projected table")  # not documented
+            raise UnsupportedError(  # not documented
+                f"the table of partitions of {table.name}, which has partition projection",
+                "Query the partition columns of the table instead.",
+            )
         columns = {name: t.from_hive(kind.text) for name, kind in table.partition_columns.items()}
         self._partition_tables += 1
         source = TableSource(f"partitions_{self._partition_tables}", columns)
@@ -132,7 +135,7 @@ class Query:
             raise QueryError("CATALOG_NOT_FOUND", f"{where}Catalog '{catalog}' not found")
         database, name = (reference.db or self.database).lower(), reference.name.lower()
         if not isinstance(reference.this, exp.Identifier):
-            raise UnsupportedError("a table function")
+            raise UnsupportedError("table functions")
         definition = self.catalog.table(database, name.removesuffix(tables.PARTITIONS))
         if definition and name.endswith(tables.PARTITIONS) and not definition.get("PartitionKeys"):
             definition = None  # a view, or a table of one folder, has no table of partitions

@@ -118,7 +118,7 @@ class ColumnCache:
 
     def __init__(self, limit: int = CACHE_BYTES) -> None:
         self._limit = limit
-        self._held = 0
+        self._cached_bytes = 0
         self._lock = threading.Lock()
         self._entries: OrderedDict[tuple[Any, ...], tuple[int, dict[str, pa.Array], int]] = OrderedDict()
 
@@ -136,13 +136,13 @@ class ColumnCache:
         size = sum(column.nbytes for column in columns.values()) + 1_000
         with self._lock:
             if key in self._entries:
-                self._held -= self._entries.pop(key)[2]
+                self._cached_bytes -= self._entries.pop(key)[2]
             if size > self._limit:
                 return
             self._entries[key] = (rows, columns, size)
-            self._held += size
-            while self._held > self._limit:
-                self._held -= self._entries.popitem(last=False)[1][2]
+            self._cached_bytes += size
+            while self._cached_bytes > self._limit:
+                self._cached_bytes -= self._entries.popitem(last=False)[1][2]
 
 
 def scanned_bytes(table: Table, stored: StoredObject, columns: list[str], store: Store) -> int:
@@ -163,7 +163,9 @@ def read_object(
     if table.serde == parquet.SERDE:
         return parquet.read(stored, {name: table.columns[name] for name in columns}, store)
     if table.serde not in (*JSON_SERDES, LAZY_SIMPLE_SERDE):
-        raise UnsupportedError(f"the SerDe {table.serde or '(none)'}")
+        raise UnsupportedError(
+            f"the SerDe {table.serde or '(none)'}", "Use a SerDe for JSON, delimited text or Parquet."
+        )
     reading = (
         table.serde,
         table.ignores_malformed,
@@ -205,7 +207,10 @@ def _lines(body: bytes, key: str) -> list[bytes]:
                 "HIVE_CURSOR_ERROR", f"Failed to read file: {key}: {type(error).__name__}"
             ) from None
     elif key.endswith((".bz2", ".zst", ".snappy", ".lz4", ".lzo", ".deflate")):
-        raise UnsupportedError(f"the compression of .{key.rsplit('.', 1)[1]} files")
+        raise UnsupportedError(
+            f"the compression of .{key.rsplit('.', 1)[1]} files",
+            "Write the objects with GZIP or uncompressed.",
+        )
     body = body.removeprefix(b"\xef\xbb\xbf").replace(b"\r\n", b"\n").replace(b"\r", b"\n")
     lines = body.split(b"\n")
     if lines and not lines[-1]:

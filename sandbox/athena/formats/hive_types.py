@@ -135,7 +135,7 @@ def _parse_nested(name: str, rest: str) -> tuple[HiveType, str]:
         text = "struct<" + ",".join(f"{n}:{t.text}" for n, t in zip(names, types, strict=True)) + ">"
         arrow = pa.struct([(n, t.arrow) for n, t in zip(names, types, strict=True)])
         return HiveType(text, arrow, _struct(names, types)), rest
-    raise UnsupportedError(f"the column type {name}")
+    raise UnsupportedError(f"the column type {name}", "Declare the column as string.")
 
 
 def bad_data(value: Any, name: str) -> QueryError:
@@ -177,7 +177,7 @@ def _whole(name: str, bits: int) -> Decoder:
 def _integer(number: Decimal) -> int:
     """The whole part of a number. Raises OverflowError when no column can contain it: `1E999999` is long."""
     if number.adjusted() > _DIGITS:
-        raise OverflowError("a number of more digits than any column holds")
+        raise OverflowError("a number with more digits than any column can contain")
     return int(number)
 
 

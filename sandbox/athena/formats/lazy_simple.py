@@ -23,12 +23,16 @@ def parse_fields(
     """
     unknown = {"escape.delim", "serialization.null.format", "skip.header.line.count"} & set(properties)
     if unknown or any(types[name].text != "string" for name in wanted):
-        raise UnsupportedError(f"delimited text with {', '.join(sorted(unknown)) or 'typed columns'}")
+        raise UnsupportedError(
+            f"delimited text with {', '.join(sorted(unknown)) or 'typed columns'}",
+            "Declare the columns as string and remove such properties.",
+        )
     delimiter = _delimiter(properties)
-    places = {name: number for number, name in enumerate(types)}
+    positions = {name: number for number, name in enumerate(types)}
     rows = [line.split(delimiter) for line in lines]
     return {
-        name: pa.array([_field(row, places[name]) for row in rows], type=types[name].arrow) for name in wanted
+        name: pa.array([_field(row, positions[name]) for row in rows], type=types[name].arrow)
+        for name in wanted
     }
 
 
@@ -38,7 +42,7 @@ def _delimiter(properties: dict[str, str]) -> bytes:
     return bytes([int(text)]) if text.isdigit() and int(text) < 128 else text[:1].encode()
 
 
-def _field(row: list[bytes], place: int) -> str | None:
-    if place >= len(row) or row[place] == _NULL:
+def _field(row: list[bytes], position: int) -> str | None:
+    if position >= len(row) or row[position] == _NULL:
         return None
-    return row[place].decode("utf-8", "replace")
+    return row[position].decode("utf-8", "replace")

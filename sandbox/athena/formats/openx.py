@@ -1,4 +1,4 @@
-"""The compaction job's reader of raw lines, preceded by orjson where both give the same.
+"""The compaction job's reader of raw lines, preceded by orjson where both return the same.
 
 Athena and the compaction job read a line with the same reader; tests/trino/ compares it with Trino.
 """

@@ -33,8 +33,8 @@ def _names(file: pq.ParquetFile) -> dict[str, str]:
 def scanned_bytes(stored: StoredObject, columns: list[str], store: Store) -> int:
     """The stored bytes of these columns: their chunks in every row group, and the footer."""
     file = _opened(stored, store)
-    held = _names(file)
-    wanted = {held[name] for name in columns if name in held}
+    names = _names(file)
+    wanted = {names[name] for name in columns if name in names}
     groups = (file.metadata.row_group(number) for number in range(file.metadata.num_row_groups))
     chunks = (group.column(number) for group in groups for number in range(group.num_columns))
     data = sum(
@@ -46,15 +46,15 @@ def scanned_bytes(stored: StoredObject, columns: list[str], store: Store) -> int
 def read(stored: StoredObject, columns: dict[str, HiveType], store: Store) -> tuple[int, dict[str, pa.Array]]:
     """The object's number of rows, and these columns by name; missing ones are NULL."""
     file = _opened(stored, store)
-    rows, held = int(file.metadata.num_rows), _names(file)
-    data = file.read(columns=[held[name] for name in columns if name in held])
+    rows, names = int(file.metadata.num_rows), _names(file)
+    data = file.read(columns=[names[name] for name in columns if name in names])
     found: dict[str, pa.Array] = {}
     for name, hive in columns.items():
-        if name not in held:
+        if name not in names:
             found[name] = pa.nulls(rows, hive.arrow)
             continue
         try:
-            column = data.column(held[name]).cast(hive.arrow).combine_chunks()
+            column = data.column(names[name]).cast(hive.arrow).combine_chunks()
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
             message = f"Malformed Parquet file. Field {name}'s type in the file does not fit {hive.text}"
             raise QueryError("HIVE_BAD_DATA", message) from None

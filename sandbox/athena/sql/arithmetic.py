@@ -47,9 +47,11 @@ def arithmetic(  # noqa: PLR0911  one return a kind of operands
     return f"({left} {operator} {right})", kind
 
 
-def _decimals(left: str, one: Type, operator: str, right: str, two: Type, *, safe: bool) -> tuple[str, Type]:
+def _decimals(
+    left: str, left_type: Type, operator: str, right: str, right_type: Type, *, safe: bool
+) -> tuple[str, Type]:
     """Exact arithmetic; precision and scale as Trino's documentation, "Decimal functions and operators"."""
-    (p1, s1), (p2, s2) = one.args, two.args
+    (p1, s1), (p2, s2) = left_type.args, right_type.args
     if operator in "+-":
         scale = max(s1, s2)
         precision = max(p1 - s1, p2 - s2) + scale + 1
@@ -73,30 +75,33 @@ def _decimals(left: str, one: Type, operator: str, right: str, two: Type, *, saf
 
 
 def _moments(  # noqa: PLR0911  one return a pair of kinds
-    left: str, one: Type, operator: str, right: str, two: Type
+    left: str, left_type: Type, operator: str, right: str, right_type: Type
 ) -> tuple[str, Type] | None:
-    if operator == "+" and one.base.startswith("interval") and two.is_time:
-        return _moments(right, two, operator, left, one)
-    if operator in "+-" and one.is_time and two.base.startswith("interval"):
-        if one.base == "date":
-            return f"CAST({left} {operator} {right} AS DATE)", one
-        if one.base == "timestamptz" and one.zone != "UTC":
-            local = f"({casts.local_time(left, one)} {operator} {right})"
-            return f"timezone({literal(one.zone)}, {local})", one
-        return f"({left} {operator} {right})", one
-    if operator == "-" and one.is_time and two.is_time:
-        kind = t.common(one, two)
+    if operator == "+" and left_type.base.startswith("interval") and right_type.is_time:
+        return _moments(right, right_type, operator, left, left_type)
+    if operator in "+-" and left_type.is_time and right_type.base.startswith("interval"):
+        if left_type.base == "date":
+            return f"CAST({left} {operator} {right} AS DATE)", left_type
+        if left_type.base == "timestamptz" and left_type.zone != "UTC":
+            local = f"({casts.local_time(left, left_type)} {operator} {right})"
+            return f"timezone({literal(left_type.zone)}, {local})", left_type
+        return f"({left} {operator} {right})", left_type
+    if operator == "-" and left_type.is_time and right_type.is_time:
+        kind = t.common(left_type, right_type)
         if kind is not None and kind.base == "date":
             return f"to_days(CAST({left} - {right} AS INTEGER))", t.INTERVAL_DAY
         if kind is not None:
-            a, b = (casts.cast(text, own, kind, safe=False) for text, own in ((left, one), (right, two)))
+            a, b = (
+                casts.cast(text, own, kind, safe=False)
+                for text, own in ((left, left_type), (right, right_type))
+            )
             return f"to_microseconds(epoch_us({a}) - epoch_us({b}))", t.INTERVAL_DAY
-    if one.base == two.base and one.base.startswith("interval") and operator in "+-":
-        return f"({left} {operator} {right})", one
-    if one.base.startswith("interval") and two.is_number and operator in "*/":
-        return f"({left} {operator} {right})", one
-    if two.base.startswith("interval") and one.is_number and operator == "*":
-        return f"({right} * {left})", two
+    if left_type.base == right_type.base and left_type.base.startswith("interval") and operator in "+-":
+        return f"({left} {operator} {right})", left_type
+    if left_type.base.startswith("interval") and right_type.is_number and operator in "*/":
+        return f"({left} {operator} {right})", left_type
+    if right_type.base.startswith("interval") and left_type.is_number and operator == "*":
+        return f"({right} * {left})", right_type
     return None
 
 
@@ -111,7 +116,9 @@ def zoned_literal(text: str) -> tuple[str, Type] | None:
     utc = zone.upper() in ("UTC", "Z", "+00:00")
     kind = Type("timestamptz", zone="UTC" if utc else zone, length=digits if digits < 3 else None)
     if zone[0] in "+-" and not utc:
-        raise UnsupportedError("a time zone given as an offset")
+        raise UnsupportedError(
+            "a time zone written as an offset", "Use the name of a zone, as in 'Europe/Paris'."
+        )
     if utc:
         zone = "UTC"
     local = casts.cast(literal(match.group(1)), t.VARCHAR, t.TIMESTAMP, safe=False)

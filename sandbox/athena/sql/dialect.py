@@ -1,4 +1,4 @@
-"""Athena's SQL, parsed: functions keep their names, so that the sandbox decides what each one means."""
+"""Athena's SQL, parsed: functions keep their names, so that the sandbox defines each one."""
 
 from typing import Any, ClassVar
 
@@ -55,7 +55,8 @@ def parse(sql: str) -> exp.Expr:
     for select in statements[0].find_all(exp.Select):
         if not select.expressions:
             raise MalformedQueryError(
-                f"{position(select) or 'line 1:1: '}mismatched input: a select list is missing"
+                f"{position(select) or 'line 1:1: '}mismatched input: the SELECT has no columns. "
+                "Name a column, an expression or * after SELECT."
             )
     return statements[0]
 
@@ -66,9 +67,9 @@ def parse_query(sql: str) -> exp.Expr:
     Raises `QueryError` in the engine's words when a `?` has no value.
     """
     statement = parse(sql)
-    if places := len(list(statement.find_all(exp.Placeholder))):
+    if expected := len(list(statement.find_all(exp.Placeholder))):
         raise QueryError(
-            "INVALID_PARAMETER_USAGE", f"Incorrect number of parameters: expected {places} but found 0"
+            "INVALID_PARAMETER_USAGE", f"Incorrect number of parameters: expected {expected} but found 0"
         )
     if isinstance(statement, exp.Values):
         first = statement.expressions[0]
@@ -77,15 +78,15 @@ def parse_query(sql: str) -> exp.Expr:
         statement.set("alias", alias)
         return exp.select("*").from_(statement)
     if not isinstance(statement, exp.Query):
-        raise UnsupportedError(f"the statement {type(statement).__name__}")
+        raise UnsupportedError(f"the statement {statement.key.upper()}")
     return statement
 
 
 def position(node: exp.Expr | None) -> str:
     """`line L:C: ` of the node's first token, as Trino writes it; empty when the parser has no position."""
-    places = [
+    positions = [
         (part.meta["line"], max(part.meta["col"] - len(part.name) + 1, 1))
         for part in (node.find_all(exp.Identifier, exp.Anonymous, exp.Star) if node is not None else ())
         if "line" in part.meta
     ]
-    return "line {}:{}: ".format(*min(places)) if places else ""
+    return "line {}:{}: ".format(*min(positions)) if positions else ""

@@ -24,7 +24,7 @@ Resolver = Callable[[exp.Column], Sql]
 
 @dataclass
 class Renderer:
-    """Renders the expressions of one SELECT. `safe` is set inside TRY: what would fail is NULL."""
+    """Renders the expressions of one SELECT. `safe` is set inside TRY: a failing expression is NULL."""
 
     resolve: Resolver
     subquery: Callable[[exp.Expr], tuple[str, list[Type]]]
@@ -43,10 +43,10 @@ class Renderer:
         """The same, with aggregates still unwrapped."""
         handler = _HANDLERS.get(type(node))
         if handler is None:
-            raise UnsupportedError(f"the expression {type(node).__name__}")
+            raise UnsupportedError(f"the expression {node.key.upper()}")
         unread = {name for name, value in node.args.items() if value} - _READ.get(type(node), _OPERANDS)
         if unread:  # a handler would silently omit parts that it does not read
-            raise UnsupportedError(f"{', '.join(sorted(unread))} in {type(node).__name__}")
+            raise UnsupportedError(f"{node.key.upper()} with {', '.join(sorted(unread))}")
         return handler(self, node)
 
     def as_type(self, value: Sql, target: Type) -> str:
@@ -55,17 +55,17 @@ class Renderer:
             return value.text
         return casts.cast(value.text, value.type, target, safe=self.safe)
 
-    def boolean(self, node: Any, what: str) -> str:
-        """The text of a condition. `what` is its place in the query, for the error."""
+    def boolean(self, node: Any, subject: str) -> str:
+        """The text of a condition. `subject` names the condition in the error."""
         value = self.render(node)
         if value.type.base not in ("boolean", "unknown"):
             raise QueryError(
                 "TYPE_MISMATCH",
-                f"{position(node)}{what} must evaluate to a boolean: actual type {value.type}",
+                f"{position(node)}{subject} must evaluate to a boolean: actual type {value.type}",
             )
         return value.text if value.type.base == "boolean" else f"CAST({value.text} AS BOOLEAN)"
 
-    def unify(self, values: list[Sql], what: str, node: Any) -> tuple[list[str], Type]:
+    def unify(self, values: list[Sql], subject: str, node: Any) -> tuple[list[str], Type]:
         """The values in their common type. Raises TYPE_MISMATCH as Trino does."""
         kind = t.UNKNOWN
         for value in values:
@@ -73,7 +73,7 @@ class Renderer:
             if merged is None:
                 raise QueryError(
                     "TYPE_MISMATCH",
-                    f"{position(node)}{what} must be the same type or coercible to a common type. "
+                    f"{position(node)}{subject} must be the same type or coercible to a common type. "
                     f"Cannot find common type between {kind} and {value.type}",
                 )
             kind = merged
@@ -136,7 +136,7 @@ def _dot(self: Renderer, node: exp.Dot) -> Sql:
     value = self.render(node.this)
     if isinstance(node.expression, exp.Identifier):
         return _field(value, node.expression)
-    raise UnsupportedError("this dereference")
+    raise UnsupportedError("a dot that no field name follows")
 
 
 def _field(value: Sql, name: exp.Identifier) -> Sql:
@@ -201,7 +201,7 @@ def _is(self: Renderer, node: exp.Is) -> Sql:
     value = self.render(node.this)
     if isinstance(node.expression, exp.Null):
         return Sql(f"({value.text} IS NULL)", t.BOOLEAN)
-    raise UnsupportedError("IS with anything but NULL")
+    raise UnsupportedError("IS with a value other than NULL", "Write a comparison, as in x = TRUE.")
 
 
 def _between(self: Renderer, node: exp.Between) -> Sql:
@@ -235,16 +235,16 @@ def _like(self: Renderer, node: exp.Like) -> Sql:
 
 def _escape(self: Renderer, node: exp.Escape) -> Sql:
     if not isinstance(node.this, exp.Like):
-        raise UnsupportedError("ESCAPE here")
+        raise UnsupportedError("ESCAPE without LIKE")
     return _like_escape(self, node.this, self.render(node.expression).text)
 
 
 def _like_escape(self: Renderer, node: exp.Like, escape: str | None) -> Sql:
     value, pattern = self.render(node.this), self.render(node.expression)
-    for part, what in ((value, "Left side of LIKE expression"), (pattern, "Pattern for LIKE expression")):
+    for part, subject in ((value, "Left side of LIKE expression"), (pattern, "Pattern for LIKE expression")):
         if not (part.type.is_text or part.type.base == "unknown"):
             raise QueryError(
-                "TYPE_MISMATCH", f"{position(node)}{what} must evaluate to a varchar (actual: {part.type})"
+                "TYPE_MISMATCH", f"{position(node)}{subject} must evaluate to a varchar (actual: {part.type})"
             )
     ending = f" ESCAPE {escape}" if escape else ""
     word = "NOT LIKE" if node.args.get("negate") else "LIKE"
@@ -340,7 +340,9 @@ def _interval(_: Renderer, node: exp.Interval) -> Sql:
     if unit not in ("YEAR", "MONTH", "DAY", "HOUR", "MINUTE", "SECOND") or not isinstance(
         node.this, exp.Literal
     ):
-        raise UnsupportedError("this interval")
+        raise UnsupportedError(
+            "this form of INTERVAL", "Write one number and one unit, as in INTERVAL '3' DAY."
+        )
     kind = t.INTERVAL_YEAR if unit in ("YEAR", "MONTH") else t.INTERVAL_DAY
     return Sql(f"(INTERVAL {literal(node.this.name)} {unit})", kind)
 
@@ -397,7 +399,7 @@ def _window(self: Renderer, node: exp.Window) -> Sql:
     function = self.core(inner)
     if nulls:
         if not function.text.endswith(")"):
-            raise UnsupportedError("IGNORE NULLS here")
+            raise UnsupportedError("IGNORE NULLS with this function")
         function.text = function.text[:-1] + nulls + ")"
     parts = []
     if partition := node.args.get("partition_by"):
@@ -427,8 +429,8 @@ def _filter(self: Renderer, node: exp.Filter) -> Sql:
     return Sql(f"{function.text} FILTER (WHERE {condition})", function.type, wrap=function.wrap)
 
 
-def _order_in_aggregate(_: Renderer, node: exp.Expr) -> Sql:
-    raise UnsupportedError(f"ORDER BY inside {type(node.parent).__name__}")
+def _order_in_aggregate(_: Renderer, __: exp.Expr) -> Sql:
+    raise UnsupportedError("ORDER BY inside this function")
 
 
 def _now(_: Renderer, node: exp.Expr) -> Sql:

@@ -11,12 +11,15 @@ from typing import Any
 
 import orjson
 
+from sandbox.athena.errors import unsupported
 from sandbox.athena.formats.openx import Literal
 from sandbox.athena.sql.value_text import java_double, sql_double
 
 _STEP = re.compile(
     r"\.([A-Za-z_][\w]*)|\.\"((?:[^\"\\]|\\.)*)\"|\[(\d+)\]|\[\"((?:[^\"\\]|\\.)*)\"\]|\.([^.\[\]]+)"
 )
+
+_PLAIN_PATH = "Use only names and indices, as in $.a[0]."
 
 
 class JsonError(ValueError):
@@ -79,7 +82,7 @@ def steps(path: str) -> tuple[str | int, ...] | None:
             raise JsonError(f"INVALID_FUNCTION_ARGUMENT: Invalid JSON path: '{path}'")
         name, dotted, index, bracketed, odd = match.groups()
         if odd == "*" or (odd and odd.startswith(".")):
-            raise JsonError(f"NOT_SUPPORTED: the JSON path '{path}' is not supported by the sandbox's Athena")
+            raise JsonError("NOT_SUPPORTED: " + unsupported(f"the JSON path '{path}'", _PLAIN_PATH))
         key = next((part for part in (name, dotted, bracketed, odd) if part is not None), None)
         found.append(int(index) if key is None else key.replace('\\"', '"'))
         at = match.end()
@@ -151,7 +154,7 @@ def array_get(text: str, index: int) -> str | None:
 def array_contains(text: str, item: str) -> bool | None:
     """json_array_contains, the item as JSON text."""
     items = _items(text)
-    return None if items is None else item in [dumps(one) for one in items]
+    return None if items is None else item in [dumps(member) for member in items]
 
 
 def size(text: str, path: str) -> int | None:

@@ -17,7 +17,9 @@ HigherBuild = Callable[[Renderer, list[Any], Any], Sql]
 def _body(renderer: Renderer, node: Any, parameters: list[Sql]) -> Sql:
     """A lambda's body, with its parameters as written."""
     if not isinstance(node, exp.Lambda):
-        raise QueryError("FUNCTION_NOT_FOUND", f"{position(node)}a lambda expression is expected here")
+        raise QueryError(
+            "FUNCTION_NOT_FOUND", f"{position(node)}this argument must be a lambda, as in x -> x + 1"
+        )
     names = [parameter.name for parameter in node.expressions]
     saved = dict(renderer.variables)
     renderer.variables.update(zip(names, parameters, strict=False))
@@ -88,11 +90,11 @@ def _reduce(renderer: Renderer, arguments: list[Any], node: Any) -> Sql:
 
 
 def _zip_with(renderer: Renderer, arguments: list[Any], node: Any) -> Sql:
-    one, two = renderer.render(arguments[0]), renderer.render(arguments[1])
-    kinds = [_element(one, "zip_with", node), _element(two, "zip_with", node)]
+    left, right = renderer.render(arguments[0]), renderer.render(arguments[1])
+    kinds = [_element(left, "zip_with", node), _element(right, "zip_with", node)]
     parts = [Sql(f"struct_extract(__z, 'f{n}')", kind) for n, kind in enumerate(kinds, start=1)]
     body = _body(renderer, arguments[2], parts)
-    pairs = f"list_transform(list_zip({one.text}, {two.text}), lambda __p: {{'f1': __p[1], 'f2': __p[2]}})"
+    pairs = f"list_transform(list_zip({left.text}, {right.text}), lambda __p: {{'f1': __p[1], 'f2': __p[2]}})"
     return Sql(f"list_transform({pairs}, lambda __z: {body.text})", t.array(body.type))
 
 
@@ -112,9 +114,9 @@ def _map_lambda(name: str) -> HigherBuild:
             return Sql(f"map_from_entries(list_filter({entries}, lambda __e: {body.text}))", value.type)
         keyed = name == "transform_keys"
         new_key, new_value = (body.text, "__e.value") if keyed else ("__e.key", body.text)
-        made = f"list_transform({entries}, lambda __e: {{'k': {new_key}, 'v': {new_value}}})"
+        pairs = f"list_transform({entries}, lambda __e: {{'k': {new_key}, 'v': {new_value}}})"
         result = t.map_of(body.type, item) if keyed else t.map_of(key, body.type)
-        return Sql(f"map_from_entries({made})", result)
+        return Sql(f"map_from_entries({pairs})", result)
 
     return build
 

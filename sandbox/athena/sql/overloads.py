@@ -15,7 +15,7 @@ _PLACE = re.compile(r"\{(?:\*|\d)\}")
 _OVERLOADS: dict[str, list[Signature]] = {}
 for _line, _template in {**SCALARS, **AGGREGATES, **WINDOWS}.items():
     _OVERLOADS.setdefault(_line.split("(", 1)[0], []).append(signature(_line, _template))
-# an untyped NULL could be either of what their first parameter takes
+# their first parameter is text or JSON; an untyped NULL could be either
 _TEXT_OR_JSON = frozenset(
     ("json_extract", "json_extract_scalar", "json_array_length", "json_size", "json_array_get")
 )
@@ -28,7 +28,7 @@ def overload(renderer: Renderer, name: str, values: list[Sql], node: Any) -> Sql
             "AMBIGUOUS_FUNCTION_CALL", f"{position(node)}Could not choose a best candidate for {name}"
         )
     if name in ("min", "max", "min_by", "max_by") and len(values) == _plain_arity(name) + 1:
-        raise UnsupportedError(f"{name} of several values")
+        raise UnsupportedError(f"{name} with a number of values to return", "Use ORDER BY and LIMIT.")
     if candidates is None:
         if name in KNOWN_BUT_MISSING:
             raise UnsupportedError(f"the function {name}")
@@ -42,8 +42,8 @@ def overload(renderer: Renderer, name: str, values: list[Sql], node: Any) -> Sql
                 for v, w in zip(values, wanted, strict=True)
             ]
             template, _, around = candidate.template.partition(" ~ ")
-            places = {"{*}": ", ".join(texts), **{f"{{{n}}}": text for n, text in enumerate(texts)}}
-            text = _fill(template, places)
+            arguments = {"{*}": ", ".join(texts), **{f"{{{n}}}": text for n, text in enumerate(texts)}}
+            text = _fill(template, arguments)
             zones = [v.type.zone for v in values if v.type.base == "timestamptz"]
             if zones and result.base == "timestamptz":
                 result = Type("timestamptz", zone=zones[0])
@@ -59,10 +59,10 @@ def _plain_arity(name: str) -> int:
     return 2 if name.endswith("_by") else 1
 
 
-def _fill(template: str, places: dict[str, str]) -> str:
+def _fill(template: str, arguments: dict[str, str]) -> str:
     return _PLACE.sub(
-        lambda place: places[place.group()], template
-    )  # in one pass: an argument may hold `{0}`
+        lambda place: arguments[place.group()], template
+    )  # in one pass: an argument may contain `{0}`
 
 
 def _around(template: str) -> Callable[[str], str]:

@@ -19,14 +19,15 @@ def with_parameters(sql: str, parameters: list[str]) -> str:
 
     Raises `MalformedQueryError` when their numbers differ or a value is not a literal.
     """
-    places = [token for token in AthenaSql().tokenize(sql) if token.token_type == TokenType.PLACEHOLDER]
-    if len(places) != len(parameters):
+    placeholders = [token for token in AthenaSql().tokenize(sql) if token.token_type == TokenType.PLACEHOLDER]
+    expected, found = len(placeholders), len(parameters)
+    if expected != found:
         raise MalformedQueryError(
-            f"line 1:1: Incorrect number of parameters: expected {len(places)} but found {len(parameters)}"
+            f"line 1:1: Incorrect number of parameters: expected {expected} but found {found}"
         )
-    for place, text in reversed(list(zip(places, parameters, strict=True))):
-        where = f"line {place.line}:{place.col}"
-        sql = f"{sql[: place.start]}{_parameter(text, where)}{sql[place.end + 1 :]}"
+    for placeholder, text in reversed(list(zip(placeholders, parameters, strict=True))):
+        where = f"line {placeholder.line}:{placeholder.col}"
+        sql = f"{sql[: placeholder.start]}{_parameter(text, where)}{sql[placeholder.end + 1 :]}"
     return sql
 
 
@@ -38,7 +39,10 @@ def _parameter(text: str, where: str) -> str:
         values = []
     value: Any = values[0] if len(values) == 1 else None
     if value is None or value.find(exp.Column, exp.Query, exp.Placeholder):
-        raise MalformedQueryError(f"{where}: an execution parameter is not a literal")
+        raise MalformedQueryError(
+            f"{where}: an execution parameter is not a literal. Pass an SQL literal: 10, 'text' or "
+            "DATE '2026-11-01'."
+        )
     written = str(value.sql(dialect=AthenaSql, comments=False))
     return (
         written

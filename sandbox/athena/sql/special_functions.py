@@ -17,8 +17,10 @@ from sandbox.athena.sql.trino_types import Type, literal
 
 
 def _texts(renderer: Renderer, values: list[Sql], name: str, node: Any) -> tuple[list[str], Type]:
-    what = {"coalesce": "All COALESCE operands", "[]": "Subscript"}.get(name, f"All {name.upper()} arguments")
-    return renderer.unify(values, what, node)
+    subject = {"coalesce": "All COALESCE operands", "[]": "Subscript"}.get(
+        name, f"All {name.upper()} arguments"
+    )
+    return renderer.unify(values, subject, node)
 
 
 def _coalesce(renderer: Renderer, values: list[Sql], node: Any) -> Sql:
@@ -173,7 +175,7 @@ def _avg(_: Renderer, values: list[Sql], node: Any) -> Sql:
             f"trino_avg([CAST(sum({value.text}) AS VARCHAR), CAST(count({value.text}) AS VARCHAR)], {scale})"
         )
         if isinstance(getattr(node, "parent", None), exp.Window | exp.Filter):
-            raise UnsupportedError("avg of a decimal with OVER or FILTER: cast the argument to double")
+            raise UnsupportedError("avg of a decimal with OVER or FILTER", "Cast the argument to double.")
         return Sql(f"CAST({text} AS DECIMAL({precision},{scale}))", value.type)
     if value.type.is_number:
         kind = t.REAL if value.type.base == "real" else t.DOUBLE
@@ -207,7 +209,7 @@ def _approx_percentile(renderer: Renderer, values: list[Sql], _: Any) -> Sql:
     if value.type.base == "unknown":
         value = Sql("CAST(NULL AS BIGINT)", t.BIGINT)
     if len(values) != 2 or not value.type.is_number:
-        raise UnsupportedError("approx_percentile with weights or accuracy")
+        raise UnsupportedError("approx_percentile with weights or an accuracy")
     kind = value.type if value.type.base in ("bigint", "double", "real") else None
     if kind is None:
         kind = t.BIGINT if value.type.is_integer else t.REAL  # Trino's choice for a decimal
@@ -220,11 +222,13 @@ def _approx_percentile(renderer: Renderer, values: list[Sql], _: Any) -> Sql:
 
 
 def _zone_name(text: str) -> str:
-    """A zone that both engines have. Raises `QueryError` for none, `UnsupportedError` for an offset."""
+    """A zone that both engines have. Raises `QueryError` for others, `UnsupportedError` for an offset."""
     if text.upper() in ("UTC", "Z", "+00:00"):
         return "UTC"
     if text[:1] in ("+", "-"):
-        raise UnsupportedError("a time zone given as an offset")
+        raise UnsupportedError(
+            "a time zone written as an offset", "Use the name of a zone, as in 'Europe/Paris'."
+        )
     if text not in available_timezones():
         raise QueryError("INVALID_FUNCTION_ARGUMENT", f"'{text}' is not a valid time zone")
     return text
@@ -233,7 +237,7 @@ def _zone_name(text: str) -> str:
 def _at_timezone(_: Renderer, values: list[Sql], node: Any) -> Sql:
     value, zone = values
     if zone.constant is None:
-        raise UnsupportedError("a time zone that is not a literal")
+        raise UnsupportedError("a time zone that is not a literal", "Write the zone as text, as in 'UTC'.")
     name = _zone_name(zone.constant)
     kind = Type("timestamptz", zone=name, length=value.type.length if value.type.is_time else None)
     if value.type.base in ("timestamp", "date"):
@@ -243,14 +247,14 @@ def _at_timezone(_: Renderer, values: list[Sql], node: Any) -> Sql:
             "TYPE_MISMATCH",
             f"{position(node)}Type of value must be a time or timestamp (actual {value.type})",
         )
-    # Where only the instant counts, its text may have any offset.
+    # Only the instant counts here, so the text may have any offset.
     read = "trino_from_iso8601_timestamp("
     direct = value.text.startswith(read) and _called(node) == "from_iso8601_timestamp"
     return Sql(value.text.replace(read, "trino_from_iso8601_instant(", 1) if direct else value.text, kind)
 
 
 def _called(node: Any) -> str:
-    """The function whose value is put into another zone, where it is a function's."""
+    """The function, if any, whose result is converted to another zone."""
     inner = node.this if isinstance(node, exp.AtTimeZone) else node.expressions[0]
     return str(inner.name).lower() if isinstance(inner, exp.Anonymous) else inner.key
 
@@ -308,7 +312,7 @@ _UNITS = ("millisecond", "second", "minute", "hour", "day", "week", "month", "qu
 def _unit(value: Sql) -> str:
     unit = (value.constant or "").lower()
     if value.constant is None:
-        raise UnsupportedError("a date unit that is not a literal")
+        raise UnsupportedError("a date unit that is not a literal", "Write the unit as text, as in 'day'.")
     if unit not in _UNITS:
         raise QueryError("INVALID_FUNCTION_ARGUMENT", f"'{value.constant}' is not a valid TIMESTAMP field")
     return unit
@@ -347,8 +351,8 @@ def _date_diff(renderer: Renderer, values: list[Sql], node: Any) -> Sql:
         )
     if kind.base == "unknown":
         return Sql("CAST(NULL AS BIGINT)", t.BIGINT)
-    one, two = (Sql(renderer.as_type(value, kind), kind) for value in (start, end))
-    first, second = (_local(value, node, "date_diff") for value in (one, two))
+    operands = [Sql(renderer.as_type(value, kind), kind) for value in (start, end)]
+    first, second = (_local(value, node, "date_diff") for value in operands)
     lengths = {"millisecond": 1_000, "second": 10**6, "minute": 6 * 10**7, "hour": 36 * 10**8}
     name = _unit(unit)
     if name in lengths:  # whole units that have passed, towards zero
@@ -379,7 +383,7 @@ def _to_iso8601(_: Renderer, values: list[Sql], node: Any) -> Sql:
 def _with_timezone(_: Renderer, values: list[Sql], node: Any) -> Sql:
     value, zone = values
     if zone.constant is None:
-        raise UnsupportedError("a time zone that is not a literal")
+        raise UnsupportedError("a time zone that is not a literal", "Write the zone as text, as in 'UTC'.")
     if value.type.base not in ("timestamp", "date"):
         raise QueryError(
             "FUNCTION_NOT_FOUND", f"{position(node)}Unexpected parameters for function with_timezone"
@@ -429,8 +433,8 @@ def _whole(name: str) -> Build:
 
 def _mod(renderer: Renderer, values: list[Sql], node: Any) -> Sql:
     if len(values) == 2:
-        one, two = values
-        found = arithmetic(one.text, one.type, "%", two.text, two.type, safe=renderer.safe)
+        left, right = values
+        found = arithmetic(left.text, left.type, "%", right.text, right.type, safe=renderer.safe)
         if found is not None:
             return Sql(*found)
     return overload(renderer, "mod", values, node)
@@ -448,7 +452,9 @@ def _map(_: Renderer, values: list[Sql], node: Any) -> Sql:
 def _regexp_replace(renderer: Renderer, values: list[Sql], node: Any) -> Sql:
     if len(values) == 3:
         if values[2].constant is None:
-            raise UnsupportedError("a regexp_replace replacement that is not a literal")
+            raise UnsupportedError(
+                "a replacement in regexp_replace that is not a literal", "Write the replacement as text."
+            )
         replacement = re.sub(r"\$(\d)", r"\\\1", values[2].constant)
         values = [values[0], values[1], Sql(literal(replacement), t.VARCHAR)]
     return overload(renderer, "regexp_replace", values, node)

@@ -28,10 +28,10 @@ class Sql:
 
 
 class Renderer(Protocol):
-    """Renders the expressions of one SELECT. `safe` is set inside TRY: what would fail is NULL."""
+    """Renders the expressions of one SELECT. `safe` is set inside TRY: a failing expression is NULL."""
 
     safe: bool
-    variables: dict[str, Sql]  # the parameters of the lambdas around, as they are to be written
+    variables: dict[str, Sql]  # the parameters of the enclosing lambdas, as they are written
 
     def render(self, node: Any) -> Sql:
         """The node as DuckDB SQL with its type."""
@@ -41,7 +41,7 @@ class Renderer(Protocol):
         """The value cast to a type that it is known to fit."""
         ...
 
-    def unify(self, values: list[Sql], what: str, node: Any) -> tuple[list[str], Type]:
+    def unify(self, values: list[Sql], subject: str, node: Any) -> tuple[list[str], Type]:
         """The values in their common type."""
         ...
 

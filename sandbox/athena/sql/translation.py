@@ -21,8 +21,14 @@ from sandbox.athena.sql.sql_text import Sql
 from sandbox.athena.sql.trino_types import Type, quote
 from sandbox.athena.sql.views import check
 
-UNNAMED = "__unnamed_"  # the alias of an output column the query gives no name
+UNNAMED = "__unnamed_"  # the alias of an output column without a name in the query
 _HIDDEN_TYPES = {"$path": t.VARCHAR, "$file_size": t.BIGINT, "$file_modified_time": t.TIMESTAMPTZ}
+_TABLE_CLAUSES = {
+    "sample": "TABLESAMPLE",
+    "pivots": "PIVOT",
+    "version": "FOR VERSION or FOR TIMESTAMP",
+    "when": "FOR VERSION or FOR TIMESTAMP",
+}
 _REFUSED = (
     "sample",
     "pivots",
@@ -92,9 +98,9 @@ class Translator:
         self._sources[source.relation] = source
         if table.args.get("alias") is None:
             table.set("alias", exp.TableAlias(this=exp.to_identifier(table.name.lower(), quoted=True)))
-        for key in ("sample", "pivots", "version", "when"):
+        for key, clause in _TABLE_CLAUSES.items():
             if table.args.get(key):
-                raise UnsupportedError(f"{key} on a table")
+                raise UnsupportedError(f"{clause} after a table's name")
         table.set("this", exp.to_identifier(source.relation, quoted=True))
         table.set("db", None)
         table.set("catalog", None)
@@ -129,14 +135,14 @@ class Translator:
         elif isinstance(node, exp.Unnest | exp.Table | exp.Subquery):
             return
         else:
-            raise UnsupportedError(f"the query form {type(node).__name__}")
+            raise UnsupportedError(f"{node.key.upper()} as a query")
 
     def _renderer(self, scope: Scope, aliases: dict[str, Sql] | None = None) -> Renderer:
         def resolve(column: exp.Column) -> Sql:
             if not column.table:
                 if aliases and column.name in aliases:
                     return Sql(quote(column.name), aliases[column.name].type)
-                self._place(scope, column)
+                self._add_table(scope, column)
             return Sql(f"{quote(column.table)}.{quote(column.name)}", self._column_type(scope, column))
 
         return Renderer(resolve, self._subquery)
@@ -154,16 +160,16 @@ class Translator:
             scope = scope.parent
         raise QueryError("COLUMN_NOT_FOUND", f"{position(column)}Column '{column.sql()}' cannot be resolved")
 
-    def _place(self, scope: Scope, column: exp.Column) -> None:
-        """The one source with a column that the query names without a table."""
+    def _add_table(self, scope: Scope, column: exp.Column) -> None:
+        """Give a column without a table the name of the only source that has it."""
         holders = [
             name for name, source in scope.sources.items() if self._has(source, column.name, scope, name)
         ]
         if len(holders) != 1:
-            code, what = (
+            code, problem = (
                 ("AMBIGUOUS_NAME", "is ambiguous") if holders else ("COLUMN_NOT_FOUND", "cannot be resolved")
             )
-            raise QueryError(code, f"{position(column)}Column '{column.name}' {what}")
+            raise QueryError(code, f"{position(column)}Column '{column.name}' {problem}")
         column.set("table", exp.to_identifier(holders[0], quoted=True))
 
     def _has(self, source: Any, name: str, scope: Scope, called: str) -> bool:
@@ -219,10 +225,10 @@ class Translator:
             shown.append(exp.alias_(raw(value.text), names[-1], quoted=True))
         node.set("expressions", shown)  # all at once: one by one, a thousand columns take seconds
         self._types[id(node)], self._names[id(node)] = [v.type for v in values], names
-        for key, what in (("where", "WHERE clause"), ("having", "HAVING clause")):
+        for key, subject in (("where", "WHERE clause"), ("having", "HAVING clause")):
             clause = node.args.get(key)
             if clause is not None:
-                clause.set("this", raw(renderer.boolean(clause.this, what)))
+                clause.set("this", raw(renderer.boolean(clause.this, subject)))
         if group := node.args.get("group"):
             _replace_leaves(group, renderer)
         distinct = node.args.get("distinct")
@@ -246,7 +252,7 @@ class Translator:
             clause = node.args.get(key)
             if isinstance(clause, exp.Fetch):
                 if clause.args.get("direction") not in ("FIRST", "NEXT") or _with_ties(clause):
-                    raise UnsupportedError("this FETCH")
+                    raise UnsupportedError("FETCH with TIES or PERCENT", "Use ORDER BY and LIMIT.")
                 clause = exp.Limit(expression=clause.args.get("count") or exp.Literal.number(1))
                 node.set("limit", clause)
             value = clause.expression if clause is not None else None
@@ -261,9 +267,9 @@ class Translator:
         for join in node.args.get("joins") or []:
             sources.append(join.this)
             if join.kind not in ("", "INNER", "CROSS", "OUTER") or join.args.get("match_condition"):
-                raise UnsupportedError(f"{join.kind} JOIN")
+                raise UnsupportedError(f"{join.kind or join.method} JOIN")
             if join.args.get("using"):
-                raise UnsupportedError("JOIN … USING after resolution")
+                raise UnsupportedError("this JOIN … USING", "Write the condition with ON.")
             if (condition := join.args.get("on")) is not None:
                 join.set("on", raw(renderer.boolean(condition, "JOIN ON clause")))
         for source in sources:
@@ -316,7 +322,9 @@ class Translator:
             for row in node.expressions
         ]
         if any(len(row) == 1 and row[0].type.base == "row" for row in rows):
-            raise UnsupportedError("VALUES of rows that are one expression")
+            raise UnsupportedError(
+                "VALUES whose rows are single expressions", "Write each row in brackets, as in (1, 2)."
+            )
         kinds = []
         for column in zip(*rows, strict=True):
             texts, kind = renderer.unify(list(column), "All VALUES rows", node)
@@ -337,14 +345,14 @@ class Translator:
 
     def _set_operation(self, node: exp.SetOperation, scope: Scope) -> None:
         sides = [_unwrap(node.left), _unwrap(node.right)]
-        one, two = (self._types[id(side)] for side in sides)
-        if len(one) != len(two):
+        first, second = (self._types[id(side)] for side in sides)
+        if len(first) != len(second):
             name = type(node).__name__.upper()
             raise QueryError(
-                "TYPE_MISMATCH", f"{name} query has different number of fields: {len(one)}, {len(two)}"
+                "TYPE_MISMATCH", f"{name} query has different number of fields: {len(first)}, {len(second)}"
             )
         kinds = []
-        for number, (left, right) in enumerate(zip(one, two, strict=True), start=1):
+        for number, (left, right) in enumerate(zip(first, second, strict=True), start=1):
             kind = t.common(left, right)
             if kind is None:
                 name = type(node).__name__.upper()
@@ -372,7 +380,7 @@ class Translator:
         for conjunct in condition.flatten() if isinstance(condition, exp.And) else [condition]:
             for column in conjunct.find_all(exp.Pseudocolumn):
                 if not column.table:
-                    self._place(scope, column)
+                    self._add_table(scope, column)
             named = {column.table for column in conjunct.find_all(exp.Column)}
             if len(named) == 1 and (name := named.pop()) in tables and not conjunct.find(exp.Query):
                 where_of_table: list[Any] = self._sources[tables[name].name].where
@@ -436,13 +444,13 @@ def output_names(names: list[str]) -> list[str]:
 
 
 def _unresolved(message: str) -> QueryError:
-    place = re.search(r"Line: (\d+), Col: (\d+)", message)
+    located = re.search(r"Line: (\d+), Col: (\d+)", message)
     before, found, _ = message.partition(" could not be resolved")
     name = re.split(r"[Cc]olumn ", before)
     if found and len(name) > 1:
         short = name[-1].strip("'\"")
-        column = int(place.group(2)) - len(short.split(".")[-1]) + 1 if place else 0
-        where = f"line {place.group(1)}:{column}: " if place else ""
+        column = int(located.group(2)) - len(short.split(".")[-1]) + 1 if located else 0
+        where = f"line {located.group(1)}:{column}: " if located else ""
         return QueryError("COLUMN_NOT_FOUND", f"{where}Column '{short}' cannot be resolved")
     if match := re.search(r"Unknown column: (\S+)", message):
         return QueryError("COLUMN_NOT_FOUND", f"Column '{match.group(1)}' cannot be resolved")

@@ -188,9 +188,9 @@ def _common_number(left: Type, right: Type) -> Type:
         return REAL
     if left.is_integer and right.is_integer:
         return max(left, right, key=lambda kind: _ORDER.index(kind.base))
-    one, two = as_decimal(left), as_decimal(right)
-    scale = max(one.args[1], two.args[1])
-    whole = max(one.args[0] - one.args[1], two.args[0] - two.args[1])
+    first, second = as_decimal(left), as_decimal(right)
+    scale = max(first.args[1], second.args[1])
+    whole = max(first.args[0] - first.args[1], second.args[0] - second.args[1])
     return decimal(min(38, whole + scale), scale)
 
 
@@ -219,12 +219,14 @@ def from_sql(node: exp.DataType) -> Type:  # noqa: PLR0911  one return a kind
     if name in ("timestamp", "timestamptz", "timestampltz"):
         precision = int(parameters[0]) if parameters else 3
         if precision > 3:  # results of Athena show three digits; more would be lost silently here
-            raise UnsupportedError(f"the type {name}({precision})")
+            raise UnsupportedError(
+                f"{name} with {precision} digits of a second", "Use at most three digits: timestamp(3)."
+            )
         return Type(
             "timestamp" if name == "timestamp" else "timestamptz", length=precision if precision < 3 else None
         )
     if name in ("char", "nchar"):
-        raise UnsupportedError("the type char")
+        raise UnsupportedError("the type char", "Use varchar.")
     if name == "varchar":
         return Type("varchar", length=int(parameters[0]) if parameters else None)
     name = _NAMES.get(name, name)

@@ -14,6 +14,7 @@ import duckdb
 from duckdb import sqltypes as d
 from duckdb.func import FunctionNullHandling
 
+from sandbox.athena.errors import unsupported
 from sandbox.athena.sql import json_values
 from sandbox.athena.sql.value_text import java_double, sql_double
 
@@ -29,12 +30,13 @@ MACROS = (
     "trino_percentile(l, q) AS trino_rank(list_filter(l, lambda __v: __v IS NOT NULL), q)",
     "trino_percentiles(l, shares) AS CASE WHEN len(list_filter(l, lambda __v: __v IS NOT NULL)) > 0 THEN "
     "list_transform(shares, lambda __q: trino_percentile(l, __q)) END",
-    # positions count from 1, negative ones from the end, 0 and what is out of range is empty text
+    # positions count from 1, negative ones from the end, 0 and positions out of range return empty text
     "trino_substr(s, p) AS CASE WHEN p = 0 OR abs(p) > length(s) THEN '' ELSE substr(s, p) END",
     "trino_substr_length(s, p, n) AS CASE WHEN p = 0 OR abs(p) > length(s) OR n <= 0 THEN '' "
     "ELSE substr(s, p, n) END",
-    "trino_replace(s, f, r) AS CASE WHEN f = '' THEN error('TRINO[NOT_SUPPORTED: replace of an empty text "
-    "is not supported by the sandbox''s Athena]') ELSE replace(s, f, r) END",
+    "trino_replace(s, f, r) AS CASE WHEN f = '' THEN error('TRINO[NOT_SUPPORTED: the sandbox''s Athena "
+    "does not support replace of an empty text. Write the query without it, or run it on AWS.]') "
+    "ELSE replace(s, f, r) END",
     "trino_has_null(a) AS len(list_filter(a, lambda __v: __v IS NULL)) > 0",
     "trino_contains(a, x) AS CASE WHEN a IS NULL OR x IS NULL THEN NULL WHEN list_contains(a, x) THEN TRUE "
     "WHEN trino_has_null(a) THEN NULL ELSE FALSE END",
@@ -51,8 +53,8 @@ MACROS = (
     # DuckDB needs a constant group
     "trino_regexp_extract_all(s, p, g) AS CASE g WHEN 0 THEN regexp_extract_all(s, p, 0) "
     "WHEN 1 THEN regexp_extract_all(s, p, 1) WHEN 2 THEN regexp_extract_all(s, p, 2) "
-    "WHEN 3 THEN regexp_extract_all(s, p, 3) ELSE error('TRINO[NOT_SUPPORTED: a regular expression group "
-    "above 3 is not supported by the sandbox''s Athena]') END",
+    "WHEN 3 THEN regexp_extract_all(s, p, 3) ELSE error('TRINO[NOT_SUPPORTED: the sandbox''s Athena does not "
+    "support a group above 3 in a regular expression. Write the query without it, or run it on AWS.]') END",
     "trino_regexp_extract(s, p, g) AS CASE WHEN regexp_matches(s, p) "
     "THEN list_extract(trino_regexp_extract_all(s, p, g), 1) END",
 )
@@ -62,7 +64,7 @@ _ISO = re.compile(
 )
 
 
-# Closed or not: where nothing can fail, no quote has to be read twice.
+# A quoted text may end without a quote, so the pattern never fails there and never reads a quote twice.
 _TOKEN = re.compile(r"'(?:[^']|'')*'?|([A-Za-z])\1*|[^A-Za-z']")
 
 
@@ -91,7 +93,8 @@ def _iso_micros(text: str, *, any_offset: bool = False) -> int:
     offset = _offset_micros(zone or "Z")
     if offset and not any_offset:
         raise fail(
-            "NOT_SUPPORTED", "a time with an offset other than UTC is not supported by the sandbox's Athena"
+            "NOT_SUPPORTED",
+            unsupported("a time with an offset other than UTC", "Convert it with AT TIME ZONE 'UTC'."),
         )
     try:
         moment = dt.datetime(
@@ -265,9 +268,7 @@ def date_parse(text: str, pattern: str) -> int:
 
     def part(match: re.Match[str]) -> str:
         if match.group(1) not in _PARSED:
-            raise fail(
-                "NOT_SUPPORTED", f"date_parse with %{match.group(1)} is not supported by the sandbox's Athena"
-            )
+            raise fail("NOT_SUPPORTED", unsupported(f"date_parse with %{match.group(1)}"))
         return _PARSED[match.group(1)]
 
     return _strptime(text, re.sub(r"%(.)", part, pattern))
@@ -306,9 +307,7 @@ def parse_datetime(text: str, pattern: str) -> int:
         elif token[0] in codes and not (token[0] == "M" and len(token) > 2):
             out.append(codes[token[0]])
         else:
-            raise fail(
-                "NOT_SUPPORTED", f"parse_datetime with {token} is not supported by the sandbox's Athena"
-            )
+            raise fail("NOT_SUPPORTED", unsupported(f"parse_datetime with {token}"))
     return _strptime(text, "".join(out))
 
 
@@ -346,7 +345,7 @@ def text_to_timestamptz(text: str, safe: bool) -> int | None:
         moment = dt.datetime(year, month, date, int(parts[0]), int(parts[1]), int(seconds))
         moment += dt.timedelta(milliseconds=int((seconds % 1) * 1_000))
         if zone and zone.upper() not in ("UTC", "Z", "+00:00"):
-            raise fail("NOT_SUPPORTED", "a zone other than UTC is not supported by the sandbox's Athena")
+            raise fail("NOT_SUPPORTED", unsupported("a zone other than UTC in this cast"))
         return _micros(moment)
     except ValueError as error:
         if "TRINO[" in str(error):
@@ -360,22 +359,22 @@ def text_to_timestamptz(text: str, safe: bool) -> int | None:
 
 def decimal_arithmetic(left: str, operator: str, right: str, scale: int, safe: bool) -> str | None:
     """Exact decimal arithmetic at a scale, halves rounded away from zero."""
-    one, two = Decimal(left), Decimal(right)
+    first, second = Decimal(left), Decimal(right)
     with localcontext() as context:
         context.prec = 100
         context.rounding = ROUND_HALF_UP
-        if operator in "/%" and two == 0:
+        if operator in "/%" and second == 0:
             if safe:
                 return None
             raise fail("DIVISION_BY_ZERO", "Division by zero")
         if operator == "/":
-            value = one / two
+            value = first / second
         elif operator == "%":
-            value = one % two
+            value = first % second
         elif operator == "*":
-            value = one * two
+            value = first * second
         else:
-            value = one + two if operator == "+" else one - two
+            value = first + second if operator == "+" else first - second
         value = value.quantize(Decimal(1).scaleb(-scale), rounding=ROUND_HALF_UP)
     if len(value.as_tuple().digits) > 38:
         if safe:

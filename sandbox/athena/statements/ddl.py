@@ -95,7 +95,8 @@ def create_external_table(query: Query, match: re.Match[str]) -> results.Result:
     parsed = athena._parse_ddl(match.group(1))
     if not isinstance(parsed, athena._CreateTable):
         raise MalformedQueryError(
-            "line 1:1: FAILED: ParseException: this CREATE EXTERNAL TABLE could not be read"
+            "line 1:1: FAILED: ParseException: CREATE EXTERNAL TABLE has a syntax error. Compare it with "
+            '"CREATE TABLE" in the Athena user guide.'
         )
     database, name = (parsed.database or query.database).lower(), parsed.table.lower()
     _database(query, database)
@@ -142,16 +143,16 @@ def drop_database(query: Query, match: re.Match[str]) -> results.Result:
 
 
 def _partition_values(text: str, definition: dict[str, Any]) -> list[str]:
-    given = {
+    values = {
         key.strip('`" ').lower(): (quoted if quoted is not None else plain)
         for key, quoted, plain in re.findall(r"(?:^|[^`\"\w])([`\"\w]+)\s*=\s*(?:'([^']*)'|([\w-]+))", text)
     }
     keys = [str(key["Name"]).lower() for key in definition.get("PartitionKeys") or []]
-    if set(given) != set(keys):
+    if set(values) != set(keys):
         raise QueryError(
             "", "FAILED: SemanticException: partition spec does not match the table's partition columns"
         )
-    return [given[key] for key in keys]
+    return [values[key] for key in keys]
 
 
 def _quoted_pairs(text: str) -> dict[str, str]:

@@ -49,12 +49,12 @@ def _properties(text: str | None) -> dict[str, str]:
 def _format(properties: dict[str, str]) -> str:
     for key in ("partitioned_by", "bucketed_by", "bucket_count"):
         if key in properties:
-            raise UnsupportedError(f"{key} in a statement that writes")
+            raise UnsupportedError(f"{key} in a statement that writes data", "Remove the property.")
     if properties.get("table_type", "hive").lower() != "hive":
-        raise UnsupportedError("an Iceberg table")
+        raise UnsupportedError("Iceberg tables", "Remove table_type.")
     kind = properties.get("format", "parquet").lower()
     if kind not in ("parquet", "json"):
-        raise UnsupportedError(f"writing {kind.upper()}")
+        raise UnsupportedError(f"the format {kind.upper()} for writing", "Use PARQUET or JSON.")
     return kind
 
 
@@ -173,9 +173,11 @@ def insert(query: Query, match: re.Match[str]) -> results.Result:
     if views.is_view(found):
         raise QueryError("NOT_SUPPORTED", "Inserting into views is not supported")
     if found.get("PartitionKeys"):
-        raise UnsupportedError("INSERT INTO a partitioned table")
+        raise UnsupportedError("INSERT INTO a partitioned table", "Write the objects to S3 instead.")
     if match.group(2):
-        raise UnsupportedError("INSERT INTO with a column list")
+        raise UnsupportedError(
+            "INSERT INTO with a column list", "Remove the list and select all columns in the table's order."
+        )
     table = tables.Table(database, found)
     columns = {n: t.from_hive(k.text) for n, k in table.columns.items()}
     names, types, data = _rows(query, match.group(3))

@@ -2,8 +2,8 @@
 
 The modules: `requests` checks a request and its times, `rows` and `ion` write the lines of data files,
 `data_files` distributes and compresses them, `manifests` describes them, `destination` writes objects with
-the caller's permissions, `tasks` runs an export, `service` answers the three operations. What is at a time
-in the table is known by `sandbox.emulator.point_in_time`.
+the caller's permissions, `tasks` runs an export, `service` answers the three operations. The earlier
+states of tables are in `sandbox.emulator.point_in_time`.
 
 The sources of the AWS facts in these modules are the DynamoDB developer guide ("DynamoDB data export to
 Amazon S3: how it works", "Requesting a table export in DynamoDB", "DynamoDB table export output format"),

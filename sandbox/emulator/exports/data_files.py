@@ -3,9 +3,7 @@
 AWS facts
 - There is at least one file per partition of the table, with the items of that part of the hashed key
   space; an empty partition has an empty file (DynamoDB developer guide, "DynamoDB table export output
-  format"). A new on-demand table has four partitions (developer guide, "On-demand capacity mode", initial
-  throughput); the published exports of three and six items have four files, of which three and two are
-  empty.
+  format"). The published exports of three and six items have four files, of which three and two are empty.
 - A file has a name of 26 lower-case base32 characters. An empty file is 20 bytes of GZIP whose header has
   no time and no operating system: its MD5 in the published exports is `FjvgqIxwymKf1RbbqtrZag==`.
 

@@ -175,6 +175,14 @@ def test_undeclared_names_are_waiting_left_out_or_refused() -> None:
     assert (outcome.plan.forgotten, outcome.undeclared) == (1, 3)
 
 
+def test_a_table_whose_name_contains_that_of_the_record_is_ignored() -> None:
+    """GetTables takes a pattern, and users may create tables in the database."""
+    other = {**record("new"), "Name": f"my_{TABLE}"}
+    glue = FakeGlue(table("changes", ["a"]), other, record("gone"))
+    outcome = catalog(glue).declare("changes", Names(found=["new", "gone"]), 1_000)
+    assert (outcome.added, outcome.plan.forgotten) == (("new",), 1)
+
+
 def test_a_name_that_is_forgotten_while_the_function_runs_is_not_declared(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

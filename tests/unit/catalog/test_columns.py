@@ -157,6 +157,13 @@ def test_a_forgotten_name_never_comes_back(names: Names, pattern: str) -> None:
     assert plan([], [], names, most=ALL, forgotten=without(pattern)) == Plan(("kept",), forgotten=1)
 
 
+def test_only_a_pattern_matches_longer_names() -> None:
+    """Forgetting `status` leaves `status_code`; forgetting `status*` does not."""
+    names = found("status", "status_code")
+    assert plan([], [], names, most=ALL, forgotten=without("status")).added == ("status_code",)
+    assert plan([], [], names, most=ALL, forgotten=without("status*")).added == ()
+
+
 def test_a_name_that_cannot_be_a_column_can_be_forgotten() -> None:
     """Otherwise a foreign file would set off the alarm after every crawl."""
     assert plan([], [], found("Odd Name"), most=ALL, forgotten=without("odd name")).refused == {}

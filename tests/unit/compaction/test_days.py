@@ -133,7 +133,7 @@ def test_only_versions_that_no_query_reads_are_removed() -> None:
     ]
     kept = dt.timedelta(hours=24)
     found = removable(versions, {"2026-11-19": current}, NOW, kept)
-    assert [one.location.split("/")[-2] for one in found] == ["old", "left"]
+    assert [each.location.split("/")[-2] for each in found] == ["old", "left"]
     just = {**current.parameters, "ddb_lake.switched": (NOW - dt.timedelta(hours=23)).isoformat()}
     found = removable(versions, {"2026-11-19": Registered(current.location, just)}, NOW, kept)
-    assert [one.location.split("/")[-2] for one in found] == ["left"]
+    assert [each.location.split("/")[-2] for each in found] == ["left"]

@@ -1,4 +1,4 @@
-"""What the project's modules import from elsewhere, read from their source."""
+"""The modules outside the project that its modules import, read from their source."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def modules_of(package: str) -> list[Path]:
 
 
 def _imported(path: Path) -> Iterator[str]:
-    """The dotted names a file imports, wherever it does; not those for the type checker alone."""
+    """The dotted names that a file imports anywhere, except those only for the type checker."""
     waiting: list[ast.AST] = [ast.parse(path.read_text(encoding="utf-8"))]
     while waiting:
         node = waiting.pop()
@@ -33,7 +33,7 @@ def _imported(path: Path) -> Iterator[str]:
 
 
 def _own_files(name: str) -> list[Path]:
-    """The project's files that importing a dotted name runs; none if it is not the project's."""
+    """The project's files that run when a dotted name is imported; empty for a foreign name."""
     parts = name.split(".")
     folders = [ROOT.joinpath(*parts[:count]) for count in range(1, len(parts) + 1)]
     files = [file for folder in folders for file in (folder / "__init__.py", folder.with_suffix(".py"))]
@@ -41,9 +41,10 @@ def _own_files(name: str) -> list[Path]:
 
 
 def foreign_modules(files: Iterable[Path], *, follow: bool) -> set[str]:
-    """The top-level modules that files import and neither the project nor Python brings.
+    """The top-level modules that files import and that are not part of the project or of Python.
 
-    With `follow`, also those of the project's files they import, up to packages that require their own.
+    With `follow`, also the imports of the project's files that they import, except packages that check their
+    own modules.
     """
     found: set[str] = set()
     waiting, seen = list(files), set(files)

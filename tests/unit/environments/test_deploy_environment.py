@@ -1,4 +1,4 @@
-"""The environment of `make deploy-venv` has all that deploying and querying takes."""
+"""The environment of `make deploy-venv` has everything that deploying and querying need."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ PACKAGES = ("scripts", *sorted(path.name for path in ROOT.glob("*_lambda")))
 
 
 def pins(lock: str) -> dict[str, str]:
-    """Distribution and marker to version, as a lock says."""
+    """The versions in a lock, by distribution and marker."""
     text = (ROOT / "requirements" / lock).read_text(encoding="utf-8")
     return {f"{name}{marker}": version for name, version, marker in LOCKED.findall(text)}
 
 
 @pytest.fixture(scope="module")
 def python() -> Path:
-    """The Python of the environment that the make target makes."""
+    """The Python of the environment that the make target creates."""
     return deploy_environment()
 
 
 def run(*command: str | Path) -> str:
-    """What a command prints; it has to succeed."""
+    """Run a command, which must succeed, and return its output."""
     done = subprocess.run(
         [str(word) for word in command], cwd=ROOT, capture_output=True, text=True, check=False
     )
@@ -41,7 +41,7 @@ def run(*command: str | Path) -> str:
 
 
 def verbs() -> list[str]:
-    """Every verb, and packaging, which deploy calls."""
+    """Every command of scripts/, and packaging, which `deploy` uses."""
     scripts = ROOT / "scripts"
     modules = [
         path.stem
@@ -61,14 +61,14 @@ def test_the_lock_has_every_module_that_the_scripts_import() -> None:
 
 
 def test_the_environments_have_the_same_versions() -> None:
-    """What the tests prove with one version is deployed with that version."""
+    """A deployment uses the versions with which the tests ran."""
     tested = pins("development.lock")
     assert {name: version for name, version in pins("deploy.lock").items() if tested[name] != version} == {}
     assert {name: version for name, version in pins("uv.lock").items() if tested[name] != version} == {}
 
 
 def test_every_module_of_the_scripts_imports(python: Path) -> None:
-    """With what the lock names and nothing else: verbs, what they load late, and what that imports."""
+    """With only the packages of the lock: commands, the modules they import later, and their imports."""
     files = [path for package in PACKAGES for path in modules_of(package)]
     names = [path.relative_to(ROOT).with_suffix("").as_posix().replace("/", ".") for path in files]
     own = [name.removesuffix(".__init__") for name in names if not name.endswith("__main__")]
@@ -76,12 +76,12 @@ def test_every_module_of_the_scripts_imports(python: Path) -> None:
 
 
 @pytest.mark.parametrize("verb", verbs())
-def test_every_verb_answers(python: Path, verb: str) -> None:
-    """`--help` names its options."""
+def test_every_command_prints_its_help(python: Path, verb: str) -> None:
+    """`--help` lists its options."""
     assert "--profile" in run(python, "-m", f"scripts.{verb}", "--help")
 
 
 def test_the_functions_zips_are_built(python: Path) -> None:
-    """deploy packages what it uploads, and fetches the wheels with this environment's pip."""
+    """`deploy` builds the zips that it uploads, and downloads wheels with this environment's pip."""
     assert "build/transform-3.13-arm64.zip" in run(python, "-m", "scripts.build.package", "--output", "json")
     run(python, "-m", "pip", "download", "--help")

@@ -1,4 +1,4 @@
-"""How an environment is made: from a lock, with uv or with pip, from the indexes that pip is set to."""
+"""How an environment is created: from a lock, with uv or pip, from the indexes of pip's configuration."""
 
 from __future__ import annotations
 
@@ -28,19 +28,19 @@ WHEEL = "tiny-1.0-py3-none-any.whl"
 
 @dataclass
 class Index:
-    """A package index on this machine with one wheel, a lock that names it, and who asked for what."""
+    """A package index on this machine with one wheel, a lock for it, and the requests that arrived."""
 
     url: str
     lock: Path
-    asked: list[tuple[str, str]] = field(default_factory=list)  # path, the client's name
+    requests: list[tuple[str, str]] = field(default_factory=list)  # path, the client's name
 
     def clients(self) -> set[str]:
         """The programs that downloaded the wheel."""
-        return {client for path, client in self.asked if path.endswith(WHEEL)}
+        return {client for path, client in self.requests if path.endswith(WHEEL)}
 
 
 def wheel(path: Path) -> str:
-    """Write a wheel with one module; its SHA-256."""
+    """Write a wheel with one module and return its SHA-256."""
     files = {
         "tiny.py": "x = 1\n",
         "tiny-1.0.dist-info/METADATA": "Metadata-Version: 2.1\nName: tiny\nVersion: 1.0\n",
@@ -59,7 +59,7 @@ def wheel(path: Path) -> str:
 
 @pytest.fixture
 def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Index]:
-    """The index, which pip knows by its configuration file alone; no cache, nobody's settings."""
+    """The index, named only in pip's configuration file. There is no cache, and no setting of the user."""
     served = tmp_path / "index" / "simple" / "tiny"
     served.mkdir(parents=True)
     digest = wheel(served / WHEEL)
@@ -69,11 +69,11 @@ def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Index]:
 
     class Handler(http.server.SimpleHTTPRequestHandler):
         def send_head(self) -> object:  # type: ignore[override]
-            found.asked.append((self.path, self.headers.get("User-Agent", "").partition("/")[0]))
+            found.requests.append((self.path, self.headers.get("User-Agent", "").partition("/")[0]))
             return super().send_head()
 
         def log_message(self, *_: object) -> None:
-            """Say nothing."""
+            """Print nothing."""
 
     with http.server.ThreadingHTTPServer(
         ("127.0.0.1", 0), partial(Handler, directory=str(tmp_path / "index"))
@@ -90,15 +90,15 @@ def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Index]:
         server.shutdown()
 
 
-def answers(python: Path) -> bool:
-    """Whether the wheel's module is there."""
+def has_module(python: Path) -> bool:
+    """Whether this Python can import the wheel's module."""
     return (
         subprocess.run([str(python), "-c", "import tiny"], check=False, capture_output=True).returncode == 0
     )
 
 
 def variables() -> dict[str, str]:
-    """What uv is told on this machine, now."""
+    """The environment variables for uv with pip's current settings."""
     listed = subprocess.run(
         [sys.executable, "-m", "pip", "config", "list"], capture_output=True, text=True, check=True
     )
@@ -106,18 +106,18 @@ def variables() -> dict[str, str]:
 
 
 def test_uv_uses_the_index_of_pips_configuration(index: Index, tmp_path: Path) -> None:
-    """A company's mirror that only pip.conf names is not passed by."""
+    """uv uses a company's mirror even if only pip.conf names it."""
     python = bare_environment(tmp_path / "environment")
     assert install_with_uv(UV, python, index.lock, variables()) is None
-    assert answers(python)
+    assert has_module(python)
     assert index.clients() == {"uv"}
 
 
 @pytest.mark.parametrize(("forbidden", "compiled"), [("", 0), ("1", 1)])
-def test_bytecode_is_compiled_where_python_may_not_write_it(
+def test_bytecode_is_compiled_if_python_may_not_write_it(
     index: Index, tmp_path: Path, forbidden: str, compiled: int
 ) -> None:
-    """Else every start of every command compiles its imports anew."""
+    """Otherwise every command would compile its imports again at each start."""
     environ = uv_variables({"index-url": index.url}, {**os.environ, "PYTHONDONTWRITEBYTECODE": forbidden})
     folder = tmp_path / "environment"
     assert install_with_uv(UV, bare_environment(folder), index.lock, environ) is None
@@ -125,39 +125,39 @@ def test_bytecode_is_compiled_where_python_may_not_write_it(
 
 
 def test_uv_refuses_another_hash(index: Index, tmp_path: Path) -> None:
-    """What an index serves is installed only if it is what the lock names."""
+    """A package is installed only if its hash is in the lock."""
     index.lock.write_text(f"tiny==1.0 \\\n    --hash=sha256:{'0' * 64}\n")
     python = bare_environment(tmp_path / "environment")
     refusal = install_with_uv(UV, python, index.lock, variables())
     assert refusal is not None
-    assert not answers(python)
+    assert not has_module(python)
 
 
 def test_uv_refuses_a_package_without_a_hash(index: Index, tmp_path: Path) -> None:
-    """A line that somebody forgot to pin is refused."""
+    """Somebody forgot to pin this line."""
     index.lock.write_text("tiny==1.0\n")
     python = bare_environment(tmp_path / "environment")
     refusal = install_with_uv(UV, python, index.lock, variables())
     assert refusal is not None
     assert "hash" in refusal
-    assert not answers(python)
+    assert not has_module(python)
 
 
 def test_pip_installs_if_uv_cannot(index: Index, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    """An index or a platform without uv costs time, no more; one line says so."""
+    """Without uv, the installation only takes longer, and one line states that."""
     folder = tmp_path / "environment"
     make(index.lock, folder)
-    said = capfd.readouterr()
-    assert answers(folder / "bin" / "python")
+    printed = capfd.readouterr()
+    assert has_module(folder / "bin" / "python")
     assert (folder / ".ready").exists()
     assert index.clients() == {"pip"}
-    assert said.out.count("uv cannot install here (") == 1
-    assert said.err == ""
+    assert printed.out.count("uv cannot install here (") == 1
+    assert printed.err == ""
     assert [path.name for path in folder.glob(".uv-*")] == []
 
 
 def test_a_lock_that_cannot_be_installed_leaves_nothing_ready(index: Index, tmp_path: Path) -> None:
-    """make tries anew the next time."""
+    """The next run of make tries again."""
     index.lock.write_text(f"tiny==1.0 \\\n    --hash=sha256:{'0' * 64}\n")
     with pytest.raises(EnvironmentFailure, match=r"could not install .*\nnext: "):
         make(index.lock, tmp_path / "environment")
@@ -165,7 +165,7 @@ def test_a_lock_that_cannot_be_installed_leaves_nothing_ready(index: Index, tmp_
 
 
 def test_a_link_is_never_emptied(tmp_path: Path) -> None:
-    """What an environment's name leads to may be another clone's environment."""
+    """The link may lead to the environment of another clone."""
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "kept").touch()
     (tmp_path / "environment").symlink_to(tmp_path / "other")
@@ -175,14 +175,14 @@ def test_a_link_is_never_emptied(tmp_path: Path) -> None:
 
 
 def test_an_older_python_creates_no_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It says which version it takes and how to name one."""
+    """The message states the required version and how to name another Python."""
     monkeypatch.setattr(sys, "version_info", (3, 10, 13))
     with pytest.raises(EnvironmentFailure, match=r"needs Python 3\.11 or newer.*\nnext: .*PYTHON=python3"):
         make(ROOT / "requirements" / "deploy.lock", tmp_path / "environment")
 
 
 def test_the_aws_command_runs_in_a_folder_with_a_space(tmp_path: Path) -> None:
-    """Its first line would end at the space."""
+    """A script's first line cannot contain a path with a space."""
     folder = tmp_path / "a folder"
     python = bare_environment(folder)
     (folder / "bin" / "aws").write_text(f"#!{python}\nraise SystemExit(1)\n")
@@ -196,7 +196,7 @@ def test_the_aws_command_runs_in_a_folder_with_a_space(tmp_path: Path) -> None:
 
 
 def test_the_last_setting_of_pip_wins() -> None:
-    """The environment goes before `install`, and that before `global`, whatever the order of the lines."""
+    """In any order of the lines, the environment overrides `install`, and `install` overrides `global`."""
     listed = (
         ":env:.index-url='https://env.example/simple'\n"
         "global.index-url='https://global.example/simple'\n"
@@ -213,24 +213,24 @@ def test_the_last_setting_of_pip_wins() -> None:
 
 
 def test_uv_receives_pips_settings() -> None:
-    """Lists in uv's own separators; a certificate of requests where pip has none."""
+    """Lists get uv's separators. If pip has no certificate, uv gets that of requests."""
     settings = {
         "index-url": "https://mirror.example/simple",
         "extra-index-url": "\nhttps://one.example/simple\nhttps://two.example/simple",
         "find-links": "/a /b",
         "cert": "/etc/company.pem",
     }
-    told = uv_variables(settings, {"REQUESTS_CA_BUNDLE": "/etc/other.pem"})
-    assert told["UV_DEFAULT_INDEX"] == "https://mirror.example/simple"
-    assert told["UV_INDEX"] == "https://one.example/simple https://two.example/simple"
-    assert told["UV_FIND_LINKS"] == "/a,/b"
-    assert told["SSL_CERT_FILE"] == "/etc/company.pem"
+    exported = uv_variables(settings, {"REQUESTS_CA_BUNDLE": "/etc/other.pem"})
+    assert exported["UV_DEFAULT_INDEX"] == "https://mirror.example/simple"
+    assert exported["UV_INDEX"] == "https://one.example/simple https://two.example/simple"
+    assert exported["UV_FIND_LINKS"] == "/a,/b"
+    assert exported["SSL_CERT_FILE"] == "/etc/company.pem"
     assert uv_variables({}, {"REQUESTS_CA_BUNDLE": "/etc/other.pem"})["SSL_CERT_FILE"] == "/etc/other.pem"
-    assert told["UV_PYTHON_DOWNLOADS"] == "never"
+    assert exported["UV_PYTHON_DOWNLOADS"] == "never"
 
 
 def test_the_users_settings_for_uv_stay() -> None:
-    """By the variable itself, or by an older or a wider one for the same."""
+    """A variable of the user is kept, also an older name for it or one with a wider effect."""
     settings = {"index-url": "https://pip.example/simple", "cert": "/pip.pem", "proxy": "http://pip.example"}
     user = {"UV_DEFAULT_INDEX": "https://uv.example/simple", "UV_NATIVE_TLS": "1", "HTTPS_PROXY": "http://p"}
     assert uv_variables(settings, user) == {**environment.UV_DEFAULTS, **user}
@@ -239,7 +239,7 @@ def test_the_users_settings_for_uv_stay() -> None:
 
 
 def test_one_uv_is_pinned() -> None:
-    """The one that installs the environments compiles the locks."""
+    """The same uv compiles the locks and installs the environments."""
     assert shutil.which("uv", path=UV.parent) is not None
-    said = subprocess.run([str(UV), "--version"], capture_output=True, text=True, check=True).stdout
-    assert f"uv=={said.split()[1]} " in (ROOT / "requirements" / "uv.lock").read_text()
+    printed = subprocess.run([str(UV), "--version"], capture_output=True, text=True, check=True).stdout
+    assert f"uv=={printed.split()[1]} " in (ROOT / "requirements" / "uv.lock").read_text()

@@ -1,4 +1,4 @@
-"""A command that is started without its environment says which command makes it."""
+"""A command without its environment names the command that creates the environment."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from tests.unit.environments.imports import GATED, foreign_modules, modules_of
 
 READ_BY_ANY_PYTHON = [*(f"{package}/__init__.py" for package in GATED), "requirements/__init__.py"]
 READ_BY_ANY_PYTHON += ["requirements/preflight.py", "scripts/build/environment.py"]
-BROUGHT_BY_GLUE = {"pyspark"}  # the compaction job imports it; tests/spark has an environment of its own
-SAID = re.compile(r"error: [^\n]+\nnext: [^\n]+\n")
+INSTALLED_ON_GLUE = {"pyspark"}  # the compaction job imports it; tests/spark has its own environment
+MESSAGE = re.compile(r"error: [^\n]+\nnext: [^\n]+\n")
 OLD = """import runpy, sys
 sys.version_info = (3, 10, 13, "final", 0)
 runpy.run_module(sys.argv.pop(1), run_name="__main__")"""
@@ -39,7 +39,7 @@ def commands() -> list[str]:
 
 @cache
 def required(package: str) -> tuple[tuple[str, ...], str]:
-    """The modules and the make target that the package's `__init__.py` gives to `require`."""
+    """The modules and the make target in the call of `require` in the package's `__init__.py`."""
     tree = ast.parse((ROOT / package / "__init__.py").read_text(encoding="utf-8"))
     [call] = [
         node.value
@@ -60,7 +60,7 @@ def bare(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def run(python: str | Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """What a Python answers in a clone."""
+    """Run a Python in the repository."""
     environ = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
     return subprocess.run(
         [str(python), *arguments], cwd=ROOT, env=environ, capture_output=True, text=True, check=False
@@ -69,28 +69,28 @@ def run(python: str | Path, *arguments: str) -> subprocess.CompletedProcess[str]
 
 @pytest.mark.parametrize("package", GATED)
 def test_a_package_requires_the_modules_it_imports(package: str) -> None:
-    """Those of the project's packages it imports too, and no other: each missing one would be a traceback."""
-    imported = foreign_modules(modules_of(package), follow=True) - BROUGHT_BY_GLUE
+    """Also the modules of the project's packages that it imports. A missing one would cause a traceback."""
+    imported = foreign_modules(modules_of(package), follow=True) - INSTALLED_ON_GLUE
     assert sorted(required(package)[0]) == sorted(imported)
 
 
 @pytest.mark.parametrize("command", commands())
 def test_missing_packages_have_a_next_step(bare: Path, command: str) -> None:
-    """One line on what is missing, one on what to do, whatever the options."""
+    """One line states what is missing, one what to do, for any options."""
     done = run(bare, "-m", command, "--help")
     target = required(command.partition(".")[0])[1]
     assert (done.returncode, done.stdout) == (1, "")
-    assert SAID.fullmatch(done.stderr), done.stderr
+    assert MESSAGE.fullmatch(done.stderr), done.stderr
     assert f"this Python ({bare}) does not have " in done.stderr
     assert f"make {target} && . .venv" in done.stderr or ". .venv" in done.stderr
 
 
 @pytest.mark.parametrize("command", ["scripts.deploy", "sandbox", "benchmarks", "tests.soak"])
 def test_an_older_python_is_refused(command: str) -> None:
-    """The version goes first: the packages of a Python that is too old do not matter."""
+    """The version is checked first: the packages of a too old Python do not matter."""
     done = run(sys.executable, "-c", OLD, command)
     assert done.returncode == 1
-    assert SAID.fullmatch(done.stderr), done.stderr
+    assert MESSAGE.fullmatch(done.stderr), done.stderr
     assert "needs Python 3.11 or newer, and this is " in done.stderr
 
 
@@ -102,24 +102,24 @@ def test_an_older_python_can_read_the_check(name: str) -> None:
 
 @pytest.mark.skipif(not older_pythons("3.9", "3.10"), reason="no Python 3.9 or 3.10 on this machine")
 def test_a_real_older_python_is_refused() -> None:
-    """Not only one that calls itself older; put_items goes on, as it promises."""
+    """A real one, not only one with a changed version number. put_items runs in it, as documented."""
     for python in older_pythons("3.9", "3.10"):
         refused = run(python, "-m", "scripts.deploy", "consumer")
         assert refused.returncode == 1
-        assert SAID.fullmatch(refused.stderr), refused.stderr
+        assert MESSAGE.fullmatch(refused.stderr), refused.stderr
         assert "needs Python 3.11 or newer, and this is 3." in refused.stderr
         assert "--file" in run(python, "-m", "scripts.put_items", "--help").stdout
 
 
 def test_put_items_runs_in_a_bare_python(bare: Path) -> None:
-    """It needs boto3 alone and asks for it itself."""
+    """It needs only boto3, and reports itself that it is missing."""
     assert "--file" in run(bare, "-m", "scripts.put_items", "--help").stdout
-    asked = run(bare, "-m", "scripts.put_items", "orders", "--region", "eu-west-1")
-    assert "boto3 is not installed" in asked.stderr
+    result = run(bare, "-m", "scripts.put_items", "orders", "--region", "eu-west-1")
+    assert "boto3 is not installed" in result.stderr
 
 
 def test_a_ready_environment_is_named(bare: Path, tmp_path: Path) -> None:
-    """Who forgot to activate it need not make it anew."""
+    """A user who forgot to activate it does not have to create it again."""
     clone = tmp_path / "clone"
     for name in ("requirements", "scripts"):
         shutil.copytree(ROOT / name, clone / name, ignore=shutil.ignore_patterns("__pycache__"))

@@ -148,7 +148,6 @@ def test_a_file_gets_the_exact_csv() -> None:
 
 # The modules that may write to stdout or stderr themselves, and why.
 WRITERS = {
-    "scripts/__init__.py": "one fixed line, before a verb is loaded",
     "lake/terminal.py": "the place itself",
     "scripts/core/console.py": "what every verb writes, through it",
     "scripts/core/answers.py": "the CSV, through it on a terminal",

@@ -40,7 +40,7 @@ def stream(s3: S3Destination) -> DeliveryStream:
 
 
 class Clock:
-    """A time that stands still until a test changes it."""
+    """A time that changes only if a test changes it."""
 
     now = 1000.0
 
@@ -92,7 +92,7 @@ def test_each_lane_has_its_own_buffer_and_its_oldest_arrival() -> None:
     add(target, b"x", lane=("processing-failed", ()))
     clock.now += 60
     target.seal_due()
-    assert {(one.lane[0], one.oldest, one.records) for one in sealed} == {
+    assert {(each.lane[0], each.oldest, each.records) for each in sealed} == {
         ("", 3, 2),
         ("processing-failed", 5_000, 1),
     }
@@ -116,12 +116,12 @@ class Bucket:
 
 def outlet(bucket: Bucket, retention: float = 10**12) -> Outlet:
     """An outlet with short pauses."""
-    given = destination(interval=0)
+    settings = destination(interval=0)
     return Outlet(
-        stream=lambda: stream(given),
-        destination=lambda: given,
+        stream=lambda: stream(settings),
+        destination=lambda: settings,
         client=lambda: bucket,
-        diagnostics=Diagnostics(lambda: stream(given), lambda: None, 0.0),
+        diagnostics=Diagnostics(lambda: stream(settings), lambda: None, 0.0),
         speed=1000.0,
         retention=lambda: retention,
     )

@@ -3,6 +3,7 @@
 import json
 import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from lake.comparison import Comparison, Difference
 from sandbox import check, running
 from sandbox.check import CheckError, wait_until_delivered, waiting_for
+from sandbox.delivery import status as delivery_status
 
 
 def status(complete_through: float = 10.0, **stream: Any) -> dict[str, Any]:
@@ -75,6 +77,23 @@ def test_timeout_message_has_the_progress_and_the_next_step() -> None:
     """The last progress, and the option for a longer wait."""
     with pytest.raises(CheckError, match=r"5 records read.*--timeout"):
         wait_until_delivered(lambda: status(complete_through=1.0), 5.0, time.monotonic(), lambda _: None)
+
+
+def test_check_states_how_long_it_has_waited_and_the_limit(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """At growing intervals: after 2, 7, 17 and 37 seconds."""
+    now = [1000.0]
+    monkeypatch.setattr(time, "time", lambda: 5.0)
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(time, "sleep", lambda seconds: now.__setitem__(0, now[0] + seconds))
+    monkeypatch.setattr(delivery_status, "read", lambda _: status(complete_through=1.0))
+    with pytest.raises(CheckError):
+        check.check(SimpleNamespace(folder=None), None, 40.0)  # type: ignore[arg-type]
+    progress = "s: 5 records read, 2 delivered, 1 failed, 2 buffered"
+    assert capsys.readouterr().err.splitlines() == [
+        f"waited {seconds} s of at most 40 s: {progress}" for seconds in (2, 7, 17, 37)
+    ]
 
 
 def test_message_outside_a_sandbox_names_the_command_that_starts_one(

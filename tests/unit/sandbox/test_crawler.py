@@ -50,7 +50,7 @@ def test_columns_are_in_order_of_appearance_and_lower_case() -> None:
     """Hive ignores case."""
     schema = Schema()
     schema.see([b'{"B": 1, "a": 1}', b"", b"no json", b"[1]", b'{"b": "x", "c": 1}'])
-    assert [(one["Name"], one["Type"]) for one in schema.types()] == [
+    assert [(column["Name"], column["Type"]) for column in schema.types()] == [
         ("b", "string"),
         ("a", "bigint"),
         ("c", "bigint"),

@@ -1,4 +1,4 @@
-"""`make demo`: how it ends, and what it lists."""
+"""`make demo`: its exit code and the list that it prints."""
 
 from typing import Any
 

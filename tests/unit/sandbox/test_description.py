@@ -36,8 +36,8 @@ def described(source: bool = True, processors: list[Any] | None = None, **destin
 
 def function(**parameters: str) -> dict[str, Any]:
     """A Lambda processor."""
-    given = {"LambdaArn": "arn:function", **parameters}
-    pairs = [{"ParameterName": name, "ParameterValue": value} for name, value in given.items()]
+    description = {"LambdaArn": "arn:function", **parameters}
+    pairs = [{"ParameterName": name, "ParameterValue": value} for name, value in description.items()]
     return {"Type": "Lambda", "Parameters": pairs}
 
 
@@ -93,12 +93,12 @@ def test_every_setting_is_read_from_the_description() -> None:
 
 def test_disabled_processing_has_no_processor() -> None:
     """Enabled false keeps the configuration but skips it."""
-    given = described()
-    given["Destinations"][0]["ExtendedS3DestinationDescription"]["ProcessingConfiguration"] = {
+    description = described()
+    description["Destinations"][0]["ExtendedS3DestinationDescription"]["ProcessingConfiguration"] = {
         "Enabled": False,
         "Processors": [function()],
     }
-    assert parse(given).processor is None
+    assert parse(description).processor is None
 
 
 def test_dynamic_partitioning_has_the_keys_of_the_prefix() -> None:
@@ -115,12 +115,12 @@ def test_dynamic_partitioning_has_the_keys_of_the_prefix() -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "reason"),
+    ("description", "reason"),
     [
         (described(source=False), "not a Kinesis stream"),
         ({**described(), "Destinations": []}, "destination is not S3"),
         (described(CompressionFormat="Snappy"), "CompressionFormat Snappy"),
-        (described(CustomTimeZone="Mars/Base"), "no time zone"),
+        (described(CustomTimeZone="Mars/Base"), "the time zone"),
         (described(processors=[{"Type": "MetadataExtraction"}]), "MetadataExtraction"),
         (described(processors=[function(), function()]), "one Lambda processor"),
         (described(DataFormatConversionConfiguration={"Enabled": True}), "format conversion"),
@@ -145,7 +145,7 @@ def test_dynamic_partitioning_has_the_keys_of_the_prefix() -> None:
         ),
     ],
 )
-def test_unsupported_setting_raises_an_error_with_the_name(given: dict[str, Any], reason: str) -> None:
+def test_unsupported_setting_raises_an_error_with_the_name(description: dict[str, Any], reason: str) -> None:
     """It is never ignored: the message begins with the delivery stream's name."""
     with pytest.raises(UnsupportedDeliveryStreamError, match=f"^name: .*{re.escape(reason)}"):
-        parse(given)
+        parse(description)

@@ -24,12 +24,12 @@ linux = pytest.mark.skipif(sys.platform != "linux", reason="read from /proc")
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """A state folder."""
-    (made := tmp_path / "state").mkdir()
-    return made
+    (state := tmp_path / "state").mkdir()
+    return state
 
 
 def started(folder: Path, *command: str) -> subprocess.Popen[bytes]:
-    """A process of the sandbox with this folder, in a session of its own."""
+    """A process of the sandbox with this folder, in its own session."""
     environment = {"PATH": os.defpath, "SANDBOX_STATE": str(folder)}
     return subprocess.Popen(command, env=environment, start_new_session=True, stdout=subprocess.PIPE)
 

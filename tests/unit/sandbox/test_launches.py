@@ -44,7 +44,7 @@ def planned(*kinds: str) -> list[tuple[str, str, str | None]]:
 def test_any_set_of_kinds_is_launched_in_order(
     kinds: tuple[str, ...], expected: list[tuple[str, str, str | None]]
 ) -> None:
-    """A stack comes after the one whose outputs it takes; an option is in that one's account."""
+    """A stack is launched after the stack whose outputs it uses. An option is in that stack's account."""
     assert planned(*kinds) == expected
 
 
@@ -59,8 +59,8 @@ def test_stack_gets_the_id_of_the_other_account_by_default() -> None:
     consumer, producer = plan_launches()
     assert consumer.parameters == [f"ProducerAccountId={accounts.PRODUCER}"]
     assert producer.parameters == []
-    [told] = plan_launches("consumer", parameters={"consumer": ["ProducerAccountId=999999999999"]})
-    assert told.parameters == ["ProducerAccountId=999999999999"]
+    [launch] = plan_launches("consumer", parameters={"consumer": ["ProducerAccountId=999999999999"]})
+    assert launch.parameters == ["ProducerAccountId=999999999999"]
 
 
 def test_settings_of_the_united_stacks_are_the_single_stacks() -> None:

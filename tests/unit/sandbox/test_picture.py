@@ -60,7 +60,7 @@ def test_stored_picture_loads_nothing_and_is_small() -> None:
 def test_picture_stays_when_only_a_changing_figure_differs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """So that `make generate` changes it only with what the demo prints."""
+    """So `make generate` changes the picture only if the demo prints something else."""
     path = tmp_path / "demo.svg"
     for line, kept in (("in 1.0 s", "in 1.0 s"), ("in 2.5 s", "in 1.0 s"), ("took 2.5 s", "took 2.5 s")):
         monkeypatch.setattr(demo.console, "picture", lambda line=line: drawn(line))

@@ -66,10 +66,10 @@ def test_envelope_never_exceeds_its_reserved_size() -> None:
 
 def test_every_result_of_the_function_is_used() -> None:
     """Ok with its new data, Dropped, ProcessingFailed with the documented code."""
-    given = answer(
+    response = answer(
         {"recordId": "2", "result": "ProcessingFailed"}, ok(0), {"recordId": "1", "result": "Dropped"}
     )
-    verdicts = judge(given, RECORDS, 1, 5)
+    verdicts = judge(response, RECORDS, 1, 5)
     assert [verdict.result for verdict in verdicts] == [OK, DROPPED, FAILED]
     assert verdicts[0].data == b"new0"
     assert codes(verdicts) == ["", "", "Lambda.ProcessingFailedStatus"]
@@ -95,7 +95,7 @@ def test_answer_without_records_fails_all_of_them() -> None:
 
 
 @pytest.mark.parametrize(
-    "given",
+    "response",
     [
         b"",
         b"null",
@@ -113,19 +113,23 @@ def test_answer_without_records_fails_all_of_them() -> None:
         answer(ok(0, metadata={"partitionKeys": ["k"]})),
     ],
 )
-def test_answer_outside_the_status_model_fails_the_batch(given: bytes) -> None:
+def test_answer_outside_the_status_model_fails_the_batch(response: bytes) -> None:
     """It cannot be parsed, so none of its records can be trusted."""
-    assert set(codes(judge(given, RECORDS, 1, 0))) == {"Lambda.JsonProcessingException"}
+    assert set(codes(judge(response, RECORDS, 1, 0))) == {"Lambda.JsonProcessingException"}
 
 
 def test_partition_keys_are_kept() -> None:
     """metadata.partitionKeys, a map of texts; other metadata is ignored."""
-    given = answer(ok(0, metadata={"partitionKeys": {"day": "x"}}), ok(1, metadata={}), ok(2))
-    assert [verdict.partition_keys for verdict in judge(given, RECORDS, 1, 0)] == [{"day": "x"}, None, None]
+    response = answer(ok(0, metadata={"partitionKeys": {"day": "x"}}), ok(1, metadata={}), ok(2))
+    assert [verdict.partition_keys for verdict in judge(response, RECORDS, 1, 0)] == [
+        {"day": "x"},
+        None,
+        None,
+    ]
 
 
 class Function:
-    """A Lambda client whose invocations go as scripted."""
+    """A Lambda client whose invocations have scripted results."""
 
     def __init__(self, *script: Any) -> None:
         self.script = list(script)
@@ -154,7 +158,7 @@ def refused(code: str) -> ClientError:
 
 
 def run(*script: Any) -> tuple[list[Verdict], Function, list[str]]:
-    """Process RECORDS; the verdicts, the function, and what failed on the way."""
+    """Process RECORDS. Returns the verdicts, the function and the failures."""
     function = Function(*script)
     failed: list[str] = []
     numbers = iter(range(100))

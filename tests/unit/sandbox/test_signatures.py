@@ -43,8 +43,8 @@ def request(
     payload: str | None = None,
     more: Mapping[str, str] | None = None,
 ) -> Request:
-    """A request as it arrives, signed by botocore; `seconds` makes a presigned URL."""
-    made = AWSRequest(method, url, headers={"Host": "localhost:1", **(more or {})}, data=body)
+    """A request as it arrives, signed by botocore. With `seconds`, the URL is presigned."""
+    unsigned = AWSRequest(method, url, headers={"Host": "localhost:1", **(more or {})}, data=body)
     signer: Any
     kinds = (S3SigV4Auth, S3SigV4QueryAuth) if service == "s3" else (SigV4Auth, SigV4QueryAuth)
     if seconds is None:
@@ -53,17 +53,17 @@ def request(
         signer = kinds[1](Credentials(KEY, secret, None), service, REGION, expires=seconds)
     if payload is not None:
         signer.payload = lambda _: payload
-    signer.add_auth(made)
-    address = urlsplit(str(made.url))
-    lines = {name.lower(): [str(value)] for name, value in made.headers.items()}
+    signer.add_auth(unsigned)
+    address = urlsplit(str(unsigned.url))
+    lines = {name.lower(): [str(value)] for name, value in unsigned.headers.items()}
     sent = body if seconds is None or service == "s3" else b""  # botocore presigns a request without a body
     return Request(method, address.path or "/", address.query, lines, sent)
 
 
-def judge(asked: Request, now: dt.datetime = NOW) -> str:
+def judge(signed: Request, now: dt.datetime = NOW) -> str:
     """The error code, or an empty string."""
     try:
-        verify(asked, lambda _: SECRET, now)
+        verify(signed, lambda _: SECRET, now)
     except RefusedError as error:
         return error.code
     return ""
@@ -100,66 +100,66 @@ def test_clock_that_differs_by_sixteen_minutes_is_rejected(minutes: int) -> None
 
 def test_presigned_url_is_valid_until_it_expires() -> None:
     """Longer than the clock's tolerance, and not a second longer than its X-Amz-Expires."""
-    asked = request("s3", method="GET", body=b"", seconds=3600)
-    assert judge(asked, NOW + dt.timedelta(minutes=59)) == ""
-    assert judge(asked, NOW + dt.timedelta(minutes=61)) == "RequestExpired"
-    assert judge(asked, NOW - dt.timedelta(minutes=16)) == "RequestTimeTooSkewed"
+    signed = request("s3", method="GET", body=b"", seconds=3600)
+    assert judge(signed, NOW + dt.timedelta(minutes=59)) == ""
+    assert judge(signed, NOW + dt.timedelta(minutes=61)) == "RequestExpired"
+    assert judge(signed, NOW - dt.timedelta(minutes=16)) == "RequestTimeTooSkewed"
     assert judge(request("s3", method="GET", seconds=604_801)) == "IncompleteSignature"
 
 
-def changed(asked: Request, **headers: str | None) -> Request:
-    """The request with other headers; None takes one away."""
-    lines = dict(asked.headers)
+def changed(signed: Request, **headers: str | None) -> Request:
+    """The request with other headers; None removes one."""
+    lines = dict(signed.headers)
     for name, value in headers.items():
         lines.pop(name.replace("_", "-"), None)
         if value is not None:
             lines[name.replace("_", "-")] = [value]
-    return Request(asked.method, asked.raw_path, asked.query, lines, asked.body)
+    return Request(signed.method, signed.raw_path, signed.query, lines, signed.body)
 
 
 def test_request_without_a_signature_is_rejected() -> None:
     """A missing signature, or one that is not of version 4, has its own error code."""
-    asked = request()
-    assert judge(changed(asked, authorization=None)) == "MissingAuthenticationToken"
+    signed = request()
+    assert judge(changed(signed, authorization=None)) == "MissingAuthenticationToken"
     for other in (
         "AWS key:signature",
         "Bearer x",
         "AWS4-HMAC-SHA256 Credential=x",
         "AWS4-ECDSA-P256-SHA256 x",
     ):
-        assert judge(changed(asked, authorization=other)) == "IncompleteSignature"
+        assert judge(changed(signed, authorization=other)) == "IncompleteSignature"
 
 
 def test_two_signatures_are_rejected() -> None:
     """One could be checked and the other used: in header and query, or twice in one of them."""
-    asked, url = request("s3"), request("s3", seconds=60)
-    both = Request("POST", "/", url.query, asked.headers, asked.body)
+    signed, url = request("s3"), request("s3", seconds=60)
+    both = Request("POST", "/", url.query, signed.headers, signed.body)
     assert judge(both) == "IncompleteSignature"
-    twice = {**asked.headers, "authorization": asked.headers["authorization"] * 2}
-    assert judge(Request("POST", "/", "", twice, asked.body)) == "IncompleteSignature"
+    twice = {**signed.headers, "authorization": signed.headers["authorization"] * 2}
+    assert judge(Request("POST", "/", "", twice, signed.body)) == "IncompleteSignature"
     for more in ("&X-Amz-Credential=x", "&x-amz-credential=x", "&AWSAccessKeyId=x"):
         again = Request("POST", "/", url.query + more, url.headers, url.body)
         assert judge(again) != ""
-    named = Request("POST", "/", "AWSAccessKeyId=222222222222", asked.headers, asked.body)
+    named = Request("POST", "/", "AWSAccessKeyId=222222222222", signed.headers, signed.body)
     assert judge(named) == "IncompleteSignature"
 
 
 def test_date_of_the_scope_must_match_the_request() -> None:
     """A key that was derived for one day signs no other day."""
-    asked = request()
-    assert judge(changed(asked, x_amz_date=f"{NOW + dt.timedelta(days=1):%Y%m%dT%H%M%SZ}")) != ""
-    other = asked.headers["authorization"][0].replace(f"/{NOW:%Y%m%d}/", "/20200101/")
-    assert judge(changed(asked, authorization=other)) == "CredentialDateMismatch"
-    assert judge(changed(asked, x_amz_date="yesterday")) == "IncompleteSignature"
-    assert judge(changed(asked, x_amz_date=None)) == "IncompleteSignature"
+    signed = request()
+    assert judge(changed(signed, x_amz_date=f"{NOW + dt.timedelta(days=1):%Y%m%dT%H%M%SZ}")) != ""
+    other = signed.headers["authorization"][0].replace(f"/{NOW:%Y%m%d}/", "/20200101/")
+    assert judge(changed(signed, authorization=other)) == "CredentialDateMismatch"
+    assert judge(changed(signed, x_amz_date="yesterday")) == "IncompleteSignature"
+    assert judge(changed(signed, x_amz_date=None)) == "IncompleteSignature"
 
 
 @pytest.mark.parametrize("header", ["x-sandbox-service", "x-sandbox-source-arn"])
 @pytest.mark.parametrize(("service", "seconds"), [("dynamodb", None), ("s3", None), ("s3", 60)])
 def test_header_with_an_effect_must_be_signed(service: str, seconds: int | None, header: str) -> None:
     """The owner of a presigned URL, or of a request, must not be able to act as a service."""
-    asked = request(service, seconds=seconds)
-    assert judge(changed(asked, **{header: "firehose.amazonaws.com"})) == "SignatureDoesNotMatch"
+    signed = request(service, seconds=seconds)
+    assert judge(changed(signed, **{header: "firehose.amazonaws.com"})) == "SignatureDoesNotMatch"
     assert judge(request(service, seconds=seconds, more={header: "firehose.amazonaws.com"})) == ""
 
 
@@ -171,7 +171,7 @@ def test_every_amazon_header_of_s3_must_be_signed() -> None:
 
 def signed_for(*hosts: str) -> Request:
     """A request whose signature covers its date, and these hosts: one or none."""
-    made = AWSRequest("POST", "https://localhost:1/", data=b"{}")
+    unsigned = AWSRequest("POST", "https://localhost:1/", data=b"{}")
     signer: Any = SigV4Auth(Credentials(KEY, SECRET), "dynamodb", REGION)
 
     def headers_to_sign(request: Any) -> HTTPHeaders:
@@ -182,8 +182,8 @@ def signed_for(*hosts: str) -> Request:
         return HTTPHeaders.from_dict(named)
 
     signer.headers_to_sign = headers_to_sign
-    signer.add_auth(made)
-    lines = {name.lower(): [str(value)] for name, value in made.headers.items()}
+    signer.add_auth(unsigned)
+    lines = {name.lower(): [str(value)] for name, value in unsigned.headers.items()}
     return Request("POST", "/", "", {**lines, "host": ["localhost:1"]}, b"{}")
 
 
@@ -198,8 +198,8 @@ def test_body_must_match_its_hash() -> None:
     """S3 accepts the stated hash only for its body; others have no unsigned payload."""
     other = b'{"other": 1}'
     for service in ("s3", "dynamodb"):
-        asked = request(service)
-        swapped = Request(asked.method, asked.raw_path, asked.query, asked.headers, other)
+        signed = request(service)
+        swapped = Request(signed.method, signed.raw_path, signed.query, signed.headers, other)
         assert judge(swapped) == "SignatureDoesNotMatch"
     assert judge(request("s3", payload=signatures.UNSIGNED)) == ""
     assert judge(request("s3", payload=signatures.STREAMED_UNSIGNED)) == ""
@@ -213,11 +213,11 @@ CHUNKS = (b"a" * 9, b"b" * 5, b"")
 
 
 def in_chunks(trailer: bytes = b"") -> tuple[Request, list[bytes]]:
-    """An upload in signed chunks, and the parts of its body; the signatures are made as S3 describes."""
+    """An upload in signed chunks, and the parts of its body. The signatures follow S3's documentation."""
     kind = signatures.STREAMED_SIGNED_TRAILER if trailer else signatures.STREAMED_SIGNED
-    asked = request("s3", method="PUT", payload=kind)
-    before = asked.headers["authorization"][0].rpartition("=")[2]
-    timestamp = asked.headers["x-amz-date"][0]
+    signed = request("s3", method="PUT", payload=kind)
+    before = signed.headers["authorization"][0].rpartition("=")[2]
+    timestamp = signed.headers["x-amz-date"][0]
     signer = SigV4Auth(Credentials(KEY, SECRET), "s3", REGION)
     context = AWSRequest("PUT", "https://localhost/")
     context.context["timestamp"] = timestamp
@@ -240,31 +240,31 @@ def in_chunks(trailer: bytes = b"") -> tuple[Request, list[bytes]]:
         text = ["AWS4-HMAC-SHA256-TRAILER", timestamp, scope, before, sha256(trailer + b"\n").hexdigest()]
         signature = signer.signature("\n".join(text), context)
         parts.append(trailer + f"\r\nx-amz-trailer-signature:{signature}\r\n\r\n".encode())
-    return asked, parts
+    return signed, parts
 
 
-def upload(asked: Request, parts: list[bytes]) -> str:
+def upload(signed: Request, parts: list[bytes]) -> str:
     """The verdict on a body in these parts."""
-    return judge(Request(asked.method, asked.raw_path, asked.query, asked.headers, b"".join(parts)))
+    return judge(Request(signed.method, signed.raw_path, signed.query, signed.headers, b"".join(parts)))
 
 
 @pytest.mark.parametrize("trailer", [b"", b"x-amz-checksum-crc32c:AAAAAA=="])
 def test_every_chunk_and_the_trailer_must_be_signed(trailer: bytes) -> None:
     """In order, complete and unchanged."""
-    asked, parts = in_chunks(trailer)
-    assert upload(asked, parts) == ""
-    assert upload(asked, [parts[1], parts[0], *parts[2:]]) == "SignatureDoesNotMatch"
+    signed, parts = in_chunks(trailer)
+    assert upload(signed, parts) == ""
+    assert upload(signed, [parts[1], parts[0], *parts[2:]]) == "SignatureDoesNotMatch"
     for number in range(len(parts)):
-        assert upload(asked, parts[:number] + parts[number + 1 :]) == "SignatureDoesNotMatch"
+        assert upload(signed, parts[:number] + parts[number + 1 :]) == "SignatureDoesNotMatch"
         first = parts[number][:1]
         swapped = [*parts[:number], bytes([first[0] ^ 1]) + parts[number][1:], *parts[number + 1 :]]
-        assert upload(asked, swapped) == "SignatureDoesNotMatch"
+        assert upload(signed, swapped) == "SignatureDoesNotMatch"
     for body in (b"", b"x" * 100, b"9\r\n" + b"a" * 9, parts[0]):
-        assert upload(asked, [body]) == "SignatureDoesNotMatch"
-    assert upload(asked, [part.replace(b"aaa", b"aba") for part in parts]) == "SignatureDoesNotMatch"
+        assert upload(signed, [body]) == "SignatureDoesNotMatch"
+    assert upload(signed, [part.replace(b"aaa", b"aba") for part in parts]) == "SignatureDoesNotMatch"
 
 
 def test_nothing_may_follow_the_last_chunk() -> None:
     """A trailer that was not announced is not signed."""
-    asked, parts = in_chunks()
-    assert upload(asked, [*parts, b"x-amz-checksum-crc32:AAAA\r\n\r\n"]) == "SignatureDoesNotMatch"
+    signed, parts = in_chunks()
+    assert upload(signed, [*parts, b"x-amz-checksum-crc32:AAAA\r\n\r\n"]) == "SignatureDoesNotMatch"

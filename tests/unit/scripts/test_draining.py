@@ -192,7 +192,7 @@ def test_the_stream_is_stopped_once() -> None:
     aws = Aws("ENABLING", "ENABLING", "ACTIVE", "ACTIVE", "DISABLING", "DISABLED")
     stop(source(aws), aws, aws.clock(), Output())
     assert aws.calls == [f"disable orders {STREAM}"]
-    assert len(aws.slept) == 3
+    assert sum(aws.slept) == 6
 
 
 @pytest.mark.parametrize("status", [[], [""], ["DISABLED"]])
@@ -256,22 +256,39 @@ def test_without_any_metric_only_the_buffers_are_waited_for(capsys: pytest.Captu
     assert "no metric shows how far Firehose has read" in capsys.readouterr().err
 
 
-def test_a_wait_reports_every_15_seconds(capsys: pytest.CaptureFixture[str]) -> None:
-    """What it waits for, and how long it has waited."""
+def test_a_wait_reports_its_time_and_limit(capsys: pytest.CaptureFixture[str]) -> None:
+    """At once and then ever rarer, also within one sleep; a new state is reported when a line is due."""
     aws = Aws("DISABLED")
     wait = Wait(aws.clock(), Output())
-    wait.show("waiting for A")
-    for seconds in (10.0, 10.0, 40.0):
+    wait.show("A", 300)
+    for seconds in (2.0, 2.0, 40.0):
         wait.sleep(seconds)
-    wait.show("waiting for A")
-    wait.show("waiting for B")
-    wait.sleep(14.0)
+        wait.show("A", 300)
+    wait.show("B")
+    wait.sleep(60.3)
     assert capsys.readouterr().err.splitlines() == [
-        "waiting for A",
-        *(f"waited {seconds} s so far: waiting for A" for seconds in (15, 30, 45, 60)),
-        "waiting for B",
+        *(f"waited {seconds} s of at most 5 m 00 s: A" for seconds in (0, 5, 15, 35)),
+        "waited 1 m 15 s: B",
     ]
-    assert sum(aws.slept) == 74
+    assert sum(aws.slept) == pytest.approx(104.3)
+
+
+def test_every_wait_of_remove_names_its_limit(capsys: pytest.CaptureFixture[str]) -> None:
+    """The stop of the stream, the metric, the buffers and the delivery; not how long reading takes."""
+    aws = Aws("ACTIVE", "DISABLING", "DISABLING", "DISABLED")
+    stop(source(aws), aws, aws.clock(), Output())
+    aws.time = START
+    aws.metrics = {
+        ("lake", BEHIND): [(-120, 0), (0, 5_000), (60, 0)],
+        ("lake", FRESHNESS): [(0, 30), (180, 400), (240, 300)],
+    }
+    drained(aws)
+    lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("waited")]
+    assert {line.partition(" s of at most ")[2].partition(": ")[0] for line in lines if " of " in line} == {
+        "20 m 00 s",
+        "3 m 10 s",
+    }
+    assert {line.partition(": ")[2] for line in lines if " of at most " not in line} == {"lake is 5 s behind"}
 
 
 def test_a_faster_sandbox_shortens_the_wait_for_buffers() -> None:
@@ -345,7 +362,12 @@ def test_the_stack_goes_after_its_changes_have_arrived(run: Callable[..., Ran]) 
     assert done.code == 0, done.err
     assert account.aws.calls == [f"disable orders {STREAM}"]
     said = [
-        done.err.index(text) for text in ("no longer streams", "waiting 190 s", "lake is DELETE_COMPLETE")
+        done.err.index(text)
+        for text in (
+            "no longer streams",
+            "of at most 3 m 10 s: Firehose empties its buffers",
+            "lake is DELETE_COMPLETE",
+        )
     ]
     assert said == sorted(said)
     assert json.loads(done.out)["source"] == {"table": "orders", "stream": STREAM, "status": "ACTIVE"}
@@ -358,7 +380,7 @@ def test_nothing_stops_without_confirmation(run: Callable[..., Ran]) -> None:
         done = run(account, *arguments)
         assert (done.code, account.aws.calls, account.aws.slept, account.calls) == (code, [], [], [])
         assert f"first: table orders stops streaming into {STREAM}" in done.err
-        assert "then: lake delivers the remaining changes, which takes 190 s or more" in done.err
+        assert "then: lake delivers the remaining changes, which takes 3 m 10 s or more" in done.err
 
 
 def test_no_drain_stops_the_stream_without_waiting(run: Callable[..., Ran]) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from catalog_lambda.catalog import Catalog
-from catalog_lambda.forgotten import LONGEST_RECORD_BYTES, PARAMETER, TABLE
+from catalog_lambda.forgotten import LONGEST_RECORD_BYTES, PARAMETER, TABLE, Act, Forgotten
 from glue.tables import METADATA_COLUMNS
 from scripts import forget_columns
 from scripts.core import connection
@@ -39,7 +39,9 @@ def lake() -> FakeGlue:
     view = table("current_orders", ["total", "prices__sku1"], TableType="VIRTUAL_VIEW")
     return Lake(
         table("changes", [*METADATA_COLUMNS, "pk", "total", "status", *JUNK[:10]]),
-        table("crawled_data", ["pk", "total", *JUNK, "fresh"], Parameters={"UPDATED_BY_CRAWLER": "c"}),
+        table(
+            "crawled_data", ["pk", "total", "status", *JUNK, "fresh"], Parameters={"UPDATED_BY_CRAWLER": "c"}
+        ),
         view,
         table("current_others", ["status"], TableType="VIRTUAL_VIEW"),
     )
@@ -122,6 +124,16 @@ def test_a_second_run_completes_an_interrupted_one(run: Callable[..., Ran], lake
     assert run("status", "--yes").code == 0
     assert "status" not in lake.columns()
     assert [act["names"] for act in record(lake)] == [["status"]]
+    assert lake.versions[TABLE] == [], "an unchanged record was written again"
+
+
+def test_a_record_that_cannot_be_created_is_an_error_with_its_cause(
+    run: Callable[..., Ran], lake: FakeGlue
+) -> None:
+    """No column is removed without a record."""
+    lake.refuses = {"CreateTable": "AccessDeniedException"}
+    ran = run("status", "--yes")
+    assert (ran.code, "CreateTable" in ran.err, "status" in lake.columns()) == (1, True, True)
 
 
 @pytest.mark.parametrize("name", ["change_id", "dt", "change_*", "*", "d*"])
@@ -176,7 +188,7 @@ def test_only_a_forgotten_name_can_be_remembered(run: Callable[..., Ran]) -> Non
 
 def test_the_list_shows_forgotten_names_and_families(run: Callable[..., Ran], lake: FakeGlue) -> None:
     """Families with the beginning to forget them by, the largest first; impossible columns are separate."""
-    lake.tables["crawled_data"]["StorageDescriptor"]["Columns"] += [{"Name": "odd\x1b[2Jname"}]
+    lake.tables["crawled_data"]["StorageDescriptor"]["Columns"] += [{"Name": "Odd\x1b[2Jname"}]
     assert run("status", "--yes").code == 0
     ran = run("--list", "--output", "json")
     answer = json.loads(ran.out)
@@ -185,7 +197,8 @@ def test_the_list_shows_forgotten_names_and_families(run: Callable[..., Ran], la
         {"beginning": "prices__sku*", "columns": 10, "waiting": 20},
         {"beginning": "fresh", "columns": 0, "waiting": 1},
     ]
-    assert list(answer["refused"]) == ["odd\x1b[2Jname"]
+    assert list(answer["refused"]) == ["Odd\x1b[2Jname"]
+    assert run("ODD*", "--yes").code == 0, "a name that cannot be a column can be forgotten"
     assert "\x1b[2J" not in ran.err
     assert f"by {ARN}: status" in ran.err
 
@@ -214,6 +227,13 @@ def test_a_record_that_is_too_long_is_refused_with_the_next_step(lake: FakeGlue)
     assert len(forgetting.forget(forgetting.preview(["0*"]), "then", ARN)) == 2_100
 
 
+def test_a_record_of_the_limit_is_accepted() -> None:
+    """The limit is a parameter's largest size, not the first one that is too large."""
+    rest = len(Forgotten((Act(("",), "then", ARN),)).text())
+    longest = Forgotten((Act(("x" * (LONGEST_RECORD_BYTES - rest),), "then", ARN),))
+    assert len(longest.text()) == LONGEST_RECORD_BYTES
+
+
 def test_concurrent_runs_are_both_recorded(lake: FakeGlue) -> None:
     """The second run finds the table already created; the third reads the record again."""
     first, second, third = (Forgetting(Catalog("lake", lake, pause=lambda _: None)) for _ in range(3))
@@ -224,6 +244,7 @@ def test_concurrent_runs_are_both_recorded(lake: FakeGlue) -> None:
     lake.paginate = listed  # type: ignore[method-assign]
     third.forget(previews[2], "then", ARN)
     assert [act["names"] for act in record(lake)] == [["pk"], ["total"], ["status"]]
+    assert lake.tables[TABLE]["Parameters"]["EXTERNAL"] == "TRUE", "another parameter was lost"
 
 
 def test_a_family_of_one_is_named_without_a_star(lake: FakeGlue) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -12,7 +13,9 @@ from typing import Any
 
 import pytest
 
+from lake.loading import guard_loading, loaded
 from scripts import forget_columns, query, remove, views
+from scripts.__main__ import verbs
 from scripts.core import connection, console
 from scripts.core.athena import Workgroup
 from scripts.core.console import Output
@@ -203,9 +206,82 @@ def test_put_items_says_how_many_items_are_written(
     )
 
 
-def test_ctrl_c_while_a_command_is_loaded_has_no_traceback() -> None:
-    """The shell sees 130: the process ends by the signal, as Python has it."""
-    code = "import sys; sys.argv = ['-m']; import scripts; raise KeyboardInterrupt"
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
-    assert done.stderr == "interrupted: nothing was started. Run the command again.\n"
-    assert done.returncode in (130, -signal.SIGINT)
+def test_put_items_always_says_what_to_do(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Also before the first item, when there is no number to report."""
+    monkeypatch.setattr(put_items, "main", interrupt)
+    code = put_items.run(["shop"])
+    assert line(Ran(code, *capsys.readouterr())) == "interrupted: the command did not finish. Run it again."
+
+
+# A module on the path of every Python: the import of the module in HELD reports itself, then takes long.
+HOLD = """
+import os, sys, time
+
+class Held:
+    def find_spec(self, name, path=None, target=None):
+        if name == os.environ["HELD"] and sys.argv[0] != "-c":
+            os.write(1, b"loading")
+            time.sleep(60)
+
+sys.meta_path.insert(0, Held())
+"""
+
+
+@pytest.mark.parametrize(
+    ("command", "held"),
+    [
+        *((f"scripts.{verb}", "argparse") for verb in verbs()),
+        ("scripts", "scripts.core.console"),
+        ("scripts.deploy", "requirements.preflight"),
+        ("scripts.views", "scripts.core.athena"),
+        ("sandbox serve", "sandbox.accounts"),
+        ("sandbox exec -- true", "boto3"),
+        ("sandbox check", "sandbox.check"),
+        ("sandbox check", "numpy"),
+        ("sandbox.demo", "rich.console"),
+    ],
+)
+def test_ctrl_c_while_a_command_is_loaded_is_answered_in_one_line(
+    tmp_path: Path, command: str, held: str
+) -> None:
+    """No traceback, and exit code 130, whatever is being imported."""
+    (tmp_path / "sitecustomize.py").write_text(HOLD)
+    with subprocess.Popen(
+        [sys.executable, "-m", *command.split()],
+        cwd=ROOT,
+        env={**os.environ, "HELD": held, "PYTHONPATH": str(tmp_path)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout
+        try:
+            assert process.stdout.read(len("loading")) == "loading"
+            process.send_signal(signal.SIGINT)
+            said = process.communicate(timeout=30)[1]
+        finally:
+            process.kill()
+    assert said == "interrupted: nothing was started. Run the command again.\n"
+    assert process.returncode == 130
+
+
+def test_ctrl_c_is_an_exception_again_once_a_command_is_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only the modules that the package names are guarded; an ignored signal stays ignored."""
+    before = signal.getsignal(signal.SIGINT)
+    try:
+        for module, handler, guarded in (
+            ("scripts.cost", signal.default_int_handler, True),
+            ("scriptsx", signal.default_int_handler, False),
+            ("scripts.cost", signal.SIG_IGN, False),
+        ):
+            signal.signal(signal.SIGINT, handler)
+            monkeypatch.setattr(sys, "argv", ["-m"])
+            monkeypatch.setattr(sys, "orig_argv", ["python", "-m", module, "--help"])
+            guard_loading("scripts", "scripts.")
+            assert (signal.getsignal(signal.SIGINT) is not handler) == guarded
+            loaded()
+            assert signal.getsignal(signal.SIGINT) is handler
+    finally:
+        signal.signal(signal.SIGINT, before)

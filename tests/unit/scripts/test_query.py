@@ -18,6 +18,7 @@ from scripts.core import connection
 from scripts.core.answers import value
 from scripts.core.athena import LAKE_TABLES, RECOVERY, next_step, quoted
 from scripts.core.connection import Connection
+from scripts.core.delivery_time import DELIVERY_TIME
 from tests.unit.scripts.conftest import Ran
 from tests.unit.scripts.edge import Pages, refused
 
@@ -407,6 +408,7 @@ def test_a_query_that_read_nothing_explains_why(
     athena.scanned = scanned
     done = run_verb(query.main, sql)
     assert (done.code, "nothing was read" in done.err) == (0, says_so)
+    assert (DELIVERY_TIME in done.err) == says_so
 
 
 def test_a_missing_column_leads_to_the_crawl_command(athena: Athena) -> None:

@@ -57,6 +57,9 @@ class Removable(Account):
         """The resources; the change sets; the events of the deletion."""
         if name == "list_change_sets":
             return super().get_paginator(name)
+        if name == "describe_stacks":
+            named = [{"StackName": stack, **found} for stack, found in self.stacks.items()]
+            return Pages(lambda: [{"Stacks": named[:1]}, {"Stacks": named[1:]}])
         if name == "list_stack_resources":
             keys = ("LogicalResourceId", "ResourceType", "PhysicalResourceId", "ResourceStatus")
             rows = [dict(zip(keys, row, strict=True)) for row in RESOURCES]
@@ -267,3 +270,96 @@ def test_an_empty_stack_with_only_our_change_sets_is_removed(
     account.templates["x"] = account.templates["lake"] = {}
     done = run(account, "lake", "--yes")
     assert (done.code == 0, "delete_stack" in account.calls) == (goes, goes)
+
+
+class Used(Removable):
+    """A consumer stack whose lake is used by another stack, with another lake beside it."""
+
+    may_list = True
+
+    def __init__(self, name: str = "parquet", kind: str = "columnar") -> None:
+        super().__init__()
+        self.stacks["lake"]["Outputs"] = [
+            {"OutputKey": "LakeBucketName", "OutputValue": "lake-1"},
+            {"OutputKey": "DatabaseName", "OutputValue": "ddb_lake"},
+        ]
+        self.templates[name] = f"Metadata: {{DdbLake: {{Kind: {kind}}}}}\nResources: {{}}"
+        self.templates["other"] = self.templates[name]
+        self.templates["theirs"] = "Resources: {}"
+        for stack, bucket in ((name, "lake-1"), ("other", "lake-2"), ("theirs", "lake-1")):
+            parameters = {"LakeBucketName": bucket, "DatabaseName": "ddb_lake"}
+            self.stacks[stack] = {
+                "StackName": stack,
+                "StackStatus": "CREATE_COMPLETE",
+                "StackId": stack,
+                "Parameters": [{"ParameterKey": k, "ParameterValue": v} for k, v in parameters.items()],
+            }
+
+    def get_paginator(self, name: str) -> Pages:
+        """All stacks, if the profile may list them."""
+        if name == "describe_stacks" and not self.may_list:
+
+            def denied() -> list[dict[str, Any]]:
+                raise refused("AccessDenied", "", "DescribeStacks")
+
+            return Pages(denied)
+        return super().get_paginator(name)
+
+
+@pytest.mark.parametrize("kind", ["columnar", "producer"])
+def test_a_stack_that_is_still_used_is_not_removed(run: Callable[..., Ran], kind: str) -> None:
+    """The order is named. A stack of another lake and a stack that is not ddb-lake's do not count."""
+    account = Used(kind=kind)
+    done = run(account, "lake", "--yes", "--profile", "p", "--output", "json")
+    assert (done.code, account.calls) == (1, [])
+    assert f"remove first (1):\n  parquet  {kind} stack (CREATE_COMPLETE)\n" in done.err
+    error = json.loads(done.out)["error"]
+    assert error["message"] == f"stack lake is still used by parquet ({kind}). Nothing was deleted"
+    assert error["next"] == (
+        "Remove the stacks in this order: `python -m scripts.remove parquet --profile p`, "
+        "then `python -m scripts.remove lake --profile p`."
+    )
+    assert error["remove_first"] == [{"stack": "parquet", "kind": kind, "status": "CREATE_COMPLETE"}]
+
+
+def test_a_dry_run_lists_the_stacks_to_remove_first(run: Callable[..., Ran]) -> None:
+    """It is a plan, and nothing is refused."""
+    done = run(Used(), "lake", "--dry-run", "--output", "json")
+    assert done.code == 0
+    assert [one["stack"] for one in json.loads(done.out)["remove_first"]] == ["parquet"]
+
+
+def test_a_stack_is_removed_after_those_that_used_it(run: Callable[..., Ran]) -> None:
+    """Then nothing more is in the way."""
+    account = Used()
+    del account.stacks["parquet"]
+    done = run(account, "lake", "--yes")
+    assert (done.code, "delete_stack" in account.calls) == (0, True), done.err
+    assert "remove first" not in done.err
+
+
+@pytest.mark.parametrize(("name", "seen"), [("ddb-lake-columnar", True), ("parquet", False)])
+def test_without_permission_to_list_stacks_the_usual_names_are_looked_for(
+    run: Callable[..., Ran], name: str, *, seen: bool
+) -> None:
+    """The policy for deploying permits only stacks whose names begin with ddb-lake. A line says so."""
+    account = Used(name)
+    account.may_list = False
+    done = run(account, "lake", "--yes")
+    assert (done.code, "delete_stack" in account.calls) == ((1, False) if seen else (0, True)), done.err
+    assert "only ddb-lake-columnar and ddb-lake-producer were looked for" in done.err
+
+
+@pytest.mark.parametrize(("producer", "named"), [("111111111111", True), ("222222222222", False)])
+def test_a_producer_in_another_account_is_listed(
+    run: Callable[..., Ran], producer: str, *, named: bool
+) -> None:
+    """The consumer stack names that account. Its stacks are not visible, so the plan can only warn."""
+    account = Removable()
+    account.stacks["lake"] |= {
+        "Outputs": [{"OutputKey": "LakeBucketName", "OutputValue": "lake-1"}],
+        "Parameters": [{"ParameterKey": "ProducerAccountId", "ParameterValue": producer}],
+    }
+    done = run(account, "lake", "--yes")
+    assert done.code == 0, done.err
+    assert (f"account {producer} may have a producer stack that uses this one" in done.err) == named

@@ -288,7 +288,7 @@ def counts(sql: str, columns: Sequence[str], fitting: dict[str, int], examples: 
     """The rows of a count of two values each, of which some are whole numbers."""
     listed = sql.partition("UNNEST(ARRAY[")[2].partition("]")[0].split(", ")
     return [
-        [str(place), "2", "0", str(fitting[name]), "0", "0", *[examples.get(name)] * 8]
+        [str(place), "2", "0", str(fitting[name]), "0", "0", *[examples.get(name)] * 8, None, None]
         for place, name in enumerate((column.strip('"') for column in listed), start=1)
         if name in columns
     ]

@@ -111,10 +111,10 @@ def test_rows_that_do_not_fit_fail_and_smaller_rows_are_kept(capsys: pytest.Capt
 def test_a_large_row_never_pushes_out_its_neighbours(capsys: pytest.CaptureFixture[str]) -> None:
     """In a batch that is too large, the longest row is left out, at any position."""
     small = [item_record({"pk": {"S": f"{number}"}, "note": {"S": "x" * 150}}) for number in range(2_500)]
-    for place in (0, 1_250, 2_500):
-        payloads = [*small[:place], row_of_size(3_500_000), *small[place:]]
+    for position in (0, 1_250, 2_500):
+        payloads = [*small[:position], row_of_size(3_500_000), *small[position:]]
         answers = handler(firehose_event(*payloads), None)["records"]
-        assert [number for number, answer in enumerate(answers) if answer["result"] != "Ok"] == [place]
+        assert [number for number, answer in enumerate(answers) if answer["result"] != "Ok"] == [position]
     capsys.readouterr()
 
 

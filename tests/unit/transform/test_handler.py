@@ -335,12 +335,12 @@ def ask(monkeypatch: pytest.MonkeyPatch) -> Ask:
     """The answers to payloads from the delivery stream with this name."""
     monkeypatch.setattr(module, "CONFIGURATION", Configuration(event_stream_name=EVENT_STREAM))
 
-    def asked(*payloads: Any, stream: str = EVENT_STREAM) -> list[Json]:
+    def answers(*payloads: Any, stream: str = EVENT_STREAM) -> list[Json]:
         return handler(firehose_event(*payloads) | {"deliveryStreamArn": STREAM_ARN + stream}, None)[
             "records"
         ]
 
-    return asked
+    return answers
 
 
 @pytest.mark.parametrize(

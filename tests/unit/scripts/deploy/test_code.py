@@ -108,6 +108,32 @@ def test_a_deployer_without_the_permission_to_read_functions_gets_a_warning(
     assert (done.code, "lambda:GetFunctionConfiguration is not granted" in done.err) == (0, True)
 
 
+def test_another_error_of_the_code_check_is_not_ignored(
+    consumer: Callable[..., Ran], aws: dict[str, Account], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only a missing permission makes the check a warning. Otherwise the command would report success."""
+    aws["consumer"].resources = {"CatalogFunction": "lake-Catalog"}
+
+    def failing(**_: Any) -> None:
+        raise refused("ServiceException", operation="GetFunctionConfiguration")
+
+    monkeypatch.setattr(aws["consumer"], "get_function_configuration", failing)
+    done = consumer()
+    assert (done.code, "ServiceException" in done.err) == (1, True)
+
+
+def test_only_functions_with_the_built_zip_are_compared(
+    consumer: Callable[..., Ran], aws: dict[str, Account], tmp_path: Path
+) -> None:
+    """A changed copy of the template may have a function with the user's own code."""
+    own = "  Own: {Type: AWS::Lambda::Function, Properties: {Code: {S3Bucket: mine, S3Key: own.zip}}}\n"
+    (tmp_path / "consumer.yaml").write_text(TEMPLATE + own)
+    aws["consumer"].resources = {"CatalogFunction": "lake-Catalog", "Own": "lake-Own"}
+    aws["consumer"].code = {"lake-Catalog": sha256(b"zip"), "lake-Own": sha256(b"own")}
+    done = consumer()
+    assert done.code == 0, done.err
+
+
 def test_an_artifact_that_is_replaced_under_our_key_does_not_run(
     consumer: Callable[..., Ran], aws: dict[str, Account]
 ) -> None:
