@@ -6,9 +6,10 @@ from collections.abc import Iterable, Iterator
 from typing import TypeVar
 
 from scripts.core.console import Output
-from scripts.core.source_stream import REPORT_SECONDS, Clock
+from scripts.core.source_stream import Clock
 
 _T = TypeVar("_T")
+REPORT_SECONDS = 15.0
 _LOOK_EVERY = 1_000  # items between two looks at the clock
 
 
