@@ -48,12 +48,14 @@ def plan_launches(
 ) -> list[Launch]:
     """The launches of some kinds, in the registry's order; option stacks alone add the two default stacks.
 
+    An option stack that takes the outputs of another option stack adds that one.
     `parameters` and `templates` are by kind; those of a kind also apply to a kind that unites it.
     Raises SandboxError when the stack whose outputs a kind takes is missing, when a template is not a file,
     and for settings of a kind that is not launched.
     """
     parameters, templates = parameters or {}, templates or {}
     names = {*kinds} if any(not STACKS[name].is_option for name in kinds) else {*DEFAULT, *kinds}
+    names |= _needed_options(names)
     launches: dict[str, Launch] = {}
     for kind in (kind for name, kind in STACKS.items() if name in names):
         own = [value for name in (*kind.unites, kind.name) for value in parameters.get(name, ())]
@@ -62,6 +64,11 @@ def plan_launches(
             raise SandboxError(
                 f"{kind.name} takes the outputs of {' or '.join(kind.outputs_of)}: launch one of them too, "
                 f"with --with {kind.outputs_of[0]}"
+            )
+        if kind.beside and not own and not any(name in launches for name in kind.beside):
+            raise SandboxError(
+                f"{kind.name} takes outputs of {' or '.join(kind.beside)}: launch one of them too, "
+                f"with --with {kind.beside[0]}"
             )
         profile = kind.account or (source.profile if source else DEFAULT[0])
         template = templates.get(kind.name)
@@ -74,6 +81,12 @@ def plan_launches(
     _check_launched("parameter", set(parameters) - united, launches)
     _check_launched("template", set(templates), launches)
     return list(launches.values())
+
+
+def _needed_options(names: set[str]) -> set[str]:
+    """The option stacks whose outputs the named option stacks take."""
+    sources = (STACKS[name].outputs_of for name in names)
+    return {found[0] for found in sources if found and all(STACKS[source].is_option for source in found)}
 
 
 def _other_account(kind: StackKind, parameters: Sequence[str], source: Launch | None) -> list[str]:

@@ -29,6 +29,9 @@ examples:
       --outputs-of ddb-lake-consumer --outputs-profile consumer
   python -m scripts.deploy single-account --dry-run
   python -m scripts.deploy columnar --profile consumer --outputs-of ddb-lake-consumer
+  python -m scripts.deploy backfill --profile consumer --outputs-of ddb-lake-consumer
+  python -m scripts.deploy export --profile producer \\
+      --outputs-of ddb-lake-backfill --outputs-profile consumer
 
 An update keeps the values of all parameters that are not given. The command never touches a stack that does
 not belong to ddb-lake.
@@ -49,6 +52,12 @@ def options() -> argparse.ArgumentParser:
     result.add_argument("--outputs-of", metavar="STACK", help="set parameters from the outputs of that stack")
     result.add_argument("--outputs-profile", metavar="PROFILE", help="the profile that reads that stack")
     result.add_argument("--outputs-region", metavar="REGION", help="the Region of that stack, if it differs")
+    result.add_argument(
+        "--beside",
+        metavar="STACK",
+        help="export only: the stack of the table, in the same account (default: ddb-lake-producer, else "
+        "ddb-lake)",
+    )
     result.add_argument(
         "--arch",
         choices=ARCHITECTURES,
@@ -102,6 +111,7 @@ def _request(args: argparse.Namespace) -> Request:
         outputs_of=args.outputs_of,
         outputs_profile=args.outputs_profile,
         outputs_region=args.outputs_region,
+        beside=args.beside,
         architecture=args.arch,
         role_arn=args.role_arn,
         tags=_pairs(args.tag, "--tag"),

@@ -59,6 +59,8 @@ class StackKind:
       account of the stack whose outputs it takes.
     - `outputs_of`: the kinds whose outputs fill its parameters; one of them must exist.
     - `takes`: these outputs, each for the parameter of the same name.
+    - `beside`: kinds of its own account whose outputs it takes as well; one of them must exist there.
+    - `takes_beside`: these outputs of that stack, each for the parameter of the same name.
     - `artifacts`: the parameter of an artifact's key in the bucket → what builds the artifact.
     - `other_account`: the parameter that names the other account.
     - `unites`: the kinds that it contains as one stack.
@@ -72,6 +74,8 @@ class StackKind:
     artifacts: Mapping[str, Artifact] = field(default_factory=dict)
     outputs_of: tuple[str, ...] = ()
     takes: tuple[str, ...] = ()
+    beside: tuple[str, ...] = ()
+    takes_beside: tuple[str, ...] = ()
     other_account: str | None = None
     unites: tuple[str, ...] = ()
     next_steps: tuple[NextStep, ...] = ()
@@ -86,6 +90,9 @@ TRANSFORM = Artifact("transform", "functions", builders.build_transform)
 CATALOG = Artifact("catalog", "functions", builders.build_catalog)
 JOB_SCRIPT = Artifact("compact_days", "jobs", builders.build_job_script)
 JOB_LIBRARY = Artifact("compaction", "jobs", builders.build_job_library)
+BACKFILL_SCRIPT = Artifact("backfill_export", "jobs", builders.build_backfill_script)
+BACKFILL_LIBRARY = Artifact("backfill", "jobs", builders.build_backfill_library)
+BACKFILL_WHEELS = Artifact("backfill_wheels", "jobs", builders.build_backfill_wheels)
 
 # The lake accepts deliveries from this account only.
 ADMITTED = AccountRule(
@@ -98,6 +105,12 @@ ADMITTED = AccountRule(
 HOLDER = AccountRule(
     "ConsumerAccountId",
     "the lake of stack {stack} is in account {expected}, and this command deploys to {account}",
+    "Deploy with a --profile of account {expected}.",
+)
+# The export bucket accepts exports from this account only.
+EXPORTER = AccountRule(
+    "ExportAccountId",
+    "stack {stack} accepts exports from account {expected} only, and this command deploys to {account}",
     "Deploy with a --profile of account {expected}.",
 )
 
@@ -168,6 +181,45 @@ KINDS: Sequence[StackKind] = (
             "CatalogKeyArn",
             "LakeFormationGrants",
         ),
+    ),
+    StackKind(
+        name="backfill",
+        template=TEMPLATES / "options" / "backfill.yaml",
+        stack_name="ddb-lake-backfill",
+        account=None,
+        account_rule=HOLDER,
+        artifacts={
+            "BackfillScriptKey": BACKFILL_SCRIPT,
+            "BackfillLibraryKey": BACKFILL_LIBRARY,
+            "BackfillWheelsKey": BACKFILL_WHEELS,
+        },
+        outputs_of=("consumer", "single-account"),
+        takes=("AdmittedAccountId", "LakeBucketName", "LakeKeyArn", "LogGroupPrefix", "RepairRoleName"),
+        next_steps=(
+            NextStep(
+                "python -m scripts.deploy export --profile PROFILE_OF_THE_TABLE{region} "
+                "--outputs-of {stack}{outputs_profile}"
+            ),
+        ),
+    ),
+    StackKind(
+        name="export",
+        template=TEMPLATES / "options" / "export.yaml",
+        stack_name="ddb-lake-export",
+        account="producer",
+        account_rule=EXPORTER,
+        outputs_of=("backfill",),
+        takes=(
+            "ExportAccountId",
+            "ExportBucketAccountId",
+            "ExportBucketName",
+            "ExportKeyArn",
+            "ExportPrefix",
+            "ExportRoleName",
+            "ExportRolePath",
+        ),
+        beside=("producer", "single-account"),
+        takes_beside=("SourceTableName",),
     ),
 )
 

@@ -3,8 +3,9 @@
 -- The changes of one time must form a path, in some order, from the state before them to another state, through all of
 -- them. A row means that something is missing after a state was last reached, or before a state was left.
 -- An item that existed before streaming was enabled is listed with its first state, unless a backfill (SNAPSHOT) wrote
--- it. The view cannot show two losses: changes after the last delivered change of an item (compare the current view
--- with the table), and a complete loop back to the same state (A to B to A, or inserted and removed).
+-- it: its changes begin at the copied state, or they reach it until a minute after the copy. (A scan gives a copy the time
+-- of the answer before it.) The view cannot show two losses: changes after the last delivered change of an item (compare
+-- the current view with the table), and a complete loop back to the same state (A to B to A, or inserted and removed).
 -- A row of DynamoDB Streams (sequence of 40 digits; Kinesis has 129) has its time in whole seconds, so an item can make
 -- the same step twice at one time. There, the eventID distinguishes a repeated delivery from another change.
 CREATE OR REPLACE VIEW gaps_${name} AS
@@ -43,7 +44,8 @@ visits AS (
     transform(steps, step -> step[2]) AS states_reached,
     first_value(state_copied) IGNORE NULLS OVER (
       PARTITION BY change_key ORDER BY change_time ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING
-    ) AS first_copied
+    ) AS first_copied,
+    min(IF(state_copied IS NOT NULL, change_time)) OVER (PARTITION BY change_key) AS first_copied_at
   FROM moments
 ),
 linked AS (
@@ -84,6 +86,10 @@ ordered AS (
     IF(cardinality(begins) = 0, states_left, begins) AS possible_begins,
     lag(change_time) OVER (PARTITION BY change_key ORDER BY change_time) AS time_before,
     lag(IF(cardinality(begins) = 0, states_left)) OVER (PARTITION BY change_key ORDER BY change_time) AS circle_before,
+    bool_or(
+      contains(states_reached, first_copied)
+      AND try(from_iso8601_timestamp(change_time)) <= try(from_iso8601_timestamp(first_copied_at)) + INTERVAL '1' MINUTE
+    ) OVER (PARTITION BY change_key) AS reaches_copied,
     coalesce(
       last_value(element_at(ends, 1)) IGNORE NULLS OVER (
         PARTITION BY change_key ORDER BY change_time ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
@@ -99,6 +105,7 @@ placed AS (
       WHEN NOT contains(circle_before, last_end)
         THEN coalesce(element_at(array_intersect(circle_before, possible_begins), 1), circle_before[1])
       WHEN last_end = '' AND time_before IS NULL AND contains(possible_begins, first_copied) THEN first_copied
+      WHEN last_end = '' AND time_before IS NULL AND reaches_copied THEN possible_begins[1]
       ELSE last_end
     END AS state_held
   FROM ordered

@@ -3,6 +3,9 @@
 build/NAME.zip                       a function's package (the Lambda runtime has boto3)
 build/transform-<python>-<arch>.zip  transform_lambda/ and the wheels of requirements/function.lock
 build/compact_days.py, compaction.zip  the compaction job (Glue has pyspark and boto3)
+build/backfill_export.py, backfill.zip, backfill_wheels.gluewheels.zip
+                                     the backfill job: backfill/, repair/ and transform_lambda/, and the wheels
+                                     of requirements/function.lock
 build/put_items.pyz                  scripts/put_items/ as a single file for Python (a zipapp)
 """
 
@@ -20,6 +23,8 @@ from scripts.build.zips import Package, write_zip
 from scripts.core.console import CommandError, Output
 
 JOBS = zips.ROOT / "glue" / "jobs"
+# Glue 5.1 runs Python 3.11 on x86_64 and Amazon Linux 2023 (Glue developer guide, "AWS Glue versions").
+GLUE = Target("x86_64", "3.11")
 PUT_ITEMS = zips.ROOT / "scripts" / "put_items"
 
 # docs.python.org/3/library/zipapp.html, "The Python Zip Application Archive Format"
@@ -63,21 +68,48 @@ def build_transform(wanted: Target, out: Output, folder: Path | None = None) -> 
     )
 
 
-def build_job_script(_: Target, __: Output, folder: Path | None = None) -> Package:
-    """The compaction job's script, unchanged."""
-    source = JOBS / "compact_days.py"
-    content = source.read_bytes()
-    script = (folder or zips.BUILD) / source.name
-    script.parent.mkdir(parents=True, exist_ok=True)
-    script.write_bytes(content)
-    return Package(script.name, script, len(content), len(content), hashlib.sha256(content).hexdigest())
+def job_script(name: str) -> Builder:
+    """The builder of a job's script, which is uploaded unchanged."""
+
+    def build(_: Target, __: Output, folder: Path | None = None) -> Package:
+        content = (JOBS / name).read_bytes()
+        script = (folder or zips.BUILD) / name
+        script.parent.mkdir(parents=True, exist_ok=True)
+        script.write_bytes(content)
+        return Package(name, script, len(content), len(content), hashlib.sha256(content).hexdigest())
+
+    return build
 
 
-def build_job_library(_: Target, __: Output, folder: Path | None = None) -> Package:
-    """The package that the compaction job's script imports, as a zip."""
-    name = "compaction"
-    library = ((f"{name}/{path.name}", path.read_bytes()) for path in (JOBS / name).glob("*.py"))
-    return write_zip((folder or zips.BUILD) / f"{name}.zip", library)
+def job_library(name: str, *packages: str) -> Builder:
+    """The builder of the zip with the package that a job's script imports, and packages of the project."""
+
+    def build(_: Target, __: Output, folder: Path | None = None) -> Package:
+        own = _package_entries(JOBS, name)
+        others = (entry for package in packages for entry in _package_entries(zips.ROOT, package))
+        return write_zip((folder or zips.BUILD) / f"{name}.zip", [*own, *others])
+
+    return build
+
+
+build_job_script = job_script("compact_days.py")
+build_job_library = job_library("compaction")
+build_backfill_script = job_script("backfill_export.py")
+build_backfill_library = job_library("backfill", "repair", "transform_lambda")
+
+
+def build_backfill_wheels(_: Target, out: Output, folder: Path | None = None) -> Package:
+    """The wheels that transform_lambda/ imports, for the interpreter of Glue, as Glue's zip of wheels.
+
+    It contains the folder wheels/ with the files and a requirements.txt that names them (Glue developer guide,
+    "Using Python libraries with AWS Glue", appendix A).
+    """
+    found = fetch_wheels(GLUE, out)
+    names = (path.name.split("-")[:2] for path in found)
+    requirements = "".join(f"{name}=={version}\n" for name, version in names).encode()
+    entries = [(f"wheels/{path.name}", path.read_bytes()) for path in found]
+    zipped = (folder or zips.BUILD) / "backfill_wheels.gluewheels.zip"
+    return write_zip(zipped, [*entries, ("wheels/requirements.txt", requirements)])
 
 
 def build_put_items(_: Target, __: Output, folder: Path | None = None) -> Package:
@@ -92,12 +124,16 @@ def build_put_items(_: Target, __: Output, folder: Path | None = None) -> Packag
 
 def _source_entries(package: str) -> Iterator[tuple[str, bytes]]:
     """The files of one of the project's packages, by their name in the zip."""
-    folder = zips.ROOT / package
-    if not (folder / "handler.py").is_file():
+    if not (zips.ROOT / package / "handler.py").is_file():
         raise CommandError(
             f"{package}/handler.py is missing", "Run the command in a complete clone of the repository."
         )
-    for path in folder.rglob("*"):
-        name = path.relative_to(zips.ROOT).as_posix()
+    yield from _package_entries(zips.ROOT, package)
+
+
+def _package_entries(parent: Path, package: str) -> Iterator[tuple[str, bytes]]:
+    """The files of a package that lies in `parent`, by their name in the zip."""
+    for path in (parent / package).rglob("*"):
+        name = path.relative_to(parent).as_posix()
         if path.is_file() and path.suffix != ".pyc" and not re.search(r"(^|/)(\.|__pycache__/)", name):
             yield name, path.read_bytes()

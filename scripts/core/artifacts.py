@@ -15,6 +15,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -39,8 +40,10 @@ class Stored:
 
 def key_of(folder: str, name: str, content: bytes) -> str:
     """The key of content. It differs if a byte differs, so that CloudFormation notices the change."""
-    stem, dot, suffix = name.rpartition(".")
-    return f"{folder}/{stem}-{hashlib.sha256(content).hexdigest()[:32]}{dot}{suffix}"
+    # Glue recognizes a zip of wheels by both suffixes (Glue developer guide, "Using Python libraries with AWS Glue").
+    suffix = ".gluewheels.zip" if name.endswith(".gluewheels.zip") else Path(name).suffix
+    stem = name.removesuffix(suffix)
+    return f"{folder}/{stem}-{hashlib.sha256(content).hexdigest()[:32]}{suffix}"
 
 
 def bucket_name(account: str, region: str) -> str:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -13,6 +15,7 @@ from scripts.core.console import CommandError, nearest
 from scripts.core.crawler import crawl_step
 
 POLL_SECONDS = 0.25
+RESULT_BUFFER = 1024 * 1024  # bytes of a result that are read at once
 MAX_STATEMENT_BYTES = 262_144  # Athena User Guide, "Service Quotas", query string length, in UTF-8
 # The tables that a lake's stack declares (templates/consumer.yaml). A database with one of them is a lake.
 LAKE_TABLES = frozenset(("changes", "change_lines", "errors"))
@@ -114,6 +117,40 @@ class Workgroup:
         frame does not distinguish an empty text, the text `NaN` and null. Raises CommandError with Athena's
         reason.
         """
+        finished = self._finished(sql, database, parameters)
+        query_id = str(finished["QueryExecutionId"])
+        columns, rows = fetch(self.athena, query_id, has_header=finished.get("StatementType") == "DML")
+        statistics = finished.get("Statistics", {})
+        return Result(
+            query_id,
+            columns,
+            rows,
+            int(statistics.get("DataScannedInBytes", 0)),
+            statistics.get("TotalExecutionTimeInMillis", 0) / 1000,
+        )
+
+    def stream(self, sql: str, database: str) -> Iterator[list[str]]:
+        """Run one SELECT, and read its rows one by one: a result may be larger than the memory.
+
+        Null and the empty text are both "", because Athena's CSV differs only in the quotes. Raises
+        CommandError with Athena's reason.
+        """
+        finished = self._finished(sql, database)
+        location = finished.get("ResultConfiguration", {}).get("OutputLocation")
+        if location is None:  # a workgroup with managed results has no object
+            _, rows = fetch(self.athena, str(finished["QueryExecutionId"]), has_header=True)
+            yield from ([cell or "" for cell in row] for row in rows)
+            return
+        bucket, _, key = location.removeprefix("s3://").partition("/")
+        body = self.connection.client("s3").get_object(Bucket=bucket, Key=key)["Body"]
+        # Athena User Guide, "Work with query results": a CSV file with a line of column names
+        text = io.TextIOWrapper(io.BufferedReader(body, RESULT_BUFFER), encoding="utf-8", newline="")
+        rows_of_text = csv.reader(text)
+        next(rows_of_text, None)
+        yield from rows_of_text
+
+    def _finished(self, sql: str, database: str, parameters: Sequence[str] = ()) -> dict[str, Any]:
+        """Run one statement, and return its QueryExecution once it has succeeded."""
         size = len(sql.encode())
         if size > MAX_STATEMENT_BYTES:
             raise CommandError(
@@ -145,8 +182,12 @@ class Workgroup:
                 f"the query was refused: {reason}", next_step(reason, database, self.connection)
             ) from None
         try:
-            finished = wr.athena.wait_query(
-                query_id, boto3_session=self.connection.session, athena_query_wait_polling_delay=POLL_SECONDS
+            return dict(
+                wr.athena.wait_query(
+                    query_id,
+                    boto3_session=self.connection.session,
+                    athena_query_wait_polling_delay=POLL_SECONDS,
+                )
             )
         except KeyboardInterrupt:
             self.athena.stop_query_execution(QueryExecutionId=query_id)
@@ -165,15 +206,6 @@ class Workgroup:
                 "QueryScanLimitMB of the consumer stack.",
                 query=query_id,
             ) from None
-        columns, rows = fetch(self.athena, query_id, has_header=finished.get("StatementType") == "DML")
-        statistics = finished.get("Statistics", {})
-        return Result(
-            query_id,
-            columns,
-            rows,
-            int(statistics.get("DataScannedInBytes", 0)),
-            statistics.get("TotalExecutionTimeInMillis", 0) / 1000,
-        )
 
 
 def fetch(

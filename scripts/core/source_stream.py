@@ -94,9 +94,7 @@ def source_of(description: Mapping[str, Any], connection: Connection) -> Source 
     outputs = outputs_of(description)
     if not {"SourceTableName", "SourceStreamArn", STREAM} <= set(outputs):
         return None
-    parameters = {
-        each["ParameterKey"]: each.get("ParameterValue", "") for each in description.get("Parameters", [])
-    }
+    parameters = parameters_of(description)
     stream_arn, current = outputs["SourceStreamArn"], outputs[STREAM]
     base = parameters.get(STREAM, current.removesuffix(EVENT_SUFFIX))
     firehose = connection.client("firehose")
@@ -109,9 +107,21 @@ def source_of(description: Mapping[str, Any], connection: Connection) -> Source 
         status_of(connection.client("dynamodb"), outputs["SourceTableName"], stream_arn),
         reading,
         next((name for name in reading if name != current), None),
-        sum(float(parameters.get(name) or 0) for name in BUFFERS) * (EVENT_FACTOR if by_event else 1)
-        + MARGIN,
+        buffer_seconds(parameters, by_event=by_event),
     )
+
+
+def parameters_of(description: Mapping[str, Any]) -> dict[str, str]:
+    """The parameters of a described stack."""
+    return {
+        each["ParameterKey"]: each.get("ParameterValue", "") for each in description.get("Parameters", [])
+    }
+
+
+def buffer_seconds(parameters: Mapping[str, str], *, by_event: bool) -> float:
+    """The longest time that a change stays in a delivery stream, by the parameters of its stack."""
+    seconds = sum(float(parameters.get(name) or 0) for name in BUFFERS)
+    return seconds * (EVENT_FACTOR if by_event else 1) + MARGIN
 
 
 def _reads(firehose: Any, name: str, stream_arn: str) -> bool:

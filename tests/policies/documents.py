@@ -27,6 +27,12 @@ _OPTIONAL = {
 }
 
 
+def _suffix(parameter: str) -> str:
+    """The suffix of the artifact whose key a parameter has."""
+    suffixes = {"ScriptKey": ".py", "WheelsKey": ".gluewheels.zip"}
+    return next((suffix for end, suffix in suffixes.items() if parameter.endswith(end)), ".zip")
+
+
 class PolicyError(ValueError):
     """A policy document is in an unknown place, or uses a feature that is not modelled."""
 
@@ -47,9 +53,11 @@ def launched(
             continue
         body = (templates or {}).get(kind.name) or shipped_template(kind.name)
         source = next((stacks[name] for name in kind.outputs_of if name in stacks), None)
-        parameters = dict(source.outputs) if source else {}
+        beside = next((stacks[name] for name in kind.beside if name in stacks), None)
+        parameters = {name: beside.outputs[name] for name in kind.takes_beside} if beside else {}
+        parameters |= dict(source.outputs) if source else {}
         parameters |= _COMMON | {
-            name: f"{artifact.folder}/{artifact.name}{'.py' if name.endswith('ScriptKey') else '.zip'}"
+            name: f"{artifact.folder}/{artifact.name}{_suffix(name)}"
             for name, artifact in kind.artifacts.items()
         }
         if not kind.is_option:
@@ -60,7 +68,7 @@ def launched(
         stacks[kind.name] = Stack(
             body,
             name=kind.stack_name,
-            account=PRODUCER if kind.account == "producer" and not kind.unites else CONSUMER,
+            account=PRODUCER if kind.account == "producer" and layout == "two-accounts" else CONSUMER,
             region=REGION,
             parameters={name: value for name, value in parameters.items() if name in body["Parameters"]},
         )
@@ -142,7 +150,9 @@ class Documents:
             elif resource.type in _ATTACHED_TO_ROLES:
                 self._add(name, "identity", properties[key])
                 roles = [*properties.get("Roles", []), properties.get("RoleName")]
-                for role in stack.of_type("AWS::IAM::Role"):
+                # An option stack may attach a policy to a role of the lake's stack.
+                account = (one for one in self.stacks.values() if one.account == stack.account)
+                for role in (role for one in account for role in one.of_type("AWS::IAM::Role")):
                     if role.name in roles:
                         self.identity.setdefault(role.arn, []).append(name)
             else:

@@ -13,7 +13,10 @@ PRODUCER, CONSUMER = "111111111111", "222222222222"
 # Parameters that every launch must set, because no default could be right.
 REQUIRED = {
     "ArtifactBucketName": "artifacts",
-    **{name: f"{artifact.folder}/{artifact.name}" for name, artifact in ARTIFACTS.items()},
+    **{
+        name: f"{artifact.folder}/{artifact.name}{'.gluewheels.zip' if name.endswith('WheelsKey') else ''}"
+        for name, artifact in ARTIFACTS.items()
+    },
 }
 
 
@@ -39,6 +42,21 @@ def columnar(lake: Stack | None = None, **parameters: Any) -> Stack:
     lake = lake or consumer()
     filled = {name: lake.outputs[name] for name in STACKS["columnar"].takes if name in lake.outputs}
     return _launched("columnar", "ddb-lake-columnar", lake.account, {**filled, **parameters})
+
+
+def backfill(lake: Stack | None = None, **parameters: Any) -> Stack:
+    """The option stack for exports, with the outputs of a lake, in the account of the lake."""
+    lake = lake or consumer()
+    filled = {name: lake.outputs[name] for name in STACKS["backfill"].takes if name in lake.outputs}
+    return _launched("backfill", "ddb-lake-backfill", lake.account, {**filled, **parameters})
+
+
+def export(landing: Stack | None = None, table: Stack | None = None, **parameters: Any) -> Stack:
+    """The option stack with the export role, with the outputs of a backfill stack and of the table's stack."""
+    landing, table = landing or backfill(), table or producer()
+    filled = {name: landing.outputs[name] for name in STACKS["export"].takes if name in landing.outputs}
+    filled |= {name: table.outputs[name] for name in STACKS["export"].takes_beside}
+    return _launched("export", "ddb-lake-export", table.account, {**filled, **parameters})
 
 
 def _launched(kind: str, name: str, account: str, parameters: Mapping[str, Any]) -> Stack:

@@ -53,6 +53,7 @@ ASKED_FOR = {
         "LogGroupPrefix",
         "OperatorPolicyArn",
         "RepairRoleArn",
+        "RepairRoleName",
         "RepairerPolicyArn",
         "ResultsBucketName",
         "WorkgroupName",

@@ -65,6 +65,17 @@ ADMITTED = [
     ("PermissionsBoundaryArn", "arn:aws-us-gov:iam::123456789012:policy/team/bound"),
     ("AvailabilityZoneA", "us-gov-west-1a"),
     ("AvailabilityZoneB", "ap-southeast-2c"),
+    ("SourceTableName", "a.b-C_1"),
+    *((name, "000000000001") for name in ("AdmittedAccountId", "ExportAccountId", "ExportBucketAccountId")),
+    ("RepairRoleName", "lake-RepairRole-0F3A"),
+    ("ExportBucketName", "exports.of-team-1"),
+    ("ExportKeyArn", "arn:aws-us-gov:kms:us-gov-west-1:222222222222:key/mrk-0123456789abcdef"),
+    ("ExportRoleName", "team+export=a,b.c@d_e-f"),
+    ("BackfillScriptKey", "jobs/backfill_export-0f3a.py"),
+    ("BackfillLibraryKey", "jobs/backfill-0f3a.zip"),
+    ("ExportPrefix", "exports-2.of_a"),
+    ("ExportRolePath", "/team/lake/"),
+    ("BackfillWheelsKey", "jobs/backfill_wheels-0f3a.gluewheels.zip"),
 ]
 REFUSED = [
     ("PartitionKeyName", ""),
@@ -119,6 +130,16 @@ REFUSED = [
     ("PermissionsBoundaryArn", "arn:aws:iam::123456789012:role/bound"),
     ("AvailabilityZoneA", "us-east-1"),
     ("AvailabilityZoneB", "use1-az1"),
+    *(("ExportPrefix", prefix) for prefix in ("", "exports/", "a/b", "*")),
+    ("ExportRoleName", "team/export"),
+    ("BackfillWheelsKey", "jobs/backfill_wheels.zip"),
+    *(("SourceTableName", name) for name in ("ab", "*")),
+    *((name, "1111-1111-1111") for name in ("AdmittedAccountId", "ExportAccountId", "ExportBucketAccountId")),
+    ("RepairRoleName", "service-role/repair"),
+    ("ExportBucketName", "s3://bucket"),
+    ("ExportKeyArn", "arn:aws:kms:us-east-1:222222222222:alias/exports"),
+    ("ExportRolePath", "/team"),
+    *((name, "/leading") for name in ("BackfillScriptKey", "BackfillLibraryKey")),
 ]
 # Parameters that contradict each other → the rule that refuses them before anything is created.
 CONTRADICTIONS = [

@@ -79,7 +79,7 @@ def test_keys_are_used_through_the_regions_own_services(partition: str) -> None:
             for key, text in texts(resource.properties)
             if key == "kms:ViaService"
         }
-        assert via <= {f"s3.{region}.amazonaws.com", f"kinesis.{region}.amazonaws.com"}
+        assert via <= {f"{service}.{region}.amazonaws.com" for service in ("s3", "kinesis", "dynamodb")}
         assert via
 
 

@@ -21,7 +21,7 @@ FUNCTIONS = "*_lambda"
 REGISTRY = "scripts.stacks"  # of the stacks, and no other module of scripts
 PREFLIGHT = "requirements"  # the check that the running Python has the packages
 ALLOWED = {
-    "benchmarks": (ROW_CODE, PREFLIGHT),
+    "benchmarks": ("repair", ROW_CODE, PREFLIGHT),
     "glue": ("repair", ROW_CODE),
     "lake": (ROW_CODE, "glue"),
     "repair": (ROW_CODE,),

@@ -9,8 +9,8 @@ AWS facts (API reference of the three operations)
   Amazon DynamoDB"); one more is a LimitExceededException.
 - ListExports returns exports in reverse alphanumeric order of their ARNs, at most 25 per page.
 - dynamodb:ExportTableToPointInTime is authorised on the table, dynamodb:DescribeExport on the export,
-  dynamodb:ListExports on no resource (service authorization reference, "Actions, resources, and condition
-  keys for Amazon DynamoDB"). MiniStack finds no resource in such a request.
+  dynamodb:ListExports on the table, if the request names one (service authorization reference, "Actions,
+  resources, and condition keys for Amazon DynamoDB"). MiniStack finds no resource in such a request.
 
 [unverified]: the members of the description of an incremental export: it has IncrementalExportSpecification
 and no ExportTime here.
@@ -42,7 +42,11 @@ _HEADERS, _BODY = (
     2,
     3,
 )  # of extract_resource_arn's arguments after the service: method, path, headers, body, …
-_RESOURCES = {"ExportTableToPointInTime": "TableArn", "DescribeExport": "ExportArn"}
+_RESOURCES = {
+    "ExportTableToPointInTime": "TableArn",
+    "DescribeExport": "ExportArn",
+    "ListExports": "TableArn",
+}
 
 # (account, token): the time of the first request, its parameters and the ARN of its export
 _tokens: dict[tuple[str, str], tuple[int, Item, str]] = {}

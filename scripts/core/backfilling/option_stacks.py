@@ -38,7 +38,7 @@ def landing_of(source: Source, lake: LakeSide, backfill: str | None, export: str
     :param backfill: the name of the stack in the lake's account; by default that of the registry
     :param export: the name of the stack in the table's account
     """
-    names = {BACKFILL: backfill or _default(BACKFILL), EXPORT: export or _default(EXPORT)}
+    names = {BACKFILL: backfill or STACKS[BACKFILL].stack_name, EXPORT: export or STACKS[EXPORT].stack_name}
     of_backfill = _outputs(lake.connection, names[BACKFILL], _OF_BACKFILL)
     of_export = _outputs(source.connection, names[EXPORT], ("ExportRoleArn",))
     if of_backfill is None or of_export is None:
@@ -63,10 +63,6 @@ def landing_of(source: Source, lake: LakeSide, backfill: str | None, export: str
     )
 
 
-def _default(kind: str) -> str:
-    return STACKS[kind].stack_name if kind in STACKS else f"ddb-lake-{kind}"
-
-
 def _outputs(connection: Connection, name: str, needed: tuple[str, ...]) -> dict[str, str] | None:
     """The outputs of a complete stack; None if it is not there or lacks one."""
     description = Stack(connection.client("cloudformation"), name).describe()
@@ -75,7 +71,10 @@ def _outputs(connection: Connection, name: str, needed: tuple[str, ...]) -> dict
 
 
 def _deploy(source: Source, lake: LakeSide, names: dict[str, str]) -> str:
-    own = {kind: "" if name == _default(kind) else f" --stack-name {name}" for kind, name in names.items()}
+    own = {
+        kind: "" if name == STACKS[kind].stack_name else f" --stack-name {name}"
+        for kind, name in names.items()
+    }
     profile = lake.connection.session.profile_name
     other = f" --outputs-profile {profile}" if profile != source.connection.session.profile_name else ""
     return (

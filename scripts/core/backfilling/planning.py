@@ -72,7 +72,7 @@ class Plan:
             "scan": None if self.scan is None else self.scan.id,
             "time": self.time,
             "engine": self.choice.engine,
-            "usd_about": round(sum(self.costs.values()), 2),
+            "usd_about": round(sum(self.costs.values(), 0.0), 2),
         }
 
     def lines(self) -> Iterator[tuple[str, str]]:

@@ -1,7 +1,8 @@
 """Step 2: find a value for every parameter; find mistakes before anything is created.
 
 The first of these that has a value sets a parameter: --parameter; an output of the other stack (`takes` in
-scripts/stacks.py); a file that is built now; the existing stack; the template's default.
+scripts/stacks.py); an output of a stack beside it (`takes_beside`); a file that is built now; the existing
+stack; the template's default.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from scripts.core.connection import Connection
 from scripts.core.console import EXIT_USAGE, CommandError, Output
 from scripts.core.deployment import partitioning
 from scripts.core.deployment.prepare import BUCKET, Request, Target
-from scripts.stacks import ARTIFACTS, version_parameter
+from scripts.stacks import ARTIFACTS, STACKS, version_parameter
 
 if TYPE_CHECKING:
     from scripts.core.stack import Stack
@@ -52,7 +53,7 @@ class Plan:
 def plan(request: Request, target: Target, out: Output) -> Plan:
     """Set every parameter and build the artifacts. Raises CommandError for values that would fail later."""
     template, current = target.template, target.current
-    values = {**_outputs(request, target, out), **request.parameters}
+    values = {**_outputs(request, target, out), **_beside(request, target), **request.parameters}
     _check_versions(target, values)
     _check_accounts(request, target, values)
     left_behind = partitioning.succeeded(
@@ -130,6 +131,29 @@ def _outputs(request: Request, target: Target, out: Output) -> dict[str, str]:
             "yellow",
         )
     return values
+
+
+def _beside(request: Request, target: Target) -> dict[str, str]:
+    """The outputs of the stack beside this one, where they are neither given nor known from before."""
+    kind, known = request.kind, {*request.parameters, *({} if request.beside else target.current)}
+    missing = [name for name in kind.takes_beside if name not in known and name in target.template.parameters]
+    if not missing:
+        return {}
+    from scripts.core.stack import Stack, outputs_of  # noqa: PLC0415  boto3 is behind it
+
+    client = target.connection.client("cloudformation")
+    names = [request.beside] if request.beside else [STACKS[name].stack_name for name in kind.beside]
+    for name in names:
+        found = Stack(client, name).describe()
+        outputs = outputs_of(found) if found else {}
+        if all(output in outputs for output in missing):
+            return {output: outputs[output] for output in missing}
+    raise CommandError(
+        f"account {target.connection.account}, Region {target.connection.region} has no stack "
+        f"{' or '.join(names)} with the output {', '.join(missing)}",
+        f"Name the {' or '.join(kind.beside)} stack with --beside STACK, or set --parameter "
+        f"{missing[0]}=VALUE.",
+    )
 
 
 def _check_source(request: Request, stack: Stack, where: str, out: Output) -> None:

@@ -33,6 +33,7 @@ class Request:
     outputs_of: str | None = None
     outputs_profile: str | None = None
     outputs_region: str | None = None
+    beside: str | None = None
     architecture: str | None = None
     role_arn: str | None = None
     tags: Mapping[str, str] = field(default_factory=dict)
@@ -92,6 +93,12 @@ def prepare(request: Request, endpoint: str | None, out: Output) -> Target:
         raise CommandError(
             f"a {request.kind.name} stack takes no outputs of another stack",
             "Run the command without --outputs-of.",
+            exit_code=EXIT_USAGE,
+        )
+    if request.beside and not request.kind.beside:
+        raise CommandError(
+            f"a {request.kind.name} stack takes no outputs of a stack beside it",
+            "Run the command without --beside.",
             exit_code=EXIT_USAGE,
         )
     template = templates.read(request.template or request.kind.template)

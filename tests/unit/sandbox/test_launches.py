@@ -39,6 +39,23 @@ def planned(*kinds: str) -> list[tuple[str, str, str | None]]:
             [("single-account", "producer", None), ("columnar", "producer", "single-account")],
         ),
         (("columnar", "consumer"), [("consumer", "consumer", None), ("columnar", "consumer", "consumer")]),
+        (
+            ("export",),
+            [
+                ("consumer", "consumer", None),
+                ("producer", "producer", "consumer"),
+                ("backfill", "consumer", "consumer"),
+                ("export", "producer", "backfill"),
+            ],
+        ),
+        (
+            ("export", "single-account"),
+            [
+                ("single-account", "producer", None),
+                ("backfill", "producer", "single-account"),
+                ("export", "producer", "backfill"),
+            ],
+        ),
     ],
 )
 def test_any_set_of_kinds_is_launched_in_order(
@@ -75,6 +92,7 @@ def test_settings_of_the_united_stacks_are_the_single_stacks() -> None:
     [
         (("producer", "columnar"), {}, "producer takes the outputs of consumer: launch one of them too"),
         (("producer",), {}, "producer takes the outputs of consumer"),
+        (("consumer", "export"), {}, "export takes outputs of producer or single-account: launch one of"),
         ((), {"parameters": {"columnar": ["A=b"]}}, "--columnar-parameter is for a stack that is not"),
         (("single-account",), {"templates": {"consumer": Path(__file__)}}, "--consumer-template is for"),
         ((), {"templates": {"consumer": Path("/no/such.yaml")}}, "/no/such.yaml is not a file"),
@@ -93,5 +111,6 @@ def test_registry_is_in_launch_order() -> None:
     names = list(STACKS)
     for kind in KINDS:
         assert all(
-            names.index(before) < names.index(kind.name) for before in (*kind.outputs_of, *kind.unites)
+            names.index(before) < names.index(kind.name)
+            for before in (*kind.outputs_of, *kind.unites, *kind.beside)
         )

@@ -39,6 +39,10 @@ def test_an_entrys_parameters_and_outputs_exist(kind: StackKind) -> None:
         assert kind.other_account in template.parameters
     for name in kind.outputs_of:
         assert kind.account_rule.output in read(STACKS[name].template).outputs
+    assert bool(kind.beside) == bool(kind.takes_beside)
+    for name in kind.beside:
+        assert set(kind.takes_beside) <= set(template.parameters) & set(read(STACKS[name].template).outputs)
+    assert not set(kind.takes) & set(kind.takes_beside)
     for step in kind.next_steps:
         assert set(step.outputs) <= set(template.outputs)
 
@@ -65,7 +69,8 @@ def test_the_guide_lists_the_contract() -> None:
         for line in page.partition("## Outputs that fill parameters")[2].splitlines()
         if line.startswith("| ") and "*" in line
     }
-    assert told == {kind.name: list(kind.takes) for kind in KINDS if kind.takes}
+    expected = {kind.name: [*kind.takes, *kind.takes_beside] for kind in KINDS if kind.takes}
+    assert told == expected
 
 
 @EVERY_KIND
@@ -99,9 +104,13 @@ def test_a_template_pins_the_version_of_each_functions_code(kind: StackKind) -> 
 
 @EVERY_KIND
 def test_references_between_entries_are_registered(kind: StackKind) -> None:
-    """Names of kinds, and a side that has an account."""
-    assert {*kind.outputs_of, *kind.unites} <= set(STACKS)
-    assert kind.account in (("producer", "consumer") if not kind.is_option else (None,))
+    """Names of kinds, and a side that has an account.
+
+    An option is in the account of the stack whose outputs it takes, except one beside another stack.
+    """
+    assert {*kind.outputs_of, *kind.unites, *kind.beside} <= set(STACKS)
+    assert (kind.account is None) == (kind.is_option and not kind.beside)
+    assert kind.account in ("producer", "consumer", None)
 
 
 @pytest.mark.parametrize("kind", [kind.name for kind in KINDS if kind.is_option])
@@ -125,17 +134,21 @@ def contents(path: Path) -> list[str]:
 def test_an_artifact_matches_its_parameters_name(name: str, artifact: Artifact, tmp_path: Path) -> None:
     """A function with another one's code would start and lose its batches.
 
-    `XArtifactKey` is the zip of x_lambda, `…ScriptKey` a script, `…LibraryKey` the zip of a package.
+    `XArtifactKey` is the zip of x_lambda, `…ScriptKey` a script, `…LibraryKey` the zip of a package, and
+    `…WheelsKey` a zip of wheels.
     """
     what = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name.removesuffix("Key")).lower()
     if artifact.build is builders.build_transform:  # it fetches wheels: test_package.py builds it
         assert what == f"{artifact.name}_artifact"
         return
     built = artifact.build(target("arm64"), Output(), tmp_path).path
-    assert built.stem == artifact.name
+    assert built.name.partition(".")[0] == artifact.name
+    kind = what.rpartition("_")[2]
+    assert what.removesuffix(f"_{kind}") in (artifact.name, "job", artifact.name.partition("_")[0])
     expected = {
-        f"{artifact.name}_artifact": f"{artifact.name}_lambda/handler.py",
-        "job_script": f"{artifact.name}.py",
-        "job_library": f"{artifact.name}/__init__.py",
+        "artifact": f"{artifact.name}_lambda/handler.py",
+        "script": f"{artifact.name}.py",
+        "library": f"{artifact.name}/__init__.py",
+        "wheels": "wheels/requirements.txt",
     }
-    assert expected.get(what) in contents(built)
+    assert expected[kind] in contents(built)
