@@ -28,6 +28,7 @@ STOPPED = ("DISABLED", "ENABLE_FAILED")
 NOT_THERE = "ResourceNotFoundException"
 PATIENCE = timedelta(minutes=20)
 POLL_SECONDS = 2.0
+REPORT_SECONDS = 15.0  # long work that is not a wait reports at least this often
 SHORTEST_SLEEP = 0.001  # a shorter one could be lost in the rounding of the clock
 
 

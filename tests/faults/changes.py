@@ -173,7 +173,7 @@ class Changes:
 
     def __iter__(self) -> Iterator[int]:
         """Make the changes, in the order of their times."""
-        draw = random.Random(f"changes {self.seed}").random
+        draw = random.Random(f"changes {self.seed}").random  # noqa: S311  the same seed gives the same result
         pace = 2 * DAYS * DAY / (self.count + 1)
         moment, item = START, 0
         steps: set[tuple[int, int]] = set()  # of this item at this moment

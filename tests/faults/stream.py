@@ -114,7 +114,7 @@ class Delivery(Pipeline):
         self._stopping = _Impatient()
         self._roles = cast("Any", SimpleNamespace(client=lambda _, service: clients[service]))
         self._retention_hours = 24 * 365 * 100  # the test's clock is not the machine's
-        self._random = random.Random(f"delivery {seed}")
+        self._random = random.Random(f"delivery {seed}")  # noqa: S311  the same seed gives the same result
         self._batches: list[_Waiting | None] = [None] * SHARDS
         self.progress = [ShardProgress(f"shardId-{number:012d}") for number in range(SHARDS)]
         self.batches = self.read_again = 0
@@ -207,7 +207,7 @@ def run(seed: int, count: int, say: Say, *, with_views: bool = True, faults: flo
     service = Function(seed, excuse)
     delivery = Delivery(parse(description(count)), {"s3": bucket, "lambda": service}, seed)
     redrive = Redrive(bucket, settings)
-    earlier = function.CONFIGURATION, redriving.PART_LINES, outlet.suffix
+    earlier = function.CONFIGURATION, redriving.PART_LINES, cast("Any", outlet).suffix
     function.CONFIGURATION = Configuration(rows=settings)
     cast("Any", redriving).PART_LINES = max(5, min(PART_LINES, count // 1_000))
     cast("Any", outlet).suffix = delivery.name
@@ -219,7 +219,7 @@ def run(seed: int, count: int, say: Say, *, with_views: bool = True, faults: flo
             records += 1
             if records % step == 0:
                 say(
-                    f"seed {seed}: {records:,} records, {oracle.rows:,} rows, {bucket.counts.total():,} faults of S3"
+                    f"seed {seed}: {records:,} records, {oracle.rows:,} rows, {bucket.counts.total():,} faults"
                 )
                 ended = redrive.run() and ended  # error objects arrive all the time, as redrives do
         delivery.finish()
@@ -272,8 +272,8 @@ def _smallest(changes: Changes, oracle: Oracle) -> list[str]:
     item = min(wrong, key=lambda each: len(changes.of_item(each)))
     lines = [f"the smallest wrong item is {key_of(item)}; its state in the table is {changes.state[item]}"]
     lines += [
-        f"  change {number} at {changes.moment[number]}: {changes.before[number]} -> {changes.after[number]}, "
-        f"{oracle.delivered[number]} times in the lake"
+        f"  change {number} at {changes.moment[number]}: {changes.before[number]} -> "
+        f"{changes.after[number]}, {oracle.delivered[number]} times in the lake"
         for number in changes.of_item(item)[:SHOWN_ROWS]
     ]
     return lines

@@ -6,10 +6,9 @@ from collections.abc import Iterable, Iterator
 from typing import TypeVar
 
 from scripts.core.console import Output
-from scripts.core.source_stream import Clock
+from scripts.core.source_stream import REPORT_SECONDS, Clock
 
 _T = TypeVar("_T")
-REPORT_SECONDS = 15.0
 _LOOK_EVERY = 1_000  # items between two looks at the clock
 
 
