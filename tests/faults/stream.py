@@ -219,7 +219,8 @@ def run(seed: int, count: int, say: Say, *, with_views: bool = True, faults: flo
             records += 1
             if records % step == 0:
                 say(
-                    f"seed {seed}: {records:,} records, {oracle.rows:,} rows, {bucket.counts.total():,} faults"
+                    f"seed {seed}: {records:,} records, {oracle.rows:,} rows, "
+                    f"{bucket.counts.total():,} faults of S3"
                 )
                 ended = redrive.run() and ended  # error objects arrive all the time, as redrives do
         delivery.finish()
