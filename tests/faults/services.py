@@ -19,14 +19,14 @@ import orjson
 from botocore.exceptions import ClientError, EndpointConnectionError, ReadTimeoutError
 
 from sandbox.delivery.processor import Record
-from tests.faults.changes import Changes, poison
+from tests.faults.changes import POISON, Changes, poison
 from transform_lambda.handler import handler
 
 SHARDS: Final = 4
 LATE: Final = 0.05  # share of records that later records overtake
 LATEST: Final = 2_000  # positions
 COPIED: Final = 0.01  # share of records that are written to the stream twice
-POISONED: Final = 0.001
+POISONED: Final = 0.001  # and at least each kind three times
 _SEQUENCE_INDEX_DIGITS: Final = 12
 _INDEX_OF_POISON: Final = 999_999_999_999
 
@@ -45,6 +45,7 @@ class Stream:
         self.counts: Counter[str] = Counter()
         self._random = random.Random(f"stream {seed}")  # noqa: S311  the same seed gives the same result
         self._position = 0
+        self._poisoned = max(POISONED, 3 * len(POISON) / changes.count)
 
     def __iter__(self) -> Iterator[tuple[int, Record, int]]:
         """The shard, the record, and the number of its change (-1 for poison)."""
@@ -62,7 +63,7 @@ class Stream:
                 waiting.setdefault(at + 1 + int(draw() * LATEST), []).append((number, copy))
             for late in waiting.pop(at, ()):
                 yield self._record(*late)
-            if draw() < POISONED:
+            if draw() < self._poisoned:
                 yield self._poison()
         for at in sorted(waiting):
             for late in waiting[at]:

@@ -48,8 +48,8 @@ def check(changes: Changes, oracle: Oracle) -> dict[str, Any]:
     if len(shown) != len(current):
         problems.add("current view", "an item is shown twice")
     for key, item in items.items():
-        right = digest(item, changes.state[item]) or None
-        if shown.pop(key, None) != right:
+        right = digest(item, changes.state[item])
+        if (shown.pop(key) if key in shown else "") != right:
             problems.add("current view", f"{key} is not shown as it is in the table", item)
     for key in shown:
         problems.add("current view", f"{key} is shown, and is not an item of the table")

@@ -1,4 +1,4 @@
-"""`python -m scripts.backfill`: the verb with its local engine, from the request of an export to the last row."""
+"""`python -m scripts.backfill`: the verb with its local engine, from the request of an export to its rows."""
 
 from __future__ import annotations
 
@@ -6,12 +6,14 @@ import gzip
 from functools import partial
 from typing import Any, cast
 
+import orjson
+
 from repair.backfill import objects_of_file
 from scripts import backfill
 from scripts.core import console
 from scripts.core.backfilling import handover, local, running
 from scripts.core.source_stream import Clock
-from tests.faults.changes import sent_image
+from tests.faults.changes import digest, key_of, sent_image
 from tests.faults.kills.disk import Disk, Objects, Points
 from tests.unit.scripts.backfill.scene import LAKE, LANDING, Dynamo, Scene, made
 
@@ -38,14 +40,14 @@ class _Dynamo(Dynamo):
     def keep(self, disk: Disk, points: Points) -> None:
         """Use this disk."""
         self._disk, self._points = disk, points
-        self.exports, self.requests = disk.kept("exports", {}), disk.kept("requests", [])
+        self.exports = disk.kept("exports", {})
 
     def export_table_to_point_in_time(self, **request: Any) -> Item:
         """Start an export."""
         self._points.at("before the export is requested")
         answer = super().export_table_to_point_in_time(**request)
         self._disk.keep("exports", self.exports)
-        self._disk.keep("requests", [len(self.requests)])
+        self._disk.keep("requests", self._disk.kept("requests", 0) + 1)
         self._points.at("after the export was requested")
         return answer
 
@@ -76,8 +78,6 @@ class Backfill:
 
     def run(self, disk: Disk, points: Points) -> int:
         """The verb, with clients on the disk."""
-        import orjson  # noqa: PLC0415
-
         items = [orjson.loads(sent_image(number, number + 1)) for number in range(ITEMS)]
         scene: Scene = made(items)
         bucket = _Landed(disk, points, LAKE, LANDING)
@@ -95,6 +95,10 @@ class Backfill:
         return console.run(backfill.main, ["orders", "--yes", "--output", "json"])
 
     def state(self, disk: Disk) -> Any:
-        """The objects of the lake, and the number of exports that were requested."""
-        rows = {key: gzip.decompress(body) for key, body in disk.folder(LAKE).items()}
-        return {"exports": len(disk.kept("requests")), **rows}
+        """The objects of the lake. Exactly one export was requested."""
+        objects = {key: gzip.decompress(body) for key, body in disk.folder(LAKE).items()}
+        rows = [orjson.loads(line) for body in objects.values() for line in body.splitlines()]
+        right = sorted((key_of(number), digest(number, number + 1)) for number in range(ITEMS))
+        assert sorted((row["pk"], row["change_after"]) for row in rows) == right, "the rows are not the items"
+        assert disk.kept("requests") == 1, f"{disk.kept('requests')} exports were requested"
+        return objects

@@ -62,7 +62,12 @@ class Compaction:
         return 0
 
     def state(self, disk: Disk) -> Any:
-        """What `changes_columnar` answers for each day."""
+        """The columns. What `changes_columnar` answers for each day is right."""
         world = World()
         world.__dict__.update(pickle.loads(disk.folder("world")["world"]))  # noqa: S301  written above
-        return {day: world.answered(day) for day in DAYS} | {"columns": sorted(world.declared)}
+        for day in DAYS:
+            partition = world.partitions.get(day)
+            assert partition, f"{day} has no partition"
+            assert partition.location in world.written, f"the partition of {day} has no rows"
+            assert world.answered(day) == world.expected(day), f"{day} has other rows than `changes`"
+        return sorted(world.declared)

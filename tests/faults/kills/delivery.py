@@ -38,7 +38,7 @@ class _Kinesis:
     """A stream of two closed shards."""
 
     def __init__(self, points: Points) -> None:
-        self._points = points
+        self._points, self._reads = points, 0
         changes = Changes(17, CHANGES)
         self._records: dict[str, list[bytes]] = {f"shard-{number}": [] for number in range(SHARDS)}
         for number in changes:
@@ -61,8 +61,11 @@ class _Kinesis:
         return {"ShardIterator": f"{ShardId}/{start}"}
 
     def get_records(self, ShardIterator: str, **_: Any) -> dict[str, Any]:
-        """Some records."""
-        shard, _, place = ShardIterator.partition("/")
+        """Some records. The iterator of every third read has expired."""
+        self._reads += 1
+        if self._reads % 3 == 0:
+            raise refused("ExpiredIteratorException", "GetRecords")
+        shard, place = ShardIterator.split("/")
         first, records = int(place), self._records[shard]
         found = [
             {
@@ -159,4 +162,8 @@ class Delivery:
                 rows.update(lines)
             else:
                 failed.update(pybase64.b64decode(json.loads(line)["rawData"]) for line in lines)
+        changes = Changes(17, CHANGES)
+        right = {changes.change_id(number).encode() for number in changes}
+        found = {line.partition(b'"change_id":"')[2][:36] for line in rows}
+        assert found == right, f"{len(right - found)} changes are missing, {len(found - right)} are none"
         return {"rows": sorted(rows), "failed": sorted(failed)}

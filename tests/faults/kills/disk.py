@@ -18,6 +18,8 @@ from urllib.parse import quote, unquote
 
 from tests.faults.services import refused, tag_of
 
+REPLACED = "replaced"  # the key of an object that was written again with other bytes
+
 
 @dataclass(frozen=True)
 class Kill:
@@ -127,6 +129,8 @@ class Objects:
         """PutObject: an object is there as a whole or not at all."""
         place = self.place(Key)
         self._points.at(f"before {place} are put")
+        if self.buckets[Bucket].get(Key, Body) != Body:
+            self._disk.keep(REPLACED, Key)
         self.buckets[Bucket][Key] = Body
         self._disk.note(f"put {Key}")
         self._points.at(f"after {place} were put")

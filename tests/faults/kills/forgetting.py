@@ -111,7 +111,9 @@ class Forgetting:
         """The columns, and the names of the record."""
         tables, _ = disk.kept("catalog")
         acts = json.loads(tables[TABLE]["Parameters"][PARAMETER])
-        return {
-            "columns": sorted(column["Name"] for column in tables["changes"]["StorageDescriptor"]["Columns"]),
-            "forgotten": sorted(name for act in acts for name in act["names"]),
-        }
+        columns = [column["Name"] for column in tables["changes"]["StorageDescriptor"]["Columns"]]
+        right = [*METADATA_COLUMNS, "pk", "fresh"]
+        assert sorted(columns) == sorted(right), f"columns: {sorted({*columns} ^ {*right})}"
+        forgotten = sorted(name for act in acts for name in act["names"])
+        assert forgotten == ["prices__*", "total"], f"the record has {forgotten}"
+        return columns

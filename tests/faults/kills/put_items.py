@@ -13,7 +13,7 @@ from scripts.put_items.table import Table
 from scripts.put_items.writing import Writer
 from tests.faults.kills.disk import Disk, Points
 
-ITEMS, KEYS = 240, 60  # each key is in the file four times; its last version must be in the table
+ITEMS, KEYS = 240, 12  # each key is in the file twenty times; its last version must be in the table
 TABLE = Table("orders", "111111111111", "eu-west-1", {"pk": "HASH"}, {"pk": "S"})
 
 
@@ -74,4 +74,8 @@ class PutItems:
 
     def state(self, disk: Disk) -> Any:
         """The table."""
-        return dict(disk.folder("table"))
+        found = dict(disk.folder("table"))
+        right = {f"k{n % KEYS}": str(n).encode() for n in range(ITEMS)}
+        wrong = sorted(key for key in right if found.get(key) != right[key])
+        assert not wrong, f"{len(wrong)} keys do not have their last version, such as {wrong[0]}"
+        return found

@@ -63,7 +63,15 @@ class Redrive:
 
     def state(self, disk: Disk) -> Any:
         """Every object with its lines."""
-        return {key: gzip.decompress(body) for key, body in disk.folder("lake").items() if "repair-" in key}
+        found = {key: gzip.decompress(body) for key, body in disk.folder("lake").items() if "repair-" in key}
+        changes = Changes(11, ERROR_OBJECTS * RECORDS)
+        good = sorted(changes.change_id(number).encode() for number in changes if number % 7 != 3)
+        rows = [line for key, body in found.items() if key.startswith("data/") for line in body.splitlines()]
+        ids = sorted(line.partition(b'"change_id":"')[2][:36] for line in rows)
+        assert ids == good, f"{len(ids)} rows, must be {len(good)}"
+        stated = sum(body.count(b"\n") for key, body in found.items() if key.startswith("errors/"))
+        assert stated == changes.count - len(good), f"{stated} unrecoverable lines"
+        return found
 
 
 def _session(profile: str, _region: str | None) -> Any:
