@@ -2,4 +2,4 @@
 
 from requirements.preflight import require
 
-require("benchmarks", ("boto3", "dynamodb_json", "orjson", "pybase64"), "venv")
+require("benchmarks", ("amazon", "boto3", "dynamodb_json", "orjson", "pybase64"), "venv")

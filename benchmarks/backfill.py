@@ -41,7 +41,7 @@ def data_file(count: int, seed: int) -> tuple[DataFile, bytes]:
     draw = random.Random(seed)  # noqa: S311  the same seed gives the same file
     lines = []
     for number in range(count):
-        words = [f"{draw.getrandbits(36):x}" for _ in range(40)]
+        words = [f"{draw.getrandbits(36):x}" for _ in range(58)]
         item = {
             "pk": {"S": f"customer-{seed:03d}-{number:08d}"},
             "total": {"N": f"{draw.randrange(10**5)}.{draw.randrange(1, 100):02d}"},

@@ -14,14 +14,14 @@ from typing import Final
 from repair.exports.errors import RecordError
 from repair.exports.manifest import DataFile, Manifest
 from repair.exports.records import Item
-from repair.objects import DATA, END, PART_BYTES, PREFIX, Kind, Part, Row, parts, source_digest
+from repair.objects import DATA, PART_BYTES, PREFIX, Kind, Part, Row, parts, source_digest
 from repair.rows import snapshot
 from transform_lambda import errors as row_errors
 from transform_lambda.change import change_day, line_of
 from transform_lambda.flatten import RowSettings
 
 KIND: Final[Kind] = "backfill"
-_FILE_OF_END: Final = re.compile(rf"([0-9a-f]{{20}})-[0-9]{{5}}{END}\.gz")
+_FILE_OF_END: Final = re.compile(r"([0-9a-f]{20})-[0-9]{5}-end\.gz")  # repair.objects.END
 
 
 @dataclass(frozen=True)

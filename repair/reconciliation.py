@@ -200,7 +200,7 @@ def missing_days(differences: Differences, circumstances: Circumstances) -> list
         return []
     streamed = [day for day, found in circumstances.days.items() if found.from_stream]
     after, until = (differences.last_good or "")[:10], differences.first_read[:10]
-    return [day for day in days_without_rows(streamed, until) if day > after]
+    return [day for day in days_without_rows(streamed, until) if day >= after]
 
 
 def cause_of(found: Difference, days: Sequence[str], circumstances: Circumstances) -> Cause:

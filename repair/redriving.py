@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from repair.error_objects import EMPTY, ErrorObject, Readable, lines_of
@@ -23,9 +23,10 @@ from repair.objects import Part, compressed, object_name
 from transform_lambda.change import change_day
 from transform_lambda.flatten import RowSettings
 
-# Bytes and number of error lines. Both bound the memory: a line of a few bytes takes a kilobyte of it.
-PART_BYTES: Final = 32 * 1024 * 1024
-PART_LINES: Final = 50_000
+# Bytes and number of error lines. Both bound the memory: a line of a few bytes takes a kilobyte of it. Other
+# values in a later release would give other names to what an interrupted run of this one wrote already.
+PART_BYTES: Final = 16 * 1024 * 1024
+PART_LINES: Final = 20_000
 NAMES: Final = 1_000  # counters count at most this many different names, since they come from records
 OTHER: Final = "other"
 KIND: Final = "redrive"
@@ -104,7 +105,7 @@ def redrive(
     """
     counts = Counts(found=sum(1 for _ in lines_of(opened())))
     outdated = set(earlier)
-    for part in _parts(source, opened(), settings):
+    for part in _parts(source, opened(), settings, with_records=send is not None):
         counts.redelivered += _write_recovered(source, part, put, send)
         if part.unrecoverable:
             key = source.unrecoverable_key(part.number)
@@ -124,12 +125,15 @@ def redrive(
     return counts
 
 
-def _parts(source: ErrorObject, stream: Readable, settings: RowSettings) -> Iterator[_Part]:
+def _parts(
+    source: ErrorObject, stream: Readable, settings: RowSettings, *, with_records: bool = False
+) -> Iterator[_Part]:
+    """The parts in order. Rows alone take half the memory of rows with their records."""
     part, size, lines = _Part(0), 0, 0
     for line in lines_of(stream):
         result = outcome(line, source, settings)
         if isinstance(result, Recovered):
-            part.recovered.append(result)
+            part.recovered.append(result if with_records else replace(result, payload=None))
         else:
             part.unrecoverable.append(result)
         size += 0 if isinstance(line, int) else len(line)

@@ -6,4 +6,9 @@ guard_loading("scripts", "scripts.")
 
 from requirements.preflight import require  # noqa: E402  after the guard
 
-require("scripts", ("awswrangler", "boto3", "botocore", "rich", "yaml"), "deploy-venv", free=("put_items",))
+require(
+    "scripts",
+    ("amazon", "awswrangler", "boto3", "botocore", "orjson", "pybase64", "rich", "yaml"),
+    "deploy-venv",
+    free=("put_items",),
+)

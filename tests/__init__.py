@@ -3,6 +3,7 @@ from requirements.preflight import require
 require(
     "tests",
     (
+        "amazon",
         "awswrangler",
         "boto3",
         "botocore",

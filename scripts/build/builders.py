@@ -4,8 +4,8 @@ build/NAME.zip                       a function's package (the Lambda runtime ha
 build/transform-<python>-<arch>.zip  transform_lambda/ and the wheels of requirements/function.lock
 build/compact_days.py, compaction.zip  the compaction job (Glue has pyspark and boto3)
 build/backfill_export.py, backfill.zip, backfill_wheels.gluewheels.zip
-                                     the backfill job: backfill/, repair/ and transform_lambda/, and the wheels
-                                     of requirements/function.lock
+                                     the backfill job: backfill/, repair/ and transform_lambda/, and the
+                                     wheels of requirements/function.lock
 build/put_items.pyz                  scripts/put_items/ as a single file for Python (a zipapp)
 """
 
@@ -101,8 +101,8 @@ build_backfill_library = job_library("backfill", "repair", "transform_lambda")
 def build_backfill_wheels(_: Target, out: Output, folder: Path | None = None) -> Package:
     """The wheels that transform_lambda/ imports, for the interpreter of Glue, as Glue's zip of wheels.
 
-    It contains the folder wheels/ with the files and a requirements.txt that names them (Glue developer guide,
-    "Using Python libraries with AWS Glue", appendix A).
+    It contains the folder wheels/ with the files and a requirements.txt that names them (Glue developer
+    guide, "Using Python libraries with AWS Glue", appendix A; [unverified], as public jobs have it).
     """
     found = fetch_wheels(GLUE, out)
     names = (path.name.split("-")[:2] for path in found)

@@ -40,7 +40,7 @@ class Stored:
 
 def key_of(folder: str, name: str, content: bytes) -> str:
     """The key of content. It differs if a byte differs, so that CloudFormation notices the change."""
-    # Glue recognizes a zip of wheels by both suffixes (Glue developer guide, "Using Python libraries with AWS Glue").
+    # Glue recognizes a zip of wheels by both (Glue developer guide, "Using Python libraries with AWS Glue").
     suffix = ".gluewheels.zip" if name.endswith(".gluewheels.zip") else Path(name).suffix
     stem = name.removesuffix(suffix)
     return f"{folder}/{stem}-{hashlib.sha256(content).hexdigest()[:32]}{suffix}"

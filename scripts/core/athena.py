@@ -182,13 +182,10 @@ class Workgroup:
                 f"the query was refused: {reason}", next_step(reason, database, self.connection)
             ) from None
         try:
-            return dict(
-                wr.athena.wait_query(
-                    query_id,
-                    boto3_session=self.connection.session,
-                    athena_query_wait_polling_delay=POLL_SECONDS,
-                )
+            finished = wr.athena.wait_query(
+                query_id, boto3_session=self.connection.session, athena_query_wait_polling_delay=POLL_SECONDS
             )
+            return {**finished, "QueryExecutionId": query_id}
         except KeyboardInterrupt:
             self.athena.stop_query_execution(QueryExecutionId=query_id)
             raise

@@ -175,7 +175,7 @@ GATEWAYS, INTERFACES = (
 @pytest.mark.parametrize(
     ("options", "differing"),
     [
-        ({"ExistingTableName": "orders"}, {"DynamoDbEndpoint policy"}),
+        ({"ExistingTableName": "orders"}, {"DynamoDbEndpoint policy", "ExportRole export"}),
         ({"CreateInterfaceEndpoints": "false"}, {f"{name} policy" for name in (*INTERFACES, "LogsEndpoint")}),
         (
             {"VpcId": "vpc-0a1b2c3d", "SubnetIds": "subnet-0a1b2c3d,subnet-1a1b2c3d"},
@@ -240,4 +240,5 @@ def test_every_verdict_names_the_deciding_statement(verdicts: list[Verdict]) -> 
     """Or the side that grants nothing: the access matrix prints it."""
     assert [verdict.entry.name for verdict in verdicts if not verdict.reason] == []
     denied = [v.reason for v in verdicts if v.entry.parts[0].context["aws:SecureTransport"] == "false"]
-    assert {"LakeBucketPolicy: NobodyWithoutTls", "ResultsBucketPolicy: NobodyWithoutTls"} == set(denied)
+    buckets = ("LakeBucketPolicy", "ResultsBucketPolicy", "ExportBucketPolicy")
+    assert {f"{policy}: NobodyWithoutTls" for policy in buckets} == set(denied)

@@ -38,7 +38,7 @@ Verb = Callable[..., subprocess.CompletedProcess[str]]
 
 @pytest.fixture(scope="module")
 def lake() -> Iterator[Sandbox]:
-    """Both stacks and both option stacks in their accounts, with a table whose items the stream never told."""
+    """All four stacks in their accounts, and a table with items that the stream never told."""
     with Sandbox(speed=20) as sandbox:
         columns = {"consumer": ["ItemColumns=pk,n"]}
         sandbox.launch(plan_launches("consumer", "producer", "backfill", "export", parameters=columns))
@@ -129,7 +129,7 @@ def digests(lake: Sandbox) -> dict[str, str | None]:
 def test_lake_is_the_table_although_it_is_written_meanwhile(
     lake: Sandbox, verb: Verb, unique: str, way: tuple[str, ...]
 ) -> None:
-    """Every item is current once, with its newest state; no item is a gap; a second export changes nothing."""
+    """Every item is current once, with its newest state, and is no gap; a second run changes nothing."""
     with Writer(lake, unique):
         found = answer(verb("--yes", *way))
     assert found["status"] == "done"

@@ -52,7 +52,7 @@ def backfill(lake: Stack | None = None, **parameters: Any) -> Stack:
 
 
 def export(landing: Stack | None = None, table: Stack | None = None, **parameters: Any) -> Stack:
-    """The option stack with the export role, with the outputs of a backfill stack and of the table's stack."""
+    """The option stack with the export role, with the outputs of both stacks that it takes."""
     landing, table = landing or backfill(), table or producer()
     filled = {name: landing.outputs[name] for name in STACKS["export"].takes if name in landing.outputs}
     filled |= {name: table.outputs[name] for name in STACKS["export"].takes_beside}

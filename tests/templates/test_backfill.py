@@ -82,17 +82,12 @@ def test_bucket_admits_nobody_but_the_export_role() -> None:
 def test_bucket_has_the_denials_of_the_lake_bucket() -> None:
     """The same statements about TLS and encryption, on this bucket and with this key."""
     lake, landing, _ = both("two")
-    names = (
-        "NobodyWithoutTls",
-        "NobodyWithAnotherKey",
-        "NobodyWithAnotherEncryption",
-        "NobodyWithAKeyOfTheirOwn",
-    )
+    encryption = ("NobodyWithAnotherKey", "NobodyWithAnotherEncryption", "NobodyWithAKeyOfTheirOwn")
     lakes = statements(lake.resource("LakeBucketPolicy").properties["PolicyDocument"])
     own = statements(landing.resource("ExportBucketPolicy").properties["PolicyDocument"])
     of_lake = [lake.resource("LakeBucket").arn, lake.resource("LakeKey").arn]
     of_exports = [landing.resource("ExportBucket").arn, landing.resource("ExportKey").arn]
-    for name in names:
+    for name in ("NobodyWithoutTls", *encryption):
         text = repr(lakes[name])
         for before, after in zip(of_lake, of_exports, strict=True):
             text = text.replace(before, after)

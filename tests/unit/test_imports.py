@@ -13,13 +13,15 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-JOB = "compaction"  # the name under which the entry script in glue/jobs imports its package, as on AWS Glue
 # The packages of the project that each package may import. A function's zip has its own code and at most the
 # row code.
 ROW_CODE = "transform_lambda"
 FUNCTIONS = "*_lambda"
 REGISTRY = "scripts.stacks"  # of the stacks, and no other module of scripts
 PREFLIGHT = "requirements"  # the check that the running Python has the packages
+# The names under which the entry scripts in glue/jobs import their packages, as on AWS Glue, and the packages
+# of the project that are uploaded with them (scripts/build/builders.py).
+JOBS: dict[str, tuple[str, ...]] = {"compaction": (), "backfill": ("repair", ROW_CODE)}
 ALLOWED = {
     "benchmarks": ("repair", ROW_CODE, PREFLIGHT),
     "glue": ("repair", ROW_CODE),
@@ -81,7 +83,7 @@ def imported(module: str) -> set[str]:
     """
     found: set[str] = set()
     for name in names(module, ast.parse(modules()[module].read_text(encoding="utf-8"))):
-        first, *above = [*targets(f"glue.jobs.{name}" if name.split(".")[0] == JOB else name), ""]
+        first, *above = [*targets(f"glue.jobs.{name}" if name.split(".")[0] in JOBS else name), ""]
         found |= {first, *(package for package in above if not f"{module}.".startswith(f"{package}."))}
     return found - {module, ""}
 
@@ -126,11 +128,32 @@ def test_packages_import_in_one_direction() -> None:
     assert sorted(wrong) == []
 
 
-def test_the_job_imports_nothing_of_the_project() -> None:
-    """AWS Glue gets only the job's own files."""
-    job = {module: found for module, found in graph().items() if module.startswith("glue.jobs")}
-    assert job
-    assert [name for found in job.values() for name in found if not name.startswith("glue.jobs")] == []
+@pytest.mark.parametrize("job", JOBS)
+def test_a_job_imports_only_what_is_uploaded_with_it(job: str) -> None:
+    """AWS Glue gets the job's own files and those packages, and everything that they import is among them."""
+    packages = (f"glue.jobs.{job}", *JOBS[job])
+    modules_of = {
+        module: found
+        for module, found in graph().items()
+        if any(f"{module}.".startswith(f"{package}.") for package in packages)
+    }
+    assert f"glue.jobs.{job}" in modules_of
+    wrong = [
+        f"{module} imports {name}"
+        for module, found in modules_of.items()
+        for name in found
+        if not any(f"{name}.".startswith(f"{package}.") for package in packages)
+    ]
+    assert wrong == []
+
+
+def test_a_jobs_script_imports_its_package_alone() -> None:
+    """Only the package is on Glue's path beside the script."""
+    scripts = [name for name, path in modules().items() if path.parent == ROOT / "glue" / "jobs"]
+    assert {(name, *sorted(graph()[name])) for name in scripts if name != "glue.jobs"} == {
+        ("glue.jobs.compact_days", "glue.jobs.compaction", "glue.jobs.compaction.job"),
+        ("glue.jobs.backfill_export", "glue.jobs.backfill", "glue.jobs.backfill.job"),
+    }
 
 
 def test_an_athena_package_imports_only_those_below_it() -> None:

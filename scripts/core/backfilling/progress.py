@@ -5,21 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import TypeVar
 
+from lake.waiting import Schedule, duration
 from scripts.core.console import Output
-from scripts.core.source_stream import REPORT_SECONDS, Clock
+from scripts.core.source_stream import Clock
 
 _T = TypeVar("_T")
 _LOOK_EVERY = 1_000  # items between two looks at the clock
 
 
 class Progress:
-    """One line at least every 15 seconds. `total` may be unknown (0)."""
+    """Lines at growing intervals, of a minute at most. `total` may be unknown (0)."""
 
     def __init__(self, clock: Clock, out: Output, verb: str, total: int, files: int) -> None:
-        self._clock, self._out, self._verb = clock, out, verb
+        self._out, self._verb = out, verb
         self.total, self.files = total, files
         self.items = self.files_done = 0
-        self._began = self._said = clock.now()
+        self._schedule = Schedule(lambda: clock.now().timestamp())
 
     def count(self, items: Iterable[_T]) -> Iterator[_T]:
         """The items, counted while they pass."""
@@ -37,7 +38,7 @@ class Progress:
     @property
     def rate(self) -> float:
         """Items per second so far."""
-        seconds = (self._clock.now() - self._began).total_seconds()
+        seconds = self._schedule.elapsed
         return self.items / seconds if seconds > 0 else 0.0
 
     def line(self) -> str:
@@ -52,15 +53,5 @@ class Progress:
         return text
 
     def _tell(self) -> None:
-        now = self._clock.now()
-        if (now - self._said).total_seconds() >= REPORT_SECONDS:
-            self._said = now
+        if self._schedule.is_due():
             self._out.say(self.line())
-
-
-def duration(seconds: float) -> str:
-    """A span for people: 40 s, 12 min, 3 h 20 min."""
-    if seconds < 90:
-        return f"{max(1, round(seconds))} s"
-    minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 120 else f"{minutes // 60} h {minutes % 60} min"

@@ -16,7 +16,7 @@ from typing import Any
 from repair.reconciliation import Difference, Kind, kind_of
 from scripts.core.athena import quoted
 from scripts.core.console import EXIT_USAGE, CommandError
-from scripts.core.reconciling.lake_states import STATE, LakeReader
+from scripts.core.reconciling.lake_states import LakeReader
 from scripts.core.views import newest_changes
 
 # API_DescribeExport, ExportArn; the id is a time in milliseconds and eight hex digits.
@@ -111,7 +111,7 @@ def compare(
     """
     without = newest_changes(
         lake.table,
-        f"change_key, {STATE} AS state, change_time, change_type",
+        "change_key, change_after AS state, change_time, change_type",
         rows=f"NOT ({export.rows})",
         switched_at=lake.switched_at,
     )

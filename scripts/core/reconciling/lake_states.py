@@ -6,15 +6,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from repair.partitions import Partitions
-from repair.reconciliation import REMOVED, Day
+from repair.reconciliation import Day
 from scripts.core.athena import MAX_STATEMENT_BYTES, Workgroup, quoted
 from scripts.core.console import CommandError
 from scripts.core.lake_table import ROWS
 from scripts.core.views import newest_changes
 
-# The digest of the state that a change leads to: a deletion leads to none, whatever its row has.
-STATE = f"IF(change_type = '{REMOVED}', NULL, change_after)"
-HAS_ITEM = f"{STATE} IS NOT NULL"
+HAS_ITEM = "change_after IS NOT NULL"  # a deletion has none, and neither has a SNAPSHOT of no item
 BACKFILLED = "\"$path\" LIKE '%/repair-backfill-%'"  # repair.objects.object_name
 # Keys are looked up by name as long as these statements have room for them. Each reads the whole lake.
 MOST_STATEMENTS = 4
@@ -74,7 +72,7 @@ GROUP BY dt"""  # noqa: S608
 
     def newest(self, keys: Partitions, into: Partitions) -> None:
         """Store (digest or None, change_time, change_type) of these keys; perhaps of others too."""
-        columns = f"change_key, {STATE}, change_time, change_type"
+        columns = "change_key, change_after, change_time, change_type"
         statements = list(self._lists(keys)) if self._are_few(keys) else ["true"]
         for rows in statements:
             for key, digest, time, change_type in self._newest(columns, rows=rows):
@@ -92,7 +90,12 @@ GROUP BY dt"""  # noqa: S608
         return MAX_STATEMENT_BYTES - len(self._statement("").encode()) - 1024
 
     def _statement(self, rows: str) -> str:
-        return newest_changes(self.table, STATE, rows=rows, switched_at=self.switched_at)
+        return newest_changes(
+            self.table,
+            "change_key, change_after, change_time, change_type",
+            rows=rows,
+            switched_at=self.switched_at,
+        )
 
     def _are_few(self, keys: Partitions) -> bool:
         # a quote in a key is written twice, and a key has two quotes and a comma

@@ -163,7 +163,8 @@ def test_almost_a_row_is_unrecoverable(change: dict[str, Any]) -> None:
         (b'{"a":' * 5000 + b"1" + b"}" * 5000, "UnknownFormError"),
         (b'{"rawData": {"S": "x"}}', "RawDataError"),
         (b'{"rawData": null}', "RawDataError"),
-        (b'{"rawData": "*not base64*"}', "RawDataError"),
+        (b'{"rawData": "*' + SECRET.encode() + b'*"}', "RawDataError"),
+        (b'{"rawData": "e30=*"}', "RawDataError"),
         ('{"rawData": "ä"}'.encode(), "RawDataError"),
         (b'{"rawData": ""}', "JsonError"),
         (line(SECRET.encode()), "JsonError"),
@@ -177,7 +178,7 @@ def test_almost_a_row_is_unrecoverable(change: dict[str, Any]) -> None:
         (line(gzip.compress(bytes(13 * 1024 * 1024))), "RawDataError"),
         (20_000_000, "LineTooLongError"),
     ],
-    ids=range(21),
+    ids=range(22),
 )
 def test_hostile_line_states_its_reason(text: bytes | int, error: str) -> None:
     """Nothing raises, no message has the payload, and nothing of the record is gone."""
@@ -191,6 +192,12 @@ def test_hostile_line_states_its_reason(text: bytes | int, error: str) -> None:
         assert statement["rawData"] == raw
     else:
         assert base64.b64decode(statement["rawData"]) == text
+
+
+def test_compressed_record_has_a_limit() -> None:
+    """A record that is larger than any of a stream is not decompressed further."""
+    _, statement = unrecoverable(line(gzip.compress(bytes(13 * 1024 * 1024))))
+    assert statement["errorMessage"] == "rawData is compressed, and has more than 12582912 bytes"
 
 
 def test_unrecoverable_line_has_the_form_of_firehose() -> None:

@@ -68,6 +68,15 @@ def test_the_last_fields_of_a_key_count(tmp_path: Path) -> None:
     assert list(store) == [("a", ("2",))]
 
 
+def test_what_is_buffered_goes_to_disk(tmp_path: Path) -> None:
+    """Before it is read, when the buffers have their size."""
+    store = Partitions(tmp_path / "states", buffered_bytes=100)
+    store.add("a", "1")
+    assert not list((tmp_path / "states").iterdir())
+    store.add("b", "x" * 100)
+    assert len(list((tmp_path / "states").iterdir())) == 2
+
+
 def test_different_partitions_are_refused(tmp_path: Path) -> None:
     """The same key would be in other places."""
     with pytest.raises(ValueError, match="different partitions"):

@@ -114,6 +114,13 @@ def test_a_missing_day_explains_losses_that_fit_it(tmp_path: Path) -> None:
     assert {cause_of(each, ["2026-11-17"], circumstances) for each in fitting} == {Cause.DAY}
 
 
+def test_a_change_may_be_in_the_folder_of_the_next_day(tmp_path: Path) -> None:
+    """By its delivery, so the folder of its own day may be the missing one."""
+    assert missing_days(differences(tmp_path, stale("a", "2026-11-19")), Circumstances(DAYS)) == [
+        "2026-11-19"
+    ]
+
+
 def test_a_day_at_rest_explains_no_loss_after_it(tmp_path: Path) -> None:
     """A key whose newest change is younger lost a change on another day."""
     found = differences(tmp_path, stale("a", "2026-11-15"), stale("b", "2026-11-20"))

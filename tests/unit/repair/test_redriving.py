@@ -17,6 +17,7 @@ from repair.error_objects import DamagedObjectError, ErrorObject, error_object, 
 from repair.objects import Part
 from repair.redriving import CountError, Counts, examine, redrive
 from tests.unit.transform.records import change_record
+from transform_lambda.change import transform
 from transform_lambda.flatten import DEFAULT_SETTINGS
 
 KEY = "errors/processing-failed/dt=2026-11-20/ddb-lake-1-2026-11-20-10-01-00-0002"
@@ -219,6 +220,17 @@ def test_records_for_the_stream_are_sent_as_they_were() -> None:
     assert (counts.redelivered, counts.unrecoverable) == (9, 3)
     assert store.lines("data/") == []
     assert source().receipt_key in store.objects
+
+
+def test_row_of_the_function_is_written_even_beside_the_stream() -> None:
+    """The function would refuse its own row, so the stream does not get it."""
+    store, sent = Store(), list[bytes]()
+    line, _ = transform(record(0))
+    failed = source("errors/metadata-extraction-failed/dt=2026-11-20/x")
+    content = error_line(line) + error_line(record(1))
+    counts = redrive(failed, lambda: io.BytesIO(content), DEFAULT_SETTINGS, store.put, send=sent.extend)
+    assert (counts.redelivered, sent) == (2, [record(1)])
+    assert store.lines("data/") == [line.strip()]
 
 
 def test_stream_that_takes_nothing_leaves_no_receipt() -> None:
