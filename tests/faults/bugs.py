@@ -319,8 +319,8 @@ BUGS: Final = (
     Bug(
         "backfill takes a file's first object for its last",
         "repair/backfill.py",
-        'rf"([0-9a-f]{{20}})-[0-9]{{5}}{END}\\.gz"',
-        'rf"([0-9a-f]{{20}})-[0-9]{{5}}(?:{END})?\\.gz"',
+        '-[0-9]{5}-end\\.gz"',
+        '-[0-9]{5}(?:-end)?\\.gz"',
         ("kill backfill",),
     ),
     Bug(

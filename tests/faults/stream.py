@@ -36,7 +36,7 @@ RETRIES: Final = 3  # after the first attempt; templates/producer.yaml has 300, 
 RECORD_BYTES: Final = 700  # about
 BATCHES: Final = 200  # at least
 AGAIN: Final = 0.01  # share of batches that are read from the stream again
-REDRIVE_ATTEMPTS: Final = 400
+REDRIVE_ATTEMPTS: Final = 1_000
 PART_LINES: Final = 700  # of a redrive: error objects of the test have several parts
 SHOWN_ROWS: Final = 40
 
@@ -222,9 +222,9 @@ def run(seed: int, count: int, say: Say, *, with_views: bool = True, faults: flo
                     f"seed {seed}: {records:,} records, {oracle.rows:,} rows, "
                     f"{bucket.counts.total():,} faults of S3"
                 )
-                ended = redrive.run() and ended  # error objects arrive all the time, as redrives do
+                ended = ended and redrive.run()  # error objects arrive all the time, as redrives do
         delivery.finish()
-        ended = redrive.run() and ended
+        ended = ended and redrive.run()
     finally:
         function.CONFIGURATION = earlier[0]
         cast("Any", redriving).PART_LINES = earlier[1]
