@@ -33,6 +33,17 @@ class Result:
     seconds: float
 
 
+@dataclass(frozen=True)
+class Finished:
+    """A query that succeeded; its rows are still in Athena and in the object at `location`."""
+
+    query_id: str
+    is_select: bool
+    location: str  # s3://…; empty if Athena manages the results
+    bytes_scanned: int
+    seconds: float
+
+
 def quoted(text: str) -> str:
     """A text as a SQL literal, which is what Athena accepts as an execution parameter."""
     return "'" + text.replace("'", "''") + "'"
@@ -112,19 +123,26 @@ class Workgroup:
     def execute(self, sql: str, database: str, parameters: Sequence[str] = ()) -> Result:
         """Run one statement in the workgroup and fetch its result.
 
-        Only the workgroup decides where results go. `parameters` are SQL literals for the statement's `?`.
-        awswrangler starts the query and waits for it. The rows are read as Athena's text, because a data
-        frame does not distinguish an empty text, the text `NaN` and null. Raises CommandError with Athena's
-        reason.
+        The rows are read as Athena's text, because a data frame does not distinguish an empty text, the text
+        `NaN` and null. `parameters` are SQL literals for the statement's `?`. Raises CommandError with
+        Athena's reason.
+        """
+        done = self.finish(sql, database, parameters)
+        columns, rows = fetch(self.athena, done.query_id, has_header=done.is_select)
+        return Result(done.query_id, columns, rows, done.bytes_scanned, done.seconds)
+
+    def finish(self, sql: str, database: str, parameters: Sequence[str] = ()) -> Finished:
+        """Run one statement in the workgroup, and leave its result where it is.
+
+        Only the workgroup decides where results go. awswrangler starts the query and waits for it. Raises
+        CommandError with Athena's reason.
         """
         finished = self._finished(sql, database, parameters)
-        query_id = str(finished["QueryExecutionId"])
-        columns, rows = fetch(self.athena, query_id, has_header=finished.get("StatementType") == "DML")
         statistics = finished.get("Statistics", {})
-        return Result(
-            query_id,
-            columns,
-            rows,
+        return Finished(
+            str(finished["QueryExecutionId"]),
+            finished.get("StatementType") == "DML",
+            finished.get("ResultConfiguration", {}).get("OutputLocation", ""),
             int(statistics.get("DataScannedInBytes", 0)),
             statistics.get("TotalExecutionTimeInMillis", 0) / 1000,
         )
