@@ -41,8 +41,18 @@ def processes() -> list[Process]:
     from tests.faults.kills.put_items import PutItems  # noqa: PLC0415
     from tests.faults.kills.reconcile import Reconcile  # noqa: PLC0415
     from tests.faults.kills.redrive import Redrive  # noqa: PLC0415
+    from tests.faults.kills.restore import Restore  # noqa: PLC0415
 
-    return [Delivery(), Redrive(), Backfill(), Reconcile(), PutItems(), Forgetting(), Compaction()]
+    return [
+        Delivery(),
+        Redrive(),
+        Backfill(),
+        Reconcile(),
+        Restore(),
+        PutItems(),
+        Forgetting(),
+        Compaction(),
+    ]
 
 
 def options() -> argparse.ArgumentParser:

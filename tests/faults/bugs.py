@@ -346,6 +346,20 @@ BUGS: Final = (
         ("kill reconcile",),
     ),
     Bug(
+        "restore takes the table for finished before its items are written",
+        "scripts/core/restoring/restore.py",
+        "        written = Check()\n",
+        "        written = Check()\n        target.finish()\n",
+        ("kill restore",),
+    ),
+    Bug(
+        "restore takes a deleted item for one that was kept",
+        "athena/views/current.sql",
+        "  AND change_type <> 'REMOVE'\n",
+        "",
+        ("kill restore",),
+    ),
+    Bug(
         "put_items forgets unprocessed items",
         "scripts/put_items/writing.py",
         "            requests = left\n",

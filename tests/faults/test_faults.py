@@ -119,7 +119,7 @@ def test_lost_change_is_reported_with_the_seed_and_the_smallest_item() -> None:
 
 
 def test_process_that_loses_work_is_reported() -> None:
-    """A process whose second run takes a half-written state for a whole one, and one without enough points."""
+    """Its second run takes a half-written state for a whole one. It has too few points, too."""
     seeded = (
         "import json\n"
         "from tests.faults.kills.driver import kill_process\n"

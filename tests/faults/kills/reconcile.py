@@ -140,7 +140,7 @@ class Reconcile:
             account=PRODUCER, region="eu-west-1", location="", client=lambda _: dynamo
         )
         own: Any = SimpleNamespace(account=CONSUMER, region="eu-west-1", location="")
-        outputs = OUTPUTS[CONSUMER]["ddb-lake-consumer"] | {"DatabaseName": "x", "WorkgroupName": "x"}
+        outputs = OUTPUTS[CONSUMER]["ddb-lake-consumer"]
         source = Source(connection, "ddb-lake-producer", OUTPUTS[PRODUCER]["ddb-lake-producer"])
         lake = LakeSide(own, "ddb-lake-consumer", outputs, {"s3": Objects(disk, points)})
         clock = Clock(1.0, lambda: dynamo.now, lambda seconds: _pass(dynamo, seconds))

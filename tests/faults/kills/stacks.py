@@ -13,12 +13,15 @@ OUTPUTS: dict[str, dict[str, dict[str, str]]] = {
             "AdmittedAccountId": PRODUCER,
             "ConsumerAccountId": CONSUMER,
             "LakeBucketName": "lake",
+            "DatabaseName": "ddb_lake",
+            "WorkgroupName": "ddb-lake",
         }
     },
     PRODUCER: {
         "ddb-lake-producer": {
             "SourceTableName": "orders",
             "SourceStreamName": "changes",
+            "ProducerKeyArn": "arn:aws:kms:eu-west-1:111111111111:key/1",
             "FlattenMaxDepth": "32",
             "KeepImages": "false",
         }
