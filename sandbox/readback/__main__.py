@@ -47,6 +47,8 @@ PARAMETERS = {
         *BOUNDED,
     ),
     "columnar": BOUNDED,
+    "backfill": (f"AccessLogBucketName={LOG_BUCKET}", "ExportRolePath=/readback/export/", *BOUNDED),
+    "export": ("PermissionsBoundaryArn=arn:aws:iam::aws:policy/PowerUserAccess",),
 }
 
 

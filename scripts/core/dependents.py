@@ -49,7 +49,7 @@ class Dependents:
 
         Without permission to list all stacks, only the usual names are looked for, and a line says so.
         """
-        users = [user for user in reversed(KINDS) if kind in user.outputs_of]
+        users = [user for user in reversed(KINDS) if kind in (*user.outputs_of, *user.beside)]
         outputs = outputs_of(description)
         if kind is None or not users or not outputs:
             return cls([], {})
@@ -110,7 +110,8 @@ class Dependents:
 def _takes(user: StackKind, outputs: Mapping[str, str], candidate: Mapping[str, Any]) -> bool:
     """Whether a stack's parameters have the values of the outputs that the kind takes."""
     parameters = _parameters(candidate)
-    taken = [name for name in user.takes if name in outputs and name in parameters]
+    takes = (*user.takes, *user.takes_beside)
+    taken = [name for name in takes if name in outputs and name in parameters]
     return bool(taken) and all(parameters[name] == outputs[name] for name in taken)
 
 

@@ -5,7 +5,11 @@ permissions of its role. Only the endpoints and the certificates come from outsi
 """
 
 import json
+import os
+import platform
+import subprocess
 import threading
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,6 +17,9 @@ from urllib.parse import urlsplit
 
 from sandbox import accounts
 from sandbox.lifecycle import Sandbox
+from scripts.build.wheels import fetch_wheels
+from scripts.build.wheels import target as wheel_target
+from scripts.core.console import Output
 from tests.engines.process import EngineProcess
 from tests.engines.truststore import write_trust_store
 from tests.sandbox.roles import credential_environment
@@ -50,24 +57,52 @@ def role_credentials(sandbox: Sandbox, role: str) -> dict[str, str]:
 class DeployedJob:
     """The process that runs the job; a context manager. `folder` is empty and private."""
 
-    def __init__(self, sandbox: Sandbox, spark: Spark, folder: Path, *, long: bool = False) -> None:
-        """`long` is for runs over many rows: twice the memory, and Java's full compiler."""
+    def __init__(
+        self,
+        sandbox: Sandbox,
+        spark: Spark,
+        folder: Path,
+        output: str = "CompactionJobName",
+        *,
+        long: bool = False,
+    ) -> None:
+        """`output` is the stacks' output with the job's name.
+
+        `long` is for runs over many rows: twice the memory, and Java's full compiler.
+        """
         self._sandbox, self._spark, self._folder, self._long = sandbox, spark, folder, long
         self._lock = threading.Lock()
         glue = sandbox.session("consumer").client("glue")
-        self.definition = glue.get_job(JobName=sandbox.outputs["CompactionJobName"])["Job"]
+        self.definition = glue.get_job(JobName=sandbox.outputs[output])["Job"]
         self.arguments: dict[str, str] = dict(self.definition["DefaultArguments"])
-        self.arguments["--checked-days"] = "36500"  # the tests' days are old
+        if "--checked-days" in self.arguments:
+            self.arguments["--checked-days"] = "36500"  # the tests' days are old
 
     def __enter__(self) -> "DeployedJob":
         script = fetched(self._sandbox, self.definition["Command"]["ScriptLocation"], self._folder)
         library = fetched(self._sandbox, self.arguments["--extra-py-files"], self._folder)
+        modules = self.arguments.get("--additional-python-modules")
+        packages = self._installed(fetched(self._sandbox, modules, self._folder)) if modules else None
         command = [str(self._spark.python), str(HERE / "driver.py"), str(script)]
-        log, environment = self._folder / "spark.log", self._environment(library)
+        log, environment = self._folder / "spark.log", self._environment(library, packages)
         self._process = EngineProcess(command, self._folder, log, environment, answers=True)
         return self
 
-    def _environment(self, library: Path) -> dict[str, str]:
+    def _installed(self, zipped: Path) -> Path:
+        """The folder with the packages of a zip of wheels, installed with the job's own options of pip."""
+        unpacked, target = self._folder / "wheels", self._folder / "packages"
+        with zipfile.ZipFile(zipped) as archive:
+            archive.extractall(unpacked)
+        options = self.arguments["--python-modules-installer-option"].split()
+        if platform.machine() != "x86_64":  # Glue's; another machine needs its own wheels of the same lock
+            wheels = fetch_wheels(wheel_target("host"), Output())
+            options += ["--find-links", str(wheels[0].parent)]
+        command = [str(self._spark.python), "-m", "pip", "install", "--quiet", "--no-deps", *options]
+        command += ["--find-links", str(unpacked / "wheels"), "--target", str(target)]
+        subprocess.run([*command, "-r", str(unpacked / "wheels" / "requirements.txt")], check=True)
+        return target
+
+    def _environment(self, library: Path, packages: Path | None) -> dict[str, str]:
         authority = self._sandbox.folder / "ca.pem"
         trust = write_trust_store(authority, self._folder / "trust.p12")
         settings = {
@@ -107,7 +142,7 @@ class DeployedJob:
             "PYSPARK_SUBMIT_ARGS": f"--py-files {library} {options} pyspark-shell",
             "AWS_ENDPOINT_URL": self._sandbox.endpoint,
             "AWS_CA_BUNDLE": str(authority),
-            "PYTHONPATH": str(library),
+            "PYTHONPATH": os.pathsep.join(str(path) for path in (library, packages) if path),
             **role_credentials(self._sandbox, self.definition["Role"]),
         }
 

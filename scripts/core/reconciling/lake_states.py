@@ -30,12 +30,13 @@ class LakeSummary:
 
 @dataclass(frozen=True)
 class LakeReader:
-    """The rows of one source table in a lake."""
+    """The rows of one source table in a lake. `among` names those among which the newest is looked for."""
 
     workgroup: Workgroup
     database: str
     table: str
     switched_at: str | None = None
+    among: str | None = None
 
     def summary(self, *, without: str = "") -> LakeSummary:
         """Count the rows. Raises CommandError if the lake has none of this table.
@@ -80,9 +81,12 @@ GROUP BY dt"""  # noqa: S608
 
     def _newest(self, columns: str, *, condition: str = "true", rows: str = "true") -> Iterator[list[str]]:
         sql = newest_changes(
-            self.table, columns, condition=condition, rows=rows, switched_at=self.switched_at
+            self.table, columns, condition=condition, rows=self._rows(rows), switched_at=self.switched_at
         )
         return self.workgroup.stream(sql, self.database)
+
+    def _rows(self, rows: str) -> str:
+        return rows if self.among is None else f"{self.among} AND {rows}"
 
     @property
     def _room(self) -> int:
@@ -93,7 +97,7 @@ GROUP BY dt"""  # noqa: S608
         return newest_changes(
             self.table,
             "change_key, change_after, change_time, change_type",
-            rows=rows,
+            rows=self._rows(rows),
             switched_at=self.switched_at,
         )
 

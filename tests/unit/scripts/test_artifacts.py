@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from contextlib import suppress
 from types import SimpleNamespace
 from typing import Any
@@ -168,6 +169,12 @@ def test_existing_content_is_not_uploaded_again() -> None:
     assert ours.put(key, b"x") == ours.put(key, b"x") == Stored(key, "v1")
     assert s3.names().count("put_object") == 1
     assert key_of("functions", "transform-3.13-arm64.zip", b"y") != key
+
+
+def test_the_key_of_a_zip_of_wheels_keeps_both_suffixes() -> None:
+    """By them Glue knows that it contains wheels."""
+    key = key_of("jobs", "backfill_wheels.gluewheels.zip", b"x")
+    assert re.fullmatch(r"jobs/backfill_wheels-[0-9a-f]{32}\.gluewheels\.zip", key)
 
 
 @pytest.mark.parametrize("other", [b"y", b"longer"], ids=["same length", "another length"])

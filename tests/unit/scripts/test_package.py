@@ -13,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
+import orjson
 import pytest
 
 from scripts.build import builders, package, wheels, zips
@@ -95,6 +96,50 @@ def test_entries_are_sorted_undated_and_readable(clone: Path) -> None:
     assert {entry.filename: oct(entry.external_attr >> 16) for entry in entries}["fast/_c.so"] == "0o100755"
     assert built.size == built.path.stat().st_size
     assert built.unpacked == sum(entry.file_size for entry in entries)
+
+
+def test_the_wheels_of_the_job_are_for_the_interpreter_of_glue(
+    clone: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever the functions are built for: the wheels unchanged, and a list that names them."""
+    fetched: list[Target] = []
+    download = wheels._download
+
+    def noted(wanted: Target, folder: Path) -> None:
+        fetched.append(wanted)
+        download(wanted, folder)
+
+    monkeypatch.setattr(wheels, "_download", noted)
+    built = builders.build_backfill_wheels(ANY, OUT)
+    assert fetched == [Target("x86_64", "3.11")]
+    assert built.name.endswith(".gluewheels.zip")
+    with zipfile.ZipFile(built.path) as archive:
+        assert archive.namelist() == ["wheels/fast-1-py3-none-any.whl", "wheels/requirements.txt"]
+        assert archive.read("wheels/requirements.txt") == b"fast==1\n"
+        content = archive.read("wheels/fast-1-py3-none-any.whl")
+    assert hashlib.sha256(content).hexdigest() in wheels.LOCK.read_text()
+
+
+def test_the_library_of_the_backfill_job_runs_by_itself(tmp_path: Path) -> None:
+    """Everything that it imports of the project is in the zip."""
+    built = builders.build_backfill_library(ANY, OUT, tmp_path)
+    packages = Path(str(orjson.__file__)).parents[1]
+    code = "import backfill.job as job, repair.backfill as rows; print(job.__file__, rows.__file__)"
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-S",
+            "-c",
+            f"import sys; sys.path[:0] = [{str(built.path)!r}, {str(packages)!r}]; {code}",
+        ],
+        cwd=tmp_path,
+        env={},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count(str(built.path)) == 2
 
 
 def test_a_private_module_is_part_of_the_package(clone: Path) -> None:
@@ -252,9 +297,13 @@ def test_sizes_are_in_the_table_and_in_json(run_verb: Callable[..., Ran]) -> Non
     """A table on stderr, one JSON document on stdout."""
     done = run_verb(package.main, "--output", "json")
     packages = {entry["path"]: entry for entry in json.loads(done.out)["packages"]}
-    others = {"build/transform-3.13-arm64.zip", "build/compact_days.py", "build/put_items.pyz"}
-    names = {artifact.name for artifact in ARTIFACTS.values()} - {"transform", "compact_days"}
-    assert set(packages) == others | {f"build/{name}.zip" for name in names}
+    others = {"build/transform-3.13-arm64.zip", "build/put_items.pyz"}
+    scripts = {f"build/{name}.py" for name in ("compact_days", "backfill_export")}
+    zips = {
+        f"build/{name}.zip" for name in ("catalog", "compaction", "backfill", "backfill_wheels.gluewheels")
+    }
+    assert set(packages) == others | scripts | zips
+    assert len(packages) == len({artifact.name for artifact in ARTIFACTS.values()}) + 1  # and put_items
     for path, entry in packages.items():
         assert path in done.err
         assert f"{entry['bytes']:,}" in done.err

@@ -322,6 +322,18 @@ def test_a_stack_that_is_still_used_is_not_removed(run: Callable[..., Ran], kind
     assert error["remove_first"] == [{"stack": "parquet", "kind": kind, "status": "CREATE_COMPLETE"}]
 
 
+def test_the_stack_of_a_table_is_removed_after_the_role_that_exports_it(run: Callable[..., Ran]) -> None:
+    """An export stack takes the table of a stack beside it (`takes_beside` in scripts/stacks.py)."""
+    account = Used("exporter", "export")
+    account.templates["lake"] = "Metadata: {DdbLake: {Kind: producer}}\nResources: {}"
+    account.stacks["lake"]["Outputs"] = [{"OutputKey": "SourceTableName", "OutputValue": "orders"}]
+    for stack, table in (("exporter", "orders"), ("other", "payments")):
+        account.stacks[stack]["Parameters"] = [{"ParameterKey": "SourceTableName", "ParameterValue": table}]
+    done = run(account, "lake", "--yes")
+    assert (done.code, account.calls) == (1, [])
+    assert "stack lake is still used by exporter (export)" in done.err
+
+
 def test_a_dry_run_lists_the_stacks_to_remove_first(run: Callable[..., Ran]) -> None:
     """It is a plan, and nothing is refused."""
     done = run(Used(), "lake", "--dry-run", "--output", "json")
@@ -347,7 +359,7 @@ def test_without_permission_to_list_stacks_the_usual_names_are_looked_for(
     account.may_list = False
     done = run(account, "lake", "--yes")
     assert (done.code, "delete_stack" in account.calls) == ((1, False) if seen else (0, True)), done.err
-    assert "only ddb-lake-columnar and ddb-lake-producer were looked for" in done.err
+    assert "only ddb-lake-backfill and ddb-lake-columnar and ddb-lake-producer were looked for" in done.err
 
 
 @pytest.mark.parametrize(("producer", "named"), [("111111111111", True), ("222222222222", False)])
