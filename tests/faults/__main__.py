@@ -7,6 +7,7 @@ detected. Progress goes to stderr, the result to stdout. A failure prints the se
 from __future__ import annotations
 
 import argparse
+import gc
 import json
 import os
 import resource
@@ -38,6 +39,7 @@ def processes() -> list[Process]:
     from tests.faults.kills.compaction import Compaction  # noqa: PLC0415
     from tests.faults.kills.delivery import Delivery  # noqa: PLC0415
     from tests.faults.kills.forgetting import Forgetting  # noqa: PLC0415
+    from tests.faults.kills.heal import Heal  # noqa: PLC0415
     from tests.faults.kills.put_items import PutItems  # noqa: PLC0415
     from tests.faults.kills.reconcile import Reconcile  # noqa: PLC0415
     from tests.faults.kills.redrive import Redrive  # noqa: PLC0415
@@ -47,6 +49,7 @@ def processes() -> list[Process]:
         Delivery(),
         Redrive(),
         Backfill(),
+        Heal(),
         Reconcile(),
         Restore(),
         PutItems(),
@@ -147,6 +150,7 @@ def _changes(seed: int, count: int, say: Say) -> dict[str, Any]:
             )
         )
     _memory()
+    gc.collect()  # the function's module collects rarely
     return result.document
 
 

@@ -23,7 +23,7 @@ _ID: Final = b'"change_id":"'
 _SEQUENCE: Final = b'"change_sequence":'
 _ID_LENGTH: Final = 36
 KEPT: Final = 20  # problems with their texts; the others are counted
-SAMPLE_ROWS: Final = 60_000
+SAMPLE_ROWS: Final = 25_000
 
 
 @dataclass(frozen=True)

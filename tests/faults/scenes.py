@@ -44,6 +44,7 @@ SCENES: Final[dict[str, Callable[[], list[str]]]] = {
     "exports": _exports,
     "kill redrive": lambda: _killed("redrive", "Redrive"),
     "kill backfill": lambda: _killed("backfill", "Backfill"),
+    "kill heal": lambda: _killed("heal", "Heal"),
     "kill delivery": lambda: _killed("delivery", "Delivery"),
     "kill put_items": lambda: _killed("put_items", "PutItems"),
     "kill catalog": lambda: _killed("forgetting", "Forgetting"),

@@ -16,7 +16,7 @@ from tests.sql.lake import Lake
 
 NAME: Final = "orders"
 COLUMNS: Final = ("pk",)
-MEMORY_MEGABYTES: Final = 400  # of DuckDB
+MEMORY_MEGABYTES: Final = 250  # of DuckDB
 _CURRENT: Final = f"SELECT pk, change_after FROM current_{NAME}"
 _HISTORY: Final = f"SELECT pk, count(*), count(DISTINCT change_number) FROM history_{NAME} GROUP BY pk"
 _GAPS: Final = f"SELECT change_key, broken_state FROM gaps_{NAME}"

@@ -23,7 +23,9 @@ PART_BYTES = 4_000  # of rows in an object: each data file becomes several
 Item = dict[str, Any]
 
 
-class _Landed(Objects):
+class Landed(Objects):
+    """The buckets of exports and of the lake."""
+
     @staticmethod
     def place(key: str) -> str:
         """Last objects apart: they state that a data file is complete."""
@@ -80,7 +82,7 @@ class Backfill:
         """The verb, with clients on the disk."""
         items = [orjson.loads(sent_image(number, number + 1)) for number in range(ITEMS)]
         scene: Scene = made(items)
-        bucket = _Landed(disk, points, LAKE, LANDING)
+        bucket = Landed(disk, points, LAKE, LANDING)
         scene.bucket = cast("Any", bucket)
         dynamo = _Dynamo(items, scene.bucket)
         dynamo.keep(disk, points)

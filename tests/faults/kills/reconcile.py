@@ -12,7 +12,6 @@ from types import SimpleNamespace
 from typing import Any
 
 import orjson
-import pandas as pd  # noqa: F401  pyarrow imports it: without this line, in every child
 
 from repair.objects import parts
 from scripts import reconcile
@@ -21,9 +20,9 @@ from scripts.core.reconciling import comparing, repairs, report  # noqa: F401  t
 from scripts.core.sides import LakeSide, Source
 from scripts.core.source_stream import Clock
 from tests.faults.changes import Changes, digest, key_of, sent_image, time_text
-from tests.faults.kills.disk import Disk, Objects, Points
+from tests.faults.kills.athena import Athena
+from tests.faults.kills.disk import Disk, Folder, Objects, Points
 from tests.faults.kills.stacks import CONSUMER, OUTPUTS, PRODUCER, Account
-from tests.sql.lake import Lake
 from transform_lambda.change import transform
 
 SEED, CHANGES = 23, 300
@@ -92,8 +91,8 @@ class _Dynamo(Account):
 class _Workgroup:
     """Athena over the objects on the disk, by the sandbox's engine."""
 
-    def __init__(self, disk: Disk, points: Points) -> None:
-        self._disk, self._points = disk, points
+    def __init__(self, athena: Athena, disk: Disk, points: Points) -> None:
+        self._athena, self._disk, self._points = athena, disk, points
 
     def check(self) -> None:
         """It exists."""
@@ -101,11 +100,7 @@ class _Workgroup:
     def stream(self, sql: str, _database: str) -> Iterator[list[str]]:
         """A query's rows."""
         self._points.at("before a query of the lake")
-        lake = Lake(("pk",))
-        for key, body in self._disk.folder("lake").items():
-            _, day, name = key.split("/")
-            lake.put_bytes(body, day=day.removeprefix("dt="), name=name)
-        rows = lake.ask(sql)
+        _, rows = self._athena.ask(sql, self._disk.folder("lake"))
         self._disk.note("query")
         self._points.at("after the lake answered")
         yield from ([cell or "" for cell in row] for row in rows)
@@ -115,6 +110,9 @@ class Reconcile:
     """The lake's newest state of each key is that of the table."""
 
     name = "reconcile --repair"
+
+    def __init__(self) -> None:
+        self._results: Folder | None = None
 
     def prepare(self, disk: Disk) -> None:
         """Objects of the lake without one change in six."""
@@ -127,6 +125,7 @@ class Reconcile:
         days: defaultdict[str, list[bytes]] = defaultdict(list)
         for day, line in lines:
             days[day].append(line)
+        self._results = disk.folder("results")
         objects = disk.folder("lake")
         for day, rows in days.items():
             for start in range(0, len(rows), ROWS):
@@ -135,6 +134,8 @@ class Reconcile:
 
     def run(self, disk: Disk, points: Points) -> int:
         """The verb, with clients on the disk."""
+        assert self._results is not None
+        athena = Athena(self._results)
         dynamo = _Dynamo(disk, points)
         connection: Any = SimpleNamespace(
             account=PRODUCER, region="eu-west-1", location="", client=lambda _: dynamo
@@ -146,7 +147,7 @@ class Reconcile:
         clock = Clock(1.0, lambda: dynamo.now, lambda seconds: _pass(dynamo, seconds))
         ports: Any = reconcile, comparing, repairs
         ports[0].both_sides = lambda _: (source, lake)
-        ports[1].Workgroup = lambda *_: _Workgroup(disk, points)
+        ports[1].Workgroup = lambda *_: _Workgroup(athena, disk, points)
         ports[1].clock_of = lambda _: clock
         ports[2].parts = partial(parts, part_bytes=PART_BYTES)
         arguments = ["orders", "--repair", "--yes", "--switched-at", "none", "--output", "json"]
@@ -158,11 +159,7 @@ class Reconcile:
     def state(self, disk: Disk) -> Any:
         """The newest state of each key."""
         _, _, right = table()
-        found = newest(
-            orjson.loads(line)
-            for body in disk.folder("lake").values()
-            for line in gzip.decompress(body).splitlines()
-        )
+        found = newest(orjson.loads(line) for line in rows_of(disk.folder("lake")))
         wrong = sorted(key for key in {*found, *right} if found.get(key) != right.get(key))
         assert not wrong, f"{len(wrong)} keys of the lake are not as in the table, such as {wrong[0]}"
         return found
@@ -170,6 +167,12 @@ class Reconcile:
 
 def _pass(dynamo: _Dynamo, seconds: float) -> None:
     dynamo.now += timedelta(seconds=seconds)
+
+
+def rows_of(lake: Folder) -> Iterator[bytes]:
+    """The lines of every object of a lake."""
+    for body in lake.values():
+        yield from gzip.decompress(body).splitlines()
 
 
 def newest(rows: Iterator[dict[str, Any]]) -> dict[str, str]:

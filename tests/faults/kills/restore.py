@@ -11,8 +11,6 @@ from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
 
-import pandas as pd  # noqa: F401  pyarrow imports it: without this line, in every child
-
 from sandbox.athena.engine.results import to_csv
 from scripts import restore
 from scripts.core import connection, console
@@ -20,10 +18,10 @@ from scripts.core.athena import Finished, Result
 from scripts.core.restoring import restore as verb
 from scripts.core.restoring.target import UNFINISHED_TAG
 from tests.faults.changes import Changes, digest, key_of, time_text
+from tests.faults.kills.athena import Athena
 from tests.faults.kills.disk import Disk, Folder, Points
 from tests.faults.kills.stacks import CONSUMER, PRODUCER, Account
 from tests.faults.services import tag_of
-from tests.sql.lake import Lake
 from tests.unit.scripts.restoring.fake_dynamodb import FakeDynamoDb
 from transform_lambda.canonical import image_digest
 from transform_lambda.change import transform
@@ -94,20 +92,14 @@ class _Workgroup:
 
     def __init__(self, lake: Folder, results: Folder, points: Points) -> None:
         self._lake, self._results, self._points = lake, results, points
+        self._athena = Athena(results)
         self.connection = SimpleNamespace(client=lambda _: self)
 
     def finish(self, sql: str, _database: str) -> Finished:
         """Run a statement."""
         name = f"{hashlib.sha256(sql.encode()).hexdigest()}.csv"
         if name not in self._results:
-            lake = Lake(("pk",), more=("change_lines",))
-            for key, body in self._lake.items():
-                _, day, file = key.split("/")
-                lake.put_bytes(body, day=day.removeprefix("dt="), name=file)
-            done = lake.run(sql)
-            assert done.columns is not None
-            assert done.rows is not None
-            self._results[name] = to_csv(done.columns, done.rows)
+            self._results[name] = to_csv(*self._athena.ask(sql, self._lake))
         self._points.at("after a query")
         return Finished(name, is_select=True, location=f"s3://results/{name}", bytes_scanned=0, seconds=0.0)
 
