@@ -19,6 +19,9 @@ from transform_lambda.values import Image
 # The only column that may differ if a change was delivered more than once: its place in the stream.
 _OF_A_DELIVERY = "change_sequence"
 
+# The type of a row that states what an item was at a time. It does not lead from one state to another.
+_SNAPSHOT = "SNAPSHOT"
+
 # One change as Athena returns it: every column's text, None for NULL.
 Change = Mapping[str, str | None]
 
@@ -72,25 +75,37 @@ def newest(changes: Sequence[Change]) -> Change:
     tied = [change for change in changes if change["change_time"] == latest]
     if len(tied) > 1:
         continued = {
-            change["change_before"] for change in tied if change["change_before"] != change["change_after"]
+            change["change_before"]
+            for change in tied
+            if change["change_before"] != change["change_after"] and change["change_type"] != _SNAPSHOT
         }
         ends = [change for change in tied if change["change_after"] not in continued]
         tied = ends or tied
     return max(tied, key=lambda change: change["change_sequence"] or "")
 
 
+def _is_absent(last: Change) -> bool:
+    """Whether there is no item after a change."""
+    return last["change_type"] == "REMOVE" or (last["change_type"] == _SNAPSHOT and not last["change_after"])
+
+
 def chain_problem(changes: Sequence[Change], last: Change) -> tuple[str | None, bool]:
     """(the error in one key's chain of digests or None, whether the key is older than the lake).
 
     Every change leads from `change_before` to `change_after`. In any order, a complete chain leaves each
-    state as often as it enters it, except for its two ends.
+    state as often as it enters it, except for its two ends. A chain may also go on from a state that a
+    SNAPSHOT row states: a backfill or a repair wrote the row because changes are missing before it.
     """
-    entered = Counter(change["change_after"] for change in changes)
-    left = Counter(change["change_before"] for change in changes)
+    steps = [change for change in changes if change["change_type"] != _SNAPSHOT]
+    entered = Counter(change["change_after"] for change in steps)
+    left = Counter(change["change_before"] for change in steps)
     left[last["change_after"]] += 1
     entered[None] += 1  # an item starts as nothing
     surplus, lacking = entered - left, left - entered
-    if not surplus and not lacking:
+    for change in changes:
+        if change["change_type"] == _SNAPSHOT:
+            del lacking[change["change_after"]]
+    if not lacking and (not surplus or len(steps) < len(changes)):
         return None, False
     if surplus == Counter([None]) and lacking.total() == 1:
         return None, True  # the first state is not nothing: the item is older than the stream
@@ -212,7 +227,7 @@ def compare(
         last = newest(found)
         problem, older = chain_problem(found, last)
         result.older += older
-        if last["change_type"] != "REMOVE":
+        if not _is_absent(last):
             differs(key, "is in the lake, not in the table")
         elif problem:
             differs(key, problem)

@@ -3,6 +3,10 @@
 The items come from a point-in-time export, which uses no read capacity, or with --scan from the table itself.
 An export is verified before anything is written. After an interruption, the same command continues with the
 same export. docs/operations/backfill.md has the steps.
+
+With --heal, it fills a hole of the stream: incremental exports of a period have the state of every item that
+changed in it, and the rows are written where the lake has another state. docs/operations/heal.md has the
+steps.
 """
 
 from __future__ import annotations
@@ -10,11 +14,14 @@ from __future__ import annotations
 import argparse
 import math
 import sys
+import tempfile
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from scripts.core.console import EXIT_USAGE, CommandError, Output, parser, prompt, run
+from scripts.core.interruption import unwinding
 from scripts.core.sides import add_options, both_sides
 
 if TYPE_CHECKING:
@@ -28,6 +35,8 @@ examples:
   python -m scripts.backfill orders --profile producer --lake-profile consumer
   python -m scripts.backfill orders --profile producer --lake-profile consumer --export ARN
   python -m scripts.backfill orders --profile producer --lake-profile consumer --scan
+  python -m scripts.backfill orders --profile producer --lake-profile consumer \\
+      --heal --from 2026-11-20T09:00:00Z --to 2026-11-20T11:30:00Z
 
 An export needs two option stacks, `backfill` in the lake's account and `export` in the table's.
 --scan needs neither, and reads the whole table within --read-capacity."""
@@ -44,6 +53,11 @@ def options() -> argparse.ArgumentParser:
         "--export-time", metavar="TIME", help="export the table as it was at this second (default: now)"
     )
     origin.add_argument("--scan", action="store_true", help="read the table itself; for small tables")
+    origin.add_argument(
+        "--heal", action="store_true", help="fill a hole of the stream from incremental exports of a period"
+    )
+    result.add_argument("--from", dest="start", metavar="TIME", help="with --heal: the start of the period")
+    result.add_argument("--to", dest="end", metavar="TIME", help="with --heal: its end, exclusive")
     result.add_argument(
         "--read-capacity",
         type=float,
@@ -71,15 +85,15 @@ def options() -> argparse.ArgumentParser:
     return result
 
 
-def export_time(text: str) -> datetime:
-    """The time of --export-time: a whole second, with its time zone. Raises CommandError."""
+def second(option: str, text: str) -> datetime:
+    """The time of an option: a whole second, with its time zone. Raises CommandError."""
     try:
         time = datetime.fromisoformat(text)
     except ValueError:
         time = None
     if time is None or time.tzinfo is None or time.microsecond:
         raise CommandError(
-            f"--export-time {text} is not a second with its time zone",
+            f"{option} {text} is not a second with its time zone",
             "Write it as 2026-11-20T09:15:00Z.",
             exit_code=EXIT_USAGE,
         )
@@ -100,7 +114,9 @@ def main(arguments: Sequence[str], out: Output) -> int:
             "Leave out --scan or --engine.",
             exit_code=EXIT_USAGE,
         )
-    time = None if args.export_time is None else export_time(args.export_time)
+    if args.heal or args.start is not None or args.end is not None:
+        return _heal(args, out)
+    time = None if args.export_time is None else second("--export-time", args.export_time)
 
     from scripts.core.backfilling.running import Backfill  # noqa: PLC0415  boto3 is behind this
 
@@ -127,6 +143,70 @@ def main(arguments: Sequence[str], out: Output) -> int:
         {**document, "status": "done"}, f"{rows} of {args.table} are in the lake, as of {document['time']}"
     )
     return 0
+
+
+def _heal(args: argparse.Namespace, out: Output) -> int:
+    """Fill a hole of the stream."""
+    from repair.heal import Window  # noqa: PLC0415  the row code is behind this
+
+    if not args.heal or args.start is None or args.end is None:
+        raise CommandError(
+            "--heal, --from and --to belong together",
+            "Give all three. The times of the hole: the last change before it and the first after it, which "
+            "`python -m scripts.query --named lost-changes` and the view `gaps` show.",
+            exit_code=EXIT_USAGE,
+        )
+    if args.engine == "glue":
+        raise CommandError("the Glue job does not heal", "Leave out --engine.", exit_code=EXIT_USAGE)
+    period = Window(second("--from", args.start), second("--to", args.end))
+    if period.start >= period.end:
+        raise CommandError("--from is not before --to", "Correct one of them.", exit_code=EXIT_USAGE)
+    from scripts.core.healing.running import Heal  # noqa: PLC0415  boto3 is behind this
+
+    source, lake = both_sides(args)
+    source.check_table(args.table)
+    # The folder has keys of items: it is deleted however the command ends.
+    with unwinding(), tempfile.TemporaryDirectory(prefix="ddb-lake-heal-") as folder:
+        heal = Heal(source, lake, args, period, Path(folder), out=out)
+        plan = heal.plan()
+        out.pairs("plan", plan.lines())
+        document = plan.document()
+        if plan.finished:
+            out.say("the rows of these exports are in the lake: nothing to do", "green")
+            out.answer({**document, "status": "already done"})
+            return 0
+        if args.dry_run:
+            out.say("dry run: nothing was exported, nothing was written")
+            out.answer({**document, "status": "dry run"})
+            return 0
+        _confirm(args.yes, f"heal {args.table} in the lake of stack {lake.stack}, {plan.period.text}")
+        document |= heal.run(plan)
+    _say_gaps(document, out)
+    out.answer(
+        {**document, "status": "done"},
+        f"{document['rows']:,} rows written: the lake has the state of {args.table} as of {document['to']}",
+    )
+    return 0
+
+
+def _say_gaps(document: dict[str, Any], out: Output) -> None:
+    """Print which gaps are left, and why."""
+    keys, explained = document["gap_keys"], document["gap_keys_explained"]
+    if not keys:
+        out.say("no gaps are left that changes of this period could explain", "green")
+        return
+    if explained:
+        out.say(
+            f"the gaps view has {explained:,} items that changed in the period: their states are right, and "
+            "the changes in between are in no export"
+        )
+    if keys > explained:
+        out.say(
+            f"the gaps view has {keys - explained:,} more items that did not change in the period: changes "
+            "from before or after it are missing, or the item is older than the stream. Widen --from and "
+            "--to, or bring all items into the lake without --heal",
+            "yellow",
+        )
 
 
 def _say_finished(backfill: Backfill, out: Output) -> None:

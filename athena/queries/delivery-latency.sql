@@ -1,6 +1,6 @@
 -- Seconds from a change in DynamoDB to its object in S3, per day (dt): median, 90th and 99th percentile, and longest.
 -- dt is the day of delivery, or with PartitionBy event the day of the change. Firehose's buffering is most of the time.
--- Every delivery counts, repeated ones too.
+-- Every delivery counts, repeated ones too. Rows that a command wrote (redrive, backfill) are left out: they came late.
 -- Takes no parameter. Reads only the last thirty days (dt): change the 30 to look further back.
 SELECT
   dt,
@@ -18,7 +18,8 @@ FROM (
     ) AS seconds
   FROM changes
   WHERE dt >= date_format(current_date - INTERVAL '30' DAY, '%Y-%m-%d')
-    AND change_type IN ('INSERT', 'MODIFY', 'REMOVE', 'SNAPSHOT')
+    AND change_type IN ('INSERT', 'MODIFY', 'REMOVE')
+    AND "$path" NOT LIKE '%/repair-%'
 ) AS deliveries
 GROUP BY dt
 ORDER BY dt DESC

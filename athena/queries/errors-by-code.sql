@@ -1,6 +1,8 @@
 -- Changes that could not become rows, by error code: their number, the time of the first and last arrival (UTC), the
 -- newest error message, and the newest object with such changes. The object contains the changes themselves.
 -- For operators: it needs read access to errors/ (the stack's output OperatorPolicyArn), which analysts do not have.
+-- A record that was redriven stays counted, and one of the type unrecoverable, which a redrive could not recover, is
+-- counted twice: `python -m scripts.redrive --dry-run` counts only the records that wait for a redrive.
 -- Takes no parameter. Reads only failures of the last thirty days: change the 30 to look further back.
 WITH failures AS (
   SELECT

@@ -10,7 +10,7 @@ SELECT
   max(change_time) AS last_change
 FROM changes
 WHERE dt >= date_format(current_date - INTERVAL '30' DAY, '%Y-%m-%d')
-  AND change_type IN ('INSERT', 'MODIFY', 'REMOVE', 'SNAPSHOT')
+  AND change_type IN ('INSERT', 'MODIFY', 'REMOVE')
 GROUP BY change_key
 ORDER BY changes DESC, change_key
 LIMIT 100

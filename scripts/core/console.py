@@ -211,6 +211,19 @@ class Output:
         elif text:
             page(text)
 
+    def answer_list(self, document: dict[str, Any], name: str, entries: Iterable[dict[str, Any]]) -> None:
+        """Print the verb's one JSON document, with a list that may be larger than the memory.
+
+        `document` has at least one field; the list comes after its fields.
+        """
+        sys.stdout.write(json_text(document).removesuffix("\n}") + f',\n  "{name}": [')
+        separator = ""
+        for entry in entries:
+            line = " ".join(part.strip() for part in json_text(entry).split("\n"))
+            sys.stdout.write(f"{separator}\n    {line}")
+            separator = ","
+        sys.stdout.write("\n  ]\n}\n" if separator else "]\n}\n")
+
     def interrupted(self) -> None:
         """Print the one line that answers Ctrl-C."""
         start = "\n" if sys.stderr.isatty() else ""  # below the terminal's own ^C, or an open question

@@ -14,6 +14,7 @@ HOURS = 730.0  # a month on the AWS pricing pages
 GIB = 2.0**30
 MILLION = 1e6
 READ_UNIT_BYTES = 4096
+LEAST_EXPORT_BYTES = 10_000_000  # billed for an incremental export
 
 # USD, us-east-1, list prices of autumn 2026. Each name contains its unit; the first line of a service has its
 # pricing page.
@@ -21,6 +22,7 @@ PRICES = {
     "dynamodb_per_million_change_units": 0.10,  # Amazon DynamoDB pricing: a unit is 1 KB of the larger image
     "dynamodb_export_gb": 0.10,  # the same page, data export to Amazon S3
     "dynamodb_million_read_units": 0.125,  # on demand; a unit is a consistent read of 4 KB
+    "dynamodb_million_write_units": 0.625,  # on demand; a unit is a write of 1 KB
     "kinesis_on_demand_stream_hour": 0.04,  # Amazon Kinesis Data Streams pricing, On-demand Standard
     "kinesis_on_demand_gb_in": 0.08,  # each record rounded up to 1 KB
     "kinesis_on_demand_gb_out": 0.04,
@@ -110,8 +112,13 @@ def monthly(load: Workload) -> dict[str, float]:
     }
 
 
-def backfill(table_bytes: int, *, scanned: bool, dpu_hours: float = 0.0) -> dict[str, float]:
-    """USD once for the backfill of a table of this size, by service: the export or the scan, and the job."""
+def backfill(
+    table_bytes: float, *, scanned: bool, dpu_hours: float = 0.0, items: float = 0.0, row_kb: float = 0.0
+) -> dict[str, float]:
+    """USD once for the backfill of a table of this size, by service: the export or the scan, and the job.
+
+    With the number of items and the size of a compressed row, also a month of the rows in S3.
+    """
     costs = (
         {"DynamoDB scan": table_bytes / READ_UNIT_BYTES / MILLION * PRICES["dynamodb_million_read_units"]}
         if scanned
@@ -119,7 +126,17 @@ def backfill(table_bytes: int, *, scanned: bool, dpu_hours: float = 0.0) -> dict
     )
     if dpu_hours:
         costs["Glue backfill job"] = dpu_hours * PRICES["glue_dpu_hour"]
+    if items:
+        costs["S3, a month of its rows"] = items * row_kb * 1024 / GIB * PRICES["s3_gb_month"]
     return costs
+
+
+def heal(exports: int) -> float:
+    """USD once for this many incremental exports, at least: each is billed for its changes, at least 10 MB.
+
+    Source: DynamoDB Developer Guide, "DynamoDB data export to Amazon S3: how it works".
+    """
+    return exports * LEAST_EXPORT_BYTES / GIB * PRICES["dynamodb_export_gb"]
 
 
 def _stream(load: Workload) -> float:

@@ -69,7 +69,7 @@ class Draining:
         None if the stack streams no table, or if --no-drain is given and the profile may not look.
         """
         source = _permitted(lambda: source_of(description, connection), skipped, out)
-        return cls(source, connection, _clock(connection), skipped, location) if source else None
+        return cls(source, connection, clock_of(connection), skipped, location) if source else None
 
     def announce(self, out: Output) -> None:
         """Print what happens before anything is deleted."""
@@ -119,7 +119,7 @@ def _permitted(call: Callable[[], T], skipped: bool, out: Output) -> T | None:
         return None
 
 
-def _clock(connection: Connection) -> Clock:
+def clock_of(connection: Connection) -> Clock:
     """The real clock. In a sandbox that delivers faster, the wait for buffers is shorter by that factor."""
     text = connection.profile_setting(SPEED)
     if text is None:

@@ -52,6 +52,19 @@ class LakeObjects:
         body: bytes = found["Body"].read()
         return body
 
+    def stream(self, listed: ListedObject) -> Any:
+        """The body of an object as it was listed, to be read in pieces.
+
+        Raises ClientError (PreconditionFailed, NoSuchKey) if the object has changed or is gone.
+        """
+        found = self._s3.get_object(
+            Bucket=self.bucket,
+            Key=listed.key,
+            IfMatch=f'"{listed.etag}"',
+            ExpectedBucketOwner=self._owner,
+        )
+        return found["Body"]
+
     def put(self, part: Part) -> None:
         """Write a repair's object. An equal object of an earlier run is replaced by the same bytes."""
         self._s3.put_object(Bucket=self.bucket, Key=part.key, Body=part.body, ExpectedBucketOwner=self._owner)

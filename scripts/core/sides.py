@@ -129,7 +129,7 @@ def session_of_role(connection: Connection, role_arn: str) -> Any:
             "expiry_time": credentials["Expiration"].isoformat(),
         }
 
-    core = botocore.session.Session(profile=connection.session.profile_name)
+    core = botocore.session.Session(profile=connection.session._session.profile)
     core._credentials = DeferredRefreshableCredentials(assume, "assume-role")  # type: ignore[attr-defined]
     return boto3.Session(botocore_session=core, region_name=connection.region)
 

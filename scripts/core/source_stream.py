@@ -28,6 +28,7 @@ STOPPED = ("DISABLED", "ENABLE_FAILED")
 NOT_THERE = "ResourceNotFoundException"
 PATIENCE = timedelta(minutes=20)
 POLL_SECONDS = 2.0
+REPORT_SECONDS = 15.0  # long work that is not a wait reports at least this often
 SHORTEST_SLEEP = 0.001  # a shorter one could be lost in the rounding of the clock
 
 
@@ -94,9 +95,7 @@ def source_of(description: Mapping[str, Any], connection: Connection) -> Source 
     outputs = outputs_of(description)
     if not {"SourceTableName", "SourceStreamArn", STREAM} <= set(outputs):
         return None
-    parameters = {
-        each["ParameterKey"]: each.get("ParameterValue", "") for each in description.get("Parameters", [])
-    }
+    parameters = parameters_of(description)
     stream_arn, current = outputs["SourceStreamArn"], outputs[STREAM]
     base = parameters.get(STREAM, current.removesuffix(EVENT_SUFFIX))
     firehose = connection.client("firehose")
@@ -109,9 +108,21 @@ def source_of(description: Mapping[str, Any], connection: Connection) -> Source 
         status_of(connection.client("dynamodb"), outputs["SourceTableName"], stream_arn),
         reading,
         next((name for name in reading if name != current), None),
-        sum(float(parameters.get(name) or 0) for name in BUFFERS) * (EVENT_FACTOR if by_event else 1)
-        + MARGIN,
+        buffer_seconds(parameters, by_event=by_event),
     )
+
+
+def parameters_of(description: Mapping[str, Any]) -> dict[str, str]:
+    """The parameters of a described stack."""
+    return {
+        each["ParameterKey"]: each.get("ParameterValue", "") for each in description.get("Parameters", [])
+    }
+
+
+def buffer_seconds(parameters: Mapping[str, str], *, by_event: bool) -> float:
+    """The longest time that a change stays in a delivery stream, by the parameters of its stack."""
+    seconds = sum(float(parameters.get(name) or 0) for name in BUFFERS)
+    return seconds * (EVENT_FACTOR if by_event else 1) + MARGIN
 
 
 def _reads(firehose: Any, name: str, stream_arn: str) -> bool:

@@ -11,6 +11,7 @@ from string import Template
 import yaml
 
 from glue.tables import METADATA_COLUMNS
+from scripts.core.athena import quoted
 from scripts.core.console import CommandError, nearest
 from scripts.core.template import ROOT
 from scripts.core.view_columns import OWN, shown_names
@@ -103,12 +104,19 @@ def cast(kind: str, text: str, where: str = "") -> str:
 
 
 def definitions(
-    name: str, source: str, columns: Sequence[str], types: Mapping[str, str], switched_at: str | None = None
+    name: str,
+    source: str,
+    columns: Sequence[str],
+    types: Mapping[str, str],
+    switched_at: str | None = None,
+    *,
+    until: str | None = None,
 ) -> list[View]:
     """The views of one table from athena/views/*.sql.
 
     :param switched_at: when changes switched from Kinesis to DynamoDB Streams, in the form of `change_time`;
         None without a switch
+    :param until: the `change_time` of the last changes that count; None for all changes
     """
     views = []
     for path in sorted(VIEWS.glob("*.sql")):
@@ -125,7 +133,8 @@ def definitions(
         filling = {
             "name": name,
             "source": source.replace("'", "''"),
-            "roads": "" if switched_at is None else _roads(switched_at),
+            "roads": ("" if switched_at is None else _roads(switched_at))
+            + ("" if until is None else f"\n    AND change_time <= '{until}'"),
             "metadata": ",\n  ".join(further),
             "columns": "".join(
                 f",\n{_column(*column)}"  # not indented: a view's size is limited
@@ -143,6 +152,24 @@ def definitions(
             )
         )
     return views
+
+
+def newest_changes(
+    source: str, columns: str, *, condition: str = "true", rows: str = "true", switched_at: str | None = None
+) -> str:
+    """A query for the newest change of each key, as the view `current` decides it, deletions too.
+
+    :param columns: what the query selects of the newest changes
+    :param condition: which newest changes it selects
+    :param rows: the rows of `changes` among which it looks for the newest
+    """
+    [view] = [view for view in definitions("newest", source, (), {}, switched_at) if "current" in view.name]
+    head, _, _ = view.select.rpartition("\nSELECT\n")  # the view's own last SELECT leaves out deletions
+    within, marker = f"FROM changes\n  WHERE change_table = {quoted(source)}", "FROM changes\n  WHERE "
+    if not head or within not in head:
+        raise ValueError("athena/views/current.sql has another form")
+    head = head.replace(marker, f"{marker}{rows}\n    AND ")
+    return f'{head}\nSELECT {columns}\nFROM ranked\nWHERE "#age" = 1 AND {condition}'
 
 
 def _roads(switched_at: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -117,3 +118,29 @@ def test_the_total_is_printed_once(capsys: pytest.CaptureFixture[str]) -> None:
     total = f"{sum(monthly(Workload()).values()):,.2f}"
     assert (said.out.count(total), said.err) == (1, "")
     assert said.out.rstrip().splitlines()[-1].split() == ["total", total]
+
+
+def test_a_backfill_costs_its_export_and_job_once() -> None:
+    """500 GB of 1 KB items: the export by the GB, the job by its hours, the rows by their compressed size."""
+    items = 500 * cost.GIB / 1024
+    costs = cost.backfill(500 * cost.GIB, scanned=False, dpu_hours=2, items=items, row_kb=0.3)
+    assert costs == pytest.approx(
+        {"DynamoDB export": 50.0, "Glue backfill job": 0.88, "S3, a month of its rows": 500 * 0.3 * 0.023}
+    )
+
+
+def test_the_guide_shows_the_computed_cost_of_a_backfill(capsys: pytest.CaptureFixture[str]) -> None:
+    """The figures of docs/existing-table.md are those of `scripts.cost --backfill-gb 500`."""
+    assert main(["--backfill-gb", "500", "--output", "json"], Output("json")) == 0
+    once = json.loads(capsys.readouterr().out)["usd_once"]
+    page = (README.parent / "docs" / "existing-table.md").read_text()
+    shown = dict(
+        re.findall(r"^\| (DynamoDB export|Glue backfill job|S3, .*?) \| ([0-9.]+) \|$", page, re.MULTILINE)
+    )
+    assert {name: float(usd) for name, usd in shown.items()} == once
+
+
+def test_a_negative_size_of_a_backfill_is_refused() -> None:
+    """No table has less than nothing."""
+    with pytest.raises(CommandError, match="--backfill-gb"):
+        main(["--backfill-gb", "-1"], Output())

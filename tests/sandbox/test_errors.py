@@ -35,6 +35,10 @@ class Person:
 
     def ask(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """`scripts.query` as this person runs it."""
+        return self.run("scripts.query", *arguments)
+
+    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """A command with a JSON answer as this person runs it."""
         mine = {
             **credential_environment(self.credentials),
             "AWS_DEFAULT_REGION": accounts.REGION,
@@ -42,8 +46,7 @@ class Person:
             "AWS_CA_BUNDLE": str(self.sandbox.folder / "ca.pem"),
         }
         environment = {k: v for k, v in self.sandbox.environment().items() if k != "AWS_PROFILE"}
-        command = ("scripts.query", *arguments, "--output", "json")
-        return run_module(self.sandbox, *command, environment=environment | mine)
+        return run_module(self.sandbox, *arguments, "--output", "json", environment=environment | mine)
 
     def rows(self, *arguments: str) -> list[dict[str, Any]]:
         """The rows of a query that must succeed."""

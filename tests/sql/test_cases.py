@@ -73,10 +73,13 @@ def test_only_a_broken_gzip_fails_a_query() -> None:
 
 @pytest.mark.parametrize("path", QUERIES, ids=lambda path: path.stem)
 def test_named_query_distinguishes_our_rows_from_foreign_lines(path: Path) -> None:
-    """A foreign line is not a change. A query lists all change types or one, or counts the other lines."""
+    """A foreign line is not a change.
+
+    A query lists the change types, with or without copies (SNAPSHOT), or one, or counts the other lines.
+    """
     text = path.read_text(encoding="utf-8")
-    guard = "IN ('INSERT', 'MODIFY', 'REMOVE', 'SNAPSHOT')"
-    assert guard in text or "change_type = 'REMOVE'" in text or "FROM errors" in text
+    guard = re.search(r"IN \('INSERT', 'MODIFY', 'REMOVE'(, 'SNAPSHOT')?\)", text)
+    assert guard or "change_type = 'REMOVE'" in text or "FROM errors" in text
 
 
 def test_new_columns_are_those_that_are_not_metadata() -> None:

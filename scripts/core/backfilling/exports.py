@@ -8,21 +8,23 @@ DescribeExport.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from botocore.exceptions import ClientError
 
-from repair.exports.manifest import FULL, JSON
+from repair.exports.manifest import FULL, INCREMENTAL, JSON
+from repair.heal import Window
 from scripts.core.backfilling.option_stacks import Landing
 from scripts.core.backfilling.source_table import SourceTable
 from scripts.core.console import CommandError, Output
 from scripts.core.source_stream import Clock, Wait
 
 POLL_SECONDS = (1.0, 10.0)  # the first pause and the longest
-_LOOKED_AT = 25  # newest exports of the table that may be continued
+_LOOKED_AT = 25  # newest exports of the table that may be continued; the most of one page
+_ROUNDED = timedelta(minutes=1)  # the time in an export's id may be rounded down
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,8 @@ class Export:
     items: int
     billed_bytes: int
     reason: str  # of a failure
+    start: datetime | None = None  # of an incremental export, inclusive
+    end: datetime | None = None  # exclusive
 
     @property
     def id(self) -> str:
@@ -86,12 +90,42 @@ class Exports:
         The same table, place and time give the same ClientToken, so a request that is sent twice within eight
         hours starts one export.
         """
-        text = (
-            f"{self._table.arn} {self._table.id} {landing.bucket}/{landing.prefix} {time:%Y-%m-%dT%H:%M:%S}"
+        return self._start(landing, f"{time:%Y-%m-%dT%H:%M:%S}", ExportTime=time)
+
+    def of_windows(self, landing: Landing, windows: Sequence[Window]) -> dict[Window, Export]:
+        """The newest export of each of these windows that landed in the stack's folder, or is about to."""
+        found: dict[Window, Export] = {}
+        earliest = (min(window.end for window in windows) - _ROUNDED).timestamp() * 1000
+        for summary in self._listed():
+            arn = summary["ExportArn"]
+            started = arn.rpartition("/")[2].partition("-")[0]  # in milliseconds since 1970
+            if started.isdigit() and int(started) < earliest:
+                break  # it began before any of these windows ended, and so did all that follow
+            if summary.get("ExportType", FULL) != INCREMENTAL or summary["ExportStatus"] == "FAILED":
+                continue
+            export = self._described(arn)
+            if export.start is None or export.end is None:
+                continue
+            window = Window(export.start, export.end)
+            if window in windows and (export.bucket, export.prefix) == (landing.bucket, landing.prefix):
+                found.setdefault(window, export)
+        return found
+
+    def start_window(self, landing: Landing, window: Window) -> Export:
+        """Start an incremental export, as `start` does."""
+        period = {
+            "ExportFromTime": window.start,
+            "ExportToTime": window.end,
+            "ExportViewType": "NEW_AND_OLD_IMAGES",
+        }
+        return self._start(
+            landing, window.text, ExportType=INCREMENTAL, IncrementalExportSpecification=period
         )
+
+    def _start(self, landing: Landing, period: str, **more: Any) -> Export:
+        text = f"{self._table.arn} {self._table.id} {landing.bucket}/{landing.prefix} {period}"
         answer = self._dynamodb.export_table_to_point_in_time(
             TableArn=self._table.arn,
-            ExportTime=time,
             ClientToken=hashlib.sha256(text.encode()).hexdigest()[:32],
             S3Bucket=landing.bucket,
             S3BucketOwner=landing.owner,
@@ -99,8 +133,19 @@ class Exports:
             S3SseAlgorithm="KMS",
             S3SseKmsKeyId=landing.key_arn,
             ExportFormat=JSON,
+            **more,
         )
         return _export(answer["ExportDescription"])
+
+    def _listed(self) -> Iterator[dict[str, Any]]:
+        """All exports of the table, the newest first: "in reverse alphanumeric order" of their ARNs."""
+        request: dict[str, Any] = {"TableArn": self._table.arn, "MaxResults": _LOOKED_AT}
+        while True:
+            answer = self._dynamodb.list_exports(**request)
+            yield from answer.get("ExportSummaries", [])
+            if "NextToken" not in answer:
+                return
+            request["NextToken"] = answer["NextToken"]
 
     def finished(self, export: Export, clock: Clock, out: Output) -> Export:
         """Wait for the end of the export. Raises CommandError if it fails."""
@@ -122,13 +167,17 @@ class Exports:
         return _export(self._dynamodb.describe_export(ExportArn=arn)["ExportDescription"])
 
 
+def _second(time: datetime | None) -> datetime | None:
+    return None if time is None else time.astimezone(UTC).replace(microsecond=0)
+
+
 def _export(found: Mapping[str, Any]) -> Export:
-    time = found.get("ExportTime")
+    period = found.get("IncrementalExportSpecification", {})
     return Export(
         found["ExportArn"],
         found["ExportStatus"],
         found.get("ExportType", FULL),
-        None if time is None else time.astimezone(UTC).replace(microsecond=0),
+        _second(found.get("ExportTime")),
         found["S3Bucket"],
         found.get("S3BucketOwner"),
         found.get("S3Prefix") or "",
@@ -136,4 +185,6 @@ def _export(found: Mapping[str, Any]) -> Export:
         found.get("ItemCount", 0),
         found.get("BilledSizeBytes", 0),
         " ".join(found[name] for name in ("FailureCode", "FailureMessage") if found.get(name)),
+        _second(period.get("ExportFromTime")),
+        _second(period.get("ExportToTime")),
     )

@@ -10,18 +10,12 @@ from lake.waiting import duration
 from scripts.core import cost
 from scripts.core.backfilling.exports import Export
 from scripts.core.backfilling.option_stacks import Landing
+from scripts.core.backfilling.rates import LOCAL_BYTES, LOCAL_ITEMS, LOCAL_RATE, glue_dpu_hours
 from scripts.core.backfilling.scanning import Scan
 from scripts.core.backfilling.source_table import SourceTable
 from scripts.core.sides import LakeSide, Source
 
 Engine = Literal["local", "glue"]
-# An export above either bound is converted by the Glue job. At the measured rate (benchmarks/README.md) this
-# process needs about six minutes for the items, and reads the compressed files twice.
-LOCAL_ITEMS = 5_000_000
-LOCAL_BYTES = 5 * 1024**3
-LOCAL_RATE = 13_000  # items of 1 KB per second and core, verified and written
-GLUE_RATE = 5_000  # items per second and DPU-core [unverified]: nothing was measured on Glue
-_GLUE_CORES = 4  # of a DPU (AWS Glue pricing)
 
 
 @dataclass(frozen=True)
@@ -53,7 +47,7 @@ class Plan:
             return {}
         hours = 0.0
         if self.choice.engine == "glue":
-            hours = max(self.table.items / (GLUE_RATE * _GLUE_CORES) / 3600, 1 / 60)
+            hours = glue_dpu_hours(self.table.items)
         costs = cost.backfill(self.table.bytes, scanned=self.scan is not None, dpu_hours=hours)
         return {name: usd for name, usd in costs.items() if self.export is None or "export" not in name}
 

@@ -256,3 +256,45 @@ def test_the_newest_change_is_found_in_any_order_and_any_tie(numbers: list[int],
     if len(set(visited)) == len(visited):  # a state met twice leaves the order to the sequence
         assert last["change_after"] == visited[-1]
     assert chain_problem(changes, last)[0] is None or len(set(visited)) < len(visited)
+
+
+def snapshot(key: str, number: int, state: Image | None) -> Change:
+    """A SNAPSHOT row in the second of the number-th change."""
+    more = {"change_id": f"copy-{number}", "change_type": "SNAPSHOT", "change_sequence": None}
+    return change(key, number, None, state, **more)
+
+
+THREE = item("a", n={"N": "3"})
+
+
+@pytest.mark.parametrize(
+    ("state", "rows"),
+    [
+        (ONE, [snapshot("a", 5, ONE)]),  # an item that is older than the lake
+        (TWO, [snapshot("a", 5, ONE), change("a", 6, ONE, TWO)]),  # the same, and its next change
+        (TWO, [change("a", 0, None, ONE), snapshot("a", 5, TWO)]),  # a lost change, repaired
+        (THREE, [change("a", 0, None, ONE), snapshot("a", 5, TWO), change("a", 6, TWO, THREE)]),
+        (TWO, [change("a", 4, None, ONE), change("a", 5, ONE, TWO), snapshot("a", 5, TWO)]),  # one time
+        (None, [change("a", 0, None, ONE), snapshot("a", 5, None)]),  # a lost deletion, repaired
+        (ONE, [change("a", 0, None, ONE), snapshot("a", 5, ONE)]),  # nothing was lost
+    ],
+)
+def test_snapshot_rows_state_what_the_chain_lacks(state: Image | None, rows: list[Change]) -> None:
+    """In any order."""
+    items = [] if state is None else [({"pk": {"S": "a"}}, state)]
+    for given_rows in (rows, rows[::-1]):
+        assert compare("t", items, given_rows, ["pk", "n"]).differences == []
+
+
+@pytest.mark.parametrize(
+    ("rows", "what"),
+    [
+        ([change("a", 0, ONE, TWO), change("a", 1, THREE, ONE), snapshot("a", 5, ONE)], "has a gap"),
+        ([change("a", 0, None, ONE), snapshot("a", 5, TWO)], "is not the item's state"),
+        ([change("a", 0, None, ONE), snapshot("a", 5, None)], "is not the item's state"),
+    ],
+)
+def test_snapshot_rows_hide_no_difference(rows: list[Change], what: str) -> None:
+    """A gap before the chain reaches the stated item, and a newest row with another state."""
+    [found] = compare("t", [({"pk": {"S": "a"}}, ONE)], rows, ["pk", "n"]).differences
+    assert what in found.what

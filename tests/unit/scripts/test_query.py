@@ -8,15 +8,16 @@ import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import awswrangler as wr
 import pytest
 
 from scripts import query
+from scripts.core import athena as core_athena
 from scripts.core import connection
 from scripts.core.answers import value
-from scripts.core.athena import LAKE_TABLES, RECOVERY, next_step, quoted
+from scripts.core.athena import LAKE_TABLES, RECOVERY, Workgroup, next_step, quoted
 from scripts.core.connection import Connection
 from scripts.core.delivery_time import DELIVERY_TIME
 from tests.unit.scripts.conftest import Ran
@@ -482,3 +483,33 @@ def test_a_number_is_a_json_number_only_when_every_reader_keeps_it(
 def test_a_quoted_text_is_one_literal() -> None:
     """A quote in it is doubled, so that it ends nothing."""
     assert quoted("it's; DROP") == "'it''s; DROP'"
+
+
+def test_a_result_is_streamed_from_its_object(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Quotes, commas, lines and other scripts in a cell; the line of column names is left out."""
+    text = '"k","n"\n"{""pk"":{""S"":""a,\nü""}}","1"\n"b",\n'.encode()
+
+    class S3:
+        def head_object(self, **request: str) -> dict[str, Any]:
+            assert request == {"Bucket": "b", "Key": "results/q.csv"}
+            return {"ETag": "e", "ContentLength": len(text)}
+
+        def get_object(self, Range: str, **_: str) -> dict[str, Any]:
+            assert Range == f"bytes=0-{len(text) - 1}"
+            return {"Body": io.BytesIO(text)}
+
+    connection = cast("Connection", type("Fake", (), {"client": lambda *_: S3()})())
+    workgroup = Workgroup(connection, "w")
+    finished = {"QueryExecutionId": "q", "ResultConfiguration": {"OutputLocation": "s3://b/results/q.csv"}}
+    monkeypatch.setattr(workgroup, "_finished", lambda *_: finished)
+    rows = list(workgroup.stream("SELECT 1", "d"))
+    assert rows == [['{"pk":{"S":"a,\nü"}}', "1"], ["b", ""]]
+
+
+def test_a_managed_result_is_read_in_pages(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It has no object that one may read."""
+    workgroup = Workgroup(cast("Connection", None), "w")
+    monkeypatch.setattr(workgroup, "_finished", lambda *_: {"QueryExecutionId": "q"})
+    monkeypatch.setattr(Workgroup, "athena", None)
+    monkeypatch.setattr(core_athena, "fetch", lambda *_, **__: ([("k", "varchar")], [["a"], [None]]))
+    assert list(workgroup.stream("SELECT 1", "d")) == [["a"], [""]]

@@ -13,8 +13,8 @@ from repair.backfill import objects_of_file
 from repair.objects import source_digest
 from scripts import backfill
 from scripts.core.backfilling import handover, running
-from scripts.core.backfilling.planning import LOCAL_BYTES, LOCAL_ITEMS
 from scripts.core.backfilling.progress import Progress
+from scripts.core.backfilling.rates import LOCAL_BYTES, LOCAL_ITEMS
 from scripts.core.console import Output
 from scripts.core.source_stream import Clock
 from tests.unit.repair.exports import EXPORT_ID, FILES, PREFIX, SUMMARY, TABLE_ARN, item, md5

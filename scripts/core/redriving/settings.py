@@ -1,0 +1,41 @@
+"""The stack of the table, found from the lake: its settings shape the rows."""
+
+from __future__ import annotations
+
+from scripts.core.connection import Connection
+from scripts.core.console import EXIT_USAGE, CommandError
+from scripts.core.sides import LakeSide, Source, source_of
+
+PROFILE = "producer"  # the README's name of the profile of the table's account
+
+
+def source_for(lake: LakeSide, profile: str | None, stack: str | None) -> Source:
+    """The side of the table that a lake belongs to.
+
+    Without a profile: the lake's own stack or account if the table is there, else the profile `producer`.
+
+    Raises CommandError if the table is in an account that no profile leads to.
+    """
+    own, admitted = lake.connection, lake.outputs["AdmittedAccountId"]
+    if profile is not None:
+        source_connection = Connection(profile, own.region, own.endpoint)
+    elif admitted == own.account:
+        if stack is None and "SourceTableName" in lake.outputs:  # the single-account stack
+            return Source(own, lake.stack, lake.outputs)
+        source_connection = own
+    elif PROFILE in own.session.available_profiles:
+        source_connection = Connection(PROFILE, own.region, own.endpoint)
+    else:
+        raise CommandError(
+            f"the table is in account {admitted}, and no profile of that account is named",
+            f"Name one with --source-profile. The rows need the settings of the stack in account {admitted}.",
+            exit_code=EXIT_USAGE,
+        )
+    if source_connection.account != admitted:
+        raise CommandError(
+            f"profile {profile or PROFILE} is of account {source_connection.account}, and the lake of stack "
+            f"{lake.stack} takes changes from account {admitted}",
+            f"Name a profile of account {admitted} with --source-profile.",
+            exit_code=EXIT_USAGE,
+        )
+    return source_of(source_connection, stack)
