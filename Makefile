@@ -4,7 +4,7 @@ VENV := .venv
 DEPLOY_VENV := .venv-deploy
 PY := $(VENV)/bin/python
 .DEFAULT_GOAL := help
-.PHONY: help venv deploy-venv demo test lint unit test-policies test-athena test-spark soak-views access sandbox package generate golden bench lock clean
+.PHONY: help venv deploy-venv demo test lint unit test-policies test-athena test-spark soak-views soak soak-quick access sandbox package generate golden bench lock clean
 
 help:  ## list every target
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -31,7 +31,7 @@ lint: venv  ## run ruff, mypy and cfn-lint; no finding is allowed
 	@$(VENV)/bin/mypy
 	@$(VENV)/bin/cfn-lint templates/*.yaml templates/options/*.yaml
 
-unit: venv  ## run every test except test-policies, test-athena, test-spark and soak-views
+unit: venv  ## run every test except test-policies, test-athena, test-spark and the soaks
 	@$(PY) -m pytest -n 2 --dist loadgroup --ignore tests/policies tests
 
 test-policies: venv  ## prove who has access: access ledger, mutation, second opinion, house rules (needs Node)
@@ -42,6 +42,12 @@ test-athena: venv  ## test every table, view and query on a real Trino server (n
 
 soak-views: venv  ## test the views with a million changes of each road and with losses, on both engines (CHANGES=N for fewer, SEED=N to repeat a run)
 	@$(PY) -m tests.soak --changes $(or $(CHANGES),1000000) $(if $(SEED),--seed $(SEED))
+
+soak: venv  ## prove under faults that nothing is lost: ten million changes, a thousand kills and seeded bugs; for each release (SEED=N to repeat a run)
+	@$(PY) -m tests.faults --seeds 5 --changes 2000000 --kills 1000 $(if $(SEED),--seed $(SEED))
+
+soak-quick: venv  ## prove the same with a tenth of the changes and kills, always the same ones; in some minutes
+	@$(PY) -m tests.faults --changes 1000000 --kills 100 --seed 20261120
 
 test-spark: venv  ## test the jobs on the Spark of AWS Glue, and both tables on Trino (needs Java 17 and Maven)
 	@$(PY) -m tests.spark

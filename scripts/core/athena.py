@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,9 +11,9 @@ from typing import Any
 from scripts.core.connection import Connection
 from scripts.core.console import CommandError, nearest
 from scripts.core.crawler import crawl_step
+from scripts.core.result_rows import result_rows
 
 POLL_SECONDS = 0.25
-RESULT_BUFFER = 1024 * 1024  # bytes of a result that are read at once
 MAX_STATEMENT_BYTES = 262_144  # Athena User Guide, "Service Quotas", query string length, in UTF-8
 # The tables that a lake's stack declares (templates/consumer.yaml). A database with one of them is a lake.
 LAKE_TABLES = frozenset(("changes", "change_lines", "errors"))
@@ -29,6 +27,17 @@ class Result:
     query_id: str
     columns: list[tuple[str, str]]  # name, Athena type
     rows: list[list[str | None]]
+    bytes_scanned: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A query that succeeded; its rows are still in Athena and in the object at `location`."""
+
+    query_id: str
+    is_select: bool
+    location: str  # s3://…; empty if Athena manages the results
     bytes_scanned: int
     seconds: float
 
@@ -112,45 +121,47 @@ class Workgroup:
     def execute(self, sql: str, database: str, parameters: Sequence[str] = ()) -> Result:
         """Run one statement in the workgroup and fetch its result.
 
-        Only the workgroup decides where results go. `parameters` are SQL literals for the statement's `?`.
-        awswrangler starts the query and waits for it. The rows are read as Athena's text, because a data
-        frame does not distinguish an empty text, the text `NaN` and null. Raises CommandError with Athena's
-        reason.
+        The rows are read as Athena's text, because a data frame does not distinguish an empty text, the text
+        `NaN` and null. `parameters` are SQL literals for the statement's `?`. Raises CommandError with
+        Athena's reason.
         """
-        finished = self._finished(sql, database, parameters)
-        query_id = str(finished["QueryExecutionId"])
-        columns, rows = fetch(self.athena, query_id, has_header=finished.get("StatementType") == "DML")
-        statistics = finished.get("Statistics", {})
-        return Result(
-            query_id,
-            columns,
-            rows,
-            int(statistics.get("DataScannedInBytes", 0)),
-            statistics.get("TotalExecutionTimeInMillis", 0) / 1000,
-        )
+        done = self.finish(sql, database, parameters)
+        columns, rows = fetch(self.athena, done.query_id, has_header=done.is_select)
+        return Result(done.query_id, columns, rows, done.bytes_scanned, done.seconds)
 
     def stream(self, sql: str, database: str) -> Iterator[list[str]]:
         """Run one SELECT, and read its rows one by one: a result may be larger than the memory.
 
-        Null and the empty text are both "", because Athena's CSV differs only in the quotes. Raises
-        CommandError with Athena's reason.
+        Null and the empty text are both "". Raises CommandError with Athena's reason.
         """
-        finished = self._finished(sql, database)
-        location = finished.get("ResultConfiguration", {}).get("OutputLocation")
-        if location is None:  # a workgroup with managed results has no object
-            _, rows = fetch(self.athena, str(finished["QueryExecutionId"]), has_header=True)
-            yield from ([cell or "" for cell in row] for row in rows)
+        yield from self.rows(self.finish(sql, database))
+
+    def finish(self, sql: str, database: str, parameters: Sequence[str] = ()) -> Finished:
+        """Run one statement, and leave its result where it is. Raises CommandError with Athena's reason."""
+        finished = self._finished(sql, database, parameters)
+        statistics = finished.get("Statistics", {})
+        return Finished(
+            str(finished["QueryExecutionId"]),
+            finished.get("StatementType") == "DML",
+            finished.get("ResultConfiguration", {}).get("OutputLocation", ""),
+            int(statistics.get("DataScannedInBytes", 0)),
+            statistics.get("TotalExecutionTimeInMillis", 0) / 1000,
+        )
+
+    def rows(self, result: Finished) -> Iterator[list[str]]:
+        """The rows of a SELECT one by one, any number of times. Null and the empty text are both ""."""
+        if result.location:
+            yield from result_rows(self.connection.client("s3"), result.location)
             return
-        bucket, _, key = location.removeprefix("s3://").partition("/")
-        body = self.connection.client("s3").get_object(Bucket=bucket, Key=key)["Body"]
-        # Athena User Guide, "Work with query results": a CSV file with a line of column names
-        text = io.TextIOWrapper(io.BufferedReader(body, RESULT_BUFFER), encoding="utf-8", newline="")
-        rows_of_text = csv.reader(text)
-        next(rows_of_text, None)
-        yield from rows_of_text
+        # a workgroup with managed results has no object
+        _, rows = fetch(self.athena, result.query_id, has_header=True)
+        yield from ([cell or "" for cell in row] for row in rows)
 
     def _finished(self, sql: str, database: str, parameters: Sequence[str] = ()) -> dict[str, Any]:
-        """Run one statement, and return its QueryExecution once it has succeeded."""
+        """Run one statement, and return its QueryExecution once it has succeeded.
+
+        Only the workgroup decides where results go. awswrangler starts the query and waits for it.
+        """
         size = len(sql.encode())
         if size > MAX_STATEMENT_BYTES:
             raise CommandError(

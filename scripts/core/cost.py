@@ -22,6 +22,7 @@ PRICES = {
     "dynamodb_per_million_change_units": 0.10,  # Amazon DynamoDB pricing: a unit is 1 KB of the larger image
     "dynamodb_export_gb": 0.10,  # the same page, data export to Amazon S3
     "dynamodb_million_read_units": 0.125,  # on demand; a unit is a consistent read of 4 KB
+    "dynamodb_million_write_units": 0.625,  # on demand; a unit is a write of 1 KB
     "kinesis_on_demand_stream_hour": 0.04,  # Amazon Kinesis Data Streams pricing, On-demand Standard
     "kinesis_on_demand_gb_in": 0.08,  # each record rounded up to 1 KB
     "kinesis_on_demand_gb_out": 0.04,

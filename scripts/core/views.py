@@ -104,12 +104,19 @@ def cast(kind: str, text: str, where: str = "") -> str:
 
 
 def definitions(
-    name: str, source: str, columns: Sequence[str], types: Mapping[str, str], switched_at: str | None = None
+    name: str,
+    source: str,
+    columns: Sequence[str],
+    types: Mapping[str, str],
+    switched_at: str | None = None,
+    *,
+    until: str | None = None,
 ) -> list[View]:
     """The views of one table from athena/views/*.sql.
 
     :param switched_at: when changes switched from Kinesis to DynamoDB Streams, in the form of `change_time`;
         None without a switch
+    :param until: the `change_time` of the last changes that count; None for all changes
     """
     views = []
     for path in sorted(VIEWS.glob("*.sql")):
@@ -126,7 +133,8 @@ def definitions(
         filling = {
             "name": name,
             "source": source.replace("'", "''"),
-            "roads": "" if switched_at is None else _roads(switched_at),
+            "roads": ("" if switched_at is None else _roads(switched_at))
+            + ("" if until is None else f"\n    AND change_time <= '{until}'"),
             "metadata": ",\n  ".join(further),
             "columns": "".join(
                 f",\n{_column(*column)}"  # not indented: a view's size is limited

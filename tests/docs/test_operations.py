@@ -17,7 +17,7 @@ SECTIONS = ["When you need it", "Before you start", "Commands", "Check the resul
 ASSIGNED = re.compile(r"^(?:export )?([A-Z_]+)=", re.MULTILINE)
 USED = re.compile(r"\$([A-Z_]+)")
 # A word in capitals within a command would be a placeholder; these are values of the AWS CLI.
-VALUES = {"ALARM", "DELETE_FAILED", "DELETE_IN_PROGRESS", "DESCRIBE", "MICROSECOND"}
+VALUES = {"ALARM", "COUNT", "DELETE_FAILED", "DELETE_IN_PROGRESS", "DESCRIBE", "MICROSECOND"}
 PLACEHOLDER = re.compile(r"(?<=[ =])[A-Z][A-Z_]+(?= |$)", re.MULTILINE)
 
 

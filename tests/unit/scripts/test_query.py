@@ -487,15 +487,16 @@ def test_a_quoted_text_is_one_literal() -> None:
 
 def test_a_result_is_streamed_from_its_object(monkeypatch: pytest.MonkeyPatch) -> None:
     """Quotes, commas, lines and other scripts in a cell; the line of column names is left out."""
-    from botocore.response import StreamingBody  # noqa: PLC0415
-
     text = '"k","n"\n"{""pk"":{""S"":""a,\nü""}}","1"\n"b",\n'.encode()
-    asked: list[dict[str, str]] = []
 
     class S3:
-        def get_object(self, **request: str) -> dict[str, Any]:
-            asked.append(request)
-            return {"Body": StreamingBody(io.BytesIO(text), len(text))}
+        def head_object(self, **request: str) -> dict[str, Any]:
+            assert request == {"Bucket": "b", "Key": "results/q.csv"}
+            return {"ETag": "e", "ContentLength": len(text)}
+
+        def get_object(self, Range: str, **_: str) -> dict[str, Any]:
+            assert Range == f"bytes=0-{len(text) - 1}"
+            return {"Body": io.BytesIO(text)}
 
     connection = cast("Connection", type("Fake", (), {"client": lambda *_: S3()})())
     workgroup = Workgroup(connection, "w")
@@ -503,7 +504,6 @@ def test_a_result_is_streamed_from_its_object(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(workgroup, "_finished", lambda *_: finished)
     rows = list(workgroup.stream("SELECT 1", "d"))
     assert rows == [['{"pk":{"S":"a,\nü"}}', "1"], ["b", ""]]
-    assert asked == [{"Bucket": "b", "Key": "results/q.csv"}]
 
 
 def test_a_managed_result_is_read_in_pages(monkeypatch: pytest.MonkeyPatch) -> None:
