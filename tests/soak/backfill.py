@@ -14,7 +14,6 @@ import gzip
 import hashlib
 import json
 import random
-import resource
 import subprocess
 import sys
 import tempfile
@@ -32,6 +31,7 @@ from scripts.core.backfilling.local import Conversion, convert
 from scripts.core.console import Output
 from scripts.core.lake_objects import LakeObjects, ListedObject
 from scripts.core.source_stream import Clock
+from tests.soak.memory import peak_megabytes
 from transform_lambda.canonical import image_digest
 from transform_lambda.change import key_text
 from transform_lambda.flatten import DEFAULT_SETTINGS
@@ -160,13 +160,12 @@ def convert_folder(folder: Path) -> dict[str, Any]:
     work = Conversion(manifest, SCHEMA, source_of(manifest, DEFAULT_SETTINGS))
     done = convert(work, export, LakeFolder(folder / "lake"), Clock(), Output("json"))
     seconds = time.process_time() - started
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return {
         "rows": done.rows,
         "objects": done.objects,
         "seconds": round(seconds, 1),
         "items_a_second": round(done.rows / seconds),
-        "peak_megabytes": round(peak / (1024 * 1024 if sys.platform == "darwin" else 1024)),
+        "peak_megabytes": peak_megabytes(),
     }
 
 

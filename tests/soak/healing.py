@@ -13,7 +13,6 @@ import argparse
 import gzip
 import hashlib
 import json
-import resource
 import subprocess
 import sys
 import tempfile
@@ -32,6 +31,7 @@ from scripts.core.healing.comparing import Healing
 from scripts.core.reconciling.lake_states import LakeReader
 from scripts.core.source_stream import Clock
 from tests.soak.backfill import ARN, FOLDER, MOST_MEGABYTES, SCHEMA, Folder, LakeFolder, WrongError, item
+from tests.soak.memory import peak_megabytes
 from transform_lambda.canonical import image_digest
 from transform_lambda.change import key_text
 from transform_lambda.flatten import DEFAULT_SETTINGS
@@ -134,13 +134,12 @@ def heal_folder(folder: Path) -> dict[str, Any]:
     seconds.append(time.process_time())
     done = healing.write(found, LakeFolder(folder / "lake"), clock, out)
     seconds.append(time.process_time())
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     verified, _, written = (end - start for start, end in pairwise(seconds))
     return {
         "items": manifest.items,
         "rows": done.rows,
         "items_a_second": round(manifest.items / (verified + written)),
-        "peak_megabytes": round(peak / (1024 * 1024 if sys.platform == "darwin" else 1024)),
+        "peak_megabytes": peak_megabytes(),
     }
 
 

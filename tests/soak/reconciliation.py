@@ -28,6 +28,7 @@ from scripts.core.reconciling.lake_states import LakeReader
 from scripts.core.reconciling.looks import Looking
 from scripts.core.reconciling.table_reads import Budget, TableReader
 from scripts.core.source_stream import Clock
+from tests.soak.memory import peak_megabytes
 from transform_lambda.canonical import canonical_json, image_digest
 
 TABLE = "orders"
@@ -114,12 +115,6 @@ class Sides:
     def sleep(self, seconds: float) -> None:
         """Time passes at once."""
         self.moment += timedelta(seconds=seconds)
-
-
-def peak_megabytes() -> int:
-    """The most memory that this process has had, without that of the process that started it (ru_maxrss)."""
-    status = Path("/proc/self/status").read_text(encoding="ascii", errors="replace")
-    return int(re.findall(r"VmHWM:\s+(\d+) kB", status)[0]) // 1024
 
 
 def compare(items: int, every: int, folder: Path, out: Output) -> dict[str, Any]:
