@@ -70,7 +70,9 @@ def options() -> argparse.ArgumentParser:
         help="also restore items that are not exact, as well as their rows allow",
     )
     result.add_argument(
-        "--accept-gaps", action="store_true", help="restore although changes are missing in the lake"
+        "--accept-gaps",
+        action="store_true",
+        help="restore although the lake lacks changes, or the state of items that it has only later rows of",
     )
     result.add_argument(
         "--switched-at",

@@ -139,7 +139,7 @@ def test_lost_change_is_named_at_the_moments_that_it_can_concern(length: int, da
 
 
 def test_item_older_than_the_lake_is_named_until_its_first_change() -> None:
-    """Its first change shows that it existed, and nothing shows its state. A later backfill cannot tell."""
+    """A change or a copy as its first row does not show when the item was new, nor its earlier state."""
     old = History("old", [Change(NOON + SECOND, 1, 2)])
     assert gap_keys(lake_of([row(old, 0, IMAGES)]), NOON) == {'{"pk":{"S":"old"}}'}
     early = copy("old", 1, NOON - SECOND, IMAGES)
@@ -147,7 +147,23 @@ def test_item_older_than_the_lake_is_named_until_its_first_change() -> None:
     assert gap_keys(lake, NOON) == set()
     assert list(restored(lake, NOON).values()) == [item("old", 1)]
     unchanged = lake_of([copy("old", 1, NOON + SECOND, IMAGES)])
-    assert (gap_keys(unchanged, NOON), restored(unchanged, NOON)) == (set(), {})
+    assert (gap_keys(unchanged, NOON), restored(unchanged, NOON)) == ({'{"pk":{"S":"old"}}'}, {})
+    assert gap_keys(unchanged, NOON + SECOND) == set()
+    both = lake_of([row(old, 0, IMAGES), copy("old", 2, NOON + 2 * SECOND, IMAGES)])
+    assert gap_keys(both, NOON) == {'{"pk":{"S":"old"}}'}
+    assert gap_keys(both, NOON + SECOND) == set()
+
+
+def test_item_that_was_new_after_the_moment_is_not_named() -> None:
+    """An INSERT shows it, also if a scan's copy has an earlier time, or a copy states that it was absent."""
+    new = item_history("new", NOON, (SECOND, 1))
+    insert = row(new, 0, IMAGES)
+    assert gap_keys(lake_of([insert]), NOON) == set()
+    assert gap_keys(lake_of([insert, copy("new", 1, NOON + SECOND - 9, IMAGES)]), NOON) == set()
+    early = copy("new", 1, NOON - 120 * SECOND, IMAGES)
+    assert gap_keys(lake_of([insert, early]), NOON - 130 * SECOND) != set()
+    absent = copy("new", None, NOON + 9, IMAGES)
+    assert gap_keys(lake_of([absent, copy("new", 1, NOON + 90 * SECOND, IMAGES)]), NOON) == set()
 
 
 def test_copy_after_a_removal_that_was_lost_brings_nothing_back() -> None:

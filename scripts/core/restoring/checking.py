@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
+from lake.waiting import Schedule
 from repair.restoration import SAMPLE, Rebuilder, Rebuilt, State
 from scripts.core.athena import Finished, Workgroup
 from scripts.core.console import CommandError
@@ -20,7 +20,6 @@ from scripts.put_items.values import Item, from_typed, item_of
 
 MOST_NAMES = 20  # of attributes and keys that a report lists; there can be very many
 _COUNTED_NAMES = 10_000  # attributes whose doubts are counted: names can be data
-_SECONDS = 5.0  # between two lines of progress
 UNIT_BYTES = 1024  # of a write unit (DynamoDB Developer Guide, "DynamoDB read and write operations")
 
 
@@ -108,7 +107,7 @@ class Reader:
         Items that the table cannot take are counted too, and left out. Raises RowError for a row that cannot
         be read, and CommandError if the two queries do not agree.
         """
-        shown = time.monotonic()
+        schedule = Schedule()
         for state in self._states(check):
             rebuilt = self.rebuilder.rebuild(state)
             if not self.keys.fits(rebuilt.keys):
@@ -121,9 +120,8 @@ class Reader:
                 continue
             check.count(rebuilt, size)
             yield item, size
-            if time.monotonic() - shown >= _SECONDS:
-                shown = time.monotonic()
-                self.say(f"{check.items:,} items")
+            if schedule.is_due():
+                self.say(f"{check.items:,} items read")
 
     def _states(self, check: Check) -> Iterator[State]:
         for key, after, image in self.workgroup.rows(self.states):

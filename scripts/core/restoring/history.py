@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from scripts.core.athena import Finished, Result, Workgroup
 from scripts.core.console import CommandError, nearest
+from scripts.core.delivery_time import DELIVERY_TIME
 from scripts.core.restoring import statements
 from scripts.core.road_switch import kept_switch
 
@@ -25,9 +26,14 @@ class Overview:
 
 @dataclass
 class Gaps:
-    """Places where a change is missing: their number, and the first of them."""
+    """Places where a change is missing (their number, the first of them), and items that are older.
+
+    `older` counts items whose rows are all later than the moment; from `known_from` on, all are known.
+    """
 
     number: int = 0
+    older: int = 0
+    known_from: str = ""
     first: list[dict[str, str]] = field(default_factory=list)
 
 
@@ -61,7 +67,7 @@ class History:
             known = (
                 f"Use the name of a table that has: {nearest(self.table, found)}."
                 if found
-                else "Wait for the first delivery, then run the command again."
+                else f"Wait. {DELIVERY_TIME} Then run the command again."
             )
             raise CommandError(f"the lake has no changes of table {self.table}", known)
         _, begins, newest, copies, streams, kinesis = found[self.table]
@@ -78,15 +84,20 @@ class History:
         return overview
 
     def gaps(self) -> Gaps:
-        """Places where a change is missing that can have been made by the moment."""
+        """What is missing in the lake and can concern the moment."""
         gaps = Gaps()
         names = ("key", "state", "missing", "time")
         for row in self.workgroup.rows(
             self._finish(statements.gaps(self.table, self.moment, self.switched_at))
         ):
-            gaps.number += 1
+            gap = dict(zip(names, row, strict=True))
+            if gap["missing"] == "older":
+                gaps.older += 1
+                gaps.known_from = max(gaps.known_from, gap["time"])
+            else:
+                gaps.number += 1
             if len(gaps.first) < MOST_GAPS:
-                gaps.first.append(dict(zip(names, row, strict=True)))
+                gaps.first.append(gap)
         return gaps
 
     def states(self) -> Finished:

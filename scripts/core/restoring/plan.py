@@ -43,6 +43,7 @@ class Plan:
             "newest_change": self.overview.newest,
             "backfilled_rows": self.overview.copies,
             "gaps": self.gaps.number,
+            "older_items": self.gaps.older,
             "first_gaps": self.gaps.first,
             "items": check.items,
             "exact": {"with_image": check.from_images, "by_digest": check.from_rows},
@@ -75,8 +76,9 @@ class Plan:
                 for each in check.document()
             ]
             out.table("what may differ", ("reason", "items", "attributes"), rows)
-        if self.gaps.number:
-            title = f"changes are missing: {count(self.gaps.number, 'gap')}"
+        if self.gaps.first:
+            older = count(self.gaps.older, "item")
+            title = f"missing in the lake: {count(self.gaps.number, 'change')}, {older} older than their rows"
             shown = [(gap["key"], gap["missing"], gap["time"]) for gap in self.gaps.first]
             out.table(title, ("key", "missing", "time"), shown)
         cost = self._cost()
@@ -112,6 +114,12 @@ class Plan:
     def _doubtful(self, *, inexact: bool, accept_gaps: bool) -> tuple[str, str] | None:
         """What may be wrong with the items, unless the user accepts it."""
         check = self.check
+        if self.gaps.older and not accept_gaps:
+            return (
+                f"{count(self.gaps.older, 'item')} may have existed at {self.target.moment}, and the lake "
+                "has only later rows of them",
+                f"Give {self.gaps.known_from} or later with --as-of, or add --accept-gaps to leave them out.",
+            )
         if self.gaps.number and not accept_gaps:
             return (
                 f"changes are missing in the lake ({count(self.gaps.number, 'gap')}), so items may have been "

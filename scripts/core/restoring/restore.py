@@ -44,7 +44,7 @@ class Restore:
         if self._source is not None:
             check_pair(self._source, lake)
         keys = keys or _keys_of_table(own, args.table)
-        self._target = Target(into, args.into, args.table, moment, keys, into.client("dynamodb"))
+        self._target = Target(into, args.into, args.table, moment, keys, into.client("dynamodb"), out.say)
         workgroup = Workgroup(lake_account, lake.workgroup)
         self._history = History(workgroup, lake.database, args.table, moment, switched_at)
         self._rebuilder = _rebuilder(self._source, args.names)

@@ -40,18 +40,43 @@ WITH changes AS (
   FROM change_lines
 ),""")
 
+# A copy can be a little older than an insertion that it contains (athena/views/gaps.sql).
 _GAPS = Template("""\
-SELECT change_key, broken_state, missing, change_time FROM (
-${gaps}
+SELECT DISTINCT
+  seen_key,
+  IF(is_older, '', broken_state) AS state,
+  IF(is_older, 'older', missing) AS missing,
+  IF(is_older, first_later, change_time) AS change_time
+FROM (
+  SELECT
+    change_key AS seen_key,
+    min(first_later) AS first_later,
+    NOT bool_or(
+      change_time <= '${moment}'
+      OR (change_time = first_later AND change_type = 'SNAPSHOT' AND change_after IS NULL)
+      OR (
+        change_type = 'INSERT'
+        AND try(from_iso8601_timestamp(change_time))
+        <= try(from_iso8601_timestamp(first_later)) + INTERVAL '1' MINUTE
+      )
+    ) AS is_older
+  FROM (
+    SELECT
+      change_key,
+      change_time,
+      change_type,
+      change_after,
+      min(IF(change_time > '${moment}', change_time)) OVER (PARTITION BY change_key) AS first_later
+    FROM changes
+    WHERE change_table = ${table} AND change_key IS NOT NULL AND ${rows}
+  )
+  GROUP BY change_key
 )
 LEFT JOIN (
-  SELECT change_key AS later_key, min(change_time) AS first_later
-  FROM changes
-  WHERE change_table = ${table} AND ${rows} AND change_time > '${moment}'
-  GROUP BY change_key
-) ON later_key = change_key
-WHERE change_time <= '${moment}' OR (missing = 'before' AND change_time = first_later)
-ORDER BY change_key, change_time, missing""")
+${gaps}
+) ON change_key = seen_key
+WHERE is_older OR change_time <= '${moment}' OR (missing = 'before' AND change_time = first_later)
+ORDER BY 1, 4, 3""")
 
 
 def overview() -> str:
@@ -77,9 +102,12 @@ def lines(table: str, moment: str, switched_at: str | None) -> str:
 
 
 def gaps(table: str, moment: str, switched_at: str | None) -> str:
-    """The places where a change is missing that can have been made by a moment: key, state, side and time.
+    """The places where something is missing that can concern a moment: key, state, what is missing, time.
 
-    A gap before the first change after the moment counts: the missing change may be earlier than the moment.
+    - `after`, `before`: a change is missing after or before the change of that time, as in the view. A gap
+      before the first change after the moment counts: the missing change may be earlier than the moment.
+    - `older`: the item's first row is later than the moment, and does not show that it was new. So the item
+      may have existed, and the lake does not have its state.
     """
     select = _select("gaps", table, switched_at)
     return _GAPS.substitute(gaps=select, table=quoted(table), rows=ROWS, moment=moment)

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from lake.waiting import WaitReport
 from repair.objects import source_digest
 from scripts.core.connection import Connection
 from scripts.core.console import CommandError
@@ -41,6 +42,7 @@ class Target:
     moment: str
     keys: KeySchema
     client: Any
+    say: Callable[[str], None]
     sleep: Callable[[float], None] = time.sleep
 
     def condition(self) -> Condition:
@@ -109,7 +111,7 @@ class Target:
 
         Raises CommandError if that takes too long.
         """
-        for _ in self._waits(CREATION_SECONDS):
+        for _ in self._waits(CREATION_SECONDS, f"table {self.name} becomes active"):
             found = self.describe()
             if found is not None and found["TableStatus"] in ("ACTIVE", "UPDATING"):
                 break
@@ -133,7 +135,7 @@ class Target:
     def _recover(self) -> None:
         from botocore.exceptions import ClientError  # noqa: PLC0415
 
-        for _ in self._waits(BACKUP_SECONDS):
+        for _ in self._waits(BACKUP_SECONDS, f"backups of table {self.name} become available"):
             try:
                 self.client.update_continuous_backups(
                     TableName=self.name,
@@ -149,10 +151,12 @@ class Target:
             "Run the command again; it continues.",
         )
 
-    def _waits(self, seconds: float) -> Iterator[None]:
+    def _waits(self, seconds: float, what: str) -> Iterator[None]:
         """One pass for each poll within this time."""
+        report = WaitReport(self.say)
         yield
         for _ in range(int(seconds / POLL_SECONDS)):
+            report.report(what, seconds)
             self.sleep(POLL_SECONDS)
             yield
 

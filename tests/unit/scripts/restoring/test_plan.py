@@ -63,13 +63,21 @@ def checked(
     return check
 
 
-def plan(check: Check, gaps: int = 0) -> Plan:
+def plan(check: Check, gaps: int = 0, older: int = 0) -> Plan:
     """The plan of these counts."""
     connection: Any = SimpleNamespace(account="1" * 12, region="eu-west-1")
-    target = Target(connection, "copy", "orders", MOMENT, KeySchema.parse("pk:S"), None)
+    target = Target(connection, "copy", "orders", MOMENT, KeySchema.parse("pk:S"), None, print)
     first = [{"key": '{"pk":{"S":"a"}}', "state": "0", "missing": "after", "time": MOMENT}] * gaps
     overview = Overview("2026-11-01T00:00:00.000000Z", MOMENT, 3, both_roads=False)
-    return Plan(target, "absent", overview, Gaps(gaps, first), check, ["q-1"], 2**40)
+    return Plan(
+        target,
+        "absent",
+        overview,
+        Gaps(gaps, older, "2026-11-29T00:00:00.000000Z" if older else "", first),
+        check,
+        ["q-1"],
+        2**40,
+    )
 
 
 def test_items_are_counted_by_what_proves_them(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -128,6 +136,15 @@ def test_gaps_stop_the_command_unless_it_is_told(monkeypatch: pytest.MonkeyPatch
     one.stop_if_wrong(inexact=False, accept_gaps=True)
 
 
+def test_items_that_the_lake_knows_later_only_stop_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The next step has the time from which they are known."""
+    one = plan(checked(monkeypatch, [({}, IMAGES)]), older=3)
+    with pytest.raises(CommandError, match="3 items may have existed at 2026-11-28T12:00:00") as error:
+        one.stop_if_wrong(inexact=True, accept_gaps=False)
+    assert "2026-11-29T00:00:00.000000Z or later" in error.value.next_step
+    one.stop_if_wrong(inexact=False, accept_gaps=True)
+
+
 def test_items_with_other_keys_always_stop_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
     """The table was created again with another key schema."""
     one = plan(checked(monkeypatch, [({"pk": {"N": "1"}}, IMAGES), ({}, IMAGES)]))
@@ -174,7 +191,7 @@ def test_plan_shows_counts_gaps_doubts_and_cost(
         "2 items: 1 exact with change_image",
         "1 not exact",
         "list or set 1 tags",
-        "1 gap",
+        "1 change,",
         "5.00 USD",
     ):
         assert part in said

@@ -19,7 +19,7 @@ MARK = restore_mark("orders", MOMENT)
 def target(client: FakeDynamoDb, name: str = "copy", keys: str = "pk:S") -> Target:
     """A target in an account that waits for nothing."""
     connection: Any = SimpleNamespace(account="1" * 12, region="eu-west-1")
-    return Target(connection, name, "orders", MOMENT, KeySchema.parse(keys), client, lambda _: None)
+    return Target(connection, name, "orders", MOMENT, KeySchema.parse(keys), client, print, lambda _: None)
 
 
 @pytest.mark.parametrize(("creating", "backups_later"), [(0, 0), (3, 2)])
