@@ -89,13 +89,13 @@ def test_damaged_exports_are_refused() -> None:
 
 
 def test_every_process_survives_kills() -> None:
-    """Two at least of each process. The whole number is that of `make soak`."""
-    done = alone("-m", "tests.faults", "--part", "kills", "--kills", "18", "--seed", "1", "--output", "json")
+    """Each process at least once. The whole number is that of `make soak`."""
+    done = alone("-m", "tests.faults", "--part", "kills", "--kills", "9", "--seed", "1", "--output", "json")
     assert done.returncode == 0, done.stderr
     document: dict[str, Any] = json.loads(done.stdout)
     assert len(document["kills"]) == len(command.processes())
     for process in document["kills"]:
-        assert process["kills"] >= 2, process
+        assert process["kills"] >= 1, process
         assert process["wrong"] == []
 
 

@@ -187,6 +187,8 @@ def kill_process(process: Process, kills: int, seed: int, say: Say) -> Figures:
             number += 1
             if len(figures.wrong) > 3:
                 break
+    if figures.kills < kills and not figures.wrong:
+        figures.wrong.append(f"it was killed only {figures.kills} times: it does not reach its points again")
     if figures.kills >= KILLS_THAT_REPEAT_WORK and not figures.repeated:
         figures.wrong.append("no work was repeated: the kills came too late or too early")
     say(

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import csv
 import gzip
 import hashlib
 import io
 import threading
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
@@ -17,6 +17,7 @@ from scripts.core import connection, console
 from scripts.core.athena import Finished, Result
 from scripts.core.restoring import restore as verb
 from scripts.core.restoring.target import UNFINISHED_TAG
+from scripts.core.result_rows import result_rows
 from tests.faults.changes import Changes, digest, key_of, time_text
 from tests.faults.kills.athena import Athena
 from tests.faults.kills.disk import Disk, Folder, Points
@@ -93,7 +94,6 @@ class _Workgroup:
     def __init__(self, lake: Folder, results: Folder, points: Points) -> None:
         self._lake, self._results, self._points = lake, results, points
         self._athena = Athena(results)
-        self.connection = SimpleNamespace(client=lambda _: self)
 
     def finish(self, sql: str, _database: str) -> Finished:
         """Run a statement."""
@@ -106,8 +106,12 @@ class _Workgroup:
     def execute(self, sql: str, database: str) -> Result:
         """Run a statement, and fetch its rows."""
         done = self.finish(sql, database)
-        names, *rows = csv.reader(io.StringIO(self._results[done.query_id].decode()))
-        return Result(done.query_id, [(name, "varchar") for name in names], [[*row] for row in rows], 0, 0.0)
+        columns, rows = self._athena.ask(sql, self._lake)
+        return Result(done.query_id, [(each.name, "varchar") for each in columns], rows, 0, 0.0)
+
+    def rows(self, result: Finished) -> Iterator[list[str]]:
+        """The rows of a statement."""
+        return result_rows(self, result.location)
 
     def head_object(self, Bucket: str, Key: str) -> dict[str, Any]:
         """A result's size and entity tag."""
