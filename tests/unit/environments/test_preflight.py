@@ -121,7 +121,7 @@ def test_put_items_runs_in_a_bare_python(bare: Path) -> None:
 def test_a_ready_environment_is_named(bare: Path, tmp_path: Path) -> None:
     """A user who forgot to activate it does not have to create it again."""
     clone = tmp_path / "clone"
-    for name in ("requirements", "scripts"):
+    for name in ("lake", "requirements", "scripts"):
         shutil.copytree(ROOT / name, clone / name, ignore=shutil.ignore_patterns("__pycache__"))
     steps = []
     for ready in (None, ".venv", ".venv-deploy"):
