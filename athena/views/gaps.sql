@@ -88,7 +88,9 @@ ordered AS (
     lag(IF(cardinality(begins) = 0, states_left)) OVER (PARTITION BY change_key ORDER BY change_time) AS circle_before,
     bool_or(
       contains(states_reached, first_copied)
-      AND try(from_iso8601_timestamp(change_time)) <= try(from_iso8601_timestamp(first_copied_at)) + INTERVAL '1' MINUTE
+      -- a year of five digits or more would fail the query
+      AND try(from_iso8601_timestamp(regexp_extract(change_time, '^[0-9]{4}-.*')))
+      <= try(from_iso8601_timestamp(regexp_extract(first_copied_at, '^[0-9]{4}-.*'))) + INTERVAL '1' MINUTE
     ) OVER (PARTITION BY change_key) AS reaches_copied,
     coalesce(
       last_value(element_at(ends, 1)) IGNORE NULLS OVER (

@@ -56,8 +56,8 @@ FROM (
       OR (change_time = first_later AND change_type = 'SNAPSHOT' AND change_after IS NULL)
       OR (
         change_type = 'INSERT'
-        AND try(from_iso8601_timestamp(change_time))
-        <= try(from_iso8601_timestamp(first_later)) + INTERVAL '1' MINUTE
+        AND try(from_iso8601_timestamp(regexp_extract(change_time, '^[0-9]{4}-.*')))
+        <= try(from_iso8601_timestamp(regexp_extract(first_later, '^[0-9]{4}-.*'))) + INTERVAL '1' MINUTE
       )
     ) AS is_older
   FROM (
