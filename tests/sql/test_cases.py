@@ -111,3 +111,22 @@ def test_named_query_reads_only_recent_days(name: str) -> None:
     sql = (cases.QUERIES / f"{name}.sql").read_text(encoding="utf-8")
     assert lake.run(sql).scanned_bytes == 0
     assert lake.store.reads == []
+
+
+def unguarded(text: str) -> list[str]:
+    """The conversions of a time in SQL whose text is not checked first for a year of four digits."""
+    return re.findall(
+        r"(?<!IF\(regexp_like\(change_time, '\^\[0-9\]\{4\}-\.\*Z\$'\), try\()"
+        r"from_iso8601_timestamp\((?!regexp_extract\()[^)]*\)",
+        re.sub(r'"\s*f?"', "", text),  # one text in several literals
+    )
+
+
+def test_no_foreign_time_can_fail_a_query() -> None:
+    """Trino's from_iso8601_timestamp fails for a year of nine digits, also within try."""
+    assert unguarded("try(from_iso8601_timestamp(change_time))") == ["from_iso8601_timestamp(change_time)"]
+    root = Path(__file__).parents[2]
+    paths = [*root.glob("athena/**/*.sql"), *root.glob("scripts/core/**/*.py")]
+    texts = {str(path.relative_to(root)): path.read_text(encoding="utf-8") for path in paths}
+    assert sum("from_iso8601_timestamp(" in text for text in texts.values()) >= 4
+    assert {name: found for name, text in texts.items() if (found := unguarded(text))} == {}
