@@ -20,7 +20,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from scripts.core.console import EXIT_USAGE, CommandError, Output, parser, prompt, run
+from scripts.core.console import EXIT_USAGE, CommandError, Output, confirm, parser, run
 from scripts.core.interruption import unwinding
 from scripts.core.sides import add_options, both_sides
 
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from scripts.core.backfilling.running import Backfill
 
 READ_CAPACITY = 100.0  # units a second: 400 KB, 1.4 GB an hour
+
+NOTHING_DONE = "nothing was exported or written"
 
 EPILOG = """\
 examples:
@@ -136,7 +138,8 @@ def main(arguments: Sequence[str], out: Output) -> int:
         out.say("dry run: nothing was exported, nothing was written")
         out.answer({**document, "status": "dry run"})
         return 0
-    _confirm(args.yes, f"backfill {args.table} into the lake of stack {lake.stack}")
+    purpose = f"backfill {args.table} into the lake of stack {lake.stack}"
+    confirm(args.yes, "backfill", purpose, NOTHING_DONE)
     document |= backfill.run(plan)
     rows = f"{document['rows']:,} rows" if "rows" in document else "the rows"
     out.answer(
@@ -179,7 +182,8 @@ def _heal(args: argparse.Namespace, out: Output) -> int:
             out.say("dry run: nothing was exported, nothing was written")
             out.answer({**document, "status": "dry run"})
             return 0
-        _confirm(args.yes, f"heal {args.table} in the lake of stack {lake.stack}, {plan.period.text}")
+        purpose = f"heal {args.table} in the lake of stack {lake.stack}, {plan.period.text}"
+        confirm(args.yes, "backfill", purpose, NOTHING_DONE)
         document |= heal.run(plan)
     _say_gaps(document, out)
     out.answer(
@@ -214,20 +218,6 @@ def _say_finished(backfill: Backfill, out: Output) -> None:
         f"the rows of this export are in the lake: nothing to do. The stream brings every later change. "
         f"To export table {backfill.source.table} again, name a time with --export-time",
         "green",
-    )
-
-
-def _confirm(yes: bool, what: str) -> None:
-    """Return if --yes is given or the user types the word. Raises CommandError otherwise."""
-    if yes:
-        return
-    if sys.stdin.isatty():
-        prompt(f"type backfill to {what}: ")
-        if sys.stdin.readline().strip() == "backfill":
-            return
-    raise CommandError(
-        "not confirmed: nothing was exported or written",
-        "Run the command again and type backfill, or add --yes.",
     )
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from scripts.core.answers import count
 from scripts.core.connection import Connection
-from scripts.core.console import EXIT_USAGE, CommandError, Output, parser, prompt, run
+from scripts.core.console import EXIT_USAGE, CommandError, Output, confirm, parser, run
 from scripts.core.crawler import crawl_step
 
 if TYPE_CHECKING:
@@ -116,7 +116,7 @@ def _forget(forgetting: Forgetting, args: argparse.Namespace, connection: Connec
         out.say("dry run: nothing was changed")
         out.answer({**report, "status": "dry run"})
         return
-    _confirm(args.yes, where)
+    confirm(args.yes, "forget", f"remove these columns in {where}", "nothing was changed")
     out.interruption = "some columns may be forgotten already. Run the command again to forget the rest."
     gone = forgetting.forget(preview, f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}", connection.caller)
     out.say(f"{count(len(gone), 'column')} forgotten; the rows still contain the values", "green")
@@ -151,19 +151,6 @@ def _say_views(preview: Preview, out: Output) -> None:
             f"next: run `python -m scripts.views` again for {', '.join(preview.views)}. "
             "Until then, a view with a forgotten column fails"
         )
-
-
-def _confirm(yes: bool, where: str) -> None:
-    """Return if --yes is given or the user types the word. Raises CommandError otherwise."""
-    if yes:
-        return
-    if sys.stdin.isatty():
-        prompt(f"type forget to remove these columns in {where}: ")
-        if sys.stdin.readline().strip() == "forget":
-            return
-    raise CommandError(
-        "not confirmed: nothing was changed", "Run the command again and type forget, or add --yes."
-    )
 
 
 def _some(names: Sequence[str]) -> str:

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from scripts.core.answers import count
-from scripts.core.console import EXIT_FAILED, EXIT_USAGE, CommandError, Output, parser, prompt, run
+from scripts.core.console import EXIT_FAILED, EXIT_USAGE, CommandError, Output, confirm, parser, run
 from scripts.core.interruption import unwinding
 from scripts.core.sides import add_options, both_sides
 
@@ -149,7 +149,9 @@ def _repair(
     wrong = len(report.differences) - report.differences.covered
     lake = comparison.lake
     where = f"account {lake.connection.account}, Region {lake.connection.region}"
-    _confirm(args.yes, f"write {count(wrong, 'row')} into the lake of stack {lake.stack} in {where}")
+    rows = count(wrong, "row")
+    purpose = f"write {rows} into the lake of stack {lake.stack} in {where}"
+    confirm(args.yes, "repair", purpose, "nothing was written")
     out.interruption = "some rows may be written. Run the command again: it writes what still differs."
     written, left, changing = comparison.repair(report.differences)
     document |= {"written": written, "left": len(left), "changing": changing.rows}
@@ -176,19 +178,6 @@ def _sentence(different: int, changing: int) -> str:
         return f"table and lake differ in {count(different, 'key')}"
     busy = f", except for {count(changing, 'key')} that changed in every look" if changing else ""
     return f"table and lake are equal{busy}"
-
-
-def _confirm(yes: bool, what: str) -> None:
-    """Return if --yes is given or the user types the word. Raises CommandError otherwise."""
-    if yes:
-        return
-    if sys.stdin.isatty():
-        prompt(f"type repair to {what}: ")
-        if sys.stdin.readline().strip() == "repair":
-            return
-    raise CommandError(
-        "not confirmed: nothing was written", "Run the command again and type repair, or add --yes."
-    )
 
 
 def _named(args: argparse.Namespace) -> str:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from scripts.core.answers import count
 from scripts.core.connection import Connection
-from scripts.core.console import EXIT_FAILED, EXIT_USAGE, CommandError, Output, parser, prompt, run
+from scripts.core.console import EXIT_FAILED, EXIT_USAGE, CommandError, Output, confirm, parser, run
 from scripts.core.interruption import unwinding
 
 if TYPE_CHECKING:
@@ -126,7 +126,8 @@ def _redrive(args: argparse.Namespace, out: Output) -> int:
         status = "dry run"
     else:
         if selection.pending:
-            _confirm(args.yes, f"account {lake.connection.account}, Region {lake.connection.region}")
+            where = f"account {lake.connection.account}, Region {lake.connection.region}"
+            confirm(args.yes, "redrive", f"add these records in {where}", "nothing was written")
             out.interruption = (
                 "the error objects that are complete stay complete. Run the command again to continue."
             )
@@ -196,19 +197,6 @@ def _say_plan(lake: LakeSide, source: Source, to: str, selection: Selection, out
     )
     if selection.complete:
         out.say(f"complete since an earlier run: {count(selection.complete, 'error object')}")
-
-
-def _confirm(yes: bool, where: str) -> None:
-    """Return if --yes is given or the user types the word. Raises CommandError otherwise."""
-    if yes:
-        return
-    if sys.stdin.isatty():
-        prompt(f"type redrive to add these records in {where}: ")
-        if sys.stdin.readline().strip() == "redrive":
-            return
-    raise CommandError(
-        "not confirmed: nothing was written", "Run the command again and type redrive, or add --yes."
-    )
 
 
 def _say_result(

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from scripts.core.connection import Connection
-from scripts.core.console import CommandError, Output, location_options, parser, prompt, run
+from scripts.core.console import CommandError, Output, confirm, location_options, parser, run
 from scripts.core.interruption import unwinding
 from scripts.stacks import KINDS
 
@@ -109,7 +109,8 @@ def _remove(args: argparse.Namespace, out: Output) -> int:
         out.answer({**report, "status": status, "stays": _stays(resources)})
         return 0
     dependents.refuse(args.stack, location)
-    _confirm(args.yes, args.stack, where)
+    purpose = f"delete it in {where}"
+    confirm(args.yes, args.stack, purpose, "nothing was changed", called="the stack's name")
     if draining:
         draining.run(out)
     status = _delete(formation, stack, description, of_stack, location=location, out=out)
@@ -121,19 +122,6 @@ def _remove(args: argparse.Namespace, out: Output) -> int:
             out.say(f"  {resource.logical_id}: {removal.by_hand(resource)}{location}")
     out.answer({**report, "status": status, "stays": _stays(resources)})
     return 0
-
-
-def _confirm(yes: bool, stack: str, where: str) -> None:
-    """Return if --yes is given or the user types the stack's name. Raises CommandError otherwise."""
-    if yes:
-        return
-    if sys.stdin.isatty():
-        prompt(f"type {stack} to delete it in {where}: ")
-        if sys.stdin.readline().strip() == stack:
-            return
-    raise CommandError(
-        "not confirmed: nothing was changed", "Run the command again and type the stack's name, or add --yes."
-    )
 
 
 def _delete(

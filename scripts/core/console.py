@@ -124,6 +124,23 @@ def prompt(question: str) -> None:
     sys.stderr.flush()
 
 
+def confirm(yes: bool, word: str, purpose: str, otherwise: str, *, called: str | None = None) -> None:
+    """Return if --yes is given or the user types the word. Raises CommandError otherwise.
+
+    :param otherwise: what holds without a confirmation, such as `nothing was written`
+    :param called: what the message calls the word (default: the word itself)
+    """
+    if yes:
+        return
+    if sys.stdin.isatty():
+        prompt(f"type {word} to {purpose}: ")
+        if sys.stdin.readline().strip() == word:
+            return
+    raise CommandError(
+        f"not confirmed: {otherwise}", f"Run the command again and type {called or word}, or add --yes."
+    )
+
+
 def nearest(word: str, words: Iterable[str]) -> str:
     """The known words most similar to an unknown one, as text; the first twenty if none is similar."""
     known = sorted(words)

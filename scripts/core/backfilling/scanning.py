@@ -18,10 +18,11 @@ from repair.backfill import KIND, Source, rows
 from repair.exports.records import Item, KeySchema, keys_of
 from repair.objects import PART_BYTES, Row, parts
 from scripts.core.backfilling.progress import Progress
-from scripts.core.backfilling.source_table import SourceTable, server_time
+from scripts.core.backfilling.source_table import SourceTable
 from scripts.core.console import CommandError, Output
 from scripts.core.cost import READ_UNIT_BYTES
 from scripts.core.lake_objects import LakeObjects
+from scripts.core.server_clock import server_time
 from scripts.core.source_stream import Clock
 from transform_lambda.change import change_day
 from transform_lambda.flatten import RowSettings

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from email.utils import parsedate_to_datetime
 from typing import Any
 
 from botocore.exceptions import ClientError
 
 from scripts.core.console import CommandError
+from scripts.core.server_clock import server_time
 
 RECOVERY_DAYS = 35  # the most that point-in-time recovery keeps (DynamoDB Developer Guide)
 
@@ -34,11 +34,6 @@ class Recovery:
 
     on: bool
     earliest: datetime | None
-
-
-def server_time(answer: dict[str, Any]) -> datetime:
-    """The Date header of an answer: the service's clock, in whole seconds. This machine's may be wrong."""
-    return parsedate_to_datetime(answer["ResponseMetadata"]["HTTPHeaders"]["date"])
 
 
 def describe(dynamodb: Any, table: str) -> SourceTable:

@@ -7,13 +7,13 @@ import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from email.utils import parsedate_to_datetime
 from typing import Any, NamedTuple
 
 import orjson
 
 from repair.partitions import batches
 from scripts.core.console import CommandError
+from scripts.core.server_clock import server_time
 from transform_lambda.canonical import canonical_json, image_digest
 from transform_lambda.values import Image
 
@@ -182,15 +182,7 @@ class TableReader:
 
     def _note_time(self, response: Mapping[str, Any]) -> None:
         """Keep the server's time of a response: the start of its second, in the form of change_time."""
-        date = response.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date", "")
-        try:
-            moment = parsedate_to_datetime(date)
-        except (TypeError, ValueError):
-            raise CommandError(
-                "the responses of DynamoDB have no Date header, so the time of a read is not known",
-                "Remove the proxy that drops the header, or use another --endpoint-url.",
-            ) from None
-        self.server_time = f"{moment:%Y-%m-%dT%H:%M:%S}.000000Z"
+        self.server_time = f"{server_time(response):%Y-%m-%dT%H:%M:%S}.000000Z"
 
     def _key(self, item: Image) -> str:
         return canonical_json({name: item[name] for name in self.key_names}).decode()

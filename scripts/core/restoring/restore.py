@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import argparse
 import re
-import sys
 from datetime import datetime
 
 from repair.restoration import Rebuilder, RowError
 from scripts.core.answers import count
 from scripts.core.athena import Workgroup
 from scripts.core.connection import Connection
-from scripts.core.console import EXIT_USAGE, CommandError, Output, prompt
+from scripts.core.console import EXIT_USAGE, CommandError, Output, confirm
 from scripts.core.restoring.checking import Check, Reader
 from scripts.core.restoring.history import History, Overview
 from scripts.core.restoring.key_schema import KeySchema
@@ -75,16 +74,8 @@ class Restore:
 
     def confirm(self) -> None:
         """Return if --yes is given or the user types the table's name. Raises CommandError otherwise."""
-        name = self._target.name
-        if self._args.yes:
-            return
-        if sys.stdin.isatty():
-            prompt(f"type {name} to write into this table: ")
-            if sys.stdin.readline().strip() == name:
-                return
-        raise CommandError(
-            "not confirmed: nothing was written", f"Run the command again and type {name}, or add --yes."
-        )
+        purpose = "write into this table"
+        confirm(self._args.yes, self._target.name, purpose, "nothing was written")
 
     def apply(self, plan: Plan, reader: Reader) -> None:
         """Create the table if necessary, write the items, and report."""

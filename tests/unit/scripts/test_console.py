@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import subprocess
@@ -18,6 +19,7 @@ from scripts.__main__ import verbs
 from scripts.core import console
 from scripts.core.connection import Connection
 from scripts.core.console import CommandError, Output, explained
+from scripts.core.server_clock import server_time
 from scripts.put_items import explain
 from tests.unit.scripts.conftest import Ran
 from tests.unit.scripts.edge import refused
@@ -249,3 +251,26 @@ def test_a_closed_pipe_ends_a_verb_without_a_traceback() -> None:
     assert writer.stderr.read() == ""
     writer.stderr.close()
     assert writer.wait(timeout=60) == 1
+
+
+def test_confirmation_is_the_word_and_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another word, an empty line or no terminal confirms nothing; the error names the word."""
+    for typed, terminal in (("repaired\n", True), ("\n", True), ("repair\n", False)):
+        answer = io.StringIO(typed)
+        monkeypatch.setattr(answer, "isatty", lambda terminal=terminal: terminal)
+        monkeypatch.setattr(sys, "stdin", answer)
+        with pytest.raises(CommandError, match="not confirmed: nothing was written") as error:
+            console.confirm(False, "repair", "write rows", "nothing was written")
+        assert "type repair, or add --yes" in error.value.next_step
+    answer = io.StringIO("repair\n")
+    monkeypatch.setattr(answer, "isatty", lambda: True)
+    monkeypatch.setattr(sys, "stdin", answer)
+    console.confirm(False, "repair", "write rows", "nothing was written")
+    console.confirm(True, "repair", "write rows", "nothing was written")
+
+
+@pytest.mark.parametrize("headers", [{}, {"date": "yesterday"}])
+def test_response_without_a_date_is_refused(headers: dict[str, str]) -> None:
+    """Without the service's clock, the time of a read would be a guess."""
+    with pytest.raises(CommandError, match="no Date header"):
+        server_time({"ResponseMetadata": {"HTTPHeaders": headers}})

@@ -89,7 +89,7 @@ def test_deploy_says_that_the_code_was_not_checked(
 @pytest.mark.parametrize(
     ("owner", "name", "said"),
     [
-        (remove, "_confirm", "nothing was deleted. Run the command again."),
+        (remove, "confirm", "nothing was deleted. Run the command again."),
         (
             Stack,
             "follow",
@@ -169,7 +169,7 @@ def test_forget_columns_says_that_nothing_was_changed(
     clients = {"glue": lake, "sts": account}
     monkeypatch.setattr(connection, "open_session", lambda *_: SimpleNamespace(region_name="eu-west-1"))
     monkeypatch.setattr(connection, "open_client", lambda _, service, __: clients[service])
-    monkeypatch.setattr(forget_columns, "_confirm", interrupt)
+    monkeypatch.setattr(forget_columns, "confirm", interrupt)
     done = run_verb(forget_columns.main, "--database", "lake", "status")
     assert line(done) == "interrupted: nothing was changed. Run the command again."
 
