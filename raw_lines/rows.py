@@ -45,7 +45,8 @@ def changes_of(key: str, body: bytes) -> Iterator[Change | None]:
     """For every line of an object: the change's texts by lower-case column name, or None.
 
     None stands for a line that is not a change: malformed, foreign, a JSON array, without `change_key` or
-    `change_table`, of another `change_type`, or of a table whose name DynamoDB does not accept. Names that cannot be columns are left out. Raises UnreadableObjectError as `lines_of` does.
+    `change_table`, of another `change_type`, or of a table whose name DynamoDB does not accept. Names that
+    cannot be columns are left out. Raises UnreadableObjectError as `lines_of` does.
     """
     for line in lines_of(key, body):
         yield _change(line)

@@ -17,7 +17,9 @@ OBJECT = "settled_object"  # the raw object that delivered the row, as Athena sh
 TAG = "settled_tag"  # the ETag of that object
 AT = "settled_at"  # when the object's rows were in both tables: ISO 8601, UTC, six decimals and Z
 TIES = "settled_ties"  # how many distinct changes the item has at its newest time, normally 1
-LEANS = "settled_leans"  # whether these do not decide which of them is the last, but the state held before does
+LEANS = (
+    "settled_leans"  # whether these do not decide which of them is the last, but the state held before does
+)
 OWN = frozenset((OBJECT, TAG, AT, TIES, LEANS))
 
 # Properties of `settled_items_<name>`.

@@ -2,6 +2,7 @@
 
 build/NAME.zip                       a function's package (the Lambda runtime has boto3)
 build/transform-<python>-<arch>.zip  transform_lambda/ and the wheels of requirements/function.lock
+build/settle_changes.py, settle.zip  the settle job: settle/, settled/ and raw_lines/ (Glue has pyspark and Iceberg)
 build/backfill_export.py, backfill.zip, backfill_wheels.gluewheels.zip
                                      the backfill job: backfill/, repair/ and transform_lambda/, and the
                                      wheels of requirements/function.lock
@@ -91,6 +92,8 @@ def job_library(name: str, *packages: str) -> Builder:
     return build
 
 
+build_settle_script = job_script("settle_changes.py")
+build_settle_library = job_library("settle", "settled", "raw_lines")
 build_backfill_script = job_script("backfill_export.py")
 build_backfill_library = job_library("backfill", "repair", "transform_lambda")
 

@@ -46,7 +46,9 @@ def options() -> argparse.ArgumentParser:
     add("--checked-days", type=int, default=40, help="days whose objects every run lists; once a day, all")
     add("--batch-bytes", type=int, default=10 * 1024**3, help="raw bytes that are appended in one commit")
     add("--margin-minutes", type=float, default=10, help="minutes after which the view leaves out an object")
-    add("--repeat-minutes", type=float, default=0, help="go on with small runs for so long (default: one run)")
+    add(
+        "--repeat-minutes", type=float, default=0, help="go on with small runs for so long (default: one run)"
+    )
     add("--maintain-hours", type=float, default=24, help="hours between two runs that maintain the tables")
     add("--keep-snapshot-hours", type=float, default=168, help="hours that a snapshot can be read")
     add("--JOB_RUN_ID", default="by hand", help="set by Glue")

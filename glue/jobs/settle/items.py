@@ -73,9 +73,8 @@ class SettledItems:
         columns = self.open(metadata)
         properties = self.table.properties()
         start = int(properties.get(MERGED) or 0)
-        known = (
-            properties.get(SWITCHED, switched_at) == switched_at
-            and grown(self._changes.table.snapshots(), start, end)
+        known = properties.get(SWITCHED, switched_at) == switched_at and grown(
+            self._changes.table.snapshots(), start, end
         )
         if known and start == end and self.table.buckets() == self._given.buckets:
             return None

@@ -159,5 +159,3 @@ def forgotten_by(patterns: Iterable[str], name: str) -> bool:
 def iso(moment: datetime) -> str:
     """A time as `change_time` has it: UTC, six decimals, Z."""
     return moment.replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
-
-

@@ -20,7 +20,9 @@ class Maintenance:
 
     def rewrite(self, table: Table, *, ordered: bool) -> int:
         """Write the small files of each partition as one. Returns how many files are gone."""
-        order = f", strategy => 'sort', sort_order => '{ORDER.replace(',', ' ASC NULLS LAST,')} ASC NULLS LAST'"
+        order = (
+            f", strategy => 'sort', sort_order => '{ORDER.replace(',', ' ASC NULLS LAST,')} ASC NULLS LAST'"
+        )
         return int(
             self._call(
                 "rewrite_data_files",

@@ -19,9 +19,7 @@ class RawObject:
         return self.path.removeprefix("s3://").partition("/")[2]
 
 
-def unsettled(
-    listed: Iterable[RawObject], settled: Mapping[str, Collection[str]]
-) -> list[RawObject]:
+def unsettled(listed: Iterable[RawObject], settled: Mapping[str, Collection[str]]) -> list[RawObject]:
     """The objects to take in, oldest day first: those that are not settled with the ETag they have now.
 
     :param settled: the ETags with which each path is settled

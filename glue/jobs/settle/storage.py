@@ -79,7 +79,9 @@ class Storage:
             try:
                 found.append(Marker.parse(entry["Key"], body))
             except ValueError as error:
-                raise SettleError(str(error), "remove the object, and run the command that wrote it again") from None
+                raise SettleError(
+                    str(error), "remove the object, and run the command that wrote it again"
+                ) from None
         return found
 
     def remove_marker(self, marker: Marker) -> None:

@@ -14,7 +14,10 @@ from .session import CATALOG
 # Exceptions of Iceberg with which a commit is refused because another one came first.
 _CONFLICTS = ("ValidationException", "CommitFailedException")
 # Every `change_key` begins with {"pk":{"S":" or the like, so the default of 16 characters tells nothing apart.
-_STATISTICS = "truncate(64)"
+_STATISTICS = {
+    "write.metadata.metrics.column.change_key": "truncate(64)",
+    "write.metadata.metrics.column.change_time": "full",
+}
 BUCKET = re.compile(r"bucket\[(\d+)\]")
 
 
@@ -34,9 +37,7 @@ class Table:
         self._session, self.name = session, name
         self.path = f"{CATALOG}.`{database}`.`{name}`"
 
-    def create(
-        self, bucket: str, columns: dict[str, str], partition: str, order: str, owner: str
-    ) -> None:
+    def create(self, bucket: str, columns: dict[str, str], partition: str, order: str, owner: str) -> None:
         """Create the table if it does not exist."""
         listed = ", ".join(f"`{column}` {kind}" for column, kind in columns.items())
         properties = {
@@ -45,16 +46,18 @@ class Table:
             "write.parquet.compression-codec": "zstd",
             "write.metadata.delete-after-commit.enabled": "true",
             "write.metadata.previous-versions-max": "20",
-            "write.metadata.metrics.column.change_key": _STATISTICS,
-            "write.metadata.metrics.column.change_time": "full",
         }
+        if "change_key" in columns:
+            properties |= _STATISTICS
         given = ", ".join(f"'{name}' = '{value}'" for name, value in properties.items())
         self._session.sql(
             f"CREATE TABLE IF NOT EXISTS {self.path} ({listed}) USING iceberg PARTITIONED BY ({partition}) "
             f"LOCATION 's3://{bucket}/{FOLDER}{self.name}' TBLPROPERTIES ({given})"
         )
         if order:
-            self._session.sql(f"ALTER TABLE {self.path} WRITE DISTRIBUTED BY PARTITION LOCALLY ORDERED BY {order}")
+            self._session.sql(
+                f"ALTER TABLE {self.path} WRITE DISTRIBUTED BY PARTITION LOCALLY ORDERED BY {order}"
+            )
 
     def columns(self) -> dict[str, str]:
         """The columns and their types, in their order."""
@@ -123,7 +126,9 @@ class Table:
 
     def between(self, start: int, end: int) -> Any:
         """The rows that were appended after `start` until `end`."""
-        reader = self._session.read.option("start-snapshot-id", str(start)).option("end-snapshot-id", str(end))
+        reader = self._session.read.option("start-snapshot-id", str(start)).option(
+            "end-snapshot-id", str(end)
+        )
         return reader.table(self.path)
 
     def append(self, rows: Any, base: int | None) -> None:
@@ -173,5 +178,3 @@ def check_columns(name: str, have: dict[str, str], needed: dict[str, str], text:
             f"the table {name} has another type for {', '.join(sorted(set(wrong))[:5])} than this job gives it",
             "undo the change (ALTER TABLE), or remove the table: the next run creates it again from the raw objects",
         )
-
-

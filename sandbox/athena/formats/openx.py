@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from glue.jobs.lines.openx import (
+from raw_lines.openx import (
     MAX_DEPTH,
     InvalidJsonError,
     Literal,

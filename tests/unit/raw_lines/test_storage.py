@@ -7,8 +7,8 @@ import boto3
 import pytest
 from botocore.stub import Stubber
 
-from glue.jobs.lines.days import SourceObject
-from glue.jobs.lines.storage import Folder, RawObjects, StorageError
+from raw_lines.days import SourceObject
+from raw_lines.storage import Folder, RawObjects, StorageError
 
 LAKE = Folder("lake", "data/")
 

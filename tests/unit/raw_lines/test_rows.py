@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from glue.jobs.lines import openx
-from glue.jobs.lines.rows import Change, UnreadableObjectError, changes_of, lines_of
+from raw_lines import openx
+from raw_lines.rows import Change, UnreadableObjectError, changes_of, lines_of
 from sandbox.athena.formats import openx as with_orjson
 
 GOOD = {"change_type": "INSERT", "change_key": '{"pk":{"S":"a"}}', "change_table": "orders", "pk": "a"}

@@ -2,7 +2,7 @@
 
 import pytest
 
-from glue.jobs.lines.days import day_of, visible
+from raw_lines.days import day_of, visible
 
 
 @pytest.mark.parametrize(
