@@ -1,8 +1,8 @@
 """The names of settled tables, their columns, and their places in the bucket.
 
 One pair of tables per source table: `settled_changes_<name>` has every delivered row once, and
-`settled_items_<name>` the newest state of each item. `settled_objects` lists the raw objects whose rows are in
-both. Source tables whose names differ only in case or signs share a pair, and `change_table` tells them apart.
+`settled_items_<name>` the newest state of each item. `settled_objects` lists the raw objects whose rows are
+in both. Source tables whose names differ only in case or signs share a pair; `change_table` tells them apart.
 """
 
 import re

@@ -2,7 +2,7 @@
 
 build/NAME.zip                       a function's package (the Lambda runtime has boto3)
 build/transform-<python>-<arch>.zip  transform_lambda/ and the wheels of requirements/function.lock
-build/settle_changes.py, settle.zip  the settle job: settle/, settled/ and raw_lines/ (Glue has pyspark and Iceberg)
+build/settle_changes.py, settle.zip  the settle job: settle/, settled/, raw_lines/ (Glue has the rest)
 build/backfill_export.py, backfill.zip, backfill_wheels.gluewheels.zip
                                      the backfill job: backfill/, repair/ and transform_lambda/, and the
                                      wheels of requirements/function.lock

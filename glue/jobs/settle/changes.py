@@ -1,4 +1,4 @@
-"""`settled_changes_<name>`: every delivered row once. A row knows its object, so the table answers what is in."""
+"""`settled_changes_<name>`: every delivered row once. A row names its object: the table shows what is in."""
 
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any
@@ -27,7 +27,7 @@ class SettledChanges:
         self.table = Table(session, given.database, CHANGES + name)
 
     def open(self, metadata: Sequence[str], found: Iterable[str] = ()) -> None:
-        """Create the table or check it, and add the columns that rows have and it lacks. Raises SettleError."""
+        """Create the table or check it, and add the columns that it lacks. Raises SettleError."""
         needed = needed_columns(metadata)
         if not self._catalog.check_owner(self.table.name):
             self.table.create(self._given.bucket, needed, "dt", ORDER, self._given.location)

@@ -1,4 +1,4 @@
-"""`settled_objects`: the raw objects whose rows are in `settled_changes_…` and merged into `settled_items_…`."""
+"""`settled_objects`: the raw objects whose rows are in both tables of each pair."""
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass

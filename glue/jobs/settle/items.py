@@ -20,7 +20,7 @@ _GROWING = frozenset(("append", "replace"))  # operations after which the rows o
 
 @dataclass(frozen=True)
 class Merged:
-    """What one merge did: fresh rows (None for all), items written anew, items ranked again among all changes."""
+    """The counts of a merge: fresh rows (None: all), items written, items ranked among all their changes."""
 
     fresh: int | None
     items: int
@@ -35,7 +35,7 @@ def statement(name: str, **filling: str) -> str:
 
 
 def grown(snapshots: Mapping[int, Snapshot], start: int, end: int) -> bool:
-    """Whether the table only gained rows from `start` to `end`, so that an incremental read has all of them."""
+    """Whether the table only gained rows from `start` to `end`: then an incremental read has all of them."""
     at: int | None = end
     while at is not None and at != start:
         snapshot = snapshots.get(at)
@@ -53,7 +53,7 @@ class SettledItems:
         self.table = Table(session, given.database, ITEMS + changes.name)
 
     def open(self, metadata: Sequence[str]) -> list[str]:
-        """Create the table or check it, and give it the columns of the changes. Returns the shared columns."""
+        """Create the table or check it, and add the columns of the changes. Returns the shared columns."""
         needed = {**dict.fromkeys([*metadata, "dt"], "string"), TIES: "bigint", LEANS: "boolean"}
         if not self._catalog.check_owner(self.table.name):
             partition = f"bucket({self._given.buckets}, change_key)"
@@ -66,7 +66,7 @@ class SettledItems:
         return shared
 
     def merge(self, metadata: Sequence[str], switched_at: str) -> Merged | None:
-        """Merge what the changes gained since the last merge. None if they gained nothing. Raises ConflictError."""
+        """Merge what the changes gained; None if they gained nothing. Raises ConflictError."""
         end = self._changes.table.current()
         if end is None:
             return None

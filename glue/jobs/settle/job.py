@@ -3,13 +3,13 @@
 The order is the guarantee. A run may end between any two steps, and the next one goes on:
 
 1. list the raw objects, and those that the index has: the others are to be taken in
-2. append their rows to `settled_changes_…`, only if the table is as it was when it was asked which objects it has
-3. merge what the changes gained into `settled_items_…`, only if the items are as they were when they were read
+2. append their rows to `settled_changes_…`, only if it is as it was when it was asked for its objects
+3. merge what the changes gained into `settled_items_…`, only if the items are as they were when read
 4. add the objects to `settled_objects`
 5. tell the catalog function the columns, and narrow the view `unsettled_changes`
 6. once a day, maintain the tables
 
-Two runs at once do no harm: of two commits on one snapshot Iceberg refuses the second, and that run plans again.
+Two runs at once do no harm: of two commits on one snapshot Iceberg refuses the second, whose run plans again.
 """
 
 import json
@@ -87,7 +87,7 @@ def run(ports: Ports, given: Arguments) -> Summary:
             ports.log(f"another run was first ({error}); attempt {attempt} of {_ATTEMPTS}")
             if attempt == _ATTEMPTS:
                 summary.failures.append(
-                    f"{_ATTEMPTS} attempts found another run first. Next: nothing, the other run settles the rows"
+                    f"{_ATTEMPTS} attempts found another run first. Next: nothing, that run settles the rows"
                 )
     ports.log(summary.line(time.monotonic() - started))
     if summary.failures:

@@ -1,4 +1,4 @@
-"""The catalog's side besides Iceberg: columns of `changes`, forgotten names, cuts, ownership, the tail's view."""
+"""The catalog besides Iceberg: columns of `changes`, forgotten names, cuts, ownership, the raw rows' view."""
 
 import json
 import re
@@ -32,7 +32,7 @@ class LakeCatalog:
     workgroup: str = ""
     catalog_function: str = ""
 
-    def _client(self, service: str) -> Any:
+    def _client(self, service: Any) -> Any:
         import boto3  # noqa: PLC0415  the package itself loads without it
 
         return boto3.client(service, region_name=self.region)
@@ -82,7 +82,7 @@ class LakeCatalog:
             ) from None
 
     def check_owner(self, name: str) -> bool:
-        """Whether a table exists that is ours; False if there is none. Raises SettleError if it is another's."""
+        """Whether the table exists. Raises SettleError if it is no Iceberg table."""
         table = self.table(name)
         if table is None:
             return False

@@ -1,4 +1,4 @@
-"""Keep the tables small and quick to read: rewrite small files, drop old snapshots, remove files of dead runs."""
+"""The upkeep: rewrite small files, drop old snapshots, remove files of runs that died."""
 
 from datetime import datetime, timedelta
 from typing import Any

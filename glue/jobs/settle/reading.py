@@ -1,4 +1,4 @@
-"""Raw objects to rows, on the workers of Spark: each object is read once, and its rows are kept for the run."""
+"""Raw objects to rows, on the workers of Spark. Each object is read once; its rows are kept for the run."""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
@@ -19,7 +19,7 @@ Row = dict[str, str | None]
 
 @dataclass
 class Taken:
-    """What a portion of objects contains: the columns and rows per table's ending, and what cannot be read."""
+    """What a portion of objects contains: columns and rows per table's ending, and what cannot be read."""
 
     columns: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     rows: dict[str, int] = field(default_factory=lambda: defaultdict(int))

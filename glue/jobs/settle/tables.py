@@ -13,7 +13,7 @@ from .session import CATALOG
 
 # Exceptions of Iceberg with which a commit is refused because another one came first.
 _CONFLICTS = ("ValidationException", "CommitFailedException")
-# Every `change_key` begins with {"pk":{"S":" or the like, so the default of 16 characters tells nothing apart.
+# Every `change_key` begins with {"pk":{"S":" or the like: the default of 16 characters tells nothing apart.
 _STATISTICS = {
     "write.metadata.metrics.column.change_key": "truncate(64)",
     "write.metadata.metrics.column.change_time": "full",
@@ -110,13 +110,14 @@ class Table:
         field = "bucket({}, change_key)"
         with conflicts():
             self._session.sql(
-                f"ALTER TABLE {self.path} REPLACE PARTITION FIELD {field.format(before)} WITH {field.format(after)}"
+                f"ALTER TABLE {self.path} REPLACE PARTITION FIELD {field.format(before)} "
+                f"WITH {field.format(after)}"
             )
 
     def _java(self) -> Any:
         """The table in Iceberg's own interface."""
-        util = self._session._jvm.org.apache.iceberg.spark.Spark3Util  # noqa: SLF001
-        return util.loadIcebergTable(self._session._jsparkSession, self.path)  # noqa: SLF001
+        util = self._session._jvm.org.apache.iceberg.spark.Spark3Util
+        return util.loadIcebergTable(self._session._jsparkSession, self.path)
 
     def at(self, snapshot: int | None) -> Any:
         """The rows of a snapshot; no rows before the first commit."""
@@ -139,7 +140,7 @@ class Table:
             _guarded(rows.writeTo(self.path), base).overwrite(lit(False))
 
     def replace_partitions(self, rows: Any, base: int | None) -> None:
-        """Replace the partitions of these rows, unless they have changed since `base`. Raises ConflictError."""
+        """Replace the partitions of these rows, unless they changed since `base`. Raises ConflictError."""
         with conflicts():
             _guarded(rows.writeTo(self.path), base).overwritePartitions()
 
@@ -175,6 +176,6 @@ def check_columns(name: str, have: dict[str, str], needed: dict[str, str], text:
     wrong += [column for column in have if column not in needed and have[column] != "string"]
     if wrong:
         raise SettleError(
-            f"the table {name} has another type for {', '.join(sorted(set(wrong))[:5])} than this job gives it",
-            "undo the change (ALTER TABLE), or remove the table: the next run creates it again from the raw objects",
+            f"the table {name} has another type for {', '.join(sorted(set(wrong))[:5])} than it had",
+            "undo the change with ALTER TABLE, or drop the table: the next run creates it again",
         )
