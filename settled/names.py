@@ -1,8 +1,8 @@
 """The names of settled tables, their columns, and their places in the bucket.
 
 One pair of tables per source table: `settled_changes_<name>` has every delivered row once, and
-`settled_items_<name>` the newest state of each item. `settled_objects` lists the raw objects whose rows are in
-both. Source tables whose names differ only in case or signs share a pair, and `change_table` tells them apart.
+`settled_items_<name>` the newest state of each item. `settled_objects` lists the raw objects whose rows are
+in both. Source tables whose names differ only in case or signs share a pair; `change_table` tells them apart.
 """
 
 import re
@@ -17,7 +17,9 @@ OBJECT = "settled_object"  # the raw object that delivered the row, as Athena sh
 TAG = "settled_tag"  # the ETag of that object
 AT = "settled_at"  # when the object's rows were in both tables: ISO 8601, UTC, six decimals and Z
 TIES = "settled_ties"  # how many distinct changes the item has at its newest time, normally 1
-LEANS = "settled_leans"  # whether these do not decide which of them is the last, but the state held before does
+LEANS = (
+    "settled_leans"  # whether these do not decide which of them is the last, but the state held before does
+)
 OWN = frozenset((OBJECT, TAG, AT, TIES, LEANS))
 
 # Properties of `settled_items_<name>`.

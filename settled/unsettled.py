@@ -2,7 +2,7 @@
 
 It has the open days: those that can still get objects, and those into which a verb writes (reopened.py). Of
 these days, it leaves out objects that were settled some time ago. Days and objects are literals, so the
-engine reads no byte of what it leaves out. (Seen on Trino 435; that Athena prunes by `$path` is [unverified].)
+engine reads no byte of what it leaves out (on Trino 435; that Athena prunes by `$path` is [unverified]).
 An object that is settled but not left out does no harm: the views drop copies of a change.
 """
 
@@ -19,8 +19,8 @@ from .names import UNSETTLED
 # arrives, and keeps trying for days while the lake refuses it (docs/reliability.md).
 MOST_OPEN_DAYS = 8
 LEAST_OPEN_DAYS = 1
-# Bytes of the names that are left out. Athena accepts statements of 262,144 bytes (Athena user guide, "Service
-# Quotas"); the column names need the rest.
+# Bytes of the names that are left out. Athena accepts statements of 262,144 bytes (Athena user guide,
+# "Service Quotas"); the column names need the rest.
 MOST_NAME_BYTES = 120_000
 _PREFIX, _SUFFIX = "/* Presto View: ", " */"  # around the definition of a view in Glue
 

@@ -49,9 +49,7 @@ ICEBERG_COLUMNS: Final = (
 SETTLED_COLUMNS: Final = ("settled_object", "settled_tag", "settled_at", "settled_ties", "settled_leans")
 # Names that a top-level attribute cannot have as its column; its column is `attribute_<name>` instead.
 # A nested attribute never claims one of these: its column has a double underscore, and none of these has.
-RESERVED_NAMES: Final = frozenset(
-    {*METADATA_COLUMNS, PARTITION_COLUMN, *ICEBERG_COLUMNS, *SETTLED_COLUMNS}
-)
+RESERVED_NAMES: Final = frozenset({*METADATA_COLUMNS, PARTITION_COLUMN, *ICEBERG_COLUMNS, *SETTLED_COLUMNS})
 RESERVED_PREFIX: Final = "attribute_"
 # "NameString: 1 to 255" (AWS Glue API, "Common data types"): no table can declare a longer name.
 MAX_COLUMN_CHARACTERS: Final = 255

@@ -1,0 +1,161 @@
+"""The catalog besides Iceberg: columns of `changes`, forgotten names, cuts, ownership, the raw rows' view."""
+
+import json
+import re
+import time
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from settled.names import NO_SWITCH, ending
+from settled.unsettled import sql_of
+
+from .errors import SettleError
+
+# As scripts/core/road_switch.py writes a cut into a view.
+_CUT = re.compile(r"'([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.000000Z)'")
+_SOURCE = re.compile(r"change_table\s*=\s*'([^']+)'")
+_POLL_SECONDS = 0.5
+_STATEMENT_SECONDS = 120
+# The function's payload (AWS Lambda quotas: 256 KB for an event).
+_MOST_NAME_BYTES = 200_000
+
+
+@dataclass(frozen=True)
+class LakeCatalog:
+    """One lake's Glue database, its catalog function and its workgroup."""
+
+    database: str
+    location: str
+    region: str
+    workgroup: str = ""
+    catalog_function: str = ""
+
+    def _client(self, service: Any) -> Any:
+        import boto3  # noqa: PLC0415  the package itself loads without it
+
+        return boto3.client(service, region_name=self.region)
+
+    def table(self, name: str) -> dict[str, Any] | None:
+        """A table's definition; None if there is none."""
+        pages = self._client("glue").get_paginator("get_tables")
+        for page in pages.paginate(DatabaseName=self.database, Expression=name):
+            for table in page["TableList"]:
+                if table["Name"] == name:
+                    found: dict[str, Any] = table
+                    return found
+        return None
+
+    def names(self, prefix: str) -> list[str]:
+        """The names of the tables that begin so."""
+        pages = self._client("glue").get_paginator("get_tables")
+        found = pages.paginate(DatabaseName=self.database)
+        return sorted(t["Name"] for page in found for t in page["TableList"] if t["Name"].startswith(prefix))
+
+    def changes(self) -> dict[str, Any]:
+        """The definition of `changes`. Raises SettleError if it is missing."""
+        table = self.table("changes")
+        if table is None:
+            raise SettleError(f"there is no table {self.database}.changes", "launch the lake's stack again")
+        return table
+
+    def first_day(self) -> str:
+        """The first day of `changes`; older folders are not part of the table."""
+        projected = (self.changes().get("Parameters") or {}).get("projection.dt.range", "")
+        return str(projected).partition(",")[0]
+
+    def columns(self) -> list[str]:
+        """The columns of `changes`, in their order."""
+        return [column["Name"] for column in self.changes()["StorageDescriptor"]["Columns"]]
+
+    def forgotten(self) -> list[str]:
+        """The patterns of forgotten columns: names, or a beginning and `*` (catalog_lambda/forgotten.py)."""
+        table = self.table("forgotten_columns")
+        text = ((table or {}).get("Parameters") or {}).get("forgotten") or "[]"
+        try:
+            return [str(name) for act in json.loads(text) for name in act["names"]]
+        except (ValueError, TypeError, KeyError):
+            raise SettleError(
+                f"the record of forgotten columns in {self.database}.forgotten_columns cannot be read",
+                "restore the table's previous version (docs/operations/forget-columns.md)",
+            ) from None
+
+    def check_owner(self, name: str) -> bool:
+        """Whether the table exists. Raises SettleError if it is no Iceberg table."""
+        table = self.table(name)
+        if table is None:
+            return False
+        parameters = table.get("Parameters") or {}
+        if str(parameters.get("table_type", "")).upper() != "ICEBERG":
+            raise SettleError(
+                f"{self.database}.{name} is not an Iceberg table of this job", "rename or remove that table"
+            )
+        return True
+
+    def switched_at(self, name: str) -> str:
+        """The cut between two roads in the view of this ending; `none` without a view or a cut."""
+        view = self.table(f"current_{name}")
+        text = sql_of(view) if view else None
+        source = _SOURCE.search(text) if text else None
+        if text is None or source is None or ending(source[1]) != name:
+            return NO_SWITCH
+        cut = _CUT.search(text)
+        return cut[1] if cut else NO_SWITCH
+
+    def declare(self, names: Collection[str]) -> int:
+        """Tell the catalog function which columns the rows have. Returns how many it has added."""
+        if not self.catalog_function or not names:
+            return 0
+        added, batch, size = 0, list[str](), 0
+        for name in [*sorted(names), None]:
+            if batch and (name is None or size > _MOST_NAME_BYTES):
+                added += self._invoke(batch)
+                batch, size = [], 0
+            if name is not None:
+                batch.append(name)
+                size += len(name) + 3
+        return added
+
+    def _invoke(self, names: Iterable[str]) -> int:
+        payload = json.dumps({"source": "ddb-lake.settle", "columns": list(names)}).encode()
+        answer = self._client("lambda").invoke(FunctionName=self.catalog_function, Payload=payload)
+        body = answer["Payload"].read()
+        if answer.get("FunctionError"):
+            raise SettleError(
+                f"the function {self.catalog_function} could not declare columns",
+                "read its log; the next run tells it the names again",
+            )
+        return int(json.loads(body)["added"])
+
+    def execute(self, statement: str) -> None:
+        """Run a statement in Athena. Raises SettleError if it fails."""
+        athena = self._client("athena")
+        query = athena.start_query_execution(
+            QueryString=statement,
+            QueryExecutionContext={"Database": self.database},
+            WorkGroup=self.workgroup,
+        )["QueryExecutionId"]
+        end = time.monotonic() + _STATEMENT_SECONDS
+        while time.monotonic() < end:
+            status = athena.get_query_execution(QueryExecutionId=query)["QueryExecution"]["Status"]
+            if status["State"] in ("SUCCEEDED", "FAILED", "CANCELLED"):
+                break
+            time.sleep(_POLL_SECONDS)
+        if status["State"] != "SUCCEEDED":
+            raise SettleError(
+                f"Athena did not run query {query}: {status.get('StateChangeReason', status['State'])}",
+                "mend the cause; the next run tries again, and until then the views read more raw objects",
+            )
+
+
+def forgotten_by(patterns: Iterable[str], name: str) -> bool:
+    """Whether a column is forgotten: by its name, or by a beginning and `*`."""
+    return any(
+        name.startswith(pattern[:-1]) if pattern.endswith("*") else name == pattern for pattern in patterns
+    )
+
+
+def iso(moment: datetime) -> str:
+    """A time as `change_time` has it: UTC, six decimals, Z."""
+    return moment.replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
