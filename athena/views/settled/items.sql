@@ -6,7 +6,7 @@
 -- (a) a fresh row has the time of several stored changes, of which the item keeps one;
 -- (b) a fresh row is older, and the stored changes lean on the state that the item had before them;
 -- (c) the changes of the newest time lean on it now: they lead back to every state they leave (A to B to A), and no
---     sequences of DynamoDB Streams give their order.
+--     sequences of DynamoDB Streams give their order; or two of them have the same sequence.
 -- A missing time counts as the earliest.
 fresh AS (
   SELECT ${unsettled}
@@ -27,7 +27,12 @@ contest AS (
     coalesce(items.change_time, '') AS stored_time,
     items.settled_ties,
     items.settled_leans,
-    row_of.*
+    moment,
+    kind,
+    state_left,
+    state_reached,
+    place,
+    id
   FROM ${items_table} AS items
   INNER JOIN fresh ON items.change_table = fresh.change_table AND items.change_key = fresh.change_key
   CROSS JOIN UNNEST(
@@ -61,8 +66,9 @@ hard AS (
       count(*) > 1
       AND NOT bool_or(kind = 'SNAPSHOT')
       AND array_sort(array_agg(state_left)) = array_sort(array_agg(state_reached))
-      AND NOT (bool_and(coalesce(length(place) = 40, false)) AND count(DISTINCT place) = count(*))
+      AND NOT bool_and(coalesce(length(place) = 40, false))
     )
+    OR count(DISTINCT place) < count(place)
 ),
 contenders AS (
   SELECT * FROM fresh
