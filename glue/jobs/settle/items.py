@@ -115,7 +115,7 @@ class SettledItems:
     def _merge_fresh(
         self, listed: str, start: int, end: int, base: int | None, switched_at: str
     ) -> tuple[int, int]:
-        """Rank the items that fresh rows can change, and write their buckets. Returns how many, how many hard."""
+        """Rank the items that fresh rows can change, and write their buckets. Returns how many, and the hard."""
         sql, between = self._session.sql, self._changes.table.between(start, end)
         with ExitStack() as kept:
             self._roads(kept.enter_context(persisted(between)), "fresh", switched_at)
