@@ -25,3 +25,10 @@ def settled_lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SettledLa
         with SettleJob(sandbox, assembly.require(), tmp_path_factory.mktemp("settle")) as job:
             yield SettledLake(sandbox, job)
         assert refused_roles(sandbox) == []
+
+
+@pytest.fixture
+def own_lake(settled_lake: SettledLake) -> Iterator[SettledLake]:
+    """The lake, emptied after the test: a run looks at every table and every object."""
+    yield settled_lake
+    settled_lake.empty()

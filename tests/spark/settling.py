@@ -117,6 +117,15 @@ class SettledLake:
         self.s3.delete_object(Bucket=self.lake.bucket, Key=key)
         del self.objects[key]
 
+    def empty(self) -> None:
+        """Delete the raw objects, the pairs of settled tables and the views of items."""
+        for path in [f"s3://{self.lake.bucket}/{key}" for key in self.objects]:
+            self.remove(path)
+        pages = self.lake.glue.get_paginator("get_tables").paginate(DatabaseName=self.lake.database)
+        for name in [table["Name"] for page in pages for table in page["TableList"]]:
+            if name.startswith((CHANGES, ITEMS, "current_")):
+                self.lake.glue.delete_table(DatabaseName=self.lake.database, Name=name)
+
     def table(self, name: str) -> str:
         """A settled table as Spark names it."""
         return f"lake.`{self.lake.database}`.`{name}`"
@@ -151,8 +160,8 @@ class SettledLake:
         for source in sources:
             compared.check(source, ended=ended)
         if ended:
-            index = Counter(row[OBJECT] for row in self.settled(OBJECTS))
-            assert {*index} >= {f"s3://{self.lake.bucket}/{key}" for key in self.objects}
+            index = {row[OBJECT] for row in self.settled(OBJECTS)}
+            assert index >= {f"s3://{self.lake.bucket}/{key}" for key in self.objects}
         return compared
 
 

@@ -14,26 +14,26 @@ SEED = int(os.environ.get("SETTLE_SEED", "7"))
 _BETWEEN = 3  # faults between two runs that end well
 
 
-def test_a_run_that_ends_anywhere_is_continued(settled_lake: SettledLake) -> None:
+def test_a_run_that_ends_anywhere_is_continued(own_lake: SettledLake) -> None:
     """Faults at every point, before and after its call, with new objects before each run."""
     deliveries = Deliveries("faults", 40 * NUMBER, NUMBER, SEED)
     ended = set[str]()
-    assert deliveries.put(settled_lake)
-    settled_lake.job.run()
+    assert deliveries.put(own_lake)
+    own_lake.job.run()
     for number, fault in enumerate(faults(NUMBER, SEED)):
-        deliveries.put(settled_lake)
-        reopen(settled_lake, number)
-        answer = settled_lake.job.run(fault=fault.request(), may_fail=True, maintain_hours="0")
+        deliveries.put(own_lake)
+        reopen(own_lake, number)
+        answer = own_lake.job.run(fault=fault.request(), may_fail=True, maintain_hours="0")
         assert "error" not in answer, answer
         if "died" in answer:
             ended.add(fault.point)
-        settled_lake.compare(TABLE, columns=COLUMNS, ended=False)
+        own_lake.compare(TABLE, columns=COLUMNS, ended=False)
         if number % _BETWEEN == _BETWEEN - 1:
-            settled_lake.job.run()
-            settled_lake.compare(TABLE, columns=COLUMNS)
-    while deliveries.put(settled_lake):
+            own_lake.job.run()
+            own_lake.compare(TABLE, columns=COLUMNS)
+    while deliveries.put(own_lake):
         pass
-    settled_lake.job.run()
-    settled_lake.compare(TABLE, columns=COLUMNS)
-    deliveries.check(settled_lake)
+    own_lake.job.run()
+    own_lake.compare(TABLE, columns=COLUMNS)
+    deliveries.check(own_lake)
     assert ended == {*POINTS}

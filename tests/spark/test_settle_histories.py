@@ -30,18 +30,18 @@ def deliveries() -> list[list[Row]]:
 
 
 def test_every_history_is_settled_as_the_raw_view_shows_it(
-    settled_lake: SettledLake, deliveries: list[list[Row]]
+    own_lake: SettledLake, deliveries: list[list[Row]]
 ) -> None:
     """After each run: rows once, items = raw view, the views over both = raw views, ties and leaning as stated."""
     rows: list[Row] = []
     for run, delivery in enumerate(deliveries):
         rows += delivery
-        settled_lake.put([row.line() for row in delivery], f"histories-{run}.gz", settled_lake.day(3 - run))
-        log = settled_lake.job.run()["log"]
+        own_lake.put([row.line() for row in delivery], f"histories-{run}.gz", own_lake.day(3 - run))
+        log = own_lake.job.run()["log"]
         if run:
             assert " changes merged" in log
             assert "all changes merged" not in log
-        compared = settled_lake.compare(TABLE)
+        compared = own_lake.compare(TABLE)
         by_key: dict[str, list[Row]] = defaultdict(list)
         for row in rows:
             by_key[row.key].append(row)

@@ -17,7 +17,7 @@ NUMBER = int(os.environ.get("SETTLE_KILLS", "3"))
 SEED = int(os.environ.get("SETTLE_SEED", "7"))
 
 
-def test_a_killed_process_is_continued(settled_lake: SettledLake, tmp_path: Path) -> None:
+def test_a_killed_process_is_continued(own_lake: SettledLake, tmp_path: Path) -> None:
     """Java, its workers and the script end at once: at a call, or some time after it began."""
     deliveries = Deliveries("kills", 60 * (NUMBER + 1), NUMBER + 1, SEED + 1)
     random_ = random.Random(SEED)  # noqa: S311  the same seed gives the same result
@@ -25,17 +25,17 @@ def test_a_killed_process_is_continued(settled_lake: SettledLake, tmp_path: Path
     for number, fault in enumerate(faults(NUMBER, SEED + 1)):
         folder = tmp_path / str(number)
         folder.mkdir()
-        deliveries.put(settled_lake)
-        reopen(settled_lake, number)
+        deliveries.put(own_lake)
+        reopen(own_lake, number)
         seconds = random_.choice((0, 0.05, 0.3, 1, 3)) if fault.when == "before" else 0
-        with SettleJob(settled_lake.sandbox, assembly.require(), folder) as dying:
+        with SettleJob(own_lake.sandbox, assembly.require(), folder) as dying:
             try:
                 dying.run(
                     fault=fault.request(then="kill", seconds=seconds), may_fail=True, maintain_hours="0"
                 )
             except JobEndedError:
                 killed += 1
-        settled_lake.compare(TABLE, columns=COLUMNS, ended=False)
-        settled_lake.job.run()
-        settled_lake.compare(TABLE, columns=COLUMNS)
+        own_lake.compare(TABLE, columns=COLUMNS, ended=False)
+        own_lake.job.run()
+        own_lake.compare(TABLE, columns=COLUMNS)
     assert killed >= NUMBER * 0.8

@@ -64,12 +64,14 @@ def put(lake: SettledLake, table: str = TABLE) -> str:
 
 
 @pytest.fixture(scope="module")
-def started(settled_lake: SettledLake) -> SettledLake:
+def started(settled_lake: SettledLake) -> Iterator[SettledLake]:
     """A lake whose table has been settled once."""
+    settled_lake.empty()
     put(settled_lake)
     settled_lake.job.run()
     settled_lake.compare(TABLE)
-    return settled_lake
+    yield settled_lake
+    settled_lake.empty()
 
 
 @contextmanager

@@ -15,6 +15,7 @@ from .tables import Table, check_columns, conflicts
 
 MAINTAINED = "ddb_lake.maintained"  # when the tables were maintained last
 TABLES = "ddb_lake.source_tables"  # the DynamoDB tables that are settled, separated by commas; empty for all
+PAIRS = "ddb_lake.pairs"  # the endings of the pairs that the index counts for, separated by commas
 _COLUMNS = dict.fromkeys(("dt", OBJECT, TAG, AT), "string")
 
 
@@ -34,6 +35,7 @@ class SettledObjects:
         self._session, self._given, self._catalog = session, given, catalog
         self.table = Table(session, given.database, OBJECTS)
         self.maintained: datetime | None = None  # when the tables were maintained last
+        self.pairs: set[str] = set()
 
     def open(self) -> None:
         """Create the table or check it. Raises SettleError.
@@ -46,11 +48,18 @@ class SettledObjects:
         check_owned(self.table.name, state, self._given)
         check_columns(self.table.name, state.columns, _COLUMNS)
         self.maintained = _moment(state.properties.get(MAINTAINED))
+        self.pairs = {*state.properties.get(PAIRS, "").split(",")} - {""}
         before, now = state.properties.get(TABLES), ",".join(sorted(self._given.tables))
         if before != now:
             if before and not covers(before, now):
                 self.clear()
             self.table.set_properties({TABLES: now})
+
+    def record_pairs(self, names: set[str]) -> None:
+        """Record for which pairs the index counts, before the first row of a pair is appended."""
+        if names != self.pairs:
+            self.table.set_properties({PAIRS: ",".join(sorted(names))})
+            self.pairs = {*names}
 
     def clear(self) -> None:
         """Forget every object. The next run takes in what is missing, and nothing twice."""

@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from settled.names import CHANGES, ITEMS, MERGED, OWN
+from settled.names import CHANGES, MERGED, OWN
 from settled.reopened import Marker, days_of
 from settled.unsettled import SettledObject, opening, statement
 
@@ -113,12 +113,12 @@ class _Run:
         """All steps."""
         ports, given = self._ports, self._given
         self._index.open()
-        lost = {*ports.catalog.names(ITEMS)} - {*ports.catalog.names(CHANGES)}
+        pairs = {*ports.catalog.names(CHANGES)}
+        lost = self._index.pairs - pairs
         if lost:
-            ports.log(
-                f"settled_changes_ of {', '.join(sorted(lost))} was removed: every object is read again"
-            )
+            ports.log(f"{CHANGES}… of {', '.join(sorted(lost))} was removed: every object is read again")
             self._index.clear()
+        self._index.record_pairs(pairs)
         maintained = self._index.maintained
         due = maintained is None or ports.now() - maintained >= timedelta(hours=given.maintain_hours)
         markers = ports.storage.markers()
@@ -198,6 +198,7 @@ class _Run:
     ) -> None:
         changes = self._changes(name)
         state = changes.open(self._metadata, columns)
+        self._index.record_pairs(self._index.pairs | {name})
         rows = {path: endings[name] for path, endings in content.objects if name in endings}
         days = {one.day for one in objects}
         tags = {one.path: one.tag for one in objects if one.path in dict(content.objects)}

@@ -19,6 +19,8 @@ _STATISTICS = {
     "write.metadata.metrics.column.change_key": "truncate(64)",
     "write.metadata.metrics.column.change_time": "full",
 }
+# Rows that the reader of Parquet takes at once: Iceberg's default, and less for a table with many columns.
+_BATCH_ROWS, _LEAST_BATCH_ROWS, _BATCH_CELLS = 5_000, 50, 500_000
 _KINDS = {"long": "bigint"}  # Iceberg's names of types that Spark calls otherwise
 BUCKET = re.compile(r"bucket\[(\d+)\]")
 
@@ -65,6 +67,7 @@ class Table:
 
     def __init__(self, session: Any, database: str, name: str) -> None:
         self._session, self.name = session, name
+        self._width = 1  # columns, when the table was loaded last
         self.path = f"{CATALOG}.`{database}`.`{name}`"
 
     def create(self, bucket: str, columns: dict[str, str], partition: str, owner: str) -> None:
@@ -106,6 +109,7 @@ class Table:
             self.path,
         )
         schema = json.loads(jvm.org.apache.iceberg.SchemaParser.toJson(table.schema()))
+        self._width = max(1, len(schema["fields"]))
         snapshot, fields = table.currentSnapshot(), table.spec().fields()
         bucket = BUCKET.fullmatch(str(fields.get(0).transform().toString())) if len(fields) == 1 else None
         return State(
@@ -156,14 +160,17 @@ class Table:
         """The rows of a snapshot; no rows before the first commit."""
         if snapshot is None:
             return self._session.table(self.path).where("false")
-        return self._session.read.option("snapshot-id", str(snapshot)).table(self.path)
+        return self._reader().option("snapshot-id", str(snapshot)).table(self.path)
 
     def between(self, start: int, end: int) -> Any:
         """The rows that were appended after `start` until `end`."""
-        reader = self._session.read.option("start-snapshot-id", str(start)).option(
-            "end-snapshot-id", str(end)
-        )
-        return reader.table(self.path)
+        options = {"start-snapshot-id": str(start), "end-snapshot-id": str(end)}
+        return self._reader().options(**options).table(self.path)
+
+    def _reader(self) -> Any:
+        """A reader whose memory does not grow with the columns: it takes it per column and row of a batch."""
+        rows = max(_LEAST_BATCH_ROWS, min(_BATCH_ROWS, _BATCH_CELLS // self._width))
+        return self._session.read.option("batch-size", str(rows))
 
     def append(self, rows: Any, base: int | None) -> None:
         """Append rows, unless the table has changed since `base`. Raises ConflictError."""
@@ -224,5 +231,5 @@ def check_columns(name: str, have: dict[str, str], needed: dict[str, str]) -> No
     if wrong:
         raise SettleError(
             f"the table {name} lacks {', '.join(sorted(set(wrong))[:5])} in the type that this job gives it",
-            "undo the change (ALTER TABLE), or remove the table: the next run creates it again",
+            "undo the change (ALTER TABLE), or remove the table: the next run fills it again",
         )

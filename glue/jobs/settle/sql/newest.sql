@@ -74,7 +74,7 @@ SELECT
     AND (
       (
         sort_array(`#states_left`) = sort_array(`#states_reached`)
-        AND NOT size(array_distinct(`#sequences`)) = settled_ties
+        AND size(`#sequences`) < settled_ties
       )
       OR (`#in_sequence` AND size(array_distinct(`#sequences`)) < size(`#sequences`))
     ) AS settled_leans

@@ -12,7 +12,6 @@ LEFT JOIN stored
   ON stored.change_table = fresh.change_table
   AND stored.change_key = fresh.change_key
 GROUP BY fresh.change_table, fresh.change_key
-HAVING first(stored.change_key) IS NULL
-  OR max(fresh.change_time) >= first(stored.change_time)
-  OR first(stored.change_time) IS NULL
+HAVING max(fresh.change_time) >= first(stored.change_time)
+  OR first(stored.change_time) IS NULL -- also for a new item
   OR (first(stored.settled_leans) AND min(fresh.change_time) IS NOT NULL)
