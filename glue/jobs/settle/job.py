@@ -113,6 +113,7 @@ class _Run:
         """All steps."""
         ports, given = self._ports, self._given
         self._index.open()
+        ports.catalog.refresh()  # after the index: another run may just have made a pair and recorded it
         pairs = {*ports.catalog.names(CHANGES)}
         lost = self._index.pairs - pairs
         if lost:
