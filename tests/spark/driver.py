@@ -5,17 +5,17 @@ the deployed script once, with one Spark session for all runs. The answer has `e
 failed, and `log`, the lines that the job logged. A fault happens before or after the named call of one of the
 job's methods:
 
-- without `then`, or with `"then": "die"`, the run ends as if the process had been killed there: the job cannot
-  catch it
+- without `then`, or with `"then": "die"`, the run ends as if the process had been killed there: the job
+  cannot catch it
 - `"then": "kill"` kills the process and everything that it started, `seconds` later
 - `"then": "put"` writes the object `key` with the text `text` into `bucket`
 - `"then": "fail"` raises an exception with the text `error`
 - `"then": "run"` runs the job once more, with `arguments` and perhaps a `fault` of its own, and goes on. With
   `folder`, it first creates the file `reached` there and waits for the file `go`
 
-`{"parallel": 2, "arguments": […]}` runs the settle job that often at the same time. `{"sql": "…"}` answers the
-`columns` and `rows` of a statement. It sees the tables `views`: `{name: {"columns": {name: type}, "rows": […]}}`,
-those of earlier requests, and the views `steps`: `{name: statement}`.
+`{"parallel": 2, "arguments": […]}` runs the settle job that often at the same time. `{"sql": "…"}` answers
+the `columns` and `rows` of a statement. It sees the tables `views`, as
+`{name: {"columns": {name: type}, "rows": […]}}`, and those of earlier requests.
 """
 
 import importlib
@@ -32,7 +32,6 @@ from contextlib import contextmanager, redirect_stderr
 from functools import cache
 from pathlib import Path
 from typing import Any
-
 
 _WAIT_SECONDS = 120
 
@@ -169,8 +168,6 @@ def query(request: dict[str, Any]) -> dict[str, Any]:
     for name, view in request.get("views", {}).items():
         schema = ", ".join(f"`{column}` {kind}" for column, kind in view["columns"].items())
         session.createDataFrame([tuple(row) for row in view["rows"]], schema).createOrReplaceTempView(name)
-    for name, text in request.get("steps", {}).items():
-        session.sql(text).createOrReplaceTempView(name)
     frame = session.sql(request["sql"])
     return {"columns": frame.columns, "rows": [list(row) for row in frame.collect()]}
 

@@ -1,4 +1,4 @@
-"""The named points of a run at which it can end, and the changes that the runs settle: those of tests/soak."""
+"""The named points at which a run can end, and the changes that the runs settle: those of tests/soak."""
 
 import json
 import random
@@ -12,7 +12,6 @@ from tests.soak.delivery import Line, body, deliver
 from tests.soak.histories import TABLE, History, histories
 from tests.spark.settling import SettledLake
 
-COLUMNS: Final = ("n", "note", "pk")
 # Every call that changes something outside, and those between which a run has planned something.
 POINTS: Final = {
     "the objects are read": ("settle.reading:Portion.taken", 1),
@@ -52,7 +51,7 @@ def faults(number: int, seed: int) -> list[Fault]:
 
 
 class Deliveries:
-    """The changes of some items, delivered in this many objects: copies, disorder, ties, missing sequences."""
+    """The changes of some items in so many objects, with copies, disorder, ties and missing sequences."""
 
     def __init__(self, name: str, changes: int, objects: int, seed: int) -> None:
         self._name = name

@@ -1,7 +1,7 @@
 """A lake, its deployed settle job, and the comparison of settled tables with the raw rows.
 
-The comparison reads the tables with Spark and everything else with the sandbox's engine, in this process: the raw
-objects, the raw views, and the views over both tables and `unsettled_changes` as the job left it.
+The comparison reads the tables with Spark and everything else with the sandbox's engine, in this process: the
+raw objects, the raw views, and the views over both tables and `unsettled_changes` as the job left it.
 """
 
 import datetime as dt
@@ -32,6 +32,8 @@ ORDERS = {
     "gaps": "change_key, change_time, missing, broken_state",
 }
 Rows = list[list[Any]]
+# The fields of glue:GetTable's answer that glue:UpdateTable accepts.
+_TABLE_INPUT = ("Name", "TableType", "Parameters", "PartitionKeys", "StorageDescriptor")
 
 
 class SettleJob(DeployedJob):
@@ -67,11 +69,9 @@ class SettleJob(DeployedJob):
         """Several runs at the same time, in threads of one process."""
         return self.request(parallel=count, arguments=self.words(**changed))
 
-    def ask(
-        self, sql: str, views: Mapping[str, Any] | None = None, steps: Mapping[str, str] | None = None
-    ) -> Rows:
-        """The rows of a statement of Spark SQL, with these tables and views. Raises AssertionError if it fails."""
-        answer = self.request(sql=sql, views=views or {}, steps=steps or {})
+    def ask(self, sql: str, views: Mapping[str, Any] | None = None) -> Rows:
+        """The rows of a statement of Spark SQL, with these tables. Raises AssertionError if it fails."""
+        answer = self.request(sql=sql, views=views or {})
         assert "error" not in answer, answer["error"]
         rows: Rows = answer["rows"]
         return rows
@@ -118,13 +118,18 @@ class SettledLake:
         del self.objects[key]
 
     def empty(self) -> None:
-        """Delete the raw objects, the pairs of settled tables and the views of items."""
+        """Delete the raw objects, the pairs of settled tables, the views of items, the columns of items."""
         for path in [f"s3://{self.lake.bucket}/{key}" for key in self.objects]:
             self.remove(path)
         pages = self.lake.glue.get_paginator("get_tables").paginate(DatabaseName=self.lake.database)
         for name in [table["Name"] for page in pages for table in page["TableList"]]:
             if name.startswith((CHANGES, ITEMS, "current_")):
                 self.lake.glue.delete_table(DatabaseName=self.lake.database, Name=name)
+        changes: Any = self.lake.glue.get_table(DatabaseName=self.lake.database, Name="changes")["Table"]
+        definition = {name: changes[name] for name in _TABLE_INPUT}
+        columns = definition["StorageDescriptor"]["Columns"]
+        definition["StorageDescriptor"]["Columns"] = [c for c in columns if c["Name"] in METADATA_COLUMNS]
+        self.lake.glue.update_table(DatabaseName=self.lake.database, TableInput=definition)
 
     def table(self, name: str) -> str:
         """A settled table as Spark names it."""
@@ -150,13 +155,19 @@ class SettledLake:
             return ""
         return sql_of(view) or ""
 
-    def compare(self, *sources: str, columns: Sequence[str] = ("pk", "n"), ended: bool = True) -> "Compared":
+    def columns(self) -> tuple[str, ...]:
+        """The columns of items that the lake's table has."""
+        table = self.lake.glue.get_table(DatabaseName=self.lake.database, Name="changes")["Table"]
+        names = [column["Name"] for column in table["StorageDescriptor"]["Columns"]]
+        return tuple(name for name in names if name not in METADATA_COLUMNS)
+
+    def compare(self, *sources: str, ended: bool = True) -> "Compared":
         """Compare what is settled with the raw rows of some source tables. Raises AssertionError.
 
         `ended` is for a state after a run that ended well: every row is settled. Without it, the views over
         settled and unsettled rows must be right nevertheless, and no row may be settled twice.
         """
-        compared = Compared(self, tuple(columns))
+        compared = Compared(self, self.columns())
         for source in sources:
             compared.check(source, ended=ended)
         if ended:
@@ -276,5 +287,5 @@ class Compared:
         return [column.name for column in result.columns]
 
     def ties(self, source: str) -> dict[str, tuple[int, bool]]:
-        """How many changes an item has at its newest time, and whether they lean on the state before, by key."""
+        """By key: how many changes an item has at its newest time, and whether they lean on the state before."""
         return {row["change_key"]: (row[TIES], row[LEANS]) for row in self.items[source]}

@@ -1,12 +1,12 @@
 """A run that ends at any point is continued by the next one: every row once, and the views right in between.
 
-SETTLE_FAULTS is the number of faults (a share by default; `make soak-settle` injects 120), SETTLE_SEED repeats a run.
+SETTLE_FAULTS is the number of faults (`make soak-settle`: 120), SETTLE_SEED repeats a run.
 """
 
 import os
 
 from tests.soak.histories import TABLE
-from tests.spark.settle_points import COLUMNS, POINTS, Deliveries, faults, reopen
+from tests.spark.settle_points import POINTS, Deliveries, faults, reopen
 from tests.spark.settling import SettledLake
 
 NUMBER = int(os.environ.get("SETTLE_FAULTS", "24"))
@@ -27,13 +27,13 @@ def test_a_run_that_ends_anywhere_is_continued(own_lake: SettledLake) -> None:
         assert "error" not in answer, answer
         if "died" in answer:
             ended.add(fault.point)
-        own_lake.compare(TABLE, columns=COLUMNS, ended=False)
+        own_lake.compare(TABLE, ended=False)
         if number % _BETWEEN == _BETWEEN - 1:
             own_lake.job.run()
-            own_lake.compare(TABLE, columns=COLUMNS)
+            own_lake.compare(TABLE)
     while deliveries.put(own_lake):
         pass
     own_lake.job.run()
-    own_lake.compare(TABLE, columns=COLUMNS)
+    own_lake.compare(TABLE)
     deliveries.check(own_lake)
     assert ended == {*POINTS}
