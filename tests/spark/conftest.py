@@ -22,7 +22,8 @@ def settled_lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SettledLa
     """A lake with its option stack and one session of the settle job. Every test has tables of its own."""
     with Sandbox(speed=20) as sandbox:
         sandbox.launch(plan_launches("consumer", "tables"))
-        with SettleJob(sandbox, assembly.require(), tmp_path_factory.mktemp("settle")) as job:
+        job = SettleJob(sandbox, assembly.require(), tmp_path_factory.mktemp("settle"))
+        with job:
             yield SettledLake(sandbox, job)
         assert refused_roles(sandbox) == []
 

@@ -126,7 +126,7 @@ class SettledLake:
             if name.startswith((CHANGES, ITEMS, "current_")):
                 self.lake.glue.delete_table(DatabaseName=self.lake.database, Name=name)
         changes: Any = self.lake.glue.get_table(DatabaseName=self.lake.database, Name="changes")["Table"]
-        definition = {name: changes[name] for name in _TABLE_INPUT}
+        definition: Any = {name: changes[name] for name in _TABLE_INPUT}
         columns = definition["StorageDescriptor"]["Columns"]
         definition["StorageDescriptor"]["Columns"] = [c for c in columns if c["Name"] in METADATA_COLUMNS]
         self.lake.glue.update_table(DatabaseName=self.lake.database, TableInput=definition)
@@ -259,7 +259,7 @@ class Compared:
             ]
             for rows in (changes, items)
         ]
-        put_settled(self.memory, *texts, self._columns, source)
+        put_settled(self.memory, texts[0], texts[1], columns=self._columns, source=source)
         select = self._lake.unsettled().replace(f"s3://{self._lake.lake.bucket}/", "s3://lake/")
         self.memory.run(f"CREATE OR REPLACE VIEW {UNSETTLED} AS\n{select or 'SELECT * FROM changes'}")
         stored = (*METADATA_COLUMNS, "dt", *self._columns)
@@ -287,5 +287,5 @@ class Compared:
         return [column.name for column in result.columns]
 
     def ties(self, source: str) -> dict[str, tuple[int, bool]]:
-        """By key: how many changes an item has at its newest time, and whether they lean on the state before."""
+        """By key: how many changes an item has at its newest time, and whether these lean on its past."""
         return {row["change_key"]: (row[TIES], row[LEANS]) for row in self.items[source]}
