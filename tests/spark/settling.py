@@ -7,8 +7,10 @@ raw objects, the raw views, and the views over both tables and `unsettled_change
 import datetime as dt
 import gzip
 import json
+import zipfile
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -32,6 +34,7 @@ ORDERS = {
     "gaps": "change_key, change_time, missing, broken_state",
 }
 Rows = list[list[Any]]
+Edit = tuple[str, str, str]
 # The fields of glue:GetTable's answer that glue:UpdateTable accepts.
 _TABLE_INPUT = ("Name", "TableType", "Parameters", "PartitionKeys", "StorageDescriptor")
 
@@ -39,11 +42,21 @@ _TABLE_INPUT = ("Name", "TableType", "Parameters", "PartitionKeys", "StorageDesc
 class SettleJob(DeployedJob):
     """The deployed job in one process. What a test does not pass is as deployed, but old days count too."""
 
-    def __init__(self, sandbox: Sandbox, spark: Any, folder: Path, *, long: bool = False) -> None:
+    def __init__(
+        self, sandbox: Sandbox, spark: Any, folder: Path, *, long: bool = False, edit: Edit | None = None
+    ) -> None:
+        """`edit` is one wrong edit of the library: the file, the text in it, and the text instead."""
         super().__init__(sandbox, spark, folder, "SettleJobName", long=long)
+        self._edit = edit
         self.arguments |= {"--checked-days": "36500", "--margin-minutes": "0"}
 
+    def __enter__(self) -> "SettleJob":
+        super().__enter__()
+        return self
+
     def _environment(self, library: Path, packages: Path | None) -> dict[str, str]:
+        if self._edit:
+            edit_library(library, self._edit)
         environment = super()._environment(library, packages)
         catalog = "spark.sql.catalog.lake"
         settings = {f"{catalog}.s3.path-style-access": "true", f"{catalog}.client.region": accounts.REGION}
@@ -75,6 +88,19 @@ class SettleJob(DeployedJob):
         assert "error" not in answer, answer["error"]
         rows: Rows = answer["rows"]
         return rows
+
+
+def edit_library(library: Path, edit: Edit) -> None:
+    """Change one file of a zip. An edit whose text is not there once is an error."""
+    with zipfile.ZipFile(library) as archive:
+        files = {name: archive.read(name) for name in archive.namelist()}
+    name, old, new = edit
+    text = files[name].decode()
+    assert text.count(old) == 1, f"{text.count(old)} times in {name}: correct the edit"
+    files[name] = text.replace(old, new).encode()
+    with zipfile.ZipFile(library, "w") as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
 
 
 @dataclass
@@ -117,6 +143,11 @@ class SettledLake:
         self.s3.delete_object(Bucket=self.lake.bucket, Key=key)
         del self.objects[key]
 
+    def remove_table(self, name: str) -> None:
+        """Delete a table or view from the catalog, if it is there."""
+        with suppress(self.lake.glue.exceptions.EntityNotFoundException):
+            self.lake.glue.delete_table(DatabaseName=self.lake.database, Name=name)
+
     def empty(self) -> None:
         """Delete the raw objects, the pairs of settled tables, the views of items, the columns of items."""
         for path in [f"s3://{self.lake.bucket}/{key}" for key in self.objects]:
@@ -124,7 +155,7 @@ class SettledLake:
         pages = self.lake.glue.get_paginator("get_tables").paginate(DatabaseName=self.lake.database)
         for name in [table["Name"] for page in pages for table in page["TableList"]]:
             if name.startswith((CHANGES, ITEMS, "current_")):
-                self.lake.glue.delete_table(DatabaseName=self.lake.database, Name=name)
+                self.remove_table(name)
         changes: Any = self.lake.glue.get_table(DatabaseName=self.lake.database, Name="changes")["Table"]
         definition: Any = {name: changes[name] for name in _TABLE_INPUT}
         columns = definition["StorageDescriptor"]["Columns"]

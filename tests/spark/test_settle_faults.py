@@ -4,9 +4,10 @@ SETTLE_FAULTS is the number of faults (`make soak-settle`: 120), SETTLE_SEED rep
 """
 
 import os
+from collections.abc import Sequence
 
 from tests.soak.histories import TABLE
-from tests.spark.settle_points import POINTS, Deliveries, faults, reopen
+from tests.spark.settle_points import POINTS, Deliveries, Fault, faults, reopen
 from tests.spark.settling import SettledLake
 
 NUMBER = int(os.environ.get("SETTLE_FAULTS", "24"))
@@ -16,24 +17,27 @@ _BETWEEN = 3  # faults between two runs that end well
 
 def test_a_run_that_ends_anywhere_is_continued(own_lake: SettledLake) -> None:
     """Faults at every point, before and after its call, with new objects before each run."""
-    deliveries = Deliveries("faults", 40 * NUMBER, NUMBER, SEED)
+    assert injected(own_lake, faults(NUMBER, SEED), SEED) == {*POINTS}
+
+
+def injected(lake: SettledLake, every: Sequence[Fault], seed: int) -> set[str]:
+    """Inject faults and compare after each. Returns the points at which a run ended."""
+    deliveries = Deliveries("faults", 40 * len(every), len(every) + 1, seed)
     ended = set[str]()
-    assert deliveries.put(own_lake)
-    own_lake.job.run()
-    for number, fault in enumerate(faults(NUMBER, SEED)):
-        deliveries.put(own_lake)
-        reopen(own_lake, number)
-        answer = own_lake.job.run(fault=fault.request(), may_fail=True, maintain_hours="0")
+    deliveries.put(lake)
+    lake.job.run()
+    for number, fault in enumerate(every):
+        deliveries.put(lake)
+        reopen(lake, number)
+        answer = lake.job.run(fault=fault.request(), may_fail=True, maintain_hours="0")
         assert "error" not in answer, answer
         if "died" in answer:
             ended.add(fault.point)
-        own_lake.compare(TABLE, ended=False)
+        lake.compare(TABLE, ended=False)
         if number % _BETWEEN == _BETWEEN - 1:
-            own_lake.job.run()
-            own_lake.compare(TABLE)
-    while deliveries.put(own_lake):
-        pass
-    own_lake.job.run()
-    own_lake.compare(TABLE)
-    deliveries.check(own_lake)
-    assert ended == {*POINTS}
+            lake.job.run()
+            lake.compare(TABLE)
+    lake.job.run()
+    lake.compare(TABLE)
+    deliveries.check(lake)
+    return ended
