@@ -118,6 +118,11 @@ def another_session() -> Iterator[None]:
         job.open_session = original  # type: ignore[attr-defined]
 
 
+def activate(session: Any) -> None:
+    """Make a session that of this thread: Iceberg looks for the settings of catalogs there."""
+    session._jvm.SparkSession.setActiveSession(session._jsparkSession)
+
+
 def answer(script: str, request: dict[str, Any]) -> dict[str, Any]:
     """Run the script once."""
     log = io.StringIO()
@@ -140,6 +145,7 @@ def parallel(request: dict[str, Any]) -> dict[str, Any]:
 
     def run() -> None:
         try:
+            activate(job.open_session("s3://none/"))
             job.main(request["arguments"])
         except Exception as error:  # noqa: BLE001  the test checks it
             errors.append(f"{type(error).__name__}: {error}")

@@ -44,7 +44,8 @@ class Fault:
 
 def faults(number: int, seed: int) -> list[Fault]:
     """So many faults, spread evenly over all points, in any order."""
-    every = [Fault(point, when) for point in POINTS for when in ("before", "after")]
+    whens = ("before", "after")
+    every = [Fault(point, whens[(at + turn) % 2]) for turn in (0, 1) for at, point in enumerate(POINTS)]
     chosen = [every[at % len(every)] for at in range(number)]
     random.Random(seed).shuffle(chosen)  # noqa: S311  the same seed gives the same result
     return chosen

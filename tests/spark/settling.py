@@ -7,6 +7,8 @@ raw objects, the raw views, and the views over both tables and `unsettled_change
 import datetime as dt
 import gzip
 import json
+import os
+import re
 import zipfile
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -63,6 +65,17 @@ class SettleJob(DeployedJob):
         options = "".join(f"--conf '{name}={value}' " for name, value in settings.items())
         words = environment["PYSPARK_SUBMIT_ARGS"].replace("pyspark-shell", f"{options}pyspark-shell")
         return environment | {"PYSPARK_SUBMIT_ARGS": words, "AWS_REGION": accounts.REGION}
+
+    def peak_memory(self) -> int:
+        """The sum of the most bytes that each process of the session has had, as the kernel counts."""
+        group = os.getpgid(self._process.child.pid)
+        total = 0
+        for status in Path("/proc").glob("[0-9]*/status"):
+            with suppress(OSError):
+                if os.getsid(int(status.parent.name)) == group:
+                    found = re.search(r"^VmHWM:\s+(\d+) kB", status.read_text(), re.MULTILINE)
+                    total += int(found[1]) * 1024 if found else 0
+        return total
 
     def request(self, **request: Any) -> dict[str, Any]:
         """Any request of the driver."""

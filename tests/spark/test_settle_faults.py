@@ -10,7 +10,7 @@ from tests.soak.histories import TABLE
 from tests.spark.settle_points import POINTS, Deliveries, Fault, faults, reopen
 from tests.spark.settling import SettledLake
 
-NUMBER = int(os.environ.get("SETTLE_FAULTS", "24"))
+NUMBER = int(os.environ.get("SETTLE_FAULTS", "12"))
 SEED = int(os.environ.get("SETTLE_SEED", "7"))
 _BETWEEN = 3  # faults between two runs that end well
 

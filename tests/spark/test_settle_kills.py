@@ -13,7 +13,7 @@ from tests.spark.deployed import JobEndedError
 from tests.spark.settle_points import Deliveries, faults, reopen
 from tests.spark.settling import SettledLake, SettleJob
 
-NUMBER = int(os.environ.get("SETTLE_KILLS", "3"))
+NUMBER = int(os.environ.get("SETTLE_KILLS", "2"))
 SEED = int(os.environ.get("SETTLE_SEED", "7"))
 
 

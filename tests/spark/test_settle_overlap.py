@@ -76,19 +76,18 @@ def started(settled_lake: SettledLake) -> Iterator[SettledLake]:
 
 @contextmanager
 def paused(
-    lake: SettledLake, folder: Path, at: str, call: int = 1, when: str = "before", **more: Any
+    lake: SettledLake, folder: Path, at: str, when: str = "before", **changed: str
 ) -> Iterator[dict[str, Any]]:
-    """A run that waits before a call. After the block, another run happens there. Yields the answer."""
+    """A run that waits at a call. After the block, another run happens there. Yields the first run's answer."""
     fault = {
         "at": at,
         "when": when,
-        "call": call,
         "then": "run",
-        "arguments": lake.job.words(),
+        "arguments": lake.job.words(**changed),
         "folder": str(folder),
     }
     answer: dict[str, Any] = {}
-    run = threading.Thread(target=lambda: answer.update(lake.job.run(fault=fault | more, may_fail=True)))
+    run = threading.Thread(target=lambda: answer.update(lake.job.run(fault, may_fail=True, **changed)))
     run.start()
     try:
         wait_until((folder / "reached").exists, f"the call of {at}", 300, pause=0.02)
@@ -128,12 +127,10 @@ def test_a_slow_merge_does_not_put_an_older_state_back(started: SettledLake, tmp
 def test_a_slow_merge_of_everything_does_not_put_an_older_state_back(
     started: SettledLake, tmp_path: Path
 ) -> None:
-    """The same if the outer run ranks all changes, because the buckets are others."""
+    """The same if both rank all changes, because the buckets are others."""
     put(started)
-    arguments = started.job.words(item_buckets="3")
-    with paused(started, tmp_path, "settle.tables:Table.replace_all", arguments=arguments) as answer:
+    with paused(started, tmp_path, "settle.tables:Table.replace_all", item_buckets="3") as answer:
         put(started)
-        started.job.arguments["--item-buckets"] = "3"
     assert_ended(answer)
     started.compare(TABLE, ended=False)
     started.job.run()
