@@ -13,6 +13,8 @@ job's methods:
 - `"then": "run"` runs the job once more, with `arguments` and perhaps a `fault` of its own, and goes on. With
   `folder`, it first creates the file `reached` there and waits for the file `go`
 
+`and` is a further fault of the same run.
+
 `{"parallel": 2, "arguments": […]}` runs the settle job that often at the same time. `{"sql": "…"}` answers
 the `columns` and `rows` of a statement. It sees the tables `views`, as
 `{name: {"columns": {name: type}, "rows": […]}}`, and those of earlier requests.
@@ -45,6 +47,10 @@ def fault(script: str, wanted: dict[str, Any] | None) -> Iterator[None]:
     """Let something happen before or after the named call of one of the job's methods."""
     if not wanted:
         yield
+        return
+    if wanted.get("and"):
+        with fault(script, wanted["and"]), fault(script, {**wanted, "and": None}):
+            yield
         return
     module, _, path = wanted["at"].partition(":")
     owner, name = path.split(".")

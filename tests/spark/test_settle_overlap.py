@@ -76,16 +76,21 @@ def started(settled_lake: SettledLake) -> Iterator[SettledLake]:
 
 @contextmanager
 def paused(
-    lake: SettledLake, folder: Path, at: str, when: str = "before", **changed: str
+    lake: SettledLake, folder: Path, at: str, dies_after: str = "", **changed: str
 ) -> Iterator[dict[str, Any]]:
-    """A run that waits at a call. After the block, another run happens there. Yields the first run's answer."""
-    fault = {
+    """A run that waits before a call. After the block, another run happens there. Yields the first's answer.
+
+    The first run may end after a later call.
+    """
+    fault: dict[str, Any] = {
         "at": at,
-        "when": when,
+        "when": "before",
         "then": "run",
         "arguments": lake.job.words(**changed),
         "folder": str(folder),
     }
+    if dies_after:
+        fault["and"] = {"at": dies_after, "when": "after"}
     answer: dict[str, Any] = {}
     run = threading.Thread(target=lambda: answer.update(lake.job.run(fault, may_fail=True, **changed)))
     run.start()
@@ -115,12 +120,24 @@ def test_a_run_before_any_step_of_another(started: SettledLake, tmp_path: Path, 
     started.compare(TABLE)
 
 
-def test_a_slow_merge_does_not_put_an_older_state_back(started: SettledLake, tmp_path: Path) -> None:
-    """The outer run has opened the items, and the inner one merges a later change into them."""
+@pytest.mark.parametrize(
+    ("at", "dies_after"),
+    [
+        ("settle.items:SettledItems.open", "settle.tables:Table.replace_all"),
+        ("settle.tables:Table.replace_partitions", "settle.tables:Table.replace_partitions"),
+    ],
+    ids=["before it reads the items", "before it commits"],
+)
+def test_a_slow_merge_does_not_put_an_older_state_back(
+    started: SettledLake, tmp_path: Path, at: str, dies_after: str
+) -> None:
+    """The inner run merges a later change. If the outer one put an older state back, it ends after that."""
     put(started)
-    with paused(started, tmp_path, "settle.items:SettledItems.open", when="after") as answer:
+    with paused(started, tmp_path, at, dies_after) as answer:
         put(started)
-    assert_ended(answer)
+    assert answer.get("error") is None, answer["log"]
+    started.compare(TABLE, ended=False)
+    started.job.run()
     started.compare(TABLE)
 
 
@@ -129,10 +146,13 @@ def test_a_slow_merge_of_everything_does_not_put_an_older_state_back(
 ) -> None:
     """The same if both rank all changes, because the buckets are others."""
     put(started)
-    with paused(started, tmp_path, "settle.tables:Table.replace_all", item_buckets="3") as answer:
+    at = "settle.tables:Table.replace_all"
+    with paused(started, tmp_path, at, dies_after=at, item_buckets="3") as answer:
         put(started)
-    assert_ended(answer)
+    assert answer.get("error") is None, answer["log"]
     started.compare(TABLE, ended=False)
+    started.job.run(item_buckets="3")
+    started.compare(TABLE)
     started.job.run()
     started.compare(TABLE)
 
