@@ -42,6 +42,12 @@ class Death(BaseException):
     """The process was killed: `except Exception` does not catch it."""
 
 
+class Runs:
+    """How many runs are going on around the current one."""
+
+    depth = 0
+
+
 @contextmanager
 def fault(script: str, wanted: dict[str, Any] | None) -> Iterator[None]:
     """Let something happen before or after the named call of one of the job's methods."""
@@ -55,10 +61,12 @@ def fault(script: str, wanted: dict[str, Any] | None) -> Iterator[None]:
     module, _, path = wanted["at"].partition(":")
     owner, name = path.split(".")
     kind = getattr(importlib.import_module(module), owner)
-    original, calls = getattr(kind, name), 0
+    original, calls, depth = getattr(kind, name), 0, Runs.depth
 
     def faulty(*arguments: Any, **named: Any) -> Any:
         nonlocal calls
+        if Runs.depth != depth:  # a run inside this one
+            return original(*arguments, **named)
         calls += 1
         due = calls == wanted.get("call", 1)
         if due and wanted["when"] == "before":
@@ -101,8 +109,12 @@ def happen(script: str, wanted: dict[str, Any]) -> None:
         while not (folder / "go").exists() and time.monotonic() < end:
             time.sleep(0.02)
     argv = sys.argv
-    with another_session():
-        inner = answer(script, wanted)
+    Runs.depth += 1
+    try:
+        with another_session():
+            inner = answer(script, wanted)
+    finally:
+        Runs.depth -= 1
     sys.argv = argv
     sys.stderr.write(f"{inner['log']}{inner.get('error') or inner.get('died') or 'the other run ended'}\n")
 

@@ -50,11 +50,6 @@ def more_tables(lake: SettledLake, _: Path) -> None:
     test_settle_inputs.test_only_some_source_tables_and_later_more(lake)
 
 
-def upkeep(lake: SettledLake, _: Path) -> None:
-    """Compaction and expiry."""
-    test_settle_inputs.test_expiry_and_compaction_between_two_merges(lake)
-
-
 def unmerged(lake: SettledLake, _: Path) -> None:
     """A table of items that the job cannot merge into."""
     test_settle_inputs.test_rows_that_cannot_be_merged_stay_in_the_view(lake)
@@ -218,7 +213,7 @@ BUGS: list[tuple[str, Edit, Scenario]] = [
     (
         "the merged snapshot is not looked for",
         ("settle/items.py", "return rows if at == start else None", "return rows"),
-        upkeep,
+        removed,
     ),
 ]
 

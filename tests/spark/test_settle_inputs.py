@@ -192,7 +192,7 @@ def test_a_schema_that_somebody_changed_is_named(own_lake: SettledLake, change: 
 
 
 def test_rows_that_cannot_be_merged_stay_in_the_view(own_lake: SettledLake) -> None:
-    """The changes have them, the items do not: they are not recorded as settled, however often the run fails."""
+    """The changes have them, the items do not: they do not count as settled, however often a run fails."""
     table = "unmerged"
     put(own_lake, table)
     own_lake.job.run()

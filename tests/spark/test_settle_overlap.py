@@ -165,6 +165,7 @@ def test_an_object_that_is_rewritten_between_two_runs_is_settled_as_it_is_now(
     with paused(started, tmp_path, "settle.changes:SettledChanges.open") as answer:
         started.put(rows(next(_numbers), TABLE), path.rsplit("/", 1)[1])
     assert answer.get("error") is None, answer["log"]
+    started.compare(TABLE, ended=False)
     started.job.run()
     started.compare(TABLE)
 
