@@ -155,8 +155,8 @@ def _heal(args: argparse.Namespace, out: Output) -> int:
     if not args.heal or args.start is None or args.end is None:
         raise CommandError(
             "--heal, --from and --to belong together",
-            "Give all three. The times of the hole: the last change before it and the first after it, which "
-            "`python -m scripts.query --named lost-changes` and the view `gaps` show.",
+            "Give all three. The period begins some minutes before the first lost change, and ends some "
+            "minutes after the last one (docs/operations/heal.md).",
             exit_code=EXIT_USAGE,
         )
     if args.engine == "glue":
