@@ -212,7 +212,7 @@ def test_failed_records_are_named_as_the_likely_cause(deployed: Sandbox, source:
     assert done.stdout.endswith("table and lake differ in 1 key\n")
     assert "missing" in done.stdout
     assert "(1 object below errors/)" in done.stderr
-    assert "`python -m scripts.redrive --profile consumer`" in done.stderr
+    assert "`python -m scripts.redrive --profile consumer" in done.stderr
     assert verb(deployed, "--repair", "--yes").returncode == 0
 
 

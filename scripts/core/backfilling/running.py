@@ -279,8 +279,8 @@ class Backfill:
         left = remaining_files(manifest, finished_files(keys, rows))
         if left:
             raise CommandError(
-                f"run {run_id} ended, and the rows of {len(left):,} of {len(manifest.files):,} data files are "
-                f"not in the lake; the first is {left[0].key}",
+                f"run {run_id} ended, and the rows of {len(left):,} of {len(manifest.files):,} data files "
+                f"are not in the lake; the first is {left[0].key}",
                 "Read the job's log (docs/operations/repair-backfill.md), or run the command again with "
                 "--engine local.",
                 run=run_id,
