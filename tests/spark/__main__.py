@@ -4,12 +4,13 @@ If it cannot be installed, one line states the reason. The exit code is then 0, 
 """
 
 import sys
+from pathlib import Path
 
+from sandbox.spark import assembly
 from tests.engines.command import run_suite
-from tests.spark import assembly
 from tests.trino import assembly as trino_assembly
 
 ENGINES = [assembly.prepare, trino_assembly.prepare]  # both tables are read with Trino
 
 if __name__ == "__main__":
-    sys.exit(run_suite("every test of the Spark job", ENGINES, assembly.HERE, sys.argv[1:]))
+    sys.exit(run_suite("every test of the Spark job", ENGINES, Path(__file__).parent, sys.argv[1:]))

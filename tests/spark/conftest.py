@@ -14,14 +14,15 @@ skipped. A run of the job checks every day of the lake, so each test checks only
 import datetime as dt
 import itertools
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
 from sandbox.launches import plan_launches
 from sandbox.lifecycle import Sandbox
+from sandbox.spark import assembly
 from tests.engines.collection import ignore_unless_named
 from tests.sandbox.roles import refused_roles
-from tests.spark import assembly
 from tests.spark.compacted import CompactedLake
 from tests.spark.deployed import DeployedJob
 from tests.trino import assembly as trino_assembly
@@ -34,7 +35,7 @@ _counter = itertools.count(1)
 
 def pytest_ignore_collect(config: pytest.Config) -> bool | None:
     """Leave this folder out of a run that does not name it."""
-    return ignore_unless_named(assembly.HERE, config)
+    return ignore_unless_named(Path(__file__).parent, config)
 
 
 @pytest.fixture

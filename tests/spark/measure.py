@@ -22,10 +22,10 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.records import change_records, firehose_event
+from sandbox.engines.errors import AssemblyError, EngineMissingError
 from sandbox.launches import plan_launches
 from sandbox.lifecycle import Sandbox
-from tests.engines.errors import AssemblyError, LeftOutError
-from tests.spark import assembly
+from sandbox.spark import assembly
 from tests.spark.compacted import COMPACTED, CompactedLake
 from tests.spark.deployed import DeployedJob
 from tests.trino import assembly as trino_assembly
@@ -218,7 +218,7 @@ def main() -> int:
     args = options.parse_args()
     try:
         figures = measure(args.rows, args.days, args.objects, args.rounds)
-    except (LeftOutError, AssemblyError) as error:
+    except (EngineMissingError, AssemblyError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     print(json.dumps(figures, indent=2) if args.output == "json" else table(figures))

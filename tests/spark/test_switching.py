@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from sandbox.spark import assembly
 from tests.sandbox.rows import item_lines
-from tests.spark import assembly
 from tests.spark.compacted import COMPACTED, CompactedLake
 from tests.spark.deployed import DeployedJob, JobEndedError
 
