@@ -133,7 +133,8 @@ def _installed(zipped: Path, options: list[str], spark: Spark, folder: Path) -> 
     unpacked, target = folder / "wheels", folder / "packages"
     with zipfile.ZipFile(zipped) as archive:
         archive.extractall(unpacked)
-    command = [str(spark.python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    # Isolated: the emulator's PYTHONPATH hides site-packages from its functions, and so from this Python.
+    command = [str(spark.python), "-I", "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     command += ["--no-deps", "--target", str(target)]
     if platform.machine() == "x86_64" and sys.platform == "linux":
         wheels = unpacked / "wheels"

@@ -77,9 +77,8 @@ class Run:
 
         `began` is called when the script starts.
         """
-        deadline = time.monotonic() + self.timeout_seconds
         try:
-            return self._execute(folder, began, deadline)
+            return self._execute(folder, began, time.monotonic() + self.timeout_seconds)
         except _EndedError as ended:
             return ended.outcome
         except (JobSetupError, ClientError, BotoCoreError) as error:

@@ -50,8 +50,8 @@ class Job:
 
     def run(self, run_id: str) -> dict[str, Any]:
         """The run as Glue describes it."""
-        found: dict[str, Any] = self.glue.get_job_run(JobName=self.name, RunId=run_id)["JobRun"]
-        return found
+        found: Any = self.glue.get_job_run(JobName=self.name, RunId=run_id)["JobRun"]
+        return dict(found)
 
     def wait(self, run_id: str, states: frozenset[str] = ENDED) -> dict[str, Any]:
         """The run as soon as it is in one of these states."""

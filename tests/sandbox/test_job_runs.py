@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
@@ -66,7 +67,7 @@ def test_a_machine_without_spark_refuses_with_the_next_step(
     ],
 )
 def test_a_job_of_another_kind_is_refused(
-    settings: dict[str, object], kind: str, emulator: Sandbox, unique: str
+    settings: dict[str, Any], kind: str, emulator: Sandbox, unique: str
 ) -> None:
     """It would run on another Spark than its own, or on none."""
     code, said = refusal(Job(emulator, unique, "", **settings))
