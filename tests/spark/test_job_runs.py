@@ -108,7 +108,7 @@ def test_the_backfill_command_runs_the_deployed_job(sandbox: Sandbox, timing_out
     query = "SELECT count(DISTINCT pk) AS items, min(n) AS least, max(n) AS most FROM changes"
     asked = run_module(sandbox, "scripts.query", "--profile", "consumer", "--output", "json", query)
     assert asked.returncode == 0, asked.stderr
-    assert json.loads(asked.stdout)["rows"] == [{"items": str(ITEMS), "least": DIGITS, "most": DIGITS}]
+    assert json.loads(asked.stdout)["rows"] == [{"items": ITEMS, "least": DIGITS, "most": DIGITS}]
     written = log_lines(logs, f"{run['LogGroupName']}/output", f"{run['Id']}-driver")
     assert any(line.startswith(f"{ITEMS:,} rows written in") for line in written), written
     assert not any("old-" in line for line in written)

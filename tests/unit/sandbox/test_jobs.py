@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import select
 import subprocess
 import sys
 from pathlib import Path
@@ -165,5 +166,7 @@ time.sleep(60)
     assert process.stdin
     assert int(process.stdout.readline()) > 0
     process.stdin.close()
-    process.stdout.read()  # until the child has ended too: it has the same pipe
     assert process.wait(20) == -9
+    readable, _, _ = select.select([process.stdout], [], [], 20)
+    assert readable, "the child still has the pipe"
+    assert process.stdout.read() == b""
