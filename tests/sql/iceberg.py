@@ -164,7 +164,7 @@ class _Stream(io.BytesIO):
 class _MemoryGlue:
     """The calls of boto3's Glue client that PyIceberg makes, on a catalog in memory."""
 
-    class exceptions:  # noqa: N801  boto3's name
+    class exceptions:
         EntityNotFoundException = type("EntityNotFoundException", (Exception,), {})
         AlreadyExistsException = type("AlreadyExistsException", (Exception,), {})
         ConcurrentModificationException = type("ConcurrentModificationException", (Exception,), {})
@@ -173,25 +173,25 @@ class _MemoryGlue:
         self._catalog = lake.catalog
         self._versions: dict[str, int] = {}
 
-    def get_database(self, Name: str) -> dict[str, Any]:  # noqa: N803  boto3's name
+    def get_database(self, Name: str) -> dict[str, Any]:
         return {"Database": self._catalog.database(Name)}
 
-    def get_table(self, DatabaseName: str, Name: str) -> dict[str, Any]:  # noqa: N803  boto3's names
+    def get_table(self, DatabaseName: str, Name: str) -> dict[str, Any]:
         found = self._catalog.table(DatabaseName, Name)
         if found is None:
             raise self.exceptions.EntityNotFoundException
         return {"Table": {**found, "VersionId": str(self._versions[Name])}}
 
-    def create_table(self, DatabaseName: str, TableInput: dict[str, Any]) -> None:  # noqa: N803  boto3's names
+    def create_table(self, DatabaseName: str, TableInput: dict[str, Any]) -> None:
         self._catalog.put_table(DatabaseName, TableInput, replace=False)
         self._versions[TableInput["Name"]] = 1
 
     def update_table(
         self,
-        DatabaseName: str,  # noqa: N803  boto3's names
-        TableInput: dict[str, Any],  # noqa: N803
-        SkipArchive: bool,  # noqa: ARG002, N803
-        VersionId: str,  # noqa: N803
+        DatabaseName: str,
+        TableInput: dict[str, Any],
+        SkipArchive: bool,  # noqa: ARG002
+        VersionId: str,
     ) -> None:
         if VersionId != str(self._versions[TableInput["Name"]]):
             raise self.exceptions.ConcurrentModificationException
@@ -199,7 +199,7 @@ class _MemoryGlue:
         self._versions[TableInput["Name"]] += 1
 
 
-# -- delete files: PyIceberg reads position deletes but writes neither kind ------------------------------------
+# -- delete files: PyIceberg reads position deletes but writes neither kind ------------------------
 
 
 class _DeleteManifestWriter(ManifestWriterV2):
@@ -220,18 +220,20 @@ def delete_file(
     equality_ids: list[int] | None = None,
     partition: Record | None = None,
     spec_id: int | None = None,
-    format: FileFormat = FileFormat.PARQUET,  # noqa: A002  the field's name
+    file_format: FileFormat = FileFormat.PARQUET,
+    **statistics: Any,
 ) -> DataFile:
-    """The manifest's description of a delete file."""
+    """The manifest's description of a delete file; `statistics` such as `lower_bounds` by field id."""
     content = DataFileContent.EQUALITY_DELETES if equality_ids else DataFileContent.POSITION_DELETES
     found = DataFile.from_args(
         content=content,
         file_path=path,
-        file_format=format,
+        file_format=file_format,
         partition=partition or Record(),
         record_count=rows,
         file_size_in_bytes=size,
         equality_ids=equality_ids,
+        **statistics,
     )
     found.spec_id = table.metadata.default_spec_id if spec_id is None else spec_id
     return found
