@@ -239,6 +239,18 @@ def delete_file(
     return found
 
 
+def data_file(path: str, rows: int, size: int, partition: Record) -> DataFile:
+    """The manifest's description of a data file that something else wrote, without statistics."""
+    return DataFile.from_args(
+        content=DataFileContent.DATA,
+        file_path=path,
+        file_format=FileFormat.PARQUET,
+        partition=partition,
+        record_count=rows,
+        file_size_in_bytes=size,
+    )
+
+
 def commit_deletes(table: Table, *files: DataFile) -> None:
     """Add delete files in a snapshot of their own, as a merge-on-read writer does."""
     assert isinstance(table.catalog, Catalog)

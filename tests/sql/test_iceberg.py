@@ -40,7 +40,7 @@ from pyiceberg.types import (
 )
 
 from sandbox.athena.errors import CancelledError, QueryError
-from tests.sql.iceberg import Catalog, commit_deletes, delete_file, memory_catalog
+from tests.sql.iceberg import Catalog, commit_deletes, data_file, delete_file, memory_catalog
 from tests.sql.lake import Lake, column
 
 ROOT = "s3://lake/settled/t"
@@ -269,6 +269,33 @@ def test_columns_of_any_name_are_read(lake: Lake, catalog: Catalog) -> None:
     table.append(pa.table({"a.b": ["1"], "with space": ["2"], "Big": ["3"], "a": ["4"]}))
     assert lake.ask('SELECT "a.b", "with space", big, a FROM t') == [["1", "2", "3", "4"]]
     assert lake.ask("SELECT a FROM t WHERE \"a.b\" = '1' AND BIG >= '3'") == [["4"]]
+
+
+def test_a_file_without_the_partition_column_has_the_value_of_its_partition(
+    lake: Lake, catalog: Catalog
+) -> None:
+    """As files of a Hive table that became an Iceberg table (Iceberg spec, "Column Projection")."""
+    table = by_day(catalog)
+    path, schema = f"{ROOT}/data/dt=2026-11-09/hive.parquet", pa.schema([with_id("pk", pa.string(), 1)])
+    body = parquet_of(schema, [{"pk": "h"}])
+    table.io.put(path, body)  # type: ignore[attr-defined]
+    with table.transaction() as transaction, transaction.update_snapshot().fast_append() as snapshot:
+        snapshot.append_data_file(data_file(path, 1, len(body), Record("2026-11-09")))
+    assert lake.ask("SELECT pk, dt, n FROM t WHERE dt > '2026-11-03'") == [["h", "2026-11-09", None]]
+    assert table.refresh().scan(row_filter="pk = 'h'").to_arrow().column("dt").to_pylist() == ["2026-11-09"]
+
+
+def test_a_file_without_field_ids_is_read_by_its_name_mapping(lake: Lake, catalog: Catalog) -> None:
+    """PyIceberg's `add_files` takes such files and writes the mapping; a rename keeps it."""
+    table = make(catalog, schema_of(pk=TEXT, n=LongType()))
+    body = parquet_of(pa.schema([("n", pa.int64()), ("pk", pa.string())]), [{"pk": "p" * 999, "n": 1}])
+    table.io.put(f"{ROOT}/data/plain.parquet", body)  # type: ignore[attr-defined]
+    table.add_files([f"{ROOT}/data/plain.parquet"])
+    with table.update_schema() as update:
+        update.rename_column("n", "number")
+    result = lake.run("SELECT length(pk), number FROM t")
+    assert result.rows == [["999", "1"]]
+    assert lake.run("SELECT count(*) FROM t").scanned_bytes < result.scanned_bytes <= len(body)
 
 
 # Partitions, and files that are not read
@@ -524,6 +551,24 @@ def test_equality_deletes_are_applied_to_older_rows(lake: Lake, catalog: Catalog
     assert column(lake.ask("SELECT n FROM t WHERE n = 0")) == []
 
 
+def test_equality_deletes_of_a_dropped_column_still_apply(lake: Lake, catalog: Catalog) -> None:
+    """As the Iceberg spec requires: the column is in the data files, not in the table's schema."""
+    table = make(catalog, schema_of(pk=TEXT, sk=TEXT))
+    table.append(pa.table({"pk": ["a", "b"], "sk": ["1", "2"]}))
+    commit_deletes(table, put_values(table, "e1", {"sk": 2}, [{"sk": "1"}]))
+    with table.update_schema() as update:
+        update.delete_column("sk")
+    assert lake.ask("SELECT pk FROM t") == [["b"]]
+
+
+def test_equality_deletes_of_nested_fields_are_refused(lake: Lake, catalog: Catalog) -> None:
+    """The error says what to do."""
+    table = nested(catalog)
+    commit_deletes(table, put_values(table, "e1", {"Name": 101}, [{"Name": "a"}]))
+    with pytest.raises(QueryError, match=r"equality deletes of nested fields \(field 101\)"):
+        lake.ask("SELECT l FROM t")
+
+
 def test_statistics_of_other_columns_keep_an_equality_delete(lake: Lake, catalog: Catalog) -> None:
     """A delete file may hold the whole old row: only its equality columns decide, with any condition."""
     table = make(catalog, schema_of(pk=TEXT, v=TEXT))
@@ -698,10 +743,11 @@ def test_metadata_tables_show_files_and_partitions(lake: Lake, catalog: Catalog)
     bounds = """SELECT lower_bounds[1], upper_bounds[1], null_value_counts[3] FROM "t$files"
                 WHERE content = 0 ORDER BY 1"""
     assert lake.ask(bounds) == [["a0", "b0", "1"], ["a1", "b1", "1"], ["a2", "b2", "1"]]
-    partitions = """SELECT "partition".dt, record_count, file_count, total_size > 0, data.pk.min, data.n.max,
+    partitions = """SELECT "partition".dt, record_count, file_count, total_size > 0, data.pk.min, data.pk.max,
+                    data.n.max,
                     data.n.null_count FROM "t$partitions" ORDER BY 1"""
     assert lake.ask(partitions) == [
-        [f"2026-11-0{n + 1}", "2", "1", "true", f"a{n}", str(n), "1"] for n in range(3)
+        [f"2026-11-0{n + 1}", "2", "1", "true", f"a{n}", f"b{n}", str(n), "1"] for n in range(3)
     ]
     manifests = 'SELECT sum(added_data_files_count), max(partitions[1].upper_bound) FROM "t$manifests"'
     assert lake.ask(manifests)[0][1] == "2026-11-03"

@@ -13,11 +13,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pyiceberg.exceptions import ResolveError
 from pyiceberg.expressions import AlwaysTrue
-from pyiceberg.io.pyarrow import ArrowScan
+from pyiceberg.io.pyarrow import ArrowScan, schema_to_pyarrow
 from pyiceberg.manifest import DataFile
 from pyiceberg.schema import Schema
 from pyiceberg.table import FileScanTask
-from pyiceberg.types import NestedField
+from pyiceberg.transforms import IdentityTransform
+from pyiceberg.types import NestedField, PrimitiveType
 
 from sandbox.athena.errors import QueryError, UnsupportedError
 from sandbox.athena.formats import parquet
@@ -40,6 +41,7 @@ class Reader:
         self._kinds = {name: kinds[name] for name in columns}
         self._positions: dict[str, dict[str, Any]] = {}
         self._values: dict[str, set[tuple[Any, ...]]] = {}
+        self._footers: dict[str, pq.FileMetaData] = {}
 
     def scanned_bytes(self, planned: list[PlannedFile]) -> int:
         """The stored bytes of the columns in these files, their footers, and the delete files, whole.
@@ -48,13 +50,9 @@ class Reader:
         """
         total = 0
         for one in planned:
-            file, wanted = self._opened(one.file), self._field_ids(one)
-            names = [
-                field.name
-                for field in file.schema_arrow
-                if int((field.metadata or {}).get(_FIELD_ID, b"-1")) in wanted
-            ]
-            total += parquet.column_bytes(file, set(names))
+            names = self._names(one.file)
+            wanted = {names[field_id] for field_id in self._field_ids(one) if field_id in names}
+            total += parquet.column_bytes(self._footer(one.file), wanted)
         deletes = {
             file.file_path: file.file_size_in_bytes
             for one in planned
@@ -91,15 +89,15 @@ class Reader:
 
     def _fields(self, ids: list[int]) -> list[NestedField]:
         known = {column.field_id: column.kind for column in self._table.columns.values()}
-        for schema in self._table.metadata.schemas:  # an equality delete may name a column dropped since
-            for field in schema.fields:
-                known.setdefault(field.field_id, field.field_type)
-        lost = [field_id for field_id in ids if field_id not in known]
-        if lost:
-            raise UnsupportedError(
-                f"equality deletes of nested fields (field {lost[0]})", "Rewrite the table's data files."
-            )
-        return [NestedField(field_id, _name(field_id), known[field_id]) for field_id in ids]
+        fields = []
+        for field_id in ids:
+            kind = known.get(field_id) or self._table.earlier_field(field_id)
+            if kind is None:
+                raise UnsupportedError(
+                    f"equality deletes of nested fields (field {field_id})", "Rewrite the table's data files."
+                )
+            fields.append(NestedField(field_id, _name(field_id), kind))
+        return fields
 
     # -- files ----------------------------------------------------------------------------------------------
 
@@ -109,17 +107,42 @@ class Reader:
         except FileNotFoundError:
             raise _missing(file) from None
 
-    def _opened(self, file: DataFile) -> pq.ParquetFile:
-        try:
-            return pq.ParquetFile(io.BytesIO(self._body(file)))
-        except (pa.ArrowInvalid, OSError):
-            raise _invalid(file) from None
+    def _footer(self, file: DataFile) -> pq.FileMetaData:
+        found = self._footers.get(file.file_path)
+        if found is None:
+            try:
+                found = pq.read_metadata(io.BytesIO(self._body(file)))
+            except (pa.ArrowInvalid, OSError):
+                raise _invalid(file) from None
+            self._footers[file.file_path] = found
+        return found
+
+    def _names(self, file: DataFile) -> dict[int, str]:
+        """The top-level columns of a file by field id; the name mapping has those of a file without ids."""
+        columns = self._footer(file).schema.to_arrow_schema()
+        found = {
+            int(column.metadata[_FIELD_ID]): column.name
+            for column in columns
+            if column.metadata and _FIELD_ID in column.metadata
+        }
+        mapping = self._table.metadata.name_mapping()
+        if found or mapping is None:
+            return found
+        return {
+            mapped.field_id: name
+            for mapped in mapping.root
+            for name in mapped.names
+            if mapped.field_id is not None and name in columns.names
+        }
 
     def _scanned(self, file: DataFile, fields: list[NestedField]) -> pa.Table:
         if not fields:
             return pa.table({})
-        scan = ArrowScan(self._table.metadata, self._table.files, Schema(*fields), AlwaysTrue())
+        names = self._names(file)
         try:
+            if names and all(isinstance(field.field_type, PrimitiveType) for field in fields):
+                return self._flat(file, fields, names)
+            scan = ArrowScan(self._table.metadata, self._table.files, Schema(*fields), AlwaysTrue())
             return scan.to_table([FileScanTask(file)])
         except FileNotFoundError:
             raise _missing(file) from None
@@ -128,6 +151,28 @@ class Reader:
             raise QueryError("ICEBERG_BAD_DATA", message) from None
         except (pa.ArrowInvalid, OSError):
             raise _invalid(file) from None
+
+    def _flat(self, file: DataFile, fields: list[NestedField], names: dict[int, str]) -> pa.Table:
+        """Columns that are not nested, by the same rules: PyIceberg's scan takes 0.1 s per file of 1,000."""
+        opened = pq.ParquetFile(io.BytesIO(self._body(file)), metadata=self._footer(file))
+        data = opened.read(columns=[names[field.field_id] for field in fields if field.field_id in names])
+        spec = self._table.metadata.specs()[file.spec_id]
+        of_partition = {
+            field.source_id: file.partition[at]
+            for at, field in enumerate(spec.fields)
+            if isinstance(field.transform, IdentityTransform)
+        }
+        columns = {}
+        for field in fields:
+            kind = schema_to_pyarrow(field.field_type)
+            if field.field_id in names:
+                columns[field.name] = data.column(names[field.field_id])
+            elif of_partition.get(field.field_id) is not None:
+                value = pa.scalar(of_partition[field.field_id], kind)
+                columns[field.name] = pa.chunked_array([pa.repeat(value, opened.metadata.num_rows)])
+            else:
+                columns[field.name] = pa.chunked_array([pa.nulls(opened.metadata.num_rows, kind)])
+        return pa.table(columns)
 
     # -- deletes --------------------------------------------------------------------------------------------
 
@@ -151,7 +196,10 @@ class Reader:
         """The positions in a delete file by the address of the data file."""
         found = self._positions.get(delete.file_path)
         if found is None:
-            table = self._opened(delete).read(columns=["file_path", "pos"])
+            try:
+                table = pq.read_table(io.BytesIO(self._body(delete)), columns=["file_path", "pos"])
+            except (pa.ArrowInvalid, OSError):
+                raise _invalid(delete) from None
             paths = table.column("file_path").to_pylist()
             positions = table.column("pos").to_numpy()
             at: dict[str, list[int]] = {}
@@ -190,7 +238,10 @@ def _invalid(file: DataFile) -> QueryError:
 def _column(values: pa.ChunkedArray, kind: Type, name: str) -> pa.Array:
     """A column in the engine's type. Raises `UnsupportedError` for a time with more than milliseconds."""
     try:
-        cast = values.cast(arrow_type(kind, "ms")).cast(arrow_type(kind)).combine_chunks()
+        wanted = arrow_type(kind)
+        if values.type != wanted or kind.base not in ("varchar", "bigint", "integer", "boolean", "double"):
+            values = values.cast(arrow_type(kind, "ms")).cast(wanted)
+        cast = values.combine_chunks()
     except pa.ArrowInvalid:
         raise UnsupportedError(
             f"the values of column {name}: a timestamp has more than three digits of a second",

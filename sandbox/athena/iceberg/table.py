@@ -7,8 +7,10 @@ version travel queries"; the error names are those of Trino's Iceberg connector.
 import gzip
 import json
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
+from typing import Any
 
+from pyiceberg.schema import Schema
 from pyiceberg.table.metadata import TableMetadata, TableMetadataUtil
 from pyiceberg.table.snapshots import Snapshot
 from pyiceberg.types import IcebergType
@@ -20,6 +22,7 @@ from sandbox.athena.ports import GlueTable, Store
 from sandbox.athena.sql.trino_types import Type
 
 FORMAT_VERSION = 2
+_KEPT = 8  # parsed metadata files
 
 
 @dataclass(frozen=True)
@@ -35,10 +38,12 @@ class Column:
 class IcebergTable:
     """A table in the state of one snapshot, or of none when nothing was ever written.
 
-    `metadata` has the schema of that state as its current schema.
+    `metadata` has one schema, that of this state: a table gets a schema with each column that is added, and
+    PyIceberg needs seconds for a thousand columns in many schemas.
     """
 
     name: str  # database.table
+    location: str  # of the metadata file
     metadata: TableMetadata
     snapshot: Snapshot | None
     files: StoreFiles
@@ -67,6 +72,14 @@ class IcebergTable:
                 refused[name] = error
         return kinds, refused
 
+    def earlier_field(self, field_id: int) -> IcebergType | None:
+        """The type of a top-level field that any schema of the table has or had, or None."""
+        schemas = json.loads(_text(self.files.read(self.location)))["schemas"]
+        for document in schemas:
+            if any(field["id"] == field_id for field in document["fields"]):
+                return Schema.model_validate(document).find_type(field_id)
+        return None
+
     # -- time travel ----------------------------------------------------------------------------------------
 
     def at_snapshot(self, snapshot_id: int) -> "IcebergTable":
@@ -74,9 +87,7 @@ class IcebergTable:
         snapshot = self.metadata.snapshot_by_id(snapshot_id)
         if snapshot is None:
             raise QueryError("INVALID_ARGUMENTS", f"Iceberg snapshot ID does not exists: {snapshot_id}")
-        schema_id = snapshot.schema_id
-        known = schema_id is not None and self.metadata.schema_by_id(schema_id) is not None
-        metadata = self.metadata.model_copy(update={"current_schema_id": schema_id} if known else {})
+        metadata = _parsed(self.name, self.location, self.files, snapshot.schema_id)
         return replace(self, metadata=metadata, snapshot=snapshot)
 
     def at_reference(self, name: str) -> "IcebergTable":
@@ -109,29 +120,45 @@ def open_table(database: str, definition: GlueTable, store: Store) -> IcebergTab
     if not location:
         raise QueryError("ICEBERG_INVALID_METADATA", f"Table is missing [metadata_location] property: {name}")
     files = StoreFiles(store)
+    metadata = _parsed(name, location, files, None)
+    return IcebergTable(name, location, metadata, metadata.current_snapshot(), files)
+
+
+def _parsed(name: str, location: str, files: StoreFiles, schema_id: int | None) -> TableMetadata:
+    """The metadata with this schema, by default the current one, alone."""
     try:
-        body = files.read(location)
+        version, metadata = _document(files.read(location), schema_id)
     except FileNotFoundError:
         raise QueryError(
             "ICEBERG_MISSING_METADATA",
             f"Metadata not found in metadata location for table {name}: {location}",
         ) from None
-    metadata = _parsed(name, location, body)
-    return IcebergTable(name, metadata, metadata.current_snapshot(), files)
-
-
-def _parsed(name: str, location: str, body: bytes) -> TableMetadata:
-    try:
-        document = json.loads(gzip.decompress(body) if body.startswith(b"\x1f\x8b") else body)
-        version = document["format-version"]
-        if version == FORMAT_VERSION:
-            return TableMetadataUtil.parse_obj(document)
     except (ValueError, KeyError, TypeError, OSError, EOFError) as error:
         raise QueryError(
             "ICEBERG_INVALID_METADATA",
             f"Invalid metadata file for table {name}: {location} ({type(error).__name__})",
         ) from None
-    raise UnsupportedError(
-        f"format version {version} of the Iceberg table {name}",
-        f"Athena operates on version {FORMAT_VERSION}: write the table with 'format-version' = '2'.",
-    )
+    if metadata is None:
+        raise UnsupportedError(
+            f"format version {version} of the Iceberg table {name}",
+            f"Athena operates on version {FORMAT_VERSION}: write the table with 'format-version' = '2'.",
+        )
+    return metadata
+
+
+@lru_cache(maxsize=_KEPT)
+def _document(body: bytes, schema_id: int | None) -> tuple[Any, TableMetadata | None]:
+    """The format version in a metadata file and, for a supported one, its content, which nobody changes."""
+    document = json.loads(_text(body))
+    version = document["format-version"]
+    if version != FORMAT_VERSION:
+        return version, None
+    ids = [schema["schema-id"] for schema in document["schemas"]]
+    wanted = schema_id if schema_id in ids else document["current-schema-id"]
+    document["schemas"] = [schema for schema in document["schemas"] if schema["schema-id"] == wanted]
+    document["current-schema-id"] = wanted
+    return version, TableMetadataUtil.parse_obj(document)
+
+
+def _text(body: bytes) -> bytes:
+    return gzip.decompress(body) if body.startswith(b"\x1f\x8b") else body
