@@ -28,7 +28,7 @@ from scripts.core.settled_tables import SettledTables, lake_tables, shared
 from scripts.core.template import ROOT
 from scripts.core.view_columns import NAME_CHARACTERS, chosen, split_patterns
 from scripts.core.view_notes import note
-from scripts.core.views import Settled, definitions, read_types, view_name
+from scripts.core.views import Settled, definitions, every_row, read_types, view_name
 
 EPILOG = """\
 examples:
@@ -115,7 +115,10 @@ def main(arguments: Sequence[str], out: Output) -> int:
         _check_write(args)
     workgroup = _workgroup(args)
     every = item_columns(workgroup, args.database)
-    both_roads = check_source(workgroup, args.database, args.table)
+    lake = SettledTables(workgroup, args.database, lake_tables(workgroup, args.database))
+    settled = lake.of(args.table)
+    rows = every_row(args.table) if settled else "changes"
+    both_roads = check_source(workgroup, args.database, args.table, rows)
     if not every:
         raise CommandError(
             f"{args.database}.changes has no column of an attribute yet",
@@ -141,9 +144,6 @@ def main(arguments: Sequence[str], out: Output) -> int:
             "shown twice, unless you give the second of the switch with --switched-at",
             "yellow",
         )
-
-    lake = SettledTables(workgroup, args.database, lake_tables(workgroup, args.database))
-    settled = lake.of(args.table)
     if settled:
         columns = _settled_columns(settled, columns, out)
     views = statements_of(

@@ -218,6 +218,12 @@ def _rows(source: str, columns: Sequence[str], roads: str, settled: Settled, *, 
     return _Rows(rows=filled("changes"))
 
 
+def every_row(source: str) -> str:
+    """The rows of a source table with settled tables, as they stand after FROM: metadata columns only."""
+    none = Settled((*METADATA_COLUMNS, "dt"))
+    return _rows(source, (), "", none, items=False).rows
+
+
 def _stored(columns: Sequence[str], existing: Collection[str]) -> str:
     """The columns of a settled table for columns of `changes`; NULL for those that it does not have yet."""
     stored = map(settled_names.stored_column, columns)
