@@ -81,7 +81,7 @@ def main(arguments: Sequence[str], out: Output) -> int:
         raise CommandError("the sum is too large for a number", "Give smaller numbers.")
     once = _once(args.backfill_gb, load)
     queries = break_even(load, args.history_gb) if args.history_gb else None
-    finite = queries is not None and math.isfinite(queries)
+    finite = math.isfinite(queries or 0.0)
     if out.form == "text":
         rows = [(name, f"{usd:,.2f}") for name, usd in costs.items()]
         title = f"USD a month at {load.changes_per_second:,g} changes a second, us-east-1 list prices"
@@ -98,11 +98,7 @@ def main(arguments: Sequence[str], out: Output) -> int:
             "usd_a_month": {k: round(v, 2) for k, v in costs.items()},
             "total": round(total, 2),
             "usd_once": {k: round(v, 2) for k, v in once.items()},
-            **(
-                {}
-                if queries is None or math.isinf(queries)
-                else {"break_even_queries_a_day": round(queries, 2)}
-            ),
+            **({"break_even_queries_a_day": round(queries, 2)} if queries is not None and finite else {}),
         }
     )
     return 0
