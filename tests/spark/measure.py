@@ -303,7 +303,8 @@ def stored_bytes(lake: Lake, table: str) -> int:
 def table_of(figures: list[dict[str, Any]], lengths: list[int]) -> str:
     """The figures as Markdown tables."""
     lines = [
-        "| question | history | raw MB | settled MB | raw s | settled s | sandbox raw MB | settled MB | raw s | settled s |"
+        "| question | days | MB, raw | settled | s, raw | settled "
+        "| sandbox MB, raw | settled | s, raw | settled |"
     ]
     lines.append("|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|")
     for question in questions("raw"):
