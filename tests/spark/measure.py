@@ -218,9 +218,9 @@ def ask(lake: Lake, trino: Any, database: str, rounds: int) -> dict[str, Any]:
         for form in FORMS:
             sql = questions(form)[question]
             seconds, found = timed(lambda sql=sql: trino.execute(sql, database), rounds)
-            answers.append(sorted(map(str, found.rows)))
+            answers.append(sorted([str(cell) for cell in row] for row in found.rows))
             own, (_, rows) = timed(lambda sql=sql: lake.query(sql), rounds)
-            answers.append(sorted(map(str, rows)))
+            answers.append(sorted([str(cell) for cell in row] for row in rows))
             figures.setdefault(question, {})[form] = {
                 "trino_bytes": int(found.stats["physicalInputBytes"]),
                 "trino_seconds": seconds,
