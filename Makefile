@@ -4,7 +4,7 @@ VENV := .venv
 DEPLOY_VENV := .venv-deploy
 PY := $(VENV)/bin/python
 .DEFAULT_GOAL := help
-.PHONY: help venv deploy-venv demo test lint unit test-repairs test-policies test-athena test-spark soak-views soak soak-quick access sandbox spark package generate golden bench lock clean
+.PHONY: help venv deploy-venv demo test lint unit test-repairs test-policies test-athena test-spark soak-views soak-settle soak soak-quick access sandbox spark package generate golden bench lock clean
 
 help:  ## list every target
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -48,6 +48,10 @@ test-athena: venv  ## test every table, view and query on a real Trino server (n
 
 soak-views: venv  ## test the views with a million changes of each road and with losses, on both engines (CHANGES=N for fewer, SEED=N to repeat a run)
 	@$(PY) -m tests.soak --changes $(or $(CHANGES),1000000) $(if $(SEED),--seed $(SEED))
+
+soak-settle: venv  ## kill the settle job sixty times and end it at 120 more points, and settle thirty thousand small histories (SEED=N to repeat a run)
+	@SETTLE_KILLS=60 SETTLE_FAULTS=120 SETTLED_HISTORIES=25000 SETTLED_STRIDE=311 SETTLED_SEED=$(or $(SEED),13) SETTLE_SEED=$(or $(SEED),7) \
+	  $(PY) -m tests.spark tests/spark/test_settle_kills.py tests/spark/test_settle_faults.py tests/spark/test_settle_histories.py
 
 soak: venv  ## prove under faults that nothing is lost: ten million changes, a thousand kills and seeded bugs; for each release (SEED=N to repeat a run)
 	@$(PY) -m tests.faults --seeds 5 --changes 2000000 --kills 1000 $(if $(SEED),--seed $(SEED))
