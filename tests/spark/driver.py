@@ -33,7 +33,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-
 _WAIT_SECONDS = 120
 
 

@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
+from sandbox.spark import assembly
 from tests.sandbox.waiting import wait_until
 from tests.settled.histories import Row
-from sandbox.spark import assembly
 from tests.spark.settling import SettledLake, SettleJob
 
 _numbers = count(1)
@@ -155,7 +155,7 @@ def test_an_object_that_is_rewritten_between_two_runs_is_settled_as_it_is_now(
 @pytest.mark.parametrize("first", ["settle.tables:Table.create", "settle.tables:Table.append"])
 def test_the_first_load_under_overlap(settled_lake: SettledLake, tmp_path: Path, first: str) -> None:
     """The tables do not exist when both runs begin, and one creates them first."""
-    table = f"first-{first.rsplit('.')[-1]}"
+    table = f"first-{first.rsplit('.', maxsplit=1)[-1]}"
     put(settled_lake, table)
     with paused(settled_lake, tmp_path, first) as answer:
         put(settled_lake, table)
