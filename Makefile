@@ -32,7 +32,7 @@ lint: venv  ## run ruff, mypy and cfn-lint; no finding is allowed
 	@$(VENV)/bin/cfn-lint templates/*.yaml templates/options/*.yaml
 
 # The commands that add rows or rebuild a table, in the sandbox: they take minutes.
-REPAIRS := $(foreach verb,backfill exports heal reconcile redrive restore,tests/sandbox/test_$(verb).py)
+REPAIRS := $(foreach verb,backfill existing_table exports heal reconcile redrive restore,tests/sandbox/test_$(verb).py)
 
 unit: venv  ## run every test except test-repairs, test-policies, test-athena, test-spark and the soaks
 	@$(PY) -m pytest -n 2 --dist loadgroup --ignore tests/policies $(REPAIRS:%=--ignore %) tests

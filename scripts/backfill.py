@@ -20,6 +20,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from scripts.core.answers import count
 from scripts.core.console import EXIT_USAGE, CommandError, Output, confirm, parser, run
 from scripts.core.interruption import unwinding
 from scripts.core.sides import add_options, both_sides
@@ -141,9 +142,9 @@ def main(arguments: Sequence[str], out: Output) -> int:
     purpose = f"backfill {args.table} into the lake of stack {lake.stack}"
     confirm(args.yes, "backfill", purpose, NOTHING_DONE)
     document |= backfill.run(plan)
-    rows = f"{document['rows']:,} rows" if "rows" in document else "the rows"
+    rows = count(document["rows"], "row")
     out.answer(
-        {**document, "status": "done"}, f"{rows} of {args.table} are in the lake, as of {document['time']}"
+        {**document, "status": "done"}, f"{rows} written: the lake has {args.table} as of {document['time']}"
     )
     return 0
 
@@ -155,8 +156,8 @@ def _heal(args: argparse.Namespace, out: Output) -> int:
     if not args.heal or args.start is None or args.end is None:
         raise CommandError(
             "--heal, --from and --to belong together",
-            "Give all three. The times of the hole: the last change before it and the first after it, which "
-            "`python -m scripts.query --named lost-changes` and the view `gaps` show.",
+            "Give all three. The period begins some minutes before the first lost change, and ends some "
+            "minutes after the last one (docs/operations/heal.md).",
             exit_code=EXIT_USAGE,
         )
     if args.engine == "glue":
@@ -188,7 +189,7 @@ def _heal(args: argparse.Namespace, out: Output) -> int:
     _say_gaps(document, out)
     out.answer(
         {**document, "status": "done"},
-        f"{document['rows']:,} rows written: the lake has the state of {args.table} as of {document['to']}",
+        f"{count(document['rows'], 'row')} written: the lake has {args.table} as of {document['to']}",
     )
     return 0
 
@@ -201,14 +202,14 @@ def _say_gaps(document: dict[str, Any], out: Output) -> None:
         return
     if explained:
         out.say(
-            f"the gaps view has {explained:,} items that changed in the period: their states are right, and "
-            "the changes in between are in no export"
+            f"the gaps view has {count(explained, 'item')} that changed in the period: their states are "
+            "right, and the changes in between are in no export"
         )
     if keys > explained:
         out.say(
-            f"the gaps view has {keys - explained:,} more items that did not change in the period: changes "
-            "from before or after it are missing, or the item is older than the stream. Widen --from and "
-            "--to, or bring all items into the lake without --heal",
+            f"the gaps view also has {count(keys - explained, 'item')} that did not change in the period: "
+            "changes from before or after it are missing, or the item is older than the stream. Widen "
+            "--from and --to, or bring all items into the lake without --heal",
             "yellow",
         )
 

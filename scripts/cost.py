@@ -61,7 +61,7 @@ def main(arguments: Sequence[str], out: Output) -> int:
     once = _once(args.backfill_gb, load)
     if out.form == "text":
         rows = [(name, f"{usd:,.2f}") for name, usd in costs.items()]
-        title = "USD a month, us-east-1 list prices"
+        title = f"USD a month at {load.changes_per_second:,g} changes a second, us-east-1 list prices"
         out.answer_table(title, ("service", "USD"), [*rows, ("total", f"{total:,.2f}")])
         if once:
             rows = [(name, f"{usd:,.2f}") for name, usd in once.items()]

@@ -12,17 +12,17 @@ from __future__ import annotations
 
 import argparse
 import math
-import shlex
 import sys
 import tempfile
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from scripts.core.answers import count
 from scripts.core.console import EXIT_FAILED, EXIT_USAGE, CommandError, Output, confirm, parser, run
 from scripts.core.interruption import unwinding
-from scripts.core.sides import add_options, both_sides
+from scripts.core.sides import add_options, both_sides, side_options
 
 if TYPE_CHECKING:
     from scripts.core.reconciling.comparing import Comparison
@@ -97,6 +97,7 @@ def main(arguments: Sequence[str], out: Output) -> int:
 def _reconcile(args: argparse.Namespace, comparison: Comparison, out: Output) -> int:
     from repair.reconciliation import Circumstances  # noqa: PLC0415
     from scripts.core.reconciling.report import Report  # noqa: PLC0415
+    from scripts.core.redriving.settings import redrive_options  # noqa: PLC0415
 
     document = comparison.announce()
     if args.repair:
@@ -108,7 +109,8 @@ def _reconcile(args: argparse.Namespace, comparison: Comparison, out: Output) ->
     differences = comparison.looking.differences()
     changing = comparison.run(differences).rows
     circumstances = comparison.circumstances if differences else Circumstances()
-    report = Report(differences, circumstances, _named(args))
+    sides = comparison.source, comparison.lake
+    report = Report(differences, circumstances, side_options(*sides), redrive_options(*sides))
     found: dict[str, Any] = {
         "read_capacity": round(comparison.table.budget.used, 1),
         "differences_found": len(differences),
@@ -156,9 +158,7 @@ def _repair(
     written, left, changing = comparison.repair(report.differences)
     document |= {"written": written, "left": len(left), "changing": changing.rows}
     if left:
-        from scripts.core.reconciling.report import Report  # noqa: PLC0415
-
-        Report(left, comparison.circumstances, report.verb_options).show(out, args.limit)
+        replace(report, differences=left).show(out, args.limit)
     status = "different" if left else "repaired"
     sentence = f"{count(written, 'row')} written. {_sentence(len(left), changing.rows)}"
     _answer(out, {**document, "status": status}, report, sentence)
@@ -178,17 +178,6 @@ def _sentence(different: int, changing: int) -> str:
         return f"table and lake differ in {count(different, 'key')}"
     busy = f", except for {count(changing, 'key')} that changed in every look" if changing else ""
     return f"table and lake are equal{busy}"
-
-
-def _named(args: argparse.Namespace) -> str:
-    """The table and the profiles as they were given, for commands in messages."""
-    given = {"profile": args.profile, "lake-profile": args.lake_profile, "region": args.region}
-    return " ".join(
-        [
-            shlex.quote(args.table),
-            *(f"--{name} {shlex.quote(value)}" for name, value in given.items() if value),
-        ]
-    )
 
 
 if __name__ == "__main__":

@@ -66,7 +66,7 @@ def options() -> argparse.ArgumentParser:
     result.add_argument(
         "--again",
         action="store_true",
-        help="also redrive error objects again that have unrecoverable records",
+        help="also redrive the complete error objects that have unrecoverable records",
     )
     result.add_argument(
         "--source-profile",
@@ -103,7 +103,7 @@ def _redrive(args: argparse.Namespace, out: Output) -> int:
     from scripts.core.sides import lake_of  # noqa: PLC0415
 
     wanted = _wanted(args)
-    lake = lake_of(Connection.of(args), args.lake_stack)
+    lake = lake_of(Connection.of(args), args.lake_stack, profile="--profile")
     source = source_for(lake, args.source_profile, args.stack)
     settings = source.settings
     objects = LakeObjects(lake)
@@ -215,7 +215,7 @@ def _say_result(
     if len(rows) > SHOWN:
         out.say(f"and {len(rows) - SHOWN:,} more lines")
     if total.reasons:
-        out.table("reasons", ("class", "records"), [(k, f"{n:,}") for k, n in total.reasons.most_common()])
+        out.table("reasons", ("code", "records"), [(k, f"{n:,}") for k, n in total.reasons.most_common()])
     if others := {table: n for table, n in total.tables.items() if table != source.table}:
         shown = ", ".join(f"{table} ({n:,})" for table, n in list(others.items())[:SHOWN])
         out.say(f"changes of other tables, with the same settings: {shown}")

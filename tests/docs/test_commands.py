@@ -20,7 +20,7 @@ FENCED = re.compile(r"^```(\w*)\n(.*?)^```", re.DOTALL | re.MULTILINE)
 INLINE = re.compile(r"`((?:make|python3? -m|aws) [^`\n]+)`")
 HEREDOC = re.compile(r" <<'EOF'\n.*?^EOF$", re.DOTALL | re.MULTILINE)
 ASSIGNED = re.compile(r"\w+=\$\((.*)\)")
-S3_COMMANDS = {"cp", "ls", "mv"}  # of the CLI itself, beside the operations of s3api
+S3_COMMANDS = {"cp", "ls", "mv", "rm"}  # of the CLI itself, beside the operations of s3api
 # Options of the CLI itself, which every operation accepts.
 GLOBAL_OPTIONS = {"--cli-binary-format", "--max-items", "--no-cli-pager", "--output", "--profile"}
 GLOBAL_OPTIONS |= {"--query", "--region"}

@@ -63,7 +63,13 @@ class Backfill:
         if self._args.scan:
             return None
         try:
-            return landing_of(self.source, self.lake, self._args.backfill_stack, self._args.export_stack)
+            return landing_of(
+                self.source,
+                self.lake,
+                self._args.backfill_stack,
+                self._args.export_stack,
+                otherwise="A small table needs neither: add --scan.",
+            )
         except CommandError:
             if self._args.export is None:
                 raise
@@ -90,7 +96,7 @@ class Backfill:
 
     @cached_property
     def _exports(self) -> Exports:
-        return Exports(self._dynamodb, self._table)
+        return Exports(self._dynamodb, self._table, self.source.connection.location)
 
     def plan(self) -> Plan:
         """The plan. Raises CommandError if the backfill cannot begin."""
@@ -224,7 +230,9 @@ class Backfill:
             "files": len(manifest.files),
             "engine": choice.engine,
         }
-        self._out.interruption = "some rows are in the lake. Run the same command again: it writes the rest."
+        self._out.interruption = (
+            "some rows may be in the lake. Run the same command again: it writes the rest."
+        )
         if choice.engine == "glue":
             return document | self._by_glue(export, manifest)
         done = self._refusing(
@@ -249,7 +257,9 @@ class Backfill:
         return now
 
     def _scan(self, scan: Scan) -> dict[str, Any]:
-        self._out.interruption = "some rows are in the lake. Run the command again: it scans the whole table."
+        self._out.interruption = (
+            "some rows may be in the lake. Run the command again: it scans the whole table."
+        )
         scanner = Scanner(self._dynamodb, self._table, scan, self.source.settings, self._clock)
         done = self._refusing(lambda: scanner.run(self._objects, self._out))
         return {"rows": done.rows, "objects": done.objects, "read_units": round(done.units, 1)}
@@ -269,8 +279,10 @@ class Backfill:
         left = remaining_files(manifest, finished_files(keys, rows))
         if left:
             raise CommandError(
-                f"run {run_id} ended, and {len(left):,} data files are not in the lake: {left[0].key}",
-                "Run the command again, or with --engine local.",
+                f"run {run_id} ended, and the rows of {len(left):,} of {len(manifest.files):,} data files "
+                f"are not in the lake; the first is {left[0].key}",
+                "Read the job's log (docs/operations/repair-backfill.md), or run the command again with "
+                "--engine local.",
                 run=run_id,
             )
         return {"rows": manifest.items, "run": run_id}

@@ -32,7 +32,7 @@ from scripts.core.healing.remaining import Remaining, remaining
 from scripts.core.lake_objects import LakeObjects
 from scripts.core.reconciling.lake_states import LakeReader
 from scripts.core.road_switch import kept_switch
-from scripts.core.sides import LakeSide, session_of_role
+from scripts.core.sides import LakeSide, session_of_role, side_options
 from scripts.core.sides import Source as SourceSide
 from scripts.core.source_stream import Clock
 from scripts.core.views import definitions, view_name
@@ -84,7 +84,7 @@ class Heal:
 
     @cached_property
     def _exports(self) -> Exports:
-        return Exports(self._dynamodb, self._table)
+        return Exports(self._dynamodb, self._table, self.source.connection.location)
 
     @cached_property
     def _files(self) -> ExportObjects:
@@ -120,7 +120,7 @@ class Heal:
             raise CommandError(
                 f"point-in-time recovery of table {self._table.name} is off, and an export needs it",
                 "Find what differs now, and write it into the lake: `python -m scripts.reconcile "
-                f"{self._table.name}{self.source.connection.location} --repair`.",
+                f"{side_options(self.source, self.lake)} --repair`.",
             )
         earliest = max(recovery.earliest or now, now - timedelta(days=RECOVERY_DAYS))
         shortest = timedelta(seconds=-(-SHORTEST.total_seconds() // self._clock.speed))
@@ -135,8 +135,7 @@ class Heal:
                 f"{found[0].text} cannot be exported: point-in-time recovery of table {self._table.name} "
                 f"reaches back to {earliest:%Y-%m-%dT%H:%M:%SZ}, and to {RECOVERY_DAYS} days at most",
                 "Give a later --from. For what changed before, find what differs now, and write it into the "
-                f"lake: `python -m scripts.reconcile {self._table.name}{self.source.connection.location} "
-                "--repair`.",
+                f"lake: `python -m scripts.reconcile {side_options(self.source, self.lake)} --repair`.",
             )
         return found
 
@@ -165,7 +164,9 @@ class Heal:
         for step, started in zip(plan.steps, exports, strict=True):
             export = self._exports.finished(started, self._clock, self._out)
             healings.append(self._verified(step.window, export))
-        self._out.interruption = "some rows are in the lake. Run the same command again: it writes the rest."
+        self._out.interruption = (
+            "some rows may be in the lake. Run the same command again: it writes the rest."
+        )
         documents = [self._heal(healing) for healing in healings]
         left = self._remaining(plan.period, [healing.keys for healing in healings])
         return {

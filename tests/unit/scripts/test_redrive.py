@@ -468,6 +468,17 @@ def test_account_without_a_profile_is_refused(command: Callable[..., Ran], world
     assert "--source-profile" in ran.err
 
 
+def test_profile_without_a_lake_is_refused(command: Callable[..., Ran], world: World) -> None:
+    """The next step names options that this verb has, and not --lake-profile."""
+    world.profiles["consumer"] = Account(CONSUMER, {})
+    ran = command("--yes")
+    assert ran.code == 1
+    assert "Correct --lake-stack, --profile or --region." in ran.err
+    world.profiles["consumer"] = Account(CONSUMER, {"ddb-lake-consumer": LAKE})
+    world.profiles["producer"] = Account(PRODUCER, {})
+    assert "Correct --stack, --source-profile or --region." in command("--yes").err
+
+
 @pytest.mark.parametrize("options", [(), ("--source-profile", "other")])
 def test_profile_of_another_account_is_refused(
     command: Callable[..., Ran], world: World, options: tuple[str, ...]

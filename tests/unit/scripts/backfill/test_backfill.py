@@ -190,16 +190,26 @@ def test_typed_word_confirms(verb: Verb, scene: Scene) -> None:
     assert len(scene.lines()) == 50
 
 
-@pytest.mark.parametrize(("account", "stack"), [("111111111111", "export"), ("222222222222", "backfill")])
-def test_missing_option_stack_names_both_commands(verb: Verb, scene: Scene, account: str, stack: str) -> None:
-    """And the way without them."""
-    scene.stacks[account].clear()
+COMMANDS = {
+    "backfill": "`python -m scripts.deploy backfill --profile consumer --outputs-of ddb-lake-consumer`",
+    "export": "`python -m scripts.deploy export --profile producer --outputs-of ddb-lake-backfill "
+    "--outputs-profile consumer`",
+}
+ACCOUNTS = {"backfill": "222222222222", "export": "111111111111"}
+
+
+@pytest.mark.parametrize("missing", [("backfill",), ("export",), ("backfill", "export")])
+def test_missing_option_stacks_are_named_with_their_commands(
+    verb: Verb, scene: Scene, missing: tuple[str, ...]
+) -> None:
+    """Only the missing ones, in the order in which they are deployed, and the way without them."""
+    for kind in missing:
+        scene.stacks[ACCOUNTS[kind]].clear()
     ran = verb("--yes")
     assert ran.code == 1
-    assert f"ddb-lake-{stack} in account {account}" in ran.err
-    assert "scripts.deploy backfill --profile consumer --outputs-of ddb-lake-consumer" in ran.err
-    assert "scripts.deploy export --profile producer --outputs-of ddb-lake-backfill" in ran.err
-    assert "--outputs-profile consumer" in ran.err
+    names = " and ".join(f"ddb-lake-{kind} in account {ACCOUNTS[kind]}" for kind in missing)
+    assert f"there is no complete {names}\n" in ran.err
+    assert f"Deploy {', then '.join(COMMANDS[kind] for kind in missing)}. A small table" in ran.err
     assert "--scan" in ran.err
 
 
@@ -461,7 +471,7 @@ def test_run_that_leaves_a_file_out_is_an_error(verb: Verb) -> None:
     """The lake is looked at, not the job's word."""
     ran = verb("--yes", "--engine", "glue")
     assert ran.code == 1
-    assert "2 data files are not in the lake" in ran.err
+    assert "the rows of 2 of " in ran.err
 
 
 def test_job_reads_the_stacks_bucket_only(verb: Verb, scene: Scene) -> None:

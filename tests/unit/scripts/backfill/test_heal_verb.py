@@ -301,7 +301,16 @@ def test_recovery_that_is_off_is_an_error(verb: Verb, dynamodb: ExportingDynamo)
     dynamodb.recovery = "DISABLED"
     ran = verb(*PERIOD, "--yes")
     assert (ran.code, dynamodb.requests) == (1, [])
-    assert "scripts.reconcile orders --profile producer --repair" in ran.err
+    assert "scripts.reconcile orders --profile producer --lake-profile consumer --repair`" in ran.err
+
+
+def test_heal_without_the_option_stacks_does_not_offer_a_scan(verb: Verb, scene: Scene) -> None:
+    """A scan has no past states."""
+    scene.stacks["111111111111"].clear()
+    ran = verb(*PERIOD, "--yes")
+    assert ran.code == 1
+    assert "scripts.deploy export --profile producer" in ran.err
+    assert "--scan" not in ran.err
 
 
 @pytest.mark.parametrize("earliest", [timedelta(days=10), timedelta(days=50)])
@@ -314,6 +323,7 @@ def test_period_before_the_recovery_window_is_refused(
     ran = verb("--heal", "--from", time(start), "--to", time(END), "--yes")
     assert (ran.code, dynamodb.requests) == (1, [])
     assert "reaches back to" in ran.err
+    assert "scripts.reconcile orders --profile producer --lake-profile consumer --repair`" in ran.err
     assert (
         answer(
             verb(
