@@ -161,9 +161,10 @@ class Translator:
         raise QueryError("COLUMN_NOT_FOUND", f"{position(column)}Column '{column.sql()}' cannot be resolved")
 
     def _add_table(self, scope: Scope, column: exp.Column) -> None:
-        """Give a column without a table the name of the only source that has it."""
+        """Give a column without a table the name of the only source in FROM that has it."""
+        selected = scope.selected_sources  # `sources` has every query of WITH too
         holders = [
-            name for name, source in scope.sources.items() if self._has(source, column.name, scope, name)
+            name for name, (_, source) in selected.items() if self._has(source, column.name, scope, name)
         ]
         if len(holders) != 1:
             code, problem = (
