@@ -22,7 +22,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from settled.names import CHANGES, MERGED, OWN
-from settled.reopened import days_of
+from settled.reopened import Marker, days_of
 from settled.unsettled import SettledObject, opening, statement
 
 from . import arguments
@@ -126,11 +126,9 @@ class _Run:
         done = [one for one in todo if one.path in taken and not taken[one.path] & self._failed]
         self._index.add(done, ports.now())
         self._summary.objects += len(done)
-        self._narrow(listed, [marker for marker in markers if not marker.done or self._summary.failures])
-        if not self._summary.failures:
-            for marker in markers:
-                if marker.done:
-                    ports.storage.remove_marker(marker)
+        complete = [marker for marker in markers if marker.done and not self._summary.failures]
+        for marker in self._narrow(listed, complete):
+            ports.storage.remove_marker(marker)
         if due:
             self._maintain(names)
 
@@ -212,11 +210,15 @@ class _Run:
                     f"{merged.hard:,} ranked among all their changes"
                 )
 
-    def _narrow(self, listed: Sequence[RawObject], open_markers: Sequence[Any]) -> None:
-        """Step 5: the view shows what may be unsettled, without objects that were settled some time ago."""
+    def _narrow(self, listed: Sequence[RawObject], complete: Sequence[Marker]) -> list[Marker]:
+        """Step 5: the view shows what may be unsettled, without objects that were settled some time ago.
+
+        :param complete: the markers whose rows this run has settled. Returns those whose days were closed: the
+            others have objects that were settled a moment ago.
+        """
         if not self._given.workgroup:
-            return
-        now = self._ports.now()
+            return []
+        storage, now = self._ports.storage, self._ports.now()
         limit = now - timedelta(minutes=self._given.margin_minutes)
         current = {one.path: one for one in listed}
         old = {
@@ -226,12 +228,30 @@ class _Run:
             and current[entry.path].tag == entry.tag
             and datetime.fromisoformat(entry.at) <= limit
         }
-        shown = [SettledObject(one.path, one.day, one.size) for one in listed if one.path in old]
-        opened = opening(now.date(), shown, days_of(open_markers))
-        try:
-            self._ports.catalog.execute(statement(opened, self._ports.catalog.columns()))
-        except SettleError as error:
-            self._fail(str(error))
+        recent = {one.day for one in listed if one.path not in old}
+        closed = [marker for marker in complete if recent.isdisjoint(marker.days)]
+        # A command may have put a marker since this run began, and may do so until the view is created.
+        days, created = self._reopened(closed), None
+        while created is None or not created.issuperset(days):
+            # A command may write an object of its days again: none of them is left out.
+            shown = [
+                SettledObject(one.path, one.day, one.size)
+                for one in listed
+                if one.path in old and one.day not in days
+            ]
+            opened = opening(now.date(), shown, {*days, *recent})
+            try:
+                self._ports.catalog.execute(statement(opened, self._ports.catalog.columns()))
+            except SettleError as error:
+                self._fail(str(error))
+                return []
+            created, days = days, self._reopened(closed)
+        return closed
+
+    def _reopened(self, closed: Sequence[Marker]) -> set[str]:
+        """The days of all markers but these."""
+        ids = {marker.id for marker in closed}
+        return {*days_of(marker for marker in self._ports.storage.markers() if marker.id not in ids)}
 
     def _maintain(self, names: set[str]) -> None:
         """Step 6. What fails here fails the run, but leaves the tables as they can be read."""

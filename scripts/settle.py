@@ -1,0 +1,184 @@
+"""Run the job that takes raw rows into the settled tables, and show how far these are behind.
+
+The job runs by its schedule, too. A run that is started here needs no schedule, and takes in everything that
+was delivered before it began. docs/settled-tables.md has more.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from scripts.core.answers import count
+from scripts.core.connection import Connection
+from scripts.core.console import EXIT_USAGE, CommandError, Output, parser, run
+from scripts.core.settling import options as settling_options
+
+if TYPE_CHECKING:
+    from scripts.core.settling.backlog import Backlog
+    from scripts.core.settling.option_stack import SettleStack
+    from scripts.core.settling.runs import JobRun
+    from settled.reopened import Marker
+
+RUNS = 5
+MARKER = re.compile(r"[A-Za-z0-9_.-]{1,200}")
+
+EPILOG = """\
+examples:
+  python -m scripts.settle --profile consumer
+  python -m scripts.settle --profile consumer --dry-run
+  python -m scripts.settle --profile consumer --close redrive-6f1c0d4e2a7b8c9d0e1f
+
+--profile is the profile of the lake's account.
+The exit code is 1 if the run fails, or if a run has begun already and no other can wait for its end."""
+
+
+def options() -> argparse.ArgumentParser:
+    """The options of `settle`."""
+    result = parser("settle", "Take raw rows into the settled tables now.", epilog=EPILOG)
+    result.add_argument(
+        "--lake-stack",
+        metavar="NAME",
+        help="the stack of the lake (default: ddb-lake-consumer, else ddb-lake)",
+    )
+    settling_options.add_stack(result)
+    result.add_argument("--no-wait", action="store_true", help="start a run, and do not wait for its end")
+    result.add_argument(
+        "--close",
+        metavar="MARKER",
+        help="first complete the marker of a command that was interrupted and will not be run again",
+    )
+    result.add_argument(
+        "--dry-run", action="store_true", help="show the last runs and what is not settled; start nothing"
+    )
+    return result
+
+
+def main(arguments: Sequence[str], out: Output) -> int:
+    """Show the state of the tables, start a run, and wait for it."""
+    args = options().parse_args(arguments)
+    out.interruption = "no run was started. Run the command again."
+    if args.close is not None and not MARKER.fullmatch(args.close):
+        raise CommandError(
+            f"{args.close} is not the name of a marker", "`--dry-run` lists them.", exit_code=EXIT_USAGE
+        )
+    from scripts.core.draining import clock_of  # noqa: PLC0415  boto3 is behind these
+    from scripts.core.settling.backlog import backlog  # noqa: PLC0415
+    from scripts.core.settling.option_stack import stack_of  # noqa: PLC0415
+    from scripts.core.settling.reopening import Markers  # noqa: PLC0415
+    from scripts.core.settling.runs import SettleRuns  # noqa: PLC0415
+    from scripts.core.sides import lake_of  # noqa: PLC0415
+
+    lake = lake_of(Connection.of(args), args.lake_stack, profile="--profile")
+    stack = stack_of(lake, args.tables_stack)
+    runs, now = SettleRuns(stack), datetime.now(UTC)
+    if args.close is not None and not args.dry_run:
+        _close(stack, args.close, out)
+    with stack.permitted("see what is not settled"):
+        markers = Markers(stack).all()
+        behind = backlog(lake, now.date())
+    last = runs.last(RUNS)
+    _say(stack, last, behind, markers, now, out)
+    document = _document(stack, last, behind, markers, now)
+    if args.dry_run:
+        out.answer({**document, "status": "dry run"})
+        return 0
+    run_id = runs.start()
+    if run_id is None:
+        raise CommandError(
+            f"a run of Glue job {stack.job} has begun already, and no other can wait for its end",
+            "Run this command again when it has ended. `--dry-run` shows the runs.",
+            run=last[0].id if last else None,
+        )
+    out.say(f"started run {run_id} of Glue job {stack.job}")
+    document |= {"run": run_id}
+    if args.no_wait:
+        out.answer({**document, "status": "started"})
+        return 0
+    out.interruption = "the run goes on. `--dry-run` shows it."
+    done = runs.wait(run_id, clock_of(lake.connection), out)
+    with stack.permitted("see what is not settled"):
+        left = backlog(lake, now.date())
+    document |= {"seconds": done.seconds, "objects_left": left.objects}
+    out.answer(
+        {**document, "status": "settled"},
+        f"the run took {done.seconds:,} s; {count(left.objects, 'object')} not settled, delivered since",
+    )
+    return 0
+
+
+def _close(stack: SettleStack, name: str, out: Output) -> None:
+    """Complete a marker. Raises CommandError if there is none of this name."""
+    from scripts.core.settling.reopening import Markers  # noqa: PLC0415
+    from settled.reopened import Marker  # noqa: PLC0415
+
+    with stack.permitted("complete a marker of reopened days"):
+        markers = Markers(stack)
+        found = markers.named(name)
+        if found is None:
+            raise CommandError(f"there is no marker {name}", "`--dry-run` lists them.", exit_code=EXIT_USAGE)
+        markers.put(Marker(found.id, found.days, done=True))
+    out.say(
+        f"marker {name} is complete: after the runs that settle its days, queries no longer read them raw"
+    )
+
+
+def _say(
+    stack: SettleStack,
+    last: Sequence[JobRun],
+    behind: Backlog,
+    markers: Sequence[Marker],
+    now: datetime,
+    out: Output,
+) -> None:
+    lake = stack.lake
+    out.say(
+        f"account {lake.connection.account}, Region {lake.connection.region}: settled tables of {lake.bucket}, "
+        f"job {stack.job} of stack {stack.name}",
+        "bold",
+    )
+    if last:
+        rows = [(each.id, each.state, each.started, f"{each.seconds:,}", each.message) for each in last]
+        out.table("last runs", ("run", "state", "started", "seconds", "message"), rows)
+    else:
+        out.say("the job has not run yet")
+    if behind.objects:
+        out.say(
+            f"not settled: {count(behind.objects, 'raw object')} of the days from {behind.first_day} on, "
+            f"{behind.bytes / 1024**2:,.1f} MB, the oldest of {behind.hours(now):,.1f} hours ago"
+        )
+    else:
+        out.say(f"every raw object of the days from {behind.first_day} on is settled", "green")
+    if markers:
+        rows = [(each.id, ", ".join(each.days), "complete" if each.done else "open") for each in markers]
+        out.table("days that queries read raw", ("marker", "days", "state"), rows)
+    if any(not each.done for each in markers):
+        out.say(
+            "an open marker is of a command that is running or was interrupted: run it again, or add --close "
+            "MARKER"
+        )
+
+
+def _document(
+    stack: SettleStack, last: Sequence[JobRun], behind: Backlog, markers: Sequence[Marker], now: datetime
+) -> dict[str, Any]:
+    connection = stack.lake.connection
+    return {
+        "account": connection.account,
+        "region": connection.region,
+        "job": stack.job,
+        "runs": [vars(each) for each in last],
+        "objects_not_settled": behind.objects,
+        "bytes_not_settled": behind.bytes,
+        "hours_behind": round(behind.hours(now), 2),
+        "since_day": behind.first_day,
+        "markers": [{"id": each.id, "days": [*each.days], "done": each.done} for each in markers],
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(run(main))
