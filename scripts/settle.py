@@ -67,7 +67,6 @@ def main(arguments: Sequence[str], out: Output) -> int:
             f"{args.close} is not the name of a marker", "`--dry-run` lists them.", exit_code=EXIT_USAGE
         )
     from scripts.core.draining import clock_of  # noqa: PLC0415  boto3 is behind these
-    from scripts.core.settling.backlog import backlog  # noqa: PLC0415
     from scripts.core.settling.option_stack import stack_of  # noqa: PLC0415
     from scripts.core.settling.reopening import Markers  # noqa: PLC0415
     from scripts.core.settling.runs import SettleRuns  # noqa: PLC0415
@@ -78,9 +77,9 @@ def main(arguments: Sequence[str], out: Output) -> int:
     runs, now = SettleRuns(stack), datetime.now(UTC)
     if args.close is not None and not args.dry_run:
         _close(stack, args.close, out)
-    with stack.permitted("see what is not settled"):
+    with stack.permitted("see which days are reopened"):
         markers = Markers(stack).all()
-        behind = backlog(lake, now.date())
+    behind = _behind(stack, out)
     last = runs.last(RUNS)
     _say(stack, last, behind, markers, now, out)
     document = _document(stack, last, behind, markers, now)
@@ -101,14 +100,24 @@ def main(arguments: Sequence[str], out: Output) -> int:
         return 0
     out.interruption = "the run goes on. `--dry-run` shows it."
     done = runs.wait(run_id, clock_of(lake.connection), out)
-    with stack.permitted("see what is not settled"):
-        left = backlog(lake, now.date())
-    document |= {"seconds": done.seconds, "objects_left": left.objects}
-    out.answer(
-        {**document, "status": "settled"},
-        f"the run took {done.seconds:,} s; {count(left.objects, 'object')} not settled, delivered since",
-    )
+    left = _behind(stack, out) if behind is not None else None
+    document |= {"seconds": done.seconds, "objects_left": None if left is None else left.objects}
+    since = "" if left is None else f". Not settled: {count(left.objects, 'object')}"
+    out.answer({**document, "status": "settled"}, f"the run took {done.seconds:,} s{since}")
     return 0
+
+
+def _behind(stack: SettleStack, out: Output) -> Backlog | None:
+    """What is not settled; None for a profile that may not read the lake."""
+    from scripts.core.settling.backlog import backlog  # noqa: PLC0415
+    from scripts.core.settling.option_stack import NotPermittedError  # noqa: PLC0415
+
+    try:
+        with stack.permitted("see what is not settled"):
+            return backlog(stack.lake, datetime.now(UTC).date())
+    except NotPermittedError as error:
+        out.say(f"{error.message}. AnalystPolicyArn of stack {stack.lake.stack} permits it", "yellow")
+        return None
 
 
 def _close(stack: SettleStack, name: str, out: Output) -> None:
@@ -130,7 +139,7 @@ def _close(stack: SettleStack, name: str, out: Output) -> None:
 def _say(
     stack: SettleStack,
     last: Sequence[JobRun],
-    behind: Backlog,
+    behind: Backlog | None,
     markers: Sequence[Marker],
     now: datetime,
     out: Output,
@@ -146,16 +155,16 @@ def _say(
         out.table("last runs", ("run", "state", "started", "seconds", "message"), rows)
     else:
         out.say("the job has not run yet")
-    if behind.objects:
+    if behind is not None and behind.objects:
         out.say(
             f"not settled: {count(behind.objects, 'raw object')} of the days from {behind.first_day} on, "
             f"{behind.bytes / 1024**2:,.1f} MB, the oldest of {behind.hours(now):,.1f} hours ago"
         )
-    else:
+    elif behind is not None:
         out.say(f"every raw object of the days from {behind.first_day} on is settled", "green")
     if markers:
-        rows = [(each.id, ", ".join(each.days), "complete" if each.done else "open") for each in markers]
-        out.table("days that queries read raw", ("marker", "days", "state"), rows)
+        listed = [(each.id, ", ".join(each.days), "complete" if each.done else "open") for each in markers]
+        out.table("days that queries read raw", ("marker", "days", "state"), listed)
     if any(not each.done for each in markers):
         out.say(
             "an open marker is of a command that is running or was interrupted: run it again, or add --close "
@@ -164,7 +173,11 @@ def _say(
 
 
 def _document(
-    stack: SettleStack, last: Sequence[JobRun], behind: Backlog, markers: Sequence[Marker], now: datetime
+    stack: SettleStack,
+    last: Sequence[JobRun],
+    behind: Backlog | None,
+    markers: Sequence[Marker],
+    now: datetime,
 ) -> dict[str, Any]:
     connection = stack.lake.connection
     return {
@@ -172,10 +185,14 @@ def _document(
         "region": connection.region,
         "job": stack.job,
         "runs": [vars(each) for each in last],
-        "objects_not_settled": behind.objects,
-        "bytes_not_settled": behind.bytes,
-        "hours_behind": round(behind.hours(now), 2),
-        "since_day": behind.first_day,
+        "behind": None
+        if behind is None
+        else {
+            "objects": behind.objects,
+            "bytes": behind.bytes,
+            "hours": round(behind.hours(now), 2),
+            "since_day": behind.first_day,
+        },
         "markers": [{"id": each.id, "days": [*each.days], "done": each.done} for each in markers],
     }
 

@@ -213,12 +213,12 @@ class _Run:
     def _narrow(self, listed: Sequence[RawObject], complete: Sequence[Marker]) -> list[Marker]:
         """Step 5: the view shows what may be unsettled, without objects that were settled some time ago.
 
-        :param complete: the markers whose rows this run has settled. Returns those whose days were closed: the
-            others have objects that were settled a moment ago.
+        :param complete: the markers whose rows this run has settled
+        :return: those of them whose days are closed now: no object of them was settled a moment ago
         """
         if not self._given.workgroup:
             return []
-        storage, now = self._ports.storage, self._ports.now()
+        now = self._ports.now()
         limit = now - timedelta(minutes=self._given.margin_minutes)
         current = {one.path: one for one in listed}
         old = {

@@ -1,4 +1,4 @@
-"""How far the settled tables are behind: the raw objects of the last days that are not in `settled_objects`."""
+"""How far settled tables are behind: the raw objects of the last days that are not in `settled_objects`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ DAYS = 40  # as CheckedDays of the stack (templates/options/tables.yaml)
 
 @dataclass(frozen=True)
 class Backlog:
-    """Raw objects that are not settled: how many, their bytes, and the delivery of the oldest; of which day on."""
+    """Raw objects since a day that are not settled: how many, their bytes, the delivery of the oldest."""
 
     objects: int
     bytes: int

@@ -1,4 +1,4 @@
-"""The option stack `tables` of a lake, found by its outputs, and errors that name the policy it has for people."""
+"""The option stack `tables` of a lake, found by its outputs, and errors that name its policy for people."""
 
 from __future__ import annotations
 
@@ -20,7 +20,11 @@ from settled.names import FOLDER, OBJECTS
 TABLES = "tables"  # a kind of stacks
 _JOB, _POLICY = "SettleJobName", "SettlerPolicyArn"
 _BUCKET = "LakeBucketName"  # the parameter that ties the stack to a lake
-_DENIED = frozenset({"AccessDenied", "AccessDeniedException", "403", "UnauthorizedOperation"})
+DENIED = frozenset({"AccessDenied", "AccessDeniedException", "403", "UnauthorizedOperation"})
+
+
+class NotPermittedError(CommandError):
+    """AWS refused a call for which the user needs the stack's policy."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +50,7 @@ class SettleStack:
 
     @contextmanager
     def permitted(self, purpose: str) -> Iterator[None]:
-        """Do what needs the stack's policy. Raises CommandError that names the policy if AWS refuses it.
+        """Do what needs the stack's policy. Raises NotPermittedError with its name if AWS refuses it.
 
         :param purpose: what the calls are for, as a verb phrase
         """
@@ -54,7 +58,7 @@ class SettleStack:
             yield
         except ClientError as error:
             refusal = error.response.get("Error", {})
-            if refusal.get("Code") not in _DENIED:
+            if refusal.get("Code") not in DENIED:
                 raise
             call, reason = error.operation_name, refusal.get("Message") or refusal.get("Code", "")
         except CommandError as error:
@@ -63,10 +67,10 @@ class SettleStack:
             call, reason = "the statement", error.message
         else:
             return
-        raise CommandError(
+        raise NotPermittedError(
             f"this profile may not {purpose}: {call} was refused: {reason}",
-            f"Attach the policy {self.outputs.get(_POLICY, 'SettlerPolicyArn')} to your role (output {_POLICY} "
-            f"of stack {self.name}).",
+            f"Attach the policy {self.outputs.get(_POLICY, '')} to your role (output {_POLICY} of stack "
+            f"{self.name}).",
         ) from None
 
 
@@ -103,13 +107,13 @@ def stack_if_settled(lake: LakeSide, objects: LakeObjects, name: str | None) -> 
             return None
         why = f"stack {stack} is not theirs"
     except ClientError as error:
-        if error.response.get("Error", {}).get("Code") not in _DENIED:
+        if error.response.get("Error", {}).get("Code") not in DENIED:
             raise
         why = f"this profile may not look for their stack: {error.operation_name} was refused"
     raise CommandError(
         f"the lake {lake.bucket} has settled tables, and {why}",
-        f"Attach the policy in the output {_POLICY} of that stack to your role, or name the stack with {TABLES_STACK}. "
-        "If it was removed, remove its tables too (docs/settled-tables.md). Without it, queries would miss "
+        f"Attach the policy in the output {_POLICY} of that stack to your role, or name the stack with "
+        f"{TABLES_STACK}. If it was removed, remove its tables too (docs/settled-tables.md). Without it, queries would miss "
         "the rows.",
     )
 

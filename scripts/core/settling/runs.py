@@ -73,8 +73,8 @@ class SettleRuns:
             raise CommandError(
                 f"run {run_id} of Glue job {self._stack.job} is {found.state}: "
                 f"{found.message or glue_runs.NO_REASON}",
-                f"Read the run's log in {self._stack.outputs.get(_LOG, 'CloudWatch Logs')}. Until a run succeeds, "
-                "queries read the rows that are not settled from the raw objects: their answers are right.",
+                f"Read the run's log in {self._stack.outputs.get(_LOG, 'CloudWatch Logs')}. Until a run "
+                "succeeds, queries read the rows that are not settled from the raw objects: their answers are right.",
                 run=run_id,
             )
         return found

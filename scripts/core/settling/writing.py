@@ -1,4 +1,4 @@
-"""One command that writes rows: it reopens their days before the first row, and starts the settle job after the last.
+"""One command that writes rows: it reopens their days before the first, and starts the job after the last.
 
 For a lake without settled tables it does nothing, after one look into the bucket.
 """
