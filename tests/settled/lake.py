@@ -1,4 +1,4 @@
-"""A lake whose settled tables are plain tables with the rows that they must have: what the views read, without a job."""
+"""A lake whose settled tables are plain tables with the rows that they must have, without a job."""
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import groupby
@@ -46,7 +46,11 @@ def items(settled: Sequence[Row], switched_at: str | None) -> Iterator[str]:
 
 
 def put_settled(
-    lake: Lake, changes: Iterable[str], stored: Iterable[str], columns: Sequence[str] = COLUMNS, source: str = TABLE
+    lake: Lake,
+    changes: Iterable[str],
+    stored: Iterable[str],
+    columns: Sequence[str] = COLUMNS,
+    source: str = TABLE,
 ) -> None:
     """Declare both settled tables of a source table as plain tables with these lines."""
     kinds = dict.fromkeys((*METADATA_COLUMNS, "dt", *columns), "string")
