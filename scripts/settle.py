@@ -10,6 +10,7 @@ import argparse
 import re
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -74,15 +75,14 @@ def main(arguments: Sequence[str], out: Output) -> int:
 
     lake = lake_of(Connection.of(args), args.lake_stack, profile="--profile")
     stack = stack_of(lake, args.tables_stack)
-    runs, now = SettleRuns(stack), datetime.now(UTC)
+    runs = SettleRuns(stack)
     if args.close is not None and not args.dry_run:
         _close(stack, args.close, out)
     with stack.permitted("see which days are reopened"):
         markers = Markers(stack).all()
-    behind = _behind(stack, out)
-    last = runs.last(RUNS)
-    _say(stack, last, behind, markers, now, out)
-    document = _document(stack, last, behind, markers, now)
+    state = State(stack, runs.last(RUNS), _behind(stack, out), markers, datetime.now(UTC))
+    state.show(out)
+    document = state.document()
     if args.dry_run:
         out.answer({**document, "status": "dry run"})
         return 0
@@ -91,7 +91,7 @@ def main(arguments: Sequence[str], out: Output) -> int:
         raise CommandError(
             f"a run of Glue job {stack.job} has begun already, and no other can wait for its end",
             "Run this command again when it has ended. `--dry-run` shows the runs.",
-            run=last[0].id if last else None,
+            run=state.runs[0].id if state.runs else None,
         )
     out.say(f"started run {run_id} of Glue job {stack.job}")
     document |= {"run": run_id}
@@ -100,7 +100,7 @@ def main(arguments: Sequence[str], out: Output) -> int:
         return 0
     out.interruption = "the run goes on. `--dry-run` shows it."
     done = runs.wait(run_id, clock_of(lake.connection), out)
-    left = _behind(stack, out) if behind is not None else None
+    left = _behind(stack, out) if state.behind is not None else None
     document |= {"seconds": done.seconds, "objects_left": None if left is None else left.objects}
     since = "" if left is None else f". Not settled: {count(left.objects, 'object')}"
     out.answer({**document, "status": "settled"}, f"the run took {done.seconds:,} s{since}")
@@ -136,65 +136,63 @@ def _close(stack: SettleStack, name: str, out: Output) -> None:
     )
 
 
-def _say(
-    stack: SettleStack,
-    last: Sequence[JobRun],
-    behind: Backlog | None,
-    markers: Sequence[Marker],
-    now: datetime,
-    out: Output,
-) -> None:
-    lake = stack.lake
-    out.say(
-        f"account {lake.connection.account}, Region {lake.connection.region}: settled tables of {lake.bucket}, "
-        f"job {stack.job} of stack {stack.name}",
-        "bold",
-    )
-    if last:
-        rows = [(each.id, each.state, each.started, f"{each.seconds:,}", each.message) for each in last]
-        out.table("last runs", ("run", "state", "started", "seconds", "message"), rows)
-    else:
-        out.say("the job has not run yet")
-    if behind is not None and behind.objects:
-        out.say(
-            f"not settled: {count(behind.objects, 'raw object')} of the days from {behind.first_day} on, "
-            f"{behind.bytes / 1024**2:,.1f} MB, the oldest of {behind.hours(now):,.1f} hours ago"
-        )
-    elif behind is not None:
-        out.say(f"every raw object of the days from {behind.first_day} on is settled", "green")
-    if markers:
-        listed = [(each.id, ", ".join(each.days), "complete" if each.done else "open") for each in markers]
-        out.table("days that queries read raw", ("marker", "days", "state"), listed)
-    if any(not each.done for each in markers):
-        out.say(
-            "an open marker is of a command that is running or was interrupted: run it again, or add --close "
-            "MARKER"
-        )
+@dataclass(frozen=True)
+class State:
+    """The last runs, what is not settled (None if the profile may not read the lake), and the markers."""
 
+    stack: SettleStack
+    runs: Sequence[JobRun]
+    behind: Backlog | None
+    markers: Sequence[Marker]
+    at: datetime
 
-def _document(
-    stack: SettleStack,
-    last: Sequence[JobRun],
-    behind: Backlog | None,
-    markers: Sequence[Marker],
-    now: datetime,
-) -> dict[str, Any]:
-    connection = stack.lake.connection
-    return {
-        "account": connection.account,
-        "region": connection.region,
-        "job": stack.job,
-        "runs": [vars(each) for each in last],
-        "behind": None
-        if behind is None
-        else {
-            "objects": behind.objects,
-            "bytes": behind.bytes,
-            "hours": round(behind.hours(now), 2),
-            "since_day": behind.first_day,
-        },
-        "markers": [{"id": each.id, "days": [*each.days], "done": each.done} for each in markers],
-    }
+    def show(self, out: Output) -> None:
+        """Print it for people."""
+        lake, say = self.stack.lake, out.say
+        where = f"account {lake.connection.account}, Region {lake.connection.region}"
+        say(f"{where}: settled tables of {lake.bucket}, job {self.stack.job} of {self.stack.name}", "bold")
+        if self.runs:
+            rows = [(run.id, run.state, run.started, f"{run.seconds:,}", run.message) for run in self.runs]
+            out.table("last runs", ("run", "state", "started", "seconds", "message"), rows)
+        else:
+            say("the job has not run yet")
+        behind = self.behind
+        if behind is not None and behind.objects:
+            say(
+                f"not settled: {count(behind.objects, 'raw object')} of the days from {behind.first_day} on, "
+                f"{behind.bytes / 1024**2:,.1f} MB, the oldest of {behind.hours(self.at):,.1f} hours ago"
+            )
+        elif behind is not None:
+            say(f"every raw object of the days from {behind.first_day} on is settled", "green")
+        if self.markers:
+            listed = [
+                (one.id, ", ".join(one.days), "complete" if one.done else "open") for one in self.markers
+            ]
+            out.table("days that queries read raw", ("marker", "days", "state"), listed)
+        if any(not one.done for one in self.markers):
+            say(
+                "an open marker is of a command that is running or was interrupted: run that one again, or add "
+                "--close MARKER"
+            )
+
+    def document(self) -> dict[str, Any]:
+        """The same as the beginning of the JSON answer."""
+        connection, behind = self.stack.lake.connection, self.behind
+        return {
+            "account": connection.account,
+            "region": connection.region,
+            "job": self.stack.job,
+            "runs": [vars(run) for run in self.runs],
+            "behind": None
+            if behind is None
+            else {
+                "objects": behind.objects,
+                "bytes": behind.bytes,
+                "hours": round(behind.hours(self.at), 2),
+                "since_day": behind.first_day,
+            },
+            "markers": [{"id": one.id, "days": [*one.days], "done": one.done} for one in self.markers],
+        }
 
 
 if __name__ == "__main__":

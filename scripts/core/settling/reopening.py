@@ -95,7 +95,7 @@ class Reopening:
     """The marker of one run of a command, and the view while the marker is there."""
 
     def __init__(self, stack: SettleStack, name: str, days: Collection[str]) -> None:
-        """`name` is that of every run of the same command: a second run takes over the marker of the first."""
+        """`name` is that of every run of one command: a second run takes over the marker of the first."""
         self._stack, self._name, self._days = stack, name, {*days}
         self._markers, self._view = Markers(stack), UnsettledView(stack)
         self.marker: Marker | None = None

@@ -74,7 +74,7 @@ class SettleRuns:
                 f"run {run_id} of Glue job {self._stack.job} is {found.state}: "
                 f"{found.message or glue_runs.NO_REASON}",
                 f"Read the run's log in {self._stack.outputs.get(_LOG, 'CloudWatch Logs')}. Until a run "
-                "succeeds, queries read the rows that are not settled from the raw objects: their answers are right.",
+                "succeeds, queries read what is not settled from the raw objects: their answers are right.",
                 run=run_id,
             )
         return found

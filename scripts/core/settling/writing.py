@@ -100,8 +100,8 @@ class Settling:
             if reopening is not None and reopening.marker is not None:
                 marker = reopening.marker
                 self._out.say(
-                    f"queries read {_listed(marker.days)} in full until this command has ended well. If it "
-                    f"will not be run again: python -m scripts.settle{self._stack.options} --close {marker.id}",
+                    f"queries read {_listed(marker.days)} in full until this command has ended well. If it will "
+                    f"not be run again: python -m scripts.settle{self._stack.options} --close {marker.id}",
                     "yellow",
                 )
             raise
@@ -124,8 +124,8 @@ class Settling:
         later = f"python -m scripts.settle{stack.options}"
         if run_id is None:
             say(
-                f"a run of Glue job {stack.job} has begun already, and may not have seen the rows. Queries have "
-                f"them. The next run settles them; to start one after this one: {later}",
+                f"a run of Glue job {stack.job} has begun already, and may not have seen the rows. Queries "
+                f"have them. The next run settles them; to start one after this one: {later}",
                 "yellow",
             )
             return None
