@@ -170,7 +170,7 @@ def _repair(
     settling.check()
     out.interruption = "some rows may be written. Run the command again: it writes what still differs."
     written, left, changing = comparison.repair(report.differences, settling)
-    document |= {"written": written, "left": len(left), "changing": changing.rows}
+    document |= {"written": written, "left": len(left), "changing": changing.rows, **settling.result()}
     if left:
         replace(report, differences=left).show(out, args.limit)
     status = "different" if left else "repaired"

@@ -144,7 +144,7 @@ def _redrive(args: argparse.Namespace, out: Output) -> int:
             result = Run(LakeObjects(lake, write.begin), settings, out, send).redrive(selection)
             if write.begun and seconds:
                 _wait_for_delivery(source, seconds, out)
-        report |= settling.result(write)
+        report |= settling.result()
         status = "incomplete" if result.problems or selection.unknown else "redriven"
     _say_result(result, selection, args, source, out)
     _say_next_steps(result, selection, args.dry_run, lake.connection.location, out)

@@ -171,8 +171,8 @@ class State:
             out.table("days that queries read raw", ("marker", "days", "state"), listed)
         if any(not one.done for one in self.markers):
             say(
-                "an open marker is of a command that is running or was interrupted: run that one again, or add "
-                "--close MARKER"
+                "an open marker is of a command that is running or was interrupted: run that one again, or "
+                "add --close MARKER"
             )
 
     def document(self) -> dict[str, Any]:

@@ -44,7 +44,7 @@ class Marker:
             content = json.loads(body)
             days = tuple(str(day) for day in content["days"])
             return Marker(key.removeprefix(REOPENED).removesuffix(".json"), days, content["done"] is True)
-        except (TypeError, KeyError, AttributeError) as error:
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise ValueError(f"{key} is not a marker of reopened days") from error
 
 

@@ -240,7 +240,7 @@ class Backfill:
                 document |= self._by_glue(export, manifest, write)
             else:
                 document |= self._locally(local.Conversion(manifest, self._table.schema, rows), export, write)
-        return document | settling.result(write)
+        return document | settling.result()
 
     def _locally(self, work: local.Conversion, export: Export, write: Write) -> dict[str, Any]:
         objects = LakeObjects(self.lake, write.begin)
@@ -264,7 +264,7 @@ class Backfill:
             objects = LakeObjects(self.lake, write.begin)
             done = self._refusing(lambda: scanner.run(objects, self._out))
         document = {"rows": done.rows, "objects": done.objects, "read_units": round(done.units, 1)}
-        return document | settling.result(write)
+        return document | settling.result()
 
     def _by_glue(self, export: Export, manifest: Manifest, write: Write) -> dict[str, Any]:
         if self._landing is None or export.bucket != self._landing.bucket:

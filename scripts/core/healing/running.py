@@ -180,7 +180,7 @@ class Heal:
             "gap_rows": left.rows,
             "gap_keys": left.keys,
             "gap_keys_explained": left.explained,
-            **settling.result(write),
+            **settling.result(),
         }
 
     def _start(self, window: Window) -> Export:

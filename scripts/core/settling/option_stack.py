@@ -113,8 +113,8 @@ def stack_if_settled(lake: LakeSide, objects: LakeObjects, name: str | None) -> 
     raise CommandError(
         f"the lake {lake.bucket} has settled tables, and {why}",
         f"Attach the policy in the output {_POLICY} of that stack to your role, or name the stack with "
-        f"{TABLES_STACK}. If it was removed, remove its tables too (docs/settled-tables.md). Without the stack, "
-        "queries would miss the rows.",
+        f"{TABLES_STACK}. If it was removed, remove its tables too (docs/settled-tables.md). Without the "
+        "stack, queries would miss the rows.",
     )
 
 

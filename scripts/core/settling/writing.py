@@ -28,7 +28,6 @@ class Write:
     def __init__(self, reopening: Reopening | None = None) -> None:
         """Without `reopening`, nothing is to be done before the first row."""
         self._reopening, self.begun = reopening, False
-        self.run: str | None = None
 
     def begin(self) -> None:
         """Reopen the days, if that has not happened yet."""
@@ -49,6 +48,7 @@ class Settling:
     def __init__(self, stack: SettleStack | None, out: Output, *, wait: bool = False) -> None:
         """`stack` is None for a lake without settled tables."""
         self._stack, self._out, self._wait = stack, out, wait
+        self._run: str | None = None
 
     @classmethod
     def of(cls, lake: LakeSide, args: argparse.Namespace, out: Output) -> Settling:
@@ -99,18 +99,19 @@ class Settling:
         except BaseException:
             if reopening is not None and reopening.marker is not None:
                 marker = reopening.marker
+                close = f"python -m scripts.settle{self._stack.options} --close {marker.id}"
                 self._out.say(
-                    f"queries read {_listed(marker.days)} in full until this command has ended well. If it will "
-                    f"not be run again: python -m scripts.settle{self._stack.options} --close {marker.id}",
+                    f"queries read {_listed(marker.days)} in full until this command has ended well. If it "
+                    f"will not be run again: {close}",
                     "yellow",
                 )
             raise
         if write.begun:
-            write.run = self._settle(self._stack)
+            self._run = self._settle(self._stack)
 
-    def result(self, write: Write) -> dict[str, Any]:
-        """The result's members of the JSON answer."""
-        return {"settle_run": write.run} if self.active else {}
+    def result(self) -> dict[str, Any]:
+        """The result's members of the JSON answer: the run that was started, or None."""
+        return {"settle_run": self._run} if self.active else {}
 
     def _settle(self, stack: SettleStack) -> str | None:
         """Start a run, and wait for it if that is asked for. Returns its id."""
