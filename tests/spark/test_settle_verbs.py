@@ -169,7 +169,14 @@ def repairer(scene: Scene) -> dict[str, str]:
         iam.attach_role_policy(RoleName="settling-repairer", PolicyArn=scene.sandbox.outputs[output])
     sts: Any = scene.sandbox.session("consumer").client("sts")
     credentials = sts.assume_role(RoleArn=role, RoleSessionName="session")["Credentials"]
-    return {**scene.sandbox.environment(), **credential_environment(credentials)}
+    inherited = {k: v for k, v in scene.sandbox.environment().items() if k != "AWS_PROFILE"}
+    return {
+        **inherited,
+        **credential_environment(credentials),
+        "AWS_DEFAULT_REGION": accounts.REGION,
+        "AWS_ENDPOINT_URL": scene.sandbox.endpoint,
+        "AWS_CA_BUNDLE": str(scene.sandbox.folder / "ca.pem"),
+    }
 
 
 def test_redrive_into_a_settled_day(scene: Scene, repairer: dict[str, str]) -> None:
