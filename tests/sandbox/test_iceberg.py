@@ -40,8 +40,8 @@ def items(scene: Scene) -> Table:
     return table
 
 
-def reader(scene: Scene, label: str, *keys: str, glue: bool = True) -> object:
-    """A role that may query and read these keys, without listing the bucket."""
+def reader(scene: Scene, label: str, *keys: str, glue: bool = True, listing: bool = False) -> object:
+    """A role that may query and read these keys, by default without listing the bucket."""
     statements: list[Statement] = [scene.athena_statement(), *scene.result_statements()]
     root = f"arn:aws:glue:{REGION}:{scene.account}"
     if glue:
@@ -50,6 +50,8 @@ def reader(scene: Scene, label: str, *keys: str, glue: bool = True) -> object:
             allow("glue:GetTable", f"{root}:catalog", f"{root}:database/{scene.database}", table)
         )
     statements.append(allow("kms:Decrypt", scene.key))
+    if listing:
+        statements.append(allow("s3:ListBucket", f"arn:aws:s3:::{scene.name}"))
     if keys:
         statements.append(allow("s3:GetObject", *(f"arn:aws:s3:::{scene.name}/{key}" for key in keys)))
     return scene.role(label, *statements)
@@ -116,3 +118,5 @@ def test_a_missing_file_is_reported_as_s3_does(scene: Scene) -> None:
     scene.session.client("s3").delete_object(Bucket=scene.name, Key=path.removeprefix(f"s3://{scene.name}/"))
     assert "ICEBERG_CANNOT_OPEN_SPLIT: Error opening Iceberg split" in scene.reason("SELECT * FROM t")
     assert "PERMISSION_DENIED" in scene.reason("SELECT * FROM t", reader(scene, "unlisted", *ALL))
+    lister = reader(scene, "lister", "settled/t/metadata/*", listing=True)
+    assert "PERMISSION_DENIED" in scene.reason("SELECT * FROM t", lister)

@@ -17,7 +17,6 @@ from pyiceberg.manifest import (
     ManifestContent,
     ManifestEntry,
     ManifestFile,
-    read_manifest_list,
 )
 from pyiceberg.table import ManifestGroupPlanner
 from pyiceberg.table.delete_file_index import DeleteFileIndex
@@ -42,11 +41,11 @@ class PlannedFile:
 
 
 def manifests_of(table: IcebergTable) -> list[ManifestFile]:
-    """The manifests of the table's snapshot. PyIceberg's own cache would skip the caller's permissions."""
+    """The manifests of the table's snapshot."""
     if table.snapshot is None:
         return []
     try:
-        return list(read_manifest_list(table.files.new_input(table.snapshot.manifest_list)))
+        return table.snapshot.manifests(table.files)
     except FileNotFoundError as error:
         raise _missing_metadata(table, error) from None
 
