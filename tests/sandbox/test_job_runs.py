@@ -39,7 +39,7 @@ def java(folder: Path, version: str) -> Path:
             "Glue jobs need Spark: there is no Java in JAVA_HOME. Next: install openjdk-17-jre-headless, or",
         ),
         ("21.0.1", "java is Java 21. Next: install openjdk-17-jre-headless, or set JAVA_HOME to one"),
-        ("17.0.1", "Next: python -m sandbox.spark installs it"),
+        ("17.0.1", "Glue jobs need Spark: Spark is not in CACHE/ddb-lake/spark-3.5.6-"),
     ],
     ids=["no Java", "another Java", "no Spark"],
 )
@@ -54,7 +54,8 @@ def test_a_machine_without_spark_refuses_with_the_next_step(
         job = Job(sandbox, unique, "")
         code, said = refusal(job)
         assert code == "InternalServiceException"
-        assert message in said
+        assert message.replace("CACHE", str(tmp_path / "cache")) in said
+        assert "Next: " in said
         assert "\n" not in said
         assert job.glue.get_job_runs(JobName=unique)["JobRuns"] == []
 

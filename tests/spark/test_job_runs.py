@@ -196,6 +196,19 @@ def test_a_stopped_run_leaves_no_process(sandbox: Sandbox, name: str) -> None:
     assert [error["ErrorDetail"]["ErrorCode"] for error in again["Errors"]] == ["InvalidInputException"]
 
 
+def test_a_run_ends_with_its_sandbox() -> None:
+    """Java, Spark's daemon and its workers too, which are in other process groups."""
+    with Sandbox(speed=300) as own:
+        job = Job(own, "tends", WAITS)
+        run_id = job.start()
+        [folder] = wait_until(lambda: job.log(run_id), "the script's first line is in the log", 120)
+        wait_until(
+            lambda: len(processes_in(folder)) >= 4, "the script, Java, Spark's daemon and a worker", 60
+        )
+    assert processes_in(folder) == []
+    assert not Path(folder).exists()
+
+
 def test_iceberg_is_there_for_a_job_that_asks_for_it(sandbox: Sandbox, name: str) -> None:
     """`--datalake-formats iceberg`, and settings of Spark by `--conf`, as a Glue job has them."""
     script = """
