@@ -7,6 +7,7 @@ import io
 import json
 import re
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any, cast
 
 from scripts.core.connection import Connection
@@ -44,6 +45,7 @@ class FakeLake:
         self.before_view: Callable[[], None] = lambda: None
         self.run_states = ["RUNNING", "SUCCEEDED"]
         self.busy = False
+        self.delivered = datetime(2026, 11, 20, tzinfo=UTC)
 
     def side(self) -> LakeSide:
         """The lake as the commands see it."""
@@ -80,7 +82,8 @@ class FakeLake:
         assert (Bucket, ExpectedBucketOwner) == (BUCKET, ACCOUNT)
         self._call("ListObjectsV2")
         found = sorted(key for key in self.objects if key.startswith(Prefix))
-        return [{"Contents": [{"Key": key, "ETag": '"e"', "Size": len(self.objects[key])} for key in found]}]
+        common = {"ETag": '"e"', "LastModified": self.delivered}
+        return [{"Contents": [{"Key": key, "Size": len(self.objects[key]), **common} for key in found]}]
 
     def get_object(self, Bucket: str, Key: str, ExpectedBucketOwner: str) -> dict[str, Any]:
         """An object."""
