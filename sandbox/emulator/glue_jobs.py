@@ -1,4 +1,4 @@
-"""A Glue job keeps its execution property, its class and whether its runs wait, and a stack's numbers are numbers.
+"""A Glue job keeps its execution property, its class and whether runs wait; a stack's numbers are numbers.
 
 AWS fact: GetJob returns the `ExecutionProperty` (`MaxConcurrentRuns`, 1 by default), the `ExecutionClass` and
 `JobRunQueuingEnabled` of a job (Glue API reference, "Job"); a property that is removed from the template

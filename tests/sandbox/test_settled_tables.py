@@ -70,12 +70,17 @@ def settled() -> Iterator[Sandbox]:
         yield sandbox
 
 
+def role_of_the_job(sandbox: Sandbox) -> Caller:
+    """The role of the job, assumed as Glue assumes it."""
+    arn = f"arn:aws:iam::{accounts.CONSUMER}:role/{sandbox.outputs['SettleRoleName']}"
+    sts = accounts.as_service(sandbox.session("consumer").client("sts"), "glue.amazonaws.com")
+    return Caller(sandbox, sts.assume_role(RoleArn=arn, RoleSessionName="job")["Credentials"])
+
+
 @pytest.fixture(scope="module")
 def job(settled: Sandbox) -> Caller:
-    """The role of the job, assumed as Glue assumes it."""
-    arn = f"arn:aws:iam::{accounts.CONSUMER}:role/{settled.outputs['SettleRoleName']}"
-    sts = accounts.as_service(settled.session("consumer").client("sts"), "glue.amazonaws.com")
-    return Caller(settled, sts.assume_role(RoleArn=arn, RoleSessionName="job")["Credentials"])
+    """The role of the deployed job."""
+    return role_of_the_job(settled)
 
 
 @pytest.fixture(scope="module")
@@ -178,27 +183,30 @@ def test_no_call_of_a_run_was_denied(settled: Sandbox, job: Caller) -> None:
     assert [line for line in refused_roles(settled) if not any(part in line for part in provoked)] == []
 
 
-def test_the_stack_is_removed_after_the_views_that_read_its_tables(settled: Sandbox) -> None:
+def test_the_stack_is_removed_after_the_views_that_read_its_tables() -> None:
     """Refused while a view reads settled tables; then the tables stay, and it can be launched again."""
-    remove = ("scripts.remove", "ddb-lake-tables", "--profile", "consumer", "--yes", "--output", "json")
-    glue: Any = settled.session("consumer").client("glue")
-    database = settled.outputs["DatabaseName"]
-    sql = "CREATE OR REPLACE VIEW history_orders AS SELECT change_id FROM unsettled_changes"
-    done = run_module(settled, "scripts.query", "--profile", "consumer", "--allow-changes", sql)
-    assert done.returncode == 0, done.stderr
+    with Sandbox(speed=300) as sandbox:
+        sandbox.launch(plan_launches("consumer", "tables"))
+        assert role_of_the_job(sandbox).create_view()["State"] == "SUCCEEDED"
+        remove = ("scripts.remove", "ddb-lake-tables", "--profile", "consumer", "--yes", "--output", "json")
+        glue: Any = sandbox.session("consumer").client("glue")
+        database = sandbox.outputs["DatabaseName"]
+        sql = "CREATE OR REPLACE VIEW history_orders AS SELECT change_id FROM unsettled_changes"
+        done = run_module(sandbox, "scripts.query", "--profile", "consumer", "--allow-changes", sql)
+        assert done.returncode == 0, done.stderr
 
-    refused = run_module(settled, *remove)
-    assert refused.returncode == 1
-    assert json.loads(refused.stdout)["error"]["views"] == ["history_orders"]
-    glue.get_job(JobName=settled.outputs["SettleJobName"])
+        refused = run_module(sandbox, *remove)
+        assert refused.returncode == 1
+        assert json.loads(refused.stdout)["error"]["views"] == ["history_orders"]
+        glue.get_job(JobName=sandbox.outputs["SettleJobName"])
 
-    glue.delete_table(DatabaseName=database, Name="history_orders")
-    removed = run_module(settled, *remove)
-    assert removed.returncode == 0, removed.stderr
-    stays = [each["name"] for each in json.loads(removed.stdout)["stays"]]
-    assert "unsettled_changes" in stays
-    assert f"s3://{settled.outputs['LakeBucketName']}/settled/" in stays
-    glue.get_table(DatabaseName=database, Name="unsettled_changes")
-    with pytest.raises(ClientError, match="EntityNotFoundException"):
-        glue.get_job(JobName=settled.outputs["SettleJobName"])
-    settled.launch(plan_launches("consumer", "tables"))
+        glue.delete_table(DatabaseName=database, Name="history_orders")
+        removed = run_module(sandbox, *remove)
+        assert removed.returncode == 0, removed.stderr
+        stays = [each["name"] for each in json.loads(removed.stdout)["stays"]]
+        assert "unsettled_changes" in stays
+        assert f"s3://{sandbox.outputs['LakeBucketName']}/settled/" in stays
+        glue.get_table(DatabaseName=database, Name="unsettled_changes")
+        with pytest.raises(ClientError, match="EntityNotFoundException"):
+            glue.get_job(JobName=sandbox.outputs["SettleJobName"])
+        sandbox.launch(plan_launches("consumer", "tables"))

@@ -10,5 +10,6 @@ from sandbox.spark import assembly
 from tests.engines.command import run_suite
 
 if __name__ == "__main__":
-    folder = Path(__file__).parent
-    sys.exit(run_suite("every test of the Spark jobs", [assembly.prepare], folder, sys.argv[1:]))
+    sys.exit(
+        run_suite("every test of the Spark jobs", [assembly.prepare], Path(__file__).parent, sys.argv[1:])
+    )

@@ -52,8 +52,6 @@ class DeployedJob:
         glue = sandbox.session("consumer").client("glue")
         self.definition: Any = glue.get_job(JobName=sandbox.outputs[output])["Job"]
         self.arguments = deployed.script_arguments(self.definition, {}, "jr_0")
-        if "--checked-days" in self.arguments:
-            self.arguments["--checked-days"] = "36500"  # the tests' days are old
 
     def __enter__(self) -> "DeployedJob":
         role = role_arn(self.definition["Role"], accounts.CONSUMER)
