@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 from scripts.core.answers import count
 from scripts.core.console import EXIT_USAGE, CommandError, Output, confirm, parser, run
 from scripts.core.interruption import unwinding
+from scripts.core.settling import options as settling_options
 from scripts.core.sides import add_options, both_sides
 
 if TYPE_CHECKING:
@@ -83,6 +84,7 @@ def options() -> argparse.ArgumentParser:
         metavar="NAME",
         help="the option stack in the table's account (default: ddb-lake-export)",
     )
+    settling_options.add(result)
     result.add_argument("--dry-run", action="store_true", help="show the plan; export and write nothing")
     result.add_argument("--yes", action="store_true", help="do not ask before the work begins")
     return result
@@ -121,16 +123,19 @@ def main(arguments: Sequence[str], out: Output) -> int:
         return _heal(args, out)
     time = None if args.export_time is None else second("--export-time", args.export_time)
 
-    from scripts.core.backfilling.running import Backfill  # noqa: PLC0415  boto3 is behind this
+    from scripts.core.backfilling.running import Backfill  # noqa: PLC0415  boto3 is behind these
+    from scripts.core.settling.writing import Settling  # noqa: PLC0415
 
     source, lake = both_sides(args)
     source.check_table(args.table)
     backfill = Backfill(source, lake, args, time, out)
     plan = backfill.plan()
-    out.pairs("plan", plan.lines())
+    settling = Settling.of(lake, args, out)
+    out.pairs("plan", [*plan.lines(), *settling.lines(plan.days)])
     if backfill.warning:
         out.say(backfill.warning, "yellow")
-    document = {**plan.document(), **({"warning": backfill.warning} if backfill.warning else {})}
+    document = {**plan.document(), **settling.document(plan.days)}
+    document |= {"warning": backfill.warning} if backfill.warning else {}
     if plan.finished:
         _say_finished(backfill, out)
         out.answer({**document, "status": "already done"})
@@ -141,7 +146,7 @@ def main(arguments: Sequence[str], out: Output) -> int:
         return 0
     purpose = f"backfill {args.table} into the lake of stack {lake.stack}"
     confirm(args.yes, "backfill", purpose, NOTHING_DONE)
-    document |= backfill.run(plan)
+    document |= backfill.run(plan, settling)
     rows = count(document["rows"], "row")
     out.answer(
         {**document, "status": "done"}, f"{rows} written: the lake has {args.table} as of {document['time']}"
@@ -165,7 +170,8 @@ def _heal(args: argparse.Namespace, out: Output) -> int:
     period = Window(second("--from", args.start), second("--to", args.end))
     if period.start >= period.end:
         raise CommandError("--from is not before --to", "Correct one of them.", exit_code=EXIT_USAGE)
-    from scripts.core.healing.running import Heal  # noqa: PLC0415  boto3 is behind this
+    from scripts.core.healing.running import Heal  # noqa: PLC0415  boto3 is behind these
+    from scripts.core.settling.writing import Settling  # noqa: PLC0415
 
     source, lake = both_sides(args)
     source.check_table(args.table)
@@ -173,8 +179,9 @@ def _heal(args: argparse.Namespace, out: Output) -> int:
     with unwinding(), tempfile.TemporaryDirectory(prefix="ddb-lake-heal-") as folder:
         heal = Heal(source, lake, args, period, Path(folder), out=out)
         plan = heal.plan()
-        out.pairs("plan", plan.lines())
-        document = plan.document()
+        settling = Settling.of(lake, args, out)
+        out.pairs("plan", [*plan.lines(), *settling.lines(plan.days)])
+        document = {**plan.document(), **settling.document(plan.days)}
         if plan.finished:
             out.say("the rows of these exports are in the lake: nothing to do", "green")
             out.answer({**document, "status": "already done"})
@@ -185,7 +192,7 @@ def _heal(args: argparse.Namespace, out: Output) -> int:
             return 0
         purpose = f"heal {args.table} in the lake of stack {lake.stack}, {plan.period.text}"
         confirm(args.yes, "backfill", purpose, NOTHING_DONE)
-        document |= heal.run(plan)
+        document |= heal.run(plan, settling)
     _say_gaps(document, out)
     out.answer(
         {**document, "status": "done"},

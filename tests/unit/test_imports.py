@@ -30,7 +30,7 @@ ALLOWED = {
     "repair": (ROW_CODE,),
     "requirements": (),
     "sandbox": (FUNCTIONS, "glue", "lake", "raw_lines", "settled", REGISTRY, PREFLIGHT),
-    "scripts": (FUNCTIONS, "glue", "lake", "repair", "settled", PREFLIGHT),
+    "scripts": (FUNCTIONS, "glue", "lake", "raw_lines", "repair", "settled", PREFLIGHT),
     "settled": (),
     ROW_CODE: (),
     FUNCTIONS: (ROW_CODE,),

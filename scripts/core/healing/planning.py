@@ -13,6 +13,7 @@ from scripts.core.backfilling.exports import Export
 from scripts.core.backfilling.option_stacks import Landing
 from scripts.core.reconciling.lake_states import MOST_STATEMENTS
 from scripts.core.sides import LakeSide, Source
+from transform_lambda.change import change_day
 
 _SHOWN = 10  # windows
 
@@ -45,6 +46,11 @@ class Plan:
     def period(self) -> Window:
         """All windows as one."""
         return Window(self.steps[0].window.start, self.steps[-1].window.end)
+
+    @property
+    def days(self) -> list[str]:
+        """The days of the rows: each has the time at which its window ends."""
+        return sorted({change_day(step.window.time) for step in self.steps})
 
     @property
     def _new(self) -> int:

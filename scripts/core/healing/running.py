@@ -32,6 +32,7 @@ from scripts.core.healing.remaining import Remaining, remaining
 from scripts.core.lake_objects import LakeObjects
 from scripts.core.reconciling.lake_states import LakeReader
 from scripts.core.road_switch import kept_switch
+from scripts.core.settling.writing import Settling
 from scripts.core.sides import LakeSide, session_of_role, side_options
 from scripts.core.sides import Source as SourceSide
 from scripts.core.source_stream import Clock
@@ -154,8 +155,9 @@ class Heal:
     def _source(self, window: Window, manifest: Manifest) -> Source:
         return Source(manifest.export_id, window, self.source.table, self.source.settings)
 
-    def run(self, plan: Plan) -> dict[str, Any]:
+    def run(self, plan: Plan, settling: Settling) -> dict[str, Any]:
         """Do the work; the members that it adds to the answer."""
+        settling.check()
         self._out.interruption = (
             "DynamoDB continues the exports. Run the same command again: it continues with them."
         )
@@ -167,7 +169,10 @@ class Heal:
         self._out.interruption = (
             "some rows may be in the lake. Run the same command again: it writes the rest."
         )
-        documents = [self._heal(healing) for healing in healings]
+        identity = f"{self.source.table} {plan.period.text}"
+        with settling.writing("heal", identity, plan.days) as write:
+            objects = LakeObjects(self.lake, write.begin)
+            documents = [self._heal(healing, objects) for healing in healings]
         left = self._remaining(plan.period, [healing.keys for healing in healings])
         return {
             "windows": documents,
@@ -175,6 +180,7 @@ class Heal:
             "gap_rows": left.rows,
             "gap_keys": left.keys,
             "gap_keys_explained": left.explained,
+            **settling.result(),
         }
 
     def _start(self, window: Window) -> Export:
@@ -191,7 +197,7 @@ class Heal:
         self._refusing(lambda: healing.verify(self._clock, self._out))
         return healing
 
-    def _heal(self, healing: Healing) -> dict[str, Any]:
+    def _heal(self, healing: Healing, objects: LakeObjects) -> dict[str, Any]:
         source = healing.source
         document: dict[str, Any] = {
             "from": source.window.start_time,
@@ -204,7 +210,7 @@ class Heal:
             self._out.say(f"{source.window.text}: the rows are in the lake already")
             return {**document, "finished_before": True}
         found = healing.compare(self._reader)
-        done = self._refusing(lambda: healing.write(found, self._objects, self._clock, self._out))
+        done = self._refusing(lambda: healing.write(found, objects, self._clock, self._out))
         self._out.say(
             f"{source.window.text}: {count(healing.manifest.items, 'item')} changed, "
             f"{count(done.rows, 'row')} written",

@@ -28,6 +28,7 @@ from scripts.core.reconciling.looks import Looking
 from scripts.core.reconciling.table_reads import Budget, TableReader
 from scripts.core.redriving.selection import Wanted, select
 from scripts.core.road_switch import kept_switch, read_switch
+from scripts.core.settling.writing import Settling
 from scripts.core.sides import LakeSide, Source, side_options
 from scripts.core.source_stream import REPORT_SECONDS, buffer_seconds, parameters_of
 from scripts.core.stack import Stack
@@ -142,14 +143,16 @@ class Comparison:
         export_rows.compare(self.rows, self.export, moment, into.add, older=older)
         return self.looking.partitions()
 
-    def repair(self, differences: Differences) -> tuple[int, Differences, Partitions]:
+    def repair(self, differences: Differences, settling: Settling) -> tuple[int, Differences, Partitions]:
         """Write the table's states of the keys that differ, and compare these keys again.
 
         Returns the number of rows, what still differs, and the keys that changed too often to decide.
         """
         keys = (found.key for found in differences if not found.covered)
         source = repairs.source_id(self.table.server_time)
-        written = repairs.repair(self.table, keys, source, self.source.settings, LakeObjects(self.lake))
+        with settling.writing(repairs.KIND, source) as write:
+            objects = LakeObjects(self.lake, write.begin)
+            written = repairs.repair(self.table, keys, source, self.source.settings, objects)
         self.out.say(f"{count(written, 'row')} written; comparing these keys again")
         left = self.looking.differences()
         again = self.looking.read(found.key for found in differences if not found.covered)

@@ -21,6 +21,7 @@ from tests.unit.repair.exports import EXPORT_ID, FILES, PREFIX, SUMMARY, TABLE_A
 from tests.unit.scripts.backfill.scene import EXPORT_ARN, LAKE, LANDING, NOW, Scene, made
 from tests.unit.scripts.conftest import Ran
 from tests.unit.scripts.edge import Terminal
+from tests.unit.scripts.settling.recording import Recording
 
 Verb = Callable[..., Ran]
 ITEMS = [item(number) for number in range(50)]
@@ -68,6 +69,30 @@ def answer(ran: Ran) -> dict[str, Any]:
     assert ran.code == 0, ran.err
     found: dict[str, Any] = json.loads(ran.out)
     return found
+
+
+@pytest.mark.parametrize("engine", ["local", "glue"])
+def test_day_of_the_export_is_reopened_before_the_first_row(
+    verb: Verb, scene: Scene, monkeypatch: pytest.MonkeyPatch, engine: str
+) -> None:
+    """In a lake with settled tables. A permission that is missing is found before the export begins."""
+    settling = Recording()
+    settling.install(monkeypatch)
+    counted = answer(verb("--dry-run", "--output", "json"))
+    assert (counted["reopened_days"], settling.events) == (["2026-11-20"], [])
+    assert verb("--yes", "--engine", engine, "--output", "json").code == (0 if engine == "local" else 1)
+    assert settling.events[:2] == ["check", "begin 2026-11-20"]
+    assert settling.names[0].startswith("backfill orders ")
+    assert scene.dynamodb.exports
+
+
+def test_scan_reopens_no_day(verb: Verb, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its rows get the time at which they are read, and today is open."""
+    settling = Recording()
+    settling.install(monkeypatch)
+    done = answer(verb("--scan", "--yes", "--output", "json"))
+    assert (done["reopened_days"], done["settle_run"]) == ([], "jr_1")
+    assert settling.events == ["check", "begin ", "end"]
 
 
 def test_new_export_becomes_rows(verb: Verb, scene: Scene) -> None:

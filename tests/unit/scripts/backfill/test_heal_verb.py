@@ -19,6 +19,7 @@ from tests.unit.scripts.backfill.incremental import Athena, ExportingDynamo, Wri
 from tests.unit.scripts.backfill.scene import LAKE, LANDING, NOW, Scene
 from tests.unit.scripts.conftest import Ran
 from tests.unit.scripts.edge import Terminal
+from tests.unit.scripts.settling.recording import Recording
 
 Verb = Callable[..., Ran]
 START, END = NOW - timedelta(hours=3), NOW - timedelta(hours=1)
@@ -92,6 +93,33 @@ def rows(scene: Scene) -> dict[str, int | None]:
     """What its rows state, by item."""
     found = [row for row in scene.lines() if row["change_type"] == "SNAPSHOT"]
     return {row["pk"]: row.get("n") if row["change_after"] else None for row in found}
+
+
+def test_days_of_the_windows_are_reopened_before_the_first_row(
+    verb: Verb, scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a lake with settled tables: each row has the time at which its window ends."""
+    settling = Recording()
+    settling.install(monkeypatch)
+    start, end = NOW - timedelta(hours=50), NOW - timedelta(minutes=50)
+    period = ("--heal", "--from", time(start), "--to", time(end), "--output", "json")
+    days = sorted({f"{end:%Y-%m-%d}", f"{start + timedelta(hours=24):%Y-%m-%d}", f"{NOW:%Y-%m-%d}"})
+    assert answer(verb(*period, "--dry-run"))["reopened_days"] == days
+    assert answer(verb(*period, "--yes"))["settle_run"] == "jr_1"
+    assert settling.events == ["check", f"begin {','.join(days)}", "end"]
+    assert {key.split("/")[1].removeprefix("dt=") for key in written(scene)} <= {*days}
+
+
+def test_period_without_a_loss_starts_no_run(
+    verb: Verb, scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There is nothing to settle."""
+    settling = Recording()
+    settling.install(monkeypatch)
+    kept = [replace(write, lost=False) for write in WRITES]
+    scene.bucket.buckets[LAKE] = exporting(kept).bucket.buckets[LAKE]
+    assert verb(*PERIOD, "--yes").code == 0
+    assert settling.events == ["check", "no row"]
 
 
 def test_rows_are_written_where_the_lake_differs(verb: Verb, scene: Scene, dynamodb: ExportingDynamo) -> None:
