@@ -88,6 +88,8 @@ class StackKind:
 
 TRANSFORM = Artifact("transform", "functions", builders.build_transform)
 CATALOG = Artifact("catalog", "functions", builders.build_catalog)
+SETTLE_SCRIPT = Artifact("settle_changes", "jobs", builders.build_settle_script)
+SETTLE_LIBRARY = Artifact("settle", "jobs", builders.build_settle_library)
 BACKFILL_SCRIPT = Artifact("backfill_export", "jobs", builders.build_backfill_script)
 BACKFILL_LIBRARY = Artifact("backfill", "jobs", builders.build_backfill_library)
 BACKFILL_WHEELS = Artifact("backfill_wheels", "jobs", builders.build_backfill_wheels)
@@ -161,6 +163,30 @@ KINDS: Sequence[StackKind] = (
         artifacts={"CatalogArtifactKey": CATALOG, "TransformArtifactKey": TRANSFORM},
         unites=("consumer", "producer"),
         next_steps=PUT_ITEMS,
+    ),
+    StackKind(
+        name="tables",
+        template=TEMPLATES / "options" / "tables.yaml",
+        stack_name="ddb-lake-tables",
+        account=None,
+        account_rule=HOLDER,
+        artifacts={"SettleScriptKey": SETTLE_SCRIPT, "SettleLibraryKey": SETTLE_LIBRARY},
+        outputs_of=("consumer", "single-account"),
+        takes=(
+            "LakeBucketName",
+            "LakeKeyArn",
+            "DatabaseName",
+            "WorkgroupName",
+            "ResultsBucketName",
+            "CatalogFunctionArn",
+            "LogGroupPrefix",
+            "CatalogKeyArn",
+            "LakeFormationGrants",
+        ),
+        next_steps=(
+            NextStep("{SettleNowCommand}{profile}", ("SettleNowCommand",)),
+            NextStep("python -m scripts.views --all{profile_and_region}"),
+        ),
     ),
     StackKind(
         name="backfill",

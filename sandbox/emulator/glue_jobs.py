@@ -1,7 +1,7 @@
-"""A Glue job keeps its execution property and class, which MiniStack drops.
+"""A Glue job keeps its execution property, its class and whether its runs wait, which MiniStack drops.
 
-AWS fact: GetJob returns the `ExecutionProperty` (`MaxConcurrentRuns`, 1 by default) and the `ExecutionClass`
-of a job (Glue API reference, "Job"); a property that is removed from the template returns to its default
+AWS fact: GetJob returns the `ExecutionProperty` (`MaxConcurrentRuns`, 1 by default), the `ExecutionClass` and
+`JobRunQueuingEnabled` of a job (Glue API reference, "Job"); a property that is removed from the template returns to its default
 (CloudFormation template reference, "AWS::Glue::Job").
 """
 
@@ -15,11 +15,15 @@ JOB_FIELDS = Seam("services.cloudformation.provisioners", "_glue_job_fields", "7
 SEAMS = (CREATE_JOB, UPDATE_JOB, JOB_FIELDS)
 
 Request = dict[str, Any]
-_DEFAULTS = {"ExecutionProperty": {"MaxConcurrentRuns": 1}, "ExecutionClass": "STANDARD"}
+_DEFAULTS: Request = {
+    "ExecutionProperty": {"MaxConcurrentRuns": 1},
+    "ExecutionClass": "STANDARD",
+    "JobRunQueuingEnabled": False,
+}
 
 
 def install() -> None:
-    """Keep both, from the API and from CloudFormation."""
+    """Keep them, from the API and from CloudFormation."""
     from ministack.services import glue  # noqa: PLC0415  importing it starts its state
 
     create, update, fields = CREATE_JOB.check(), UPDATE_JOB.check(), JOB_FIELDS.check()
@@ -36,7 +40,7 @@ def install() -> None:
         answer = update(data)
         if answer[0] == 200:
             wanted = data.get("JobUpdate") or {}
-            settings = {name: wanted[name] for name in _DEFAULTS if wanted.get(name)}
+            settings = {name: wanted[name] for name in _DEFAULTS if wanted.get(name) is not None}
             glue._jobs[data["JobName"]].update(settings)
         return answer
 

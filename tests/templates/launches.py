@@ -37,6 +37,13 @@ def single_account(**parameters: Any) -> Stack:
     return _launched("single-account", "ddb-lake", PRODUCER, parameters)
 
 
+def tables(lake: Stack | None = None, **parameters: Any) -> Stack:
+    """The option stack for settled tables, with the outputs of a lake, in the account of the lake."""
+    lake = lake or consumer()
+    filled = {name: lake.outputs[name] for name in STACKS["tables"].takes if name in lake.outputs}
+    return _launched("tables", "ddb-lake-tables", lake.account, {**filled, **parameters})
+
+
 def backfill(lake: Stack | None = None, **parameters: Any) -> Stack:
     """The option stack for exports, with the outputs of a lake, in the account of the lake."""
     lake = lake or consumer()
