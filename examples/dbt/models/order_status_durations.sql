@@ -12,7 +12,7 @@ WITH states AS (
 SELECT
   order_id,
   status,
-  CAST(sum(coalesce(date_diff('millisecond', began, ended), 0)) AS decimal(18, 3)) / 1000 AS seconds,
+  CAST(sum(coalesce(date_diff('millisecond', began, ended), 0)) AS double) / 1000 AS seconds,
   min(began) AS first_time,
   bool_or(ended IS NULL) AS is_current
 FROM states
