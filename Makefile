@@ -4,7 +4,7 @@ VENV := .venv
 DEPLOY_VENV := .venv-deploy
 PY := $(VENV)/bin/python
 .DEFAULT_GOAL := help
-.PHONY: help venv deploy-venv demo test lint unit test-repairs test-policies test-athena test-spark soak-views soak soak-quick access sandbox package generate golden bench lock clean
+.PHONY: help venv deploy-venv demo test lint unit test-repairs test-policies test-athena test-spark soak-views soak soak-quick access sandbox spark package generate golden bench lock clean
 
 help:  ## list every target
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -63,6 +63,9 @@ access: venv  ## print who may do what, and which statement decides
 
 sandbox: venv  ## run the two accounts on this machine until Ctrl-C; every README command works with them
 	@$(PY) -m sandbox serve
+
+spark: venv  ## install the Spark on which the sandbox runs Glue jobs, once (needs Java 17 and Maven)
+	@$(PY) -m sandbox.spark
 
 package: venv  ## build the functions' zips and put_items.pyz into build/ (reproducible; ARCH=arm64 or x86_64)
 	@$(PY) -m scripts.build.package --arch $(or $(ARCH),arm64)

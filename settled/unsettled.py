@@ -9,6 +9,7 @@ An object that is settled but not left out does no harm: the views drop copies o
 import base64
 import binascii
 import json
+import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -22,6 +23,9 @@ LEAST_OPEN_DAYS = 1
 # Bytes of the names that are left out. Athena accepts statements of 262,144 bytes (Athena user guide,
 # "Service Quotas"); the column names need the rest.
 MOST_NAME_BYTES = 120_000
+_LITERAL = re.compile(r"'((?:[^']|'')*)'")
+_FIRST_DAY = re.compile(r"\bdt\W*>=\s*'([0-9]{4}-[0-9]{2}-[0-9]{2})'")
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _PREFIX, _SUFFIX = "/* Presto View: ", " */"  # around the definition of a view in Glue
 
 
@@ -81,6 +85,20 @@ def statement(opened: Opening, columns: Sequence[str]) -> str:
         days = f"({days} OR dt IN ({_texts(opened.reopened)}))"
     left_out = f'\n  AND "$path" NOT IN ({_texts(opened.left_out)})' if opened.left_out else ""
     return f"CREATE OR REPLACE VIEW {UNSETTLED} AS\nSELECT {names}\nFROM changes\nWHERE {days}{left_out}"
+
+
+def read(sql: str) -> Opening | None:
+    """The opening of the view in a text that `statement` returned, in whatever layout Athena stores it.
+
+    None if it is another view. The view's only literals are days and the paths of objects.
+    """
+    first = _FIRST_DAY.search(sql)
+    texts = [text.replace("''", "'") for text in _LITERAL.findall(sql)]
+    days = [text for text in texts if _DAY.fullmatch(text)]
+    paths = [text for text in texts if text.startswith("s3://")]
+    if first is None or days[:1] != [first[1]] or len(days) + len(paths) != len(texts):
+        return None
+    return Opening(first[1], tuple(days[1:]), tuple(paths))
 
 
 def _texts(values: Iterable[str]) -> str:

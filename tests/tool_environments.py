@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.downloads import insist, one_at_a_time
+from sandbox.engines.downloads import insist, one_at_a_time
 
 ROOT = Path(__file__).parents[1]
 TOOLS = ROOT / "build" / "tools"

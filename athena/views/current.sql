@@ -1,6 +1,7 @@
 -- The items of one table as they are now: the newest state of each item, without deleted items.
 -- To fill in: the name of the view, the source table, the cut between two roads (nothing if there is none), the metadata
 -- columns that are not listed here, and the columns of the items (each after a comma), cast to the wanted types.
+-- The rows are those of `changes`, or come from settled tables (settled/changes.sql, settled/items.sql).
 -- The newest change is the last by time. If several changes have the same time, the newest is the one whose state is
 -- reached more often than left. If every state is left again (A to B to A), it is the change that leads back to the
 -- state before them. After that, the last by sequence. The answer is the same if changes are delivered twice (with the
@@ -10,7 +11,7 @@
 -- sequence gives the order, unless a change without a sequence is among them.
 -- Names with # belong to the view: no attribute has a column with such a name.
 CREATE OR REPLACE VIEW current_${name} AS
-WITH delivered AS (
+WITH ${before}delivered AS (
   SELECT
     *,
     row_number() OVER (
@@ -23,7 +24,7 @@ WITH delivered AS (
         IF(length(change_sequence) = 40, change_id)
       ORDER BY change_sequence, change_id, dt
     ) AS "#delivery"
-  FROM changes
+  FROM ${rows}
   WHERE change_table = '${source}'
     AND change_key IS NOT NULL
     AND change_type IN ('INSERT', 'MODIFY', 'REMOVE', 'SNAPSHOT')${roads}
@@ -80,7 +81,7 @@ SELECT
   change_sequence,
   change_after,
   ${metadata}${columns}
-FROM ranked
+FROM ${ranked}
 WHERE "#age" = 1
   AND change_type <> 'REMOVE'
   -- a SNAPSHOT without a state means that there was no item

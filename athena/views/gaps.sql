@@ -1,5 +1,6 @@
 -- Places where the chain of changes of an item is broken, so that changes are missing. No rows means no gap was found.
 -- To fill in: the name of the view, the source table, the cut between two roads (nothing if there is none).
+-- The rows are those of `changes`, or come from settled tables (settled/changes.sql).
 -- The changes of one time must form a path, in some order, from the state before them to another state, through all of
 -- them. A row means that something is missing after a state was last reached, or before a state was left.
 -- An item that existed before streaming was enabled is listed with its first state, unless a backfill (SNAPSHOT) wrote
@@ -9,14 +10,14 @@
 -- A row of DynamoDB Streams (sequence of 40 digits; Kinesis has 129) has its time in whole seconds, so an item can make
 -- the same step twice at one time. There, the eventID distinguishes a repeated delivery from another change.
 CREATE OR REPLACE VIEW gaps_${name} AS
-WITH steps AS (
+WITH ${before}steps AS (
   SELECT
     change_key,
     change_time,
     IF(change_type = 'SNAPSHOT', NULL, ARRAY[coalesce(change_before, ''), coalesce(change_after, '')]) AS step,
     IF(change_type = 'SNAPSHOT', change_after) AS state_copied,
     min(change_sequence) AS change_sequence
-  FROM changes
+  FROM ${rows}
   WHERE change_table = '${source}'
     AND change_key IS NOT NULL
     AND change_type IN ('INSERT', 'MODIFY', 'REMOVE', 'SNAPSHOT')${roads}

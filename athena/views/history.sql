@@ -1,6 +1,7 @@
 -- Every change of the items of one table, once and in order, with a number and the time its state was valid.
 -- To fill in: the name of the view, the source table, the cut between two roads (nothing if there is none), the metadata
 -- columns that are not listed here, and the columns of the items (each after a comma), cast to the wanted types.
+-- The rows are those of `changes`, or come from settled tables (settled/changes.sql).
 -- A change delivered again, even with another eventID, has the same content for the same item at the same time and
 -- counts once. Changes of the same time are in the order of their chain: first the one that leaves the state before
 -- them, last the one whose state is reached more often than left, and those in between by sequence.
@@ -9,7 +10,7 @@
 -- sequence gives the order, unless a change without a sequence is among them.
 -- Names with # belong to the view: no attribute has a column with such a name.
 CREATE OR REPLACE VIEW history_${name} AS
-WITH delivered AS (
+WITH ${before}delivered AS (
   SELECT
     *,
     row_number() OVER (
@@ -22,7 +23,7 @@ WITH delivered AS (
         IF(length(change_sequence) = 40, change_id)
       ORDER BY change_sequence, change_id, dt
     ) AS "#delivery"
-  FROM changes
+  FROM ${rows}
   WHERE change_table = '${source}'
     AND change_key IS NOT NULL
     AND change_type IN ('INSERT', 'MODIFY', 'REMOVE', 'SNAPSHOT')${roads}

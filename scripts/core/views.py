@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from string import Template
@@ -15,6 +15,7 @@ from scripts.core.athena import quoted
 from scripts.core.console import CommandError, nearest
 from scripts.core.template import ROOT
 from scripts.core.view_columns import OWN, shown_names
+from settled import names as settled_names
 
 VIEWS = ROOT / "athena" / "views"
 # Metadata columns that a view leaves out: it has one table, and a current item needs no earlier state.
@@ -40,6 +41,7 @@ CASTS = {
     f"regexp_extract({{0}}, {_ISO})), 'UTC') AS timestamp(3)))",
     "varchar": "{}",
 }
+NOTE = '"#note"'  # the query of a view that has the note
 _DECIMAL = re.compile(r"decimal\((\d{1,2}), ?(\d{1,2})\)")
 
 
@@ -53,9 +55,23 @@ class View:
     columns: tuple[tuple[str, str], ...] = ()
 
 
+@dataclass(frozen=True)
+class Settled:
+    """The settled tables of a source table (docs/settled-tables.md).
+
+    :param changes: the columns of `settled_changes_<name>`
+    :param items: the columns of `settled_items_<name>`; empty if its rows cannot be used
+    :param switched_at: the cut between two roads that the items observe; None without a cut
+    """
+
+    changes: Collection[str]
+    items: Collection[str] = ()
+    switched_at: str | None = None
+
+
 def view_name(table: str) -> str:
     """The ending of the views' names: lower case; `_` replaces characters that need quotes in Athena."""
-    return re.sub(r"[^a-z0-9_]", "_", table.lower())
+    return settled_names.ending(table)
 
 
 def read_types(path: Path, columns: Sequence[str]) -> dict[str, str]:
@@ -111,17 +127,23 @@ def definitions(
     switched_at: str | None = None,
     *,
     until: str | None = None,
+    settled: Settled | None = None,
+    note: str = "",
 ) -> list[View]:
     """The views of one table from athena/views/*.sql.
 
     :param switched_at: when changes switched from Kinesis to DynamoDB Streams, in the form of `change_time`;
         None without a switch
     :param until: the `change_time` of the last changes that count; None for all changes
+    :param settled: the settled tables that the views read, with the rows of `unsettled_changes`. None: the
+        views read every row of `changes`. Not with `until`: stored items are of now
+    :param note: a text that the views contain as a literal and do not use (view_notes.py); empty for none
     """
+    if settled and until is not None:
+        raise ValueError("the items of an earlier time are not stored")
     views = []
     for path in sorted(VIEWS.glob("*.sql")):
-        lines = path.read_text(encoding="utf-8").splitlines()
-        text = "\n".join(line for line in lines if not line.lstrip().startswith("--"))
+        text = _template(path)
         named = set(re.findall(r"\w+", text.rpartition("\nSELECT")[2])) & set(METADATA_COLUMNS)
         further = [
             metadata
@@ -130,11 +152,22 @@ def definitions(
         ]
         shown = shown_names(columns, {*named, *further, *OWN})
         kinds = [types.get(column, "varchar") for column in columns]
+        has_items = "${columns}" in text
+        roads = ("" if switched_at is None else _roads(switched_at)) + (
+            "" if until is None else f"\n    AND change_time <= '{until}'"
+        )
+        rows = _Rows()
+        if settled:
+            items = path.stem == "current" and bool(settled.items) and settled.switched_at == switched_at
+            rows = _rows(source, columns if has_items else (), roads, settled, items=items)
+        before = (f"{NOTE} AS (SELECT {quoted(note)}),\n" if note else "") + rows.before
         filling = {
             "name": name,
             "source": source.replace("'", "''"),
-            "roads": ("" if switched_at is None else _roads(switched_at))
-            + ("" if until is None else f"\n    AND change_time <= '{until}'"),
+            "roads": roads,
+            "before": before,
+            "rows": rows.rows,
+            "ranked": rows.ranked,
             "metadata": ",\n  ".join(further),
             "columns": "".join(
                 f",\n{_column(*column)}"  # not indented: a view's size is limited
@@ -148,10 +181,59 @@ def definitions(
                 head.split()[-1],
                 select,
                 statement,
-                tuple(zip(shown, kinds, strict=True)) if "${columns}" in text else (),
+                tuple(zip(shown, kinds, strict=True)) if has_items else (),
             )
         )
     return views
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """Where a view takes its rows from: what stands before its first query, its rows, and what it shows."""
+
+    before: str = ""
+    rows: str = "changes"
+    ranked: str = "ranked"
+
+
+def _rows(source: str, columns: Sequence[str], roads: str, settled: Settled, *, items: bool) -> _Rows:
+    """The rows of a view over settled tables and `unsettled_changes`; with `items`, the stored items."""
+    ending = settled_names.ending(source)
+    every = (*METADATA_COLUMNS, "dt", *columns)
+    filling = {
+        "source": source.replace("'", "''"),
+        "roads": roads,
+        "unsettled": ",".join(map(quoted_name, every)),
+        "changes": _stored(every, settled.changes),
+        "changes_table": settled_names.CHANGES + ending,
+        "items": _stored(every, settled.items),
+        "items_table": settled_names.ITEMS + ending,
+    }
+
+    def filled(part: str) -> str:
+        return Template(_template(VIEWS / "settled" / f"{part}.sql")).substitute(filling).strip()
+
+    if items:
+        return _Rows(before=filled("items") + "\n", rows="contenders", ranked=filled("shown"))
+    return _Rows(rows=filled("changes"))
+
+
+def every_row(source: str) -> str:
+    """The rows of a source table with settled tables, as they stand after FROM: metadata columns only."""
+    none = Settled((*METADATA_COLUMNS, "dt"))
+    return _rows(source, (), "", none, items=False).rows
+
+
+def _stored(columns: Sequence[str], existing: Collection[str]) -> str:
+    """The columns of a settled table for columns of `changes`; NULL for those that it does not have yet."""
+    stored = map(settled_names.stored_column, columns)
+    return ",".join(quoted_name(column) if column in existing else "NULL" for column in stored)
+
+
+def _template(path: Path) -> str:
+    """The text of a file, without its comments."""
+    lines = path.read_text(encoding="utf-8").splitlines()
+    return "\n".join(line for line in lines if not line.lstrip().startswith("--"))
 
 
 def newest_changes(

@@ -19,7 +19,7 @@ import sys
 from functools import lru_cache
 from pathlib import Path
 
-from tests.downloads import in_ci
+from tests.ci import in_ci
 from tests.tool_environments import TOOLS, ToolMissingError, once, quietly, tool
 
 __all__ = ["SIMULATOR", "ToolMissingError", "install_checkov", "install_simulator", "main", "node"]

@@ -20,7 +20,7 @@ from sandbox.launches import plan_launches
 from sandbox.lifecycle import Sandbox
 from sandbox.processes import REPOSITORY
 from tests.docs.test_commands import FENCED
-from tests.downloads import in_ci
+from tests.ci import in_ci
 from tests.sandbox.athena_scene import Scene
 from tests.sandbox.commands import run_module
 from tests.sandbox.crawls import crawl, wait_for_column

@@ -50,6 +50,7 @@ class TableSource:
     columns: dict[str, Type]
     uses: set[str] = field(default_factory=set)  # the columns the query names
     where: list[exp.Expr] = field(default_factory=list)  # conditions on partition columns alone
+    refused: dict[str, QueryError] = field(default_factory=dict)  # the error of a column that cannot be read
 
 
 @dataclass
@@ -161,9 +162,10 @@ class Translator:
         raise QueryError("COLUMN_NOT_FOUND", f"{position(column)}Column '{column.sql()}' cannot be resolved")
 
     def _add_table(self, scope: Scope, column: exp.Column) -> None:
-        """Give a column without a table the name of the only source that has it."""
+        """Give a column without a table the name of the only source in FROM that has it."""
+        selected = scope.selected_sources  # `sources` has every query of WITH too
         holders = [
-            name for name, source in scope.sources.items() if self._has(source, column.name, scope, name)
+            name for name, (_, source) in selected.items() if self._has(source, column.name, scope, name)
         ]
         if len(holders) != 1:
             code, problem = (
@@ -183,6 +185,8 @@ class Translator:
     def _source_type(self, source: Any, column: exp.Column, scope: Scope) -> Type:
         if isinstance(source, exp.Table):
             known = self._sources[source.name]
+            if column.name in known.refused:
+                raise known.refused[column.name]
             known.uses.add(column.name)
             return _HIDDEN_TYPES.get(column.name) or known.columns[column.name]
         node = source.expression

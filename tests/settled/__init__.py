@@ -1,0 +1,1 @@
+"""Small histories of one item, split between settled and unsettled rows in every way."""
