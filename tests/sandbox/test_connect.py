@@ -19,8 +19,8 @@ from sandbox.emulator.refusals import refusals
 from sandbox.launches import plan_launches
 from sandbox.lifecycle import Sandbox
 from sandbox.processes import REPOSITORY
-from tests.docs.test_commands import FENCED
 from tests.ci import in_ci
+from tests.docs.test_commands import FENCED
 from tests.sandbox.athena_scene import Scene
 from tests.sandbox.commands import run_module
 from tests.sandbox.crawls import crawl, wait_for_column
