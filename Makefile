@@ -29,7 +29,7 @@ lint: venv  ## run ruff, mypy and cfn-lint; no finding is allowed
 	@$(VENV)/bin/ruff check .
 	@$(VENV)/bin/ruff format --check .
 	@$(VENV)/bin/mypy
-	@$(VENV)/bin/cfn-lint templates/*.yaml templates/options/*.yaml
+	@$(VENV)/bin/cfn-lint templates/*.yaml templates/options/*.yaml examples/*/*.yaml
 
 # The commands that add rows or rebuild a table, in the sandbox: they take minutes.
 REPAIRS := $(foreach verb,backfill existing_table exports heal reconcile redrive restore,tests/sandbox/test_$(verb).py)

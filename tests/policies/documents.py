@@ -8,15 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from scripts.stacks import KINDS
 from tests.policies.simulation import Policy, PolicyKind
-from tests.templates.resolver import Resource, Stack, shipped_template
+from tests.templates.resolver import Resource, Stack, load_template, shipped_template
 
 PRODUCER, CONSUMER, STRANGER = "111111111111", "222222222222", "333333333333"
 REGION = "us-east-1"
 LAYOUTS = ("two-accounts", "single-account")
+EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 
 _COMMON = {"ArtifactBucketName": "ddb-lake-artifacts"}
 # Options that add policies; an option stack takes their values from the lake's outputs.
@@ -75,6 +77,19 @@ def launched(
     return stacks
 
 
+def examples(lake: Mapping[str, str]) -> dict[str, Stack]:
+    """The stacks of docs/connect.md, launched beside the lake with its outputs."""
+    return {
+        "dbt": Stack(
+            load_template(EXAMPLES / "dbt" / "stack.yaml"),
+            name="ddb-lake-dbt",
+            account=CONSUMER,
+            region=REGION,
+            parameters={"LakeKeyArn": lake["LakeKeyArn"]},
+        )
+    }
+
+
 @dataclass
 class Documents:
     """The policies of one layout.
@@ -97,7 +112,9 @@ class Documents:
         templates: Mapping[str, dict[str, Any]] | None = None,
         options: Mapping[str, str] | None = None,
     ) -> Documents:
-        return cls.of_stacks(layout, launched(layout, templates, options))
+        stacks = launched(layout, templates, options)
+        lake = stacks["single-account" if layout == "single-account" else "consumer"]
+        return cls.of_stacks(layout, {**stacks, **examples(lake.outputs)})
 
     @classmethod
     def of_stacks(cls, layout: str, stacks: dict[str, Stack]) -> Documents:
