@@ -12,7 +12,7 @@ from sandbox.running import RunningSandbox
 
 
 def find_lakes(sandbox: RunningSandbox, buckets: set[str]) -> dict[str, Lake]:
-    """The declared table of each bucket, in any account; crawled and compacted tables do not count."""
+    """The declared table of each bucket, in any account; other tables do not count."""
     found: dict[str, Lake] = {}
     for account in sandbox.accounts.values():
         session = sandbox.root(account)

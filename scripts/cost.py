@@ -26,7 +26,6 @@ MEANINGS = {  # help of the options; their names are the fields of Workload
     "crawls_a_month": "crawler runs a month",
     "gb_queried": "data that Athena scans in a month",
     "partition_by": "the day under which rows are stored",
-    "compaction_minutes_a_day": "run time of the compaction job; 0 without that stack",
 }
 
 

@@ -28,7 +28,6 @@ examples:
   python -m scripts.deploy producer --profile producer \\
       --outputs-of ddb-lake-consumer --outputs-profile consumer
   python -m scripts.deploy single-account --dry-run
-  python -m scripts.deploy columnar --profile consumer --outputs-of ddb-lake-consumer
   python -m scripts.deploy backfill --profile consumer --outputs-of ddb-lake-consumer
   python -m scripts.deploy export --profile producer \\
       --outputs-of ddb-lake-backfill --outputs-profile consumer

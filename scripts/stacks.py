@@ -88,8 +88,6 @@ class StackKind:
 
 TRANSFORM = Artifact("transform", "functions", builders.build_transform)
 CATALOG = Artifact("catalog", "functions", builders.build_catalog)
-JOB_SCRIPT = Artifact("compact_days", "jobs", builders.build_job_script)
-JOB_LIBRARY = Artifact("compaction", "jobs", builders.build_job_library)
 BACKFILL_SCRIPT = Artifact("backfill_export", "jobs", builders.build_backfill_script)
 BACKFILL_LIBRARY = Artifact("backfill", "jobs", builders.build_backfill_library)
 BACKFILL_WHEELS = Artifact("backfill_wheels", "jobs", builders.build_backfill_wheels)
@@ -163,24 +161,6 @@ KINDS: Sequence[StackKind] = (
         artifacts={"CatalogArtifactKey": CATALOG, "TransformArtifactKey": TRANSFORM},
         unites=("consumer", "producer"),
         next_steps=PUT_ITEMS,
-    ),
-    StackKind(
-        name="columnar",
-        template=TEMPLATES / "options" / "columnar.yaml",
-        stack_name="ddb-lake-columnar",
-        account=None,
-        account_rule=HOLDER,
-        artifacts={"JobScriptKey": JOB_SCRIPT, "JobLibraryKey": JOB_LIBRARY},
-        outputs_of=("consumer", "single-account"),
-        takes=(
-            "LakeBucketName",
-            "LakeKeyArn",
-            "DatabaseName",
-            "ChangesTableName",
-            "LogGroupPrefix",
-            "CatalogKeyArn",
-            "LakeFormationGrants",
-        ),
     ),
     StackKind(
         name="backfill",

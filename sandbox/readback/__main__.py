@@ -46,7 +46,6 @@ PARAMETERS = {
         "DeliveryRolePath=/readback/delivery/",
         *BOUNDED,
     ),
-    "columnar": BOUNDED,
     "backfill": (f"AccessLogBucketName={LOG_BUCKET}", "ExportRolePath=/readback/export/", *BOUNDED),
     "export": ("PermissionsBoundaryArn=arn:aws:iam::aws:policy/PowerUserAccess",),
 }

@@ -2,7 +2,6 @@
 
 build/NAME.zip                       a function's package (the Lambda runtime has boto3)
 build/transform-<python>-<arch>.zip  transform_lambda/ and the wheels of requirements/function.lock
-build/compact_days.py, compaction.zip  the compaction job (Glue has pyspark and boto3)
 build/backfill_export.py, backfill.zip, backfill_wheels.gluewheels.zip
                                      the backfill job: backfill/, repair/ and transform_lambda/, and the
                                      wheels of requirements/function.lock
@@ -92,8 +91,6 @@ def job_library(name: str, *packages: str) -> Builder:
     return build
 
 
-build_job_script = job_script("compact_days.py")
-build_job_library = job_library("compaction")
 build_backfill_script = job_script("backfill_export.py")
 build_backfill_library = job_library("backfill", "repair", "transform_lambda")
 

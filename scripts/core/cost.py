@@ -46,12 +46,10 @@ PRICES = {
 
 CRAWLER_DPUS = 2  # [unverified] no AWS page states how many a crawler uses
 CRAWLER_HOURS = 10 / 60
-COMPACTION_DPUS = 2  # the option stack's default, two G.1X workers of one DPU each
 KEYS = 2
 # CloudWatch bills each metric that an alarm watches; a test counts them in the templates.
 ALARM_METRICS = 15
 PARTITION_ALARM_METRICS = 1
-COMPACTION_ALARM_METRICS = 1
 FUNCTION_GB_SECONDS_PER_MILLION = (
     60.0  # 30,000 changes a second with 1,769 MB: benchmarks/, not measured on Lambda
 )
@@ -71,7 +69,6 @@ class Workload:
     crawls_a_month: float = 30.0
     gb_queried: float = 10.0
     partition_by: str = "delivery"  # or "event": Firehose bills it as dynamic partitioning
-    compaction_minutes_a_day: float = 0.0  # run time of the option stack's job; 0 without that stack
 
     def __post_init__(self) -> None:
         if self.partition_by not in ("delivery", "event"):
@@ -99,12 +96,6 @@ def monthly(load: Workload) -> dict[str, float]:
         "S3 requests and a month of rows": _objects(load) / 1000 * PRICES["s3_thousand_puts"]
         + load.changes * load.row_compressed_kb * 1024 / GIB * PRICES["s3_gb_month"],
         "Glue crawler": load.crawls_a_month * CRAWLER_DPUS * CRAWLER_HOURS * PRICES["glue_dpu_hour"],
-        "Glue compaction job": load.compaction_minutes_a_day
-        / 60
-        * HOURS
-        / 24
-        * COMPACTION_DPUS
-        * PRICES["glue_dpu_hour"],
         "Athena": load.gb_queried / 1024 * PRICES["athena_tb_scanned"],
         "KMS keys and requests": KEYS * PRICES["kms_key_month"]
         + _objects(load) / 10_000 * PRICES["kms_ten_thousand_requests"],
@@ -185,11 +176,7 @@ def _function(load: Workload) -> float:
 
 def _alarm_metrics(load: Workload) -> int:
     """The number of metrics that the alarms of the workload's stacks watch."""
-    return (
-        ALARM_METRICS
-        + PARTITION_ALARM_METRICS * (load.partition_by == "event")
-        + COMPACTION_ALARM_METRICS * (load.compaction_minutes_a_day > 0)
-    )
+    return ALARM_METRICS + PARTITION_ALARM_METRICS * (load.partition_by == "event")
 
 
 def _objects(load: Workload) -> float:

@@ -1,6 +1,6 @@
 """The stacks that use the outputs of another stack. They are removed before it.
 
-Example: without its lake, a producer cannot deliver, and the compaction job of a columnar stack fails.
+Example: without its lake, a producer cannot deliver, and the job of a backfill stack fails.
 """
 
 from __future__ import annotations

@@ -19,7 +19,6 @@ EARLIER = (
     ("ddb-lake, consumer account: launch this stack first.", "ChangesTable", "consumer"),
     ("ddb-lake, producer account: launch this stack second,", "DeliveryStream", "producer"),
     ("ddb-lake in one account.", "ChangesTable", "single-account"),
-    ("ddb-lake, option: closed days as Parquet.", "CompactionJob", "columnar"),
 )
 
 

@@ -41,10 +41,9 @@ def test_the_counted_alarms_are_those_of_the_templates() -> None:
     assert _alarm_metrics("consumer") + _alarm_metrics("producer") == cost.ALARM_METRICS
     assert _alarm_metrics("single-account") == cost.ALARM_METRICS
     assert _alarm_metrics("producer", "PartitionsByEvent") == cost.PARTITION_ALARM_METRICS
-    assert _alarm_metrics("columnar") == cost.COMPACTION_ALARM_METRICS
     conditions = {
         body.get("Condition")
-        for kind in ("consumer", "producer", "columnar", "backfill")
+        for kind in ("consumer", "producer", "backfill")
         for body in shipped_template(kind)["Resources"].values()
         if body["Type"] == "AWS::CloudWatch::Alarm"
     }
@@ -59,7 +58,6 @@ def test_an_idle_pipeline_costs_only_its_fixed_parts() -> None:
         "Firehose",
         "Transform function",
         "S3 requests and a month of rows",
-        "Glue compaction job",
     }
 
 
@@ -89,14 +87,6 @@ def test_partitioning_by_event_adds_to_the_bill() -> None:
     objects = 730 * 60
     assert dated["Firehose"] == pytest.approx(plain["Firehose"] + gigabytes * 0.020 + objects / 1000 * 0.005)
     assert {name for name in plain if dated[name] != plain[name]} == {"Firehose", "CloudWatch alarms"}
-
-
-def test_compaction_adds_the_minutes_of_its_job_and_an_alarm() -> None:
-    """Two DPU, billed per second (Glue pricing page); docs/columnar.md assumes five minutes a night."""
-    plain, compacted = (monthly(Workload(compaction_minutes_a_day=minutes)) for minutes in (0, 5))
-    assert compacted["Glue compaction job"] == pytest.approx(2.23, abs=0.01)
-    changed = {name for name in plain if compacted[name] != plain[name]}
-    assert changed == {"Glue compaction job", "CloudWatch alarms"}
 
 
 def test_costs_that_overflow_a_number_are_rejected() -> None:

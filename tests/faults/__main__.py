@@ -37,7 +37,6 @@ class WrongError(Exception):
 def processes() -> list[Process]:
     """Every stateful process of ours."""
     from tests.faults.kills.backfill import Backfill  # noqa: PLC0415
-    from tests.faults.kills.compaction import Compaction  # noqa: PLC0415
     from tests.faults.kills.delivery import Delivery  # noqa: PLC0415
     from tests.faults.kills.forgetting import Forgetting  # noqa: PLC0415
     from tests.faults.kills.heal import Heal  # noqa: PLC0415
@@ -55,7 +54,6 @@ def processes() -> list[Process]:
         Restore(),
         PutItems(),
         Forgetting(),
-        Compaction(),
     ]
 
 

@@ -391,14 +391,6 @@ BUGS: Final = (
         "forgotten=())",
         ("kill catalog",),
     ),
-    Bug(
-        "compaction switches a day before its rows are written",
-        "glue/jobs/compaction/job.py",
-        "        rows.write(location)\n",
-        "        ports.catalog.switch(day, location, _record(ports, settings, task, raw))\n"
-        "        rows.write(location)\n",
-        ("kill compaction",),
-    ),
 )
 
 

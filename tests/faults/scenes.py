@@ -48,7 +48,6 @@ SCENES: Final[dict[str, Callable[[], list[str]]]] = {
     "kill delivery": lambda: _killed("delivery", "Delivery"),
     "kill put_items": lambda: _killed("put_items", "PutItems"),
     "kill catalog": lambda: _killed("forgetting", "Forgetting"),
-    "kill compaction": lambda: _killed("compaction", "Compaction"),
     "kill restore": lambda: _killed("restore", "Restore"),
     "kill reconcile": lambda: _killed("reconcile", "Reconcile"),
 }

@@ -210,9 +210,9 @@ CALLS = (
     Call("s3:PutObject", f"LakeBucket/{OTHER}", {}, _s3("put_object", OTHER), crosses=True, also=_WRITES),
     Call(
         "s3:PutObject",
-        "LakeBucket/columnar/x",
+        "LakeBucket/other/x",
         {},
-        _s3("put_object", "columnar/x"),
+        _s3("put_object", "other/x"),
         crosses=True,
         also=_WRITES,
     ),
@@ -257,9 +257,9 @@ CALLS = (
     ),
     Call(
         "s3:DeleteObject",
-        "LakeBucket/columnar/nothing",
+        "LakeBucket/other/nothing",
         {},
-        _s3("delete_object", "columnar/nothing"),
+        _s3("delete_object", "other/nothing"),
         crosses=True,
     ),
     Call("s3:ListBucket", "LakeBucket", {}, _s3("list_objects_v2"), crosses=True),

@@ -130,8 +130,8 @@ def test_a_parent_covers_its_children_only_with_a_pattern() -> None:
             "glue:GetSecurityConfiguration",
         ),
         (
-            "columnar",
-            ("CompactionPolicy", "ReadsItsSecurityConfiguration"),
+            "backfill",
+            ("BackfillPolicy", "ReadsItsSecurityConfiguration"),
             "SecurityConfiguration",
             "glue:GetSecurityConfiguration",
         ),

@@ -136,7 +136,7 @@ def test_message_for_a_port_in_use_names_the_port_and_the_option() -> None:
         (["exec", "--no-stacks", "--speed", "nan", "--", "true"], "above 0"),
         (["exec", "--no-stacks", "--port", "65536", "--", "true"], "65536 is not a port"),
         (["exec", "--single-account", "--consumer-template", "x", "--", "true"], "not launched"),
-        (["exec", "--single-account", "--columnar-parameter", "x=y", "--", "true"], "--with columnar"),
+        (["exec", "--single-account", "--backfill-parameter", "x=y", "--", "true"], "--with backfill"),
     ],
 )
 def test_impossible_options_are_rejected_before_anything_starts(arguments: list[str], message: str) -> None:

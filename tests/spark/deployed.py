@@ -62,7 +62,7 @@ class DeployedJob:
         sandbox: Sandbox,
         spark: Spark,
         folder: Path,
-        output: str = "CompactionJobName",
+        output: str,
         *,
         long: bool = False,
     ) -> None:
@@ -75,8 +75,6 @@ class DeployedJob:
         glue = sandbox.session("consumer").client("glue")
         self.definition = glue.get_job(JobName=sandbox.outputs[output])["Job"]
         self.arguments: dict[str, str] = dict(self.definition["DefaultArguments"])
-        if "--checked-days" in self.arguments:
-            self.arguments["--checked-days"] = "36500"  # the tests' days are old
 
     def __enter__(self) -> "DeployedJob":
         script = fetched(self._sandbox, self.definition["Command"]["ScriptLocation"], self._folder)

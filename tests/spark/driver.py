@@ -1,6 +1,6 @@
 """The job's process in the Spark environment: one request per line on stdin, one answer per line on stdout.
 
-`{"arguments": […], "fault": {"at": "compaction.catalog:Catalog.switch", "when": "before", "call": 1}}` runs
+`{"arguments": […], "fault": {"at": "backfill.storage:Storage.put", "when": "before", "call": 1}}` runs
 the deployed script once, with one Spark session for all runs. A fault ends the run as if the process had
 been killed there: the job cannot catch it. The answer has `error` or `died` if the run failed, and `log`,
 the lines that the job logged.

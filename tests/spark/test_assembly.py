@@ -25,7 +25,7 @@ def test_another_lock_has_another_environment(monkeypatch: pytest.MonkeyPatch, t
 def test_the_lock_has_the_spark_of_the_release() -> None:
     """The tested version is the version in the template's Glue release."""
     assert f"pyspark=={assembly.VERSION} " in assembly.LOCK.read_text()
-    template = (assembly.REPOSITORY / "templates" / "options" / "columnar.yaml").read_text()
+    template = (assembly.REPOSITORY / "templates" / "options" / "backfill.yaml").read_text()
     assert (
         f'GlueVersion: "5.1" # Spark {assembly.VERSION}, Python 3.11, Java {assembly.JAVA_VERSION}'
         in template

@@ -37,13 +37,6 @@ def single_account(**parameters: Any) -> Stack:
     return _launched("single-account", "ddb-lake", PRODUCER, parameters)
 
 
-def columnar(lake: Stack | None = None, **parameters: Any) -> Stack:
-    """The option stack for compacted days, with the outputs of a lake, in the account of the lake."""
-    lake = lake or consumer()
-    filled = {name: lake.outputs[name] for name in STACKS["columnar"].takes if name in lake.outputs}
-    return _launched("columnar", "ddb-lake-columnar", lake.account, {**filled, **parameters})
-
-
 def backfill(lake: Stack | None = None, **parameters: Any) -> Stack:
     """The option stack for exports, with the outputs of a lake, in the account of the lake."""
     lake = lake or consumer()

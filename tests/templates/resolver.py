@@ -75,7 +75,7 @@ def _shipped(kind: str) -> str:
 
 
 def shipped_template(kind: str) -> dict[str, Any]:
-    """The shipped template of one kind (consumer, columnar, …): a fresh copy, safe to change."""
+    """The shipped template of one kind (consumer, backfill, …): a fresh copy, safe to change."""
     template: dict[str, Any] = json.loads(_shipped(kind))
     return template
 

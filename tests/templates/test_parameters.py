@@ -44,7 +44,6 @@ ADMITTED = [
     ("FirstDay", "2026-12-31"),
     ("CrawlerSchedule", "cron(0/30 * * * ? *)"),
     ("CrawlerSchedule", ""),
-    ("CompactionSchedule", "cron(0 5 * * ? *)"),
     ("CatalogKeyArn", "arn:aws-us-gov:kms:us-gov-west-1:222222222222:key/mrk-0ccccccc00004000"),
     ("AnalystPrincipalArn", "arn:aws:iam::222222222222:role/aws-reserved/sso.amazonaws.com/A_1"),
     ("AnalystPrincipalArn", "arn:aws:identitystore:::group/0ccccccc-0000-4000-8000-000000000003"),
@@ -57,8 +56,6 @@ ADMITTED = [
     ("AlarmTopicArn", "arn:aws:sns:eu-central-1:123456789012:on-call"),
     ("CatalogArtifactKey", "functions/catalog-0f3a.zip"),
     ("TransformArtifactKey", "functions/transform-0f3a.zip"),
-    ("JobScriptKey", "jobs/compaction-0f3a.py"),
-    ("JobLibraryKey", "jobs/library-0f3a.zip"),
     ("CatalogArtifactVersion", "3sL4kqtJlcpXroDTDmJ+rmSpXd3dIbrHY+MTRCxf3vjVBH40Nr8X8gdRQBpUMLUo"),
     ("TransformArtifactVersion", ""),
     *(("RolePath", path) for path in ("/", "/team/", "/a.b/c_d/e-f/")),
@@ -110,7 +107,6 @@ REFUSED = [
     ("FirstDay", "2026-13-01"),
     ("FirstDay", "2026-1-1"),
     ("CrawlerSchedule", "rate(1 day)"),
-    ("CompactionSchedule", "rate(1 day)"),
     ("CatalogKeyArn", "arn:aws:kms:us-east-1:222222222222:alias/catalog"),
     ("AnalystPrincipalArn", "IAM_ALLOWED_PRINCIPALS"),
     ("ItemColumns", "Title"),
@@ -121,7 +117,7 @@ REFUSED = [
     ("AlarmTopicArn", "on-call"),
     *(
         (name, "/leading")
-        for name in ("CatalogArtifactKey", "TransformArtifactKey", "JobScriptKey", "JobLibraryKey")
+        for name in ("CatalogArtifactKey", "TransformArtifactKey", "BackfillScriptKey", "BackfillLibraryKey")
     ),
     *((name, "a version") for name in ("CatalogArtifactVersion", "TransformArtifactVersion")),
     *(

@@ -1,6 +1,6 @@
-"""The compaction job's reader of raw lines, preceded by orjson where both return the same.
+"""The jobs' reader of raw lines, preceded by orjson where both return the same.
 
-Athena and the compaction job read a line with the same reader; tests/trino/ compares it with Trino.
+Athena and the jobs read a line with the same reader; tests/trino/ compares it with Trino.
 """
 
 import json
@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from glue.jobs.compaction.openx import (
+from glue.jobs.lines.openx import (
     MAX_DEPTH,
     InvalidJsonError,
     Literal,

@@ -1,8 +1,8 @@
 """Parquet objects: only the columns in a statement are read and counted as scanned.
 
 AWS fact: for columnar formats Athena reads, and bills, the columns that a query needs (Athena user guide,
-"Use columnar storage formats"; Athena pricing). Trino reads the footer and these column chunks; tests/spark/
-compares the count with Trino's. Row groups that statistics exclude are read here.
+"Use columnar storage formats"; Athena pricing). Trino reads the footer and
+these column chunks. Row groups that statistics exclude are read here.
 """
 
 import io

@@ -18,7 +18,7 @@ from tests.unit.environments.imports import GATED, foreign_modules, modules_of
 
 READ_BY_ANY_PYTHON = [*(f"{package}/__init__.py" for package in GATED), "requirements/__init__.py"]
 READ_BY_ANY_PYTHON += ["requirements/preflight.py", "scripts/build/environment.py"]
-INSTALLED_ON_GLUE = {"pyspark"}  # the compaction job imports it; tests/spark has its own environment
+INSTALLED_ON_GLUE = {"pyspark"}  # the jobs import it; tests/spark has its own environment
 MESSAGE = re.compile(r"error: [^\n]+\nnext: [^\n]+\n")
 OLD = """import runpy, sys
 sys.version_info = (3, 10, 13, "final", 0)

@@ -27,18 +27,18 @@ def planned(*kinds: str) -> list[tuple[str, str, str | None]]:
         (("consumer",), [("consumer", "consumer", None)]),
         (("single-account",), [("single-account", "producer", None)]),
         (
-            ("columnar",),
+            ("backfill",),
             [
                 ("consumer", "consumer", None),
                 ("producer", "producer", "consumer"),
-                ("columnar", "consumer", "consumer"),
+                ("backfill", "consumer", "consumer"),
             ],
         ),
         (
-            ("columnar", "single-account"),
-            [("single-account", "producer", None), ("columnar", "producer", "single-account")],
+            ("backfill", "single-account"),
+            [("single-account", "producer", None), ("backfill", "producer", "single-account")],
         ),
-        (("columnar", "consumer"), [("consumer", "consumer", None), ("columnar", "consumer", "consumer")]),
+        (("backfill", "consumer"), [("consumer", "consumer", None), ("backfill", "consumer", "consumer")]),
         (
             ("export",),
             [
@@ -90,10 +90,10 @@ def test_settings_of_the_united_stacks_are_the_single_stacks() -> None:
 @pytest.mark.parametrize(
     ("kinds", "settings", "why"),
     [
-        (("producer", "columnar"), {}, "producer takes the outputs of consumer: launch one of them too"),
+        (("producer", "backfill"), {}, "producer takes the outputs of consumer: launch one of them too"),
         (("producer",), {}, "producer takes the outputs of consumer"),
         (("consumer", "export"), {}, "export takes outputs of producer or single-account: launch one of"),
-        ((), {"parameters": {"columnar": ["A=b"]}}, "--columnar-parameter is for a stack that is not"),
+        ((), {"parameters": {"backfill": ["A=b"]}}, "--backfill-parameter is for a stack that is not"),
         (("single-account",), {"templates": {"consumer": Path(__file__)}}, "--consumer-template is for"),
         ((), {"templates": {"consumer": Path("/no/such.yaml")}}, "/no/such.yaml is not a file"),
     ],

@@ -277,7 +277,7 @@ class Used(Removable):
 
     may_list = True
 
-    def __init__(self, name: str = "parquet", kind: str = "columnar") -> None:
+    def __init__(self, name: str = "parquet", kind: str = "backfill") -> None:
         super().__init__()
         self.stacks["lake"]["Outputs"] = [
             {"OutputKey": "LakeBucketName", "OutputValue": "lake-1"},
@@ -306,7 +306,7 @@ class Used(Removable):
         return super().get_paginator(name)
 
 
-@pytest.mark.parametrize("kind", ["columnar", "producer"])
+@pytest.mark.parametrize("kind", ["backfill", "producer"])
 def test_a_stack_that_is_still_used_is_not_removed(run: Callable[..., Ran], kind: str) -> None:
     """The order is named. A stack of another lake and a stack that is not ddb-lake's do not count."""
     account = Used(kind=kind)
@@ -350,7 +350,7 @@ def test_a_stack_is_removed_after_those_that_used_it(run: Callable[..., Ran]) ->
     assert "remove first" not in done.err
 
 
-@pytest.mark.parametrize(("name", "seen"), [("ddb-lake-columnar", True), ("parquet", False)])
+@pytest.mark.parametrize(("name", "seen"), [("ddb-lake-backfill", True), ("parquet", False)])
 def test_without_permission_to_list_stacks_the_usual_names_are_looked_for(
     run: Callable[..., Ran], name: str, *, seen: bool
 ) -> None:
@@ -359,7 +359,7 @@ def test_without_permission_to_list_stacks_the_usual_names_are_looked_for(
     account.may_list = False
     done = run(account, "lake", "--yes")
     assert (done.code, "delete_stack" in account.calls) == ((1, False) if seen else (0, True)), done.err
-    assert "only ddb-lake-backfill and ddb-lake-columnar and ddb-lake-producer were looked for" in done.err
+    assert "only ddb-lake-backfill and ddb-lake-producer were looked for" in done.err
 
 
 @pytest.mark.parametrize(("producer", "named"), [("111111111111", True), ("222222222222", False)])

@@ -13,11 +13,11 @@ from tests.unit.scripts.conftest import Ran
 from tests.unit.scripts.deploy.account import Account
 
 OPTION = """
-Metadata: {DdbLake: {Kind: columnar}}
+Metadata: {DdbLake: {Kind: backfill}}
 Parameters:
   ArtifactBucketName: {Type: String}
-  JobScriptKey: {Type: String}
-  JobLibraryKey: {Type: String}
+  BackfillScriptKey: {Type: String}
+  BackfillLibraryKey: {Type: String}
   LakeBucketName: {Type: String}
 Resources:
   Job: {Type: AWS::Glue::Job}
@@ -25,9 +25,9 @@ Resources:
 
 
 @pytest.fixture
-def columnar(aws: dict[str, Account], tmp_path: Path, run_verb: Callable[..., Ran]) -> Callable[..., Ran]:
+def backfill(aws: dict[str, Account], tmp_path: Path, run_verb: Callable[..., Ran]) -> Callable[..., Ran]:
     """Deploy an option template of a few lines beside a lake of account 222222222222."""
-    (tmp_path / "columnar.yaml").write_text(OPTION)
+    (tmp_path / "backfill.yaml").write_text(OPTION)
     outputs = {
         "LakeBucketName": "lake",
         "ConsumerAccountId": "222222222222",
@@ -40,39 +40,39 @@ def columnar(aws: dict[str, Account], tmp_path: Path, run_verb: Callable[..., Ra
         }
 
     def run(profile: str, *arguments: str) -> Ran:
-        given = ["columnar", "--profile", profile, "--template", str(tmp_path / "columnar.yaml"), "--yes"]
+        given = ["backfill", "--profile", profile, "--template", str(tmp_path / "backfill.yaml"), "--yes"]
         return run_verb(deploy.main, *given, "--outputs-of", "lake", *arguments)
 
     return run
 
 
 def test_an_option_stack_takes_the_outputs_of_the_lake_and_uploads_its_job(
-    columnar: Callable[..., Ran], aws: dict[str, Account]
+    backfill: Callable[..., Ran], aws: dict[str, Account]
 ) -> None:
     """Script and library get keys with a digest of their content; the admitted account is not checked."""
-    done = columnar("consumer")
+    done = backfill("consumer")
     assert done.code == 0, done.err
     given, objects = aws["consumer"].parameters(), aws["consumer"].s3.objects
     assert given["LakeBucketName"] == "lake"
-    assert given["JobScriptKey"] in objects
-    assert given["JobLibraryKey"] in objects
-    assert str(given["JobScriptKey"]).startswith("jobs/compact_days-")
-    assert str(given["JobLibraryKey"]).startswith("jobs/compaction-")
-    assert "create stack ddb-lake-columnar" in done.err
+    assert given["BackfillScriptKey"] in objects
+    assert given["BackfillLibraryKey"] in objects
+    assert str(given["BackfillScriptKey"]).startswith("jobs/backfill_export-")
+    assert str(given["BackfillLibraryKey"]).startswith("jobs/backfill-")
+    assert "create stack ddb-lake-backfill" in done.err
 
 
 def test_an_option_stack_in_another_account_than_the_lake_is_refused(
-    columnar: Callable[..., Ran], aws: dict[str, Account]
+    backfill: Callable[..., Ran], aws: dict[str, Account]
 ) -> None:
     """Its job could not read the lake."""
-    done = columnar("producer")
+    done = backfill("producer")
     assert done.code == 1
     assert "is in account 222222222222, and this command deploys to 111111111111" in done.err
     assert aws["producer"].calls == []
 
 
 def test_deploy_notices_a_job_script_that_is_replaced_during_the_deployment(
-    columnar: Callable[..., Ran], aws: dict[str, Account], monkeypatch: pytest.MonkeyPatch
+    backfill: Callable[..., Ran], aws: dict[str, Account], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Glue takes no version and reads the script at every run, so the command checks the bucket again."""
     account = aws["consumer"]
@@ -80,10 +80,10 @@ def test_deploy_notices_a_job_script_that_is_replaced_during_the_deployment(
 
     def swap(**request: Any) -> None:
         execute(**request)
-        account.s3._put_object(str(account.parameters()["JobScriptKey"]), b"evil")
+        account.s3._put_object(str(account.parameters()["BackfillScriptKey"]), b"evil")
 
     monkeypatch.setattr(account, "execute_change_set", swap)
-    done = columnar("consumer")
+    done = backfill("consumer")
     assert (done.code, "differs from the uploaded file" in done.err) == (1, True)
     monkeypatch.undo()
 
@@ -169,12 +169,12 @@ def test_a_missing_stack_beside_it_is_named(export: Callable[..., Ran], aws: dic
 
 
 def test_beside_is_for_a_stack_that_takes_such_outputs(
-    columnar: Callable[..., Ran], aws: dict[str, Account]
+    backfill: Callable[..., Ran], aws: dict[str, Account]
 ) -> None:
     """It would have no effect."""
-    done = columnar("consumer", "--beside", "ddb-lake-producer")
+    done = backfill("consumer", "--beside", "ddb-lake-producer")
     assert (done.code, aws["consumer"].calls) == (2, [])
-    assert "a columnar stack takes no outputs of a stack beside it" in done.err
+    assert "a backfill stack takes no outputs of a stack beside it" in done.err
 
 
 def test_an_export_role_in_another_account_is_refused(
