@@ -5,6 +5,8 @@ build/transform-<python>-<arch>.zip  transform_lambda/ and the wheels of require
 build/backfill_export.py, backfill.zip, backfill_wheels.gluewheels.zip
                                      the backfill job: backfill/, repair/ and transform_lambda/, and the
                                      wheels of requirements/function.lock
+build/run_sql.py, sql_to_table.zip   the job that writes the result of a statement: sql_to_table/, and the
+                                     packages glue.jobs.lines and scripts.put_items
 build/put_items.pyz                  scripts/put_items/ as a single file for Python (a zipapp)
 """
 
@@ -81,18 +83,32 @@ def job_script(name: str) -> Builder:
 
 
 def job_library(name: str, *packages: str) -> Builder:
-    """The builder of the zip with the package that a job's script imports, and packages of the project."""
+    """The builder of the zip with the package that a job's script imports, and packages of the project.
+
+    A package within another keeps its dotted name: the packages around it are empty in the zip.
+    """
 
     def build(_: Target, __: Output, folder: Path | None = None) -> Package:
         own = _package_entries(JOBS, name)
-        others = (entry for package in packages for entry in _package_entries(zips.ROOT, package))
-        return write_zip((folder or zips.BUILD) / f"{name}.zip", [*own, *others])
+        others = (
+            entry for package in packages for entry in _package_entries(zips.ROOT, package.replace(".", "/"))
+        )
+        around = {f"{parent}/__init__.py": b"" for package in packages for parent in _parents(package)}
+        return write_zip((folder or zips.BUILD) / f"{name}.zip", [*own, *others, *around.items()])
 
     return build
 
 
+def _parents(package: str) -> list[str]:
+    """The folders of the packages around a package: glue and glue/jobs for glue.jobs.lines."""
+    parts = package.split(".")
+    return ["/".join(parts[:length]) for length in range(1, len(parts))]
+
+
 build_backfill_script = job_script("backfill_export.py")
 build_backfill_library = job_library("backfill", "repair", "transform_lambda")
+build_sql_script = job_script("run_sql.py")
+build_sql_library = job_library("sql_to_table", "glue.jobs.lines", "scripts.put_items")
 
 
 def build_backfill_wheels(_: Target, out: Output, folder: Path | None = None) -> Package:

@@ -62,7 +62,7 @@ class Lake:
 
 @dataclass(frozen=True)
 class Arguments:
-    """What one run does. Either `statement` or `statement_location` is set. `rate` is set unless `dry_run`."""
+    """What one run does. `statement` or `statement_location` is set, and `rate` unless `dry_run`."""
 
     table: str
     statement: str
@@ -154,8 +154,10 @@ def inputs_of(text: str) -> tuple[Input, ...]:
                 f"--inputs has {word!r}", "Write NAME=csv:s3://bucket/folder/, or json or parquet for csv"
             )
         if found.group(1) in inputs or found.group(1) == CHANGES:
-            raise JobError(f"--inputs has the name {found.group(1)!r} twice, or it is that of the raw table",
-                           "Give each input a name of its own")
+            raise JobError(
+                f"--inputs has the name {found.group(1)!r} twice, or it is that of the raw table",
+                "Give each input a name of its own",
+            )
         inputs[found.group(1)] = Input(*found.groups())
     return tuple(inputs.values())
 

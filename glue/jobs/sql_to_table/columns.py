@@ -112,6 +112,8 @@ def _refusals(type_: Any, path: str = "") -> Iterator[tuple[str, str]]:
             yield path, "the keys of a map must be text"
         yield from _refusals(type_["valueType"], f"{path}{{}}")
     elif type_["type"] == "struct":
+        fields = Counter(field["name"] for field in type_["fields"])
+        yield from ((path, f"member {name} occurs {n} times") for name, n in fields.items() if n > 1)
         for field in type_["fields"]:
             yield from _refusals(field["type"], f"{path}.{field['name']}")
     else:

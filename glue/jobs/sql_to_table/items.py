@@ -7,7 +7,7 @@ as NULL, because the others would change their places.
 import base64
 import datetime as dt
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -61,24 +61,32 @@ class Shape:
 
 def attribute(value: Any) -> dict[str, Any]:
     """A value of Spark as an AttributeValue. Raises TypeError for a type that `columns.check` refuses."""
-    if isinstance(value, bool):
-        return {"BOOL": value}
-    if isinstance(value, str):
-        return {"S": value}
-    if isinstance(value, int):
-        return {"N": str(value)}
-    if isinstance(value, Decimal):
-        return {"N": format(value, "f")}
-    if isinstance(value, bytes | bytearray):
-        return {"B": bytes(value)}
-    if isinstance(value, dt.date) and not isinstance(value, dt.datetime):
-        return {"S": value.isoformat()}
-    if isinstance(value, list):
-        return {"L": [{"NULL": True} if one is None else attribute(one) for one in value]}
-    members = value.asDict() if hasattr(value, "asDict") else value  # a struct is a Row
-    if not isinstance(members, dict):
-        raise TypeError(type(value).__name__)
+    for type_, convert in _CONVERSIONS:
+        if isinstance(value, type_):
+            return convert(value)
+    raise TypeError(type(value).__name__)
+
+
+def _list(value: list[Any]) -> dict[str, Any]:
+    return {"L": [{"NULL": True} if one is None else attribute(one) for one in value]}
+
+
+def _map(members: dict[str, Any]) -> dict[str, Any]:
     return {"M": {name: attribute(one) for name, one in members.items() if one is not None}}
+
+
+# In this order: a boolean is an int for Python, and a struct, which Spark gives as a Row, is a tuple.
+_CONVERSIONS: tuple[tuple[type, Callable[[Any], dict[str, Any]]], ...] = (
+    (bool, lambda value: {"BOOL": value}),
+    (str, lambda value: {"S": value}),
+    (int, lambda value: {"N": str(value)}),
+    (Decimal, lambda value: {"N": format(value, "f")}),
+    (bytearray, lambda value: {"B": bytes(value)}),
+    (dt.date, lambda value: {"S": value.isoformat()}),
+    (list, _list),
+    (dict, _map),
+    (tuple, lambda value: _map(value.asDict())),
+)
 
 
 def _key_text(part: Any) -> str:

@@ -15,7 +15,6 @@ from scripts.put_items.table import Table
 from scripts.put_items.values import Item
 from scripts.put_items.writing import Writer
 
-from .errors import JobError
 from .items import RefusedError, Row, Shape
 from .pace import Pace, units
 
@@ -33,10 +32,24 @@ class Examined(NamedTuple):
     why: str
 
 
-class Outcome(NamedTuple):
-    """The items that a task was given, wrote, and sent again; and the reason if it wrote fewer."""
+class Group(NamedTuple):
+    """Rows with one reason: how many, their bytes and units, the keys that several of them have.
 
-    items: int
+    `why` is empty for the rows that the table accepts.
+    """
+
+    column: str
+    why: str
+    rows: int
+    size: int
+    units: int
+    repeated_keys: int
+    rows_of_repeated_keys: int
+
+
+class Outcome(NamedTuple):
+    """The items that a task wrote and sent again; and the reason if it did not write all of its items."""
+
     written: int
     retried: int
     failure: str = ""
@@ -76,11 +89,12 @@ def write(shape: Shape, target: Target, pace: Pace, rows: Iterable[Row]) -> Outc
     """Write each row's item at the task's pace."""
     from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
 
-    counted = _Counted(shape, pace)
     writer = Writer(target.client(), shape.table, _WORKERS, pace.sleep)
     failure = next_step = ""
     try:
-        writer.put(counted.items(rows), _Report(shape.table, pace).progress)
+        writer.put(_due(shape, pace, rows), _Report(shape.table, pace).progress)
+    except RefusedError as error:  # every row was examined, so this is another result
+        failure, next_step = f"the result has changed since it was examined ({error})", _SAME_RESULT
     except CommandError as error:
         failure, next_step = error.message, "Choose a lower rate, or raise the table's write capacity"
     except ClientError as error:
@@ -88,42 +102,23 @@ def write(shape: Shape, target: Target, pace: Pace, rows: Iterable[Row]) -> Outc
         next_step = _STEPS.get(error_code(error), "Look the code up in the API reference of BatchWriteItem")
     except BotoCoreError as error:
         failure, next_step = f"a request failed ({type(error).__name__})", "Check the network of the job"
-    if failure:
-        counted.rest(rows)
-    return Outcome(counted.count, writer.written, writer.retried, failure, next_step)
+    return Outcome(writer.written, writer.retried, failure, next_step)
 
 
+def _due(shape: Shape, pace: Pace, rows: Iterable[Row]) -> Iterator[tuple[Item, int]]:
+    """Each row's item with its size, when it is due."""
+    for row in rows:
+        item, size = shape.item(row)
+        pace.wait(size)
+        yield item, size
+
+
+_SAME_RESULT = "Use no function in the statement that differs between two runs, such as rand()"
 _STEPS = {
     "AccessDeniedException": "Add the table, and its key if it has one, to the parameters of the job's stack",
     "ResourceNotFoundException": "Check whether the table was deleted while the job ran",
     "ValidationException": "Check whether the keys of the table or its indexes changed while the job ran",
 }
-
-
-class _Counted:
-    """The items of some rows at a pace, and how many rows there were."""
-
-    def __init__(self, shape: Shape, pace: Pace) -> None:
-        self._shape, self._pace = shape, pace
-        self.count = 0
-
-    def items(self, rows: Iterable[Row]) -> Iterator[tuple[Item, int]]:
-        """Each item with its size, when it is due."""
-        for row in rows:
-            self.count += 1
-            try:
-                item, size = self._shape.item(row)
-            except RefusedError as error:  # every row was examined, so this is another result
-                raise JobError(
-                    f"{error}: the result has changed since it was examined",
-                    "Use no function in the statement that differs between two runs, such as rand()",
-                ) from None
-            self._pace.wait(size)
-            yield item, size
-
-    def rest(self, rows: Iterable[Row]) -> None:
-        """Count the rows that were not reached."""
-        self.count += sum(1 for _ in rows)
 
 
 class _Report:
