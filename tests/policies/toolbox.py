@@ -22,7 +22,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tests.downloads import in_ci, insist, one_at_a_time
+from sandbox.engines.downloads import insist, one_at_a_time
+from tests.ci import in_ci
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

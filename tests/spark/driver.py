@@ -14,6 +14,7 @@ import runpy
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr
+from pathlib import Path
 from typing import Any
 
 
@@ -69,6 +70,7 @@ def main(script: str) -> None:
     """Answer requests until stdin ends. Spark's own output goes to stderr."""
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
+    sys.path[0] = str(Path(script).parent)  # as for a program, not the folder of this file
     for line in sys.stdin:
         answers.write(json.dumps(answer(script, json.loads(line))) + "\n")
         answers.flush()

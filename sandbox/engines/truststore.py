@@ -5,7 +5,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, pkcs12
 from cryptography.x509 import load_pem_x509_certificate
 
-_PASSWORD = "not-a-secret"  # a trust store contains no secret but must have a password
+_PASSWORD = "not-a-secret"  # noqa: S105  a trust store contains no secret but must have a password
 
 
 def write_trust_store(authority: Path, store: Path) -> list[str]:

@@ -1,8 +1,7 @@
-"""Downloads of test tools: they are retried, so that one broken connection does not leave tests out."""
+"""Downloads of engines and tools: they are retried, so that one broken connection does not end one."""
 
 from __future__ import annotations
 
-import os
 import subprocess
 import time
 from collections.abc import Iterator, Sequence
@@ -10,11 +9,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 PAUSES = (5.0, 20.0)  # seconds before the second and the third attempt
-
-
-def in_ci() -> bool:
-    """Whether this is CI, where a missing tool is a failure and not only a line about left-out tests."""
-    return os.environ.get("CI", "").lower() in {"1", "true", "yes"}
 
 
 @contextmanager

@@ -1,11 +1,13 @@
 """The Spark of AWS Glue 5.1, installed once in a cache outside the repository.
 
-`python -m tests.spark` calls `prepare()`; the tests call `require()` and install nothing. pip installs
-requirements/spark.lock into a virtual environment of Python 3.11 and checks every file's hash. Maven
-downloads the S3 connector, and every file is checked against `jars.sha256`.
+`python -m sandbox.spark` and `python -m tests.spark` call `prepare()`; the sandbox's jobs and the tests call
+`require()` and install nothing. pip installs requirements/spark.lock into a virtual environment of Python
+3.11 and checks every file's hash. Maven downloads the S3 connector and Iceberg, and every file is checked
+against `jars.sha256`.
 """
 
 import hashlib
+import os
 import re
 import shutil
 import subprocess
@@ -13,12 +15,13 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.downloads import insist
-from tests.engines import maven
-from tests.engines.cache import cache_folder, filling
-from tests.engines.checksums import verify
-from tests.engines.errors import LeftOutError
-from tests.engines.java import find_java as java_of_machine
+from lake.terminal import tell
+from sandbox.engines import maven
+from sandbox.engines.cache import cache_folder, filling
+from sandbox.engines.checksums import verify
+from sandbox.engines.downloads import insist
+from sandbox.engines.errors import EngineMissingError
+from sandbox.engines.java import find_java as java_of_machine
 
 # AWS Glue 5.1: Spark 3.5.6, Python 3.11, Java 17 (Glue developer guide, "AWS Glue versions").
 VERSION = "3.5.6"
@@ -29,7 +32,7 @@ REPOSITORY = HERE.parent.parent
 LOCK = REPOSITORY / "requirements" / "spark.lock"
 CHECKSUMS = HERE / "jars.sha256"
 _BUILDS_FIRST = "setuptools"  # pyspark needs it to build; with hashes, pip cannot create its own environment
-_CONNECTOR = "the S3 connector"
+_JARS = "the S3 connector"
 _SECONDS = 1_800
 
 
@@ -47,8 +50,13 @@ class Spark:
 
     @property
     def jars(self) -> Path:
-        """The S3 connector."""
+        """The folder of the S3 connector and of Iceberg."""
         return self.home / "jars"
+
+    def class_path(self, *, iceberg: bool = False) -> str:
+        """The S3 connector, and Iceberg if wanted, as a class path."""
+        found = sorted(self.jars.glob("*.jar"))
+        return os.pathsep.join(str(jar) for jar in found if iceberg or not jar.name.startswith("iceberg-"))
 
 
 def home_folder() -> Path:
@@ -58,40 +66,40 @@ def home_folder() -> Path:
 
 
 def find_java() -> Path:
-    """The folder of a Java 17. Raises `LeftOutError`."""
+    """The folder of a Java 17. Raises `EngineMissingError`."""
     next_step = f"Next: install openjdk-{JAVA_VERSION}-jre-headless, or set JAVA_HOME to one"
     java = java_of_machine(lambda version: version == JAVA_VERSION, next_step)
     return Path(java).resolve().parent.parent
 
 
 def find_python() -> str:
-    """A Python of the version that Glue runs. Raises `LeftOutError`."""
+    """A Python of the version that Glue runs. Raises `EngineMissingError`."""
     wanted = f"python{PYTHON[0]}.{PYTHON[1]}"
     python = sys.executable if sys.version_info[:2] == PYTHON else shutil.which(wanted)
     if not python:
-        raise LeftOutError(f"there is no {wanted}, which AWS Glue 5.1 runs. Next: install it")
+        raise EngineMissingError(f"there is no {wanted}, which AWS Glue 5.1 runs. Next: install it")
     return python
 
 
 def require() -> Spark:
-    """The installation in the cache. Raises `LeftOutError` if there is none."""
-    home = home_folder()
+    """The installation in the cache. Raises `EngineMissingError` if there is none."""
+    java_home, home = find_java(), home_folder()
     if not (home / ".ready").exists():
-        raise LeftOutError(f"Spark is not in {home}. Next: python -m tests.spark installs it")
-    return Spark(home, find_java())
+        raise EngineMissingError(f"Spark is not in {home}. Next: python -m sandbox.spark installs it")
+    return Spark(home, java_home)
 
 
 def prepare() -> Spark:
-    """The installation, created if needed. Raises `LeftOutError`, `AssemblyError`."""
+    """The installation, created if needed. Raises `EngineMissingError`, `AssemblyError`."""
     java_home, home = find_java(), home_folder()
     with filling(home):
         if not (home / ".ready").exists():
-            maven.require_maven(_CONNECTOR)
+            maven.require_maven(_JARS)
             python = find_python()
-            print(f"installing Spark {VERSION} (330 MB, once) into {home}", file=sys.stderr, flush=True)
+            tell(f"installing Spark {VERSION} (440 MB, once) into {home}")
             shutil.rmtree(home, ignore_errors=True)
             home.mkdir()
-            _connector(home)
+            _jars(home)
             _environment(home, python)
             (home / ".ready").touch()
     return Spark(home, java_home)
@@ -110,8 +118,8 @@ def _environment(home: Path, python: str) -> None:
     _run([*pip, *only, "--requirement", str(LOCK)], "install requirements/spark.lock")
 
 
-def _connector(home: Path) -> None:
-    maven.download(_CONNECTOR, HERE / "pom.xml", home, home.with_name(f".{home.name}.maven"))
+def _jars(home: Path) -> None:
+    maven.download(_JARS, HERE / "pom.xml", home, home.with_name(f".{home.name}.maven"))
     verify(home / "jars", CHECKSUMS)
 
 
@@ -119,8 +127,8 @@ def _run(command: list[str], action: str) -> None:
     try:
         done = insist(command, timeout=_SECONDS)
     except subprocess.TimeoutExpired:
-        raise LeftOutError(f"could not {action} within {_SECONDS} s. Next: run it again") from None
+        raise EngineMissingError(f"could not {action} within {_SECONDS} s. Next: run it again") from None
     if done.returncode:
         errors = [line for line in done.stdout.splitlines() if "ERROR" in line or "Could not" in line]
         reason = (errors or done.stdout.splitlines() or ["no reason given"])[0]
-        raise LeftOutError(f"could not {action}: {reason[:300]}. Next: check the network")
+        raise EngineMissingError(f"could not {action}: {reason[:300]}. Next: check the network")

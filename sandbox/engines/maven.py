@@ -8,23 +8,23 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from tests.downloads import insist
-from tests.engines.errors import LeftOutError
+from sandbox.engines.downloads import insist
+from sandbox.engines.errors import EngineMissingError
 
 _SECONDS = 1_800
 
 
 def require_maven(what: str) -> None:
-    """Raises `LeftOutError` if Maven is not installed, which is needed to download `what`."""
+    """Raises `EngineMissingError` if Maven is not installed, which is needed to download `what`."""
     if not shutil.which("mvn"):
-        raise LeftOutError(f"{what} is not downloaded, and Maven is not installed. Next: install maven")
+        raise EngineMissingError(f"{what} is not downloaded, and Maven is not installed. Next: install maven")
 
 
 def download(what: str, pom: Path, folder: Path, repository: Path) -> None:
     """Run the POM's phase `package`, which writes into `${assembly.directory}`, here `folder`.
 
     `repository` stores the downloads until all are complete: a broken download continues where it stopped.
-    Raises `LeftOutError`.
+    Raises `EngineMissingError`.
     """
     require_maven(what)
     command = ["mvn", "--batch-mode", "--quiet", "-Dstyle.color=never", "--strict-checksums"]
@@ -33,7 +33,7 @@ def download(what: str, pom: Path, folder: Path, repository: Path) -> None:
     try:
         done = insist(command, timeout=_SECONDS)
     except subprocess.TimeoutExpired:
-        raise LeftOutError(
+        raise EngineMissingError(
             f"downloading {what} took more than {_SECONDS} s. Next: run it again; it continues"
         ) from None
     if done.returncode:
@@ -41,6 +41,6 @@ def download(what: str, pom: Path, folder: Path, repository: Path) -> None:
         reason = next(
             (line for line in errors if "Could not" in line), errors[0] if errors else "no reason given"
         )
-        raise LeftOutError(f"Maven could not download {what}: {reason[:300]}. Next: check the network")
+        raise EngineMissingError(f"Maven could not download {what}: {reason[:300]}. Next: check the network")
     shutil.rmtree(folder / "build", ignore_errors=True)
     shutil.rmtree(repository)

@@ -1,7 +1,7 @@
-"""The reasons why an engine is missing."""
+"""The reasons why an engine cannot be used."""
 
 
-class LeftOutError(Exception):
+class EngineMissingError(Exception):
     """The engine cannot run on this machine. The message is one line with the reason and the next step."""
 
 

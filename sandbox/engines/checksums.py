@@ -1,13 +1,14 @@
 """Compares every file of a folder with a pinned list, so that only files this project has tested are used.
 
-`python -m tests.engines.checksums FOLDER > LIST` pins a folder; a list is in the format of `sha256sum`.
+`python -m sandbox.engines.checksums FOLDER > LIST` pins a folder; a list is in the format of `sha256sum`.
 """
 
 import hashlib
 import sys
 from pathlib import Path
 
-from tests.engines.errors import AssemblyError
+from lake.terminal import answer
+from sandbox.engines.errors import AssemblyError
 
 
 def checksums(folder: Path) -> dict[str, str]:
@@ -48,7 +49,7 @@ def verify(folder: Path, pinned_list: Path) -> None:
 def main(folder: str) -> None:
     """Print the checksums of a folder."""
     for path, digest in checksums(Path(folder)).items():
-        print(f"{digest}  {path}")
+        answer(f"{digest}  {path}")
 
 
 if __name__ == "__main__":

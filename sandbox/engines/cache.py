@@ -4,13 +4,17 @@ import os
 from contextlib import AbstractContextManager
 from pathlib import Path
 
-from tests.downloads import one_at_a_time
+from sandbox.engines.downloads import one_at_a_time
+
+
+def cache_root() -> Path:
+    """`$XDG_CACHE_HOME`, by default `~/.cache`."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
 
 
 def cache_folder(name: str) -> Path:
     """`$XDG_CACHE_HOME/ddb-lake/NAME`, by default below `~/.cache`."""
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(base) / "ddb-lake" / name
+    return cache_root() / "ddb-lake" / name
 
 
 def filling(home: Path) -> AbstractContextManager[None]:
