@@ -30,9 +30,7 @@ def launched(region: str) -> list[Stack]:
     for kind in KINDS:
         template = shipped_template(kind.name)
         parameters = {
-            name: value
-            for name, value in {**outputs, **required}.items()
-            if name in template["Parameters"]
+            name: value for name, value in {**outputs, **required}.items() if name in template["Parameters"]
         }
         account = launches.PRODUCER if kind.account == "producer" else launches.CONSUMER
         stack = Stack(template, name=kind.stack_name, account=account, region=region, parameters=parameters)

@@ -90,6 +90,7 @@ class SparkEngine:
                 yield SparkResult(frame)
             finally:
                 frame.unpersist()
+                views.remove(self._session, arguments)
 
 
 @contextmanager

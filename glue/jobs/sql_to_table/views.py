@@ -13,7 +13,7 @@ from glue.jobs.lines.openx import InvalidJsonError, read_line, text_of
 from glue.jobs.lines.rows import UnreadableObjectError, changes_of
 from glue.jobs.lines.storage import Folder, RawObjects
 
-from .arguments import CHANGES, Days, Input, Lake
+from .arguments import CHANGES, Arguments, Days, Input, Lake
 from .errors import InputError, JobError
 
 _BROKEN = "broken record"  # with a space, as a header rarely has one
@@ -109,7 +109,7 @@ def _csv(session: Any, source: Input) -> None:
     # Spark's own error would quote the record.
     whole = f.when(
         f.col(f"`{_BROKEN}`").isNotNull(), f.raise_error(f.lit(f"InputError: {message}")).cast("boolean")
-    ).otherwise(f.lit(value=True))
+    ).otherwise(f.expr("true"))
     frame.csv(source.location).where(whole).drop(_BROKEN).createOrReplaceTempView(source.name)
 
 
@@ -143,6 +143,12 @@ def _objects(name: str, lines: Iterable[str]) -> Iterator[dict[str, Any]]:
                 f"input {name} has a line that is not a JSON object. Next: write one object on each line"
             )
         yield value
+
+
+def remove(session: Any, arguments: Arguments) -> None:
+    """Forget the views of a run, for another run in the same session."""
+    for name in (CHANGES, *(source.name for source in arguments.inputs)):
+        session.catalog.dropTempView(name)
 
 
 def _view(session: Any, name: str, rows: Any, columns: list[str]) -> None:

@@ -299,7 +299,9 @@ def test_sizes_are_in_the_table_and_in_json(run_verb: Callable[..., Ran]) -> Non
     packages = {entry["path"]: entry for entry in json.loads(done.out)["packages"]}
     others = {"build/transform-3.13-arm64.zip", "build/put_items.pyz"}
     scripts = {"build/backfill_export.py", "build/run_sql.py"}
-    zips = {f"build/{name}.zip" for name in ("catalog", "backfill", "backfill_wheels.gluewheels", "sql_to_table")}
+    zips = {
+        f"build/{name}.zip" for name in ("catalog", "backfill", "backfill_wheels.gluewheels", "sql_to_table")
+    }
     assert set(packages) == others | scripts | zips
     assert len(packages) == len({artifact.name for artifact in ARTIFACTS.values()}) + 1  # and put_items
     for path, entry in packages.items():
