@@ -174,7 +174,11 @@ def nothing_written(shop: Shop) -> None:
 
 def run(job: DeployedJob, statement: str, **changed: str) -> str:
     """Run a statement into the table `results`; returns the log."""
-    given = {"table": "results", "items_per_second": "100000", "statement": statement} | changed
+    given: dict[str, Any] = {
+        "table": "results",
+        "items_per_second": "100000",
+        "statement": statement,
+    } | changed
     if "statement_location" in changed:
         del given["statement"]
     log: str = job.run(**given)["log"]
@@ -338,7 +342,7 @@ def test_csv_objects_of_different_headers_are_refused(job: DeployedJob, shop: Sh
 @pytest.mark.parametrize(
     "statement",
     ["DROP TABLE lake.ddb_lake.settled_items_orders", "INSERT INTO x SELECT 1", "SET a = b", "SELECT 1; SELECT 2",
-     "CREATE TABLE x AS SELECT 1", "DELETE FROM lake.ddb_lake.settled_items_orders", "no sense"],
+     "CREATE TABLE x AS SELECT 1", "DELETE FROM lake.ddb_lake.settled_items_orders", "SELECT FROM WHERE"],
 )  # fmt: skip
 def test_a_statement_that_is_no_query_is_refused(job: DeployedJob, statement: str) -> None:
     """The job reads, and writes into its table only."""

@@ -68,7 +68,8 @@ def test_job_writes_the_named_tables_alone() -> None:
 def test_what_is_not_named_is_not_granted(parameter: str, value: str, policies: set[str]) -> None:
     """Each optional parameter adds one policy, with its value and nothing else as the resource."""
     before = {policy.logical_id for policy in launches.spark_sql().of_type("AWS::IAM::Policy")}
-    stack = launches.spark_sql(**{parameter: value})
+    changed: dict[str, Any] = {parameter: value}
+    stack = launches.spark_sql(**changed)
     added = {policy.logical_id for policy in stack.of_type("AWS::IAM::Policy")} - before
     assert added == policies
     (policy,) = added

@@ -65,6 +65,8 @@ class SparkEngine:
         session.conf.set("spark.sql.session.timeZone", "UTC")
         # As in Athena, a CAST that fails and a sum that overflows is an error, and never a null.
         session.conf.set("spark.sql.ansi.enabled", "true")
+        # A sum or product of decimals with more digits than 38 is an error too, and is never rounded.
+        session.conf.set("spark.sql.decimalOperations.allowPrecisionLoss", "false")
 
     @contextmanager
     def result(

@@ -12,6 +12,14 @@ from sandbox.running import RunningSandbox
 from sandbox.spark import assembly
 
 _SECONDS = 300
+_OPENED = (
+    "java.nio",
+    "java.lang",
+    "java.lang.ref",
+    "java.io",
+    "jdk.internal.access.foreign",
+    "jdk.internal.ref",
+)
 
 
 class ProgramError(AssertionError):
@@ -31,6 +39,10 @@ def run(name: str, sandbox: Sandbox, folder: Path, given: Any, *, jars: Sequence
     formats = {"--datalake-formats": "iceberg"}
     environment = deployed.environment(spark, place, code, formats, credentials=credentials, folder=folder)
     if jars:
+        # Gson, with which the connector prints items, looks into the JDK's buffers; Java 17 must permit it.
+        environment["JDK_JAVA_OPTIONS"] = " ".join(
+            f"--add-opens=java.base/{name}=ALL-UNNAMED" for name in _OPENED
+        )
         listed = ",".join(map(str, jars))
         environment["PYSPARK_SUBMIT_ARGS"] = f"--jars {listed} {environment['PYSPARK_SUBMIT_ARGS']}"
     answer = folder / "answer.json"
