@@ -314,7 +314,7 @@ def test_csv_and_json_and_parquet_are_tables(
         ('{"id": "1"}\nsecret\n', "json", "has a line that is not a JSON object"),
         ('["secret"]\n', "json", "has a line that is not a JSON object"),
         (
-            {"1": '{"id": "1", "a": 1}\n{"id": "2", "A": 2}'},
+            '{"id": "1", "a": 1}\n{"id": "2", "A": 2}',
             "json",
             "has members whose names differ only in case: A, a",
         ),
