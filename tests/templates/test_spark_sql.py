@@ -31,6 +31,12 @@ def test_outputs_of_the_lake_and_a_table_are_enough_to_launch_it(lake: Any) -> N
     scripts_template.check_values(read, values)
 
 
+@pytest.mark.parametrize("name", ["errors", "change_lines"])
+def test_a_table_without_changes_is_refused(name: str) -> None:
+    """A statement would find no row in it."""
+    assert launches.broken_rules(launches.spark_sql(ChangesTableName=name)) == ["ChangesAreRead"]
+
+
 def test_job_runs_on_the_release_that_is_tested_with_icebergs_tables() -> None:
     """Glue 5.1 with its own Iceberg, and no retry: a run that failed says what to do first."""
     job = launches.spark_sql().resource("SqlJob").properties
