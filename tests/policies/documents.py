@@ -27,6 +27,14 @@ _OPTIONAL = {
     "CreateInterfaceEndpoints": "true",
     "LakeFormationGrants": "true",
 }
+# What the job of `spark-sql` may write and read: a table of the lake's account, and a folder elsewhere.
+_NAMED = {
+    "TargetTableArns": f"arn:aws:dynamodb:{REGION}:{CONSUMER}:table/orders-per-day",
+    "TargetKeyArns": f"arn:aws:kms:{REGION}:{CONSUMER}:key/0eeeeeee-0000-4000-8000-000000000005",
+    "InputArns": "arn:aws:s3:::statement-inputs/products/*",
+    "InputBucketArns": "arn:aws:s3:::statement-inputs",
+    "InputKeyArns": f"arn:aws:kms:{REGION}:{CONSUMER}:key/0fffffff-0000-4000-8000-000000000006",
+}
 
 
 def _suffix(parameter: str) -> str:
@@ -58,10 +66,14 @@ def launched(
         beside = next((stacks[name] for name in kind.beside if name in stacks), None)
         parameters = {name: beside.outputs[name] for name in kind.takes_beside} if beside else {}
         parameters |= dict(source.outputs) if source else {}
-        parameters |= _COMMON | {
-            name: f"{artifact.folder}/{artifact.name}{_suffix(name)}"
-            for name, artifact in kind.artifacts.items()
-        }
+        parameters |= (
+            _COMMON
+            | _NAMED
+            | {
+                name: f"{artifact.folder}/{artifact.name}{_suffix(name)}"
+                for name, artifact in kind.artifacts.items()
+            }
+        )
         if not kind.is_option:
             parameters |= _OPTIONAL
         if kind.other_account and source is None:

@@ -8,8 +8,14 @@ from pathlib import Path
 
 from sandbox.spark import assembly
 from tests.engines.command import run_suite
+from tests.spark import connector
 
 if __name__ == "__main__":
     sys.exit(
-        run_suite("every test of the Spark jobs", [assembly.prepare], Path(__file__).parent, sys.argv[1:])
+        run_suite(
+            "every test of the Spark jobs",
+            [assembly.prepare, connector.prepare],
+            Path(__file__).parent,
+            sys.argv[1:],
+        )
     )
