@@ -5,6 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from sandbox.launches import plan_launches
+from sandbox.lifecycle import Sandbox
+from sandbox.spark import assembly
 from tests.engines.collection import ignore_unless_named
 from tests.sandbox.roles import refused_roles
 from tests.spark.settling import SettledLake, SettleJob
