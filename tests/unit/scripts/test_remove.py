@@ -360,7 +360,10 @@ def test_without_permission_to_list_stacks_the_usual_names_are_looked_for(
     account.may_list = False
     done = run(account, "lake", "--yes")
     assert (done.code, "delete_stack" in account.calls) == ((1, False) if seen else (0, True)), done.err
-    assert "only ddb-lake-backfill, ddb-lake-tables and ddb-lake-producer were looked for" in done.err
+    assert (
+        "only ddb-lake-spark-sql, ddb-lake-backfill, ddb-lake-tables and ddb-lake-producer were looked for"
+        in done.err
+    )
 
 
 @pytest.mark.parametrize(("producer", "named"), [("111111111111", True), ("222222222222", False)])
