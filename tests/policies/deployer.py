@@ -53,7 +53,6 @@ _TYPES = {
     "glue:database": "AWS::Glue::Database",
     "glue:job": "AWS::Glue::Job",
     "glue:table": "AWS::Glue::Table",
-    "glue:trigger": "AWS::Glue::Trigger",
     "iam:policy": "AWS::IAM::ManagedPolicy",
     "iam:role": "AWS::IAM::Role",
     "kinesis:kmsKey": "AWS::KMS::Key",
