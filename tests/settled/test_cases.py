@@ -42,8 +42,11 @@ def rows_of(case: cases.Case, key: str) -> list[dict[str, str]]:
     text = gzip.decompress(body).decode() if body else ""
     rows = [json.loads(line) for line in text.splitlines()]
     day = key.split("dt=")[1].split("/", maxsplit=1)[0]
-    if not all(isinstance(row, dict) and row.get("change_type") in TYPES for row in rows):
-        raise ValueError(f"{key} has other lines than rows")
+    for row in rows:
+        if not isinstance(row, dict) or row.get("change_type") not in TYPES:
+            raise ValueError(f"{key} has other lines than rows")
+        if not all(isinstance(row.get(name), str | None) for name in METADATA_COLUMNS):
+            raise ValueError(f"{key} has a row whose metadata is not text")
     return [{**row, "dt": day} for row in rows]
 
 

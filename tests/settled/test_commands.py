@@ -14,7 +14,7 @@ import pytest
 from glue.tables import METADATA_COLUMNS
 from sandbox.athena.errors import QueryError
 from scripts import views
-from scripts.core import connection, refreshed_views
+from scripts.core import connection, existing_views, refreshed_views
 from scripts.core.athena import Result, Workgroup
 from scripts.core.console import CommandError
 from scripts.core.view_notes import current_form
@@ -173,6 +173,24 @@ def test_the_cut_is_read_from_the_tables_metadata(account: Account, run: Run, co
     assert account.sql("current_orders").count(SWITCHED_AT) == 2
     del account.properties[names.SWITCHED]  # the job removes it while it merges with another cut
     assert behind(run) == ["current_orders reads settled_items_…, which it can no longer use"]
+
+
+def test_items_are_not_read_while_their_cut_is_not_recorded(account: Account, run: Run) -> None:
+    """Before the first merge, and while the job merges with another cut: without a cut in the views too."""
+    del account.properties[names.SWITCHED]
+    assert run(TABLE).code == 0
+    assert ITEMS not in account.sql("current_orders")
+    assert account.lake.ask("SELECT n FROM current_orders") == [["b>a"]]
+
+
+def test_views_of_another_form_are_named(account: Account, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A release that changes a file of the views is seen, whatever layout Athena gives the stored SQL."""
+    assert run(TABLE).code == 0
+    view = account.tables["current_orders"]
+    assert current_form() in account.sql("current_orders")
+    monkeypatch.setattr(existing_views, "current_form", lambda: "another")
+    assert behind(run) == ["the views have the form of another version"]
+    assert account.tables["current_orders"] == view
 
 
 def test_a_table_of_another_lake_is_refused(account: Account, run: Run) -> None:
