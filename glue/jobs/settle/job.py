@@ -174,9 +174,8 @@ class _Run:
                 rewritten = any(one.path in entries for one in objects)
                 for name in sorted({*content.rows} | (names if rewritten else set())):
                     columns = {one for one in content.columns[name] if not forgotten_by(self._forgotten, one)}
-                    found |= columns
                     try:
-                        self._append(name, portion, content, objects, columns)
+                        found |= self._append(name, portion, content, objects, columns)
                     except SettleError as error:
                         self._fail(str(error), name)
                 names |= {*content.rows}
@@ -185,16 +184,19 @@ class _Run:
             finally:
                 portion.close()
             self._ports.log(f"{len(taken):,} of {len(todo):,} objects appended")
-        fresh = found - {*self._metadata, "dt"} - OWN
+        # Also those of earlier rows: the function declares a limited number at a time.
+        known = {*self._metadata, "dt", *OWN, *self._ports.catalog.columns()}
+        fresh = {one for one in found - known if not forgotten_by(self._forgotten, one)}
         try:
-            self._summary.columns += self._ports.catalog.declare(fresh - {*self._ports.catalog.columns()})
+            self._summary.columns += self._ports.catalog.declare(fresh)
         except SettleError as error:
             self._fail(str(error))
         return names, taken
 
     def _append(
         self, name: str, portion: Portion, content: Taken, objects: Sequence[RawObject], columns: set[str]
-    ) -> None:
+    ) -> set[str]:
+        """Step 2 for one table. Returns its columns."""
         changes = self._changes(name)
         state = changes.open(self._metadata, columns)
         self._index.record_pairs(self._index.pairs | {name})
@@ -209,6 +211,7 @@ class _Run:
         if gained:
             changes.table.append(portion.frame(name, [*state.columns], inside), state.current)
             self._summary.rows += gained
+        return {*state.columns}
 
     def _remove(
         self, changes: SettledChanges, old: Collection[tuple[str, str]], objects: Sequence[RawObject]
