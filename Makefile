@@ -20,8 +20,10 @@ venv: $(VENV)/.ready  ## create the virtual environment .venv from the hash-pinn
 
 deploy-venv: $(DEPLOY_VENV)/.ready  ## create the small environment for deploying and querying, .venv-deploy
 
-demo: venv  ## run the whole lake on this machine: two accounts, put items, query, compare; about a minute from a new clone
-	@$(PY) -m sandbox exec --speed 60 -- $(PY) -m sandbox.demo
+# With TABLES=1 the Glue job of the settled tables runs, too: on a local Spark, which is installed first.
+demo: venv  ## run the whole lake on this machine: two accounts, put items, query, compare; about a minute from a new clone (TABLES=1: settled tables, too)
+	@$(if $(TABLES),$(PY) -m sandbox.spark)
+	@$(PY) -m sandbox exec --speed 60 $(if $(TABLES),--with tables) -- $(PY) -m sandbox.demo $(if $(TABLES),--tables)
 
 test: venv lint unit  ## run lint and every test except the long ones
 
