@@ -4,7 +4,7 @@ VENV := .venv
 DEPLOY_VENV := .venv-deploy
 PY := $(VENV)/bin/python
 .DEFAULT_GOAL := help
-.PHONY: help venv deploy-venv demo test lint unit test-repairs test-policies test-athena test-spark soak-views soak soak-quick access sandbox package generate golden bench lock clean
+.PHONY: help venv deploy-venv demo test lint unit test-repairs test-policies test-athena test-spark soak-views soak-settle soak soak-quick access sandbox spark package generate golden bench lock clean
 
 help:  ## list every target
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -29,10 +29,10 @@ lint: venv  ## run ruff, mypy and cfn-lint; no finding is allowed
 	@$(VENV)/bin/ruff check .
 	@$(VENV)/bin/ruff format --check .
 	@$(VENV)/bin/mypy
-	@$(VENV)/bin/cfn-lint templates/*.yaml templates/options/*.yaml
+	@$(VENV)/bin/cfn-lint templates/*.yaml templates/options/*.yaml examples/*/*.yaml
 
 # The commands that add rows or rebuild a table, in the sandbox: they take minutes.
-REPAIRS := $(foreach verb,backfill exports heal reconcile redrive restore,tests/sandbox/test_$(verb).py)
+REPAIRS := $(foreach verb,backfill existing_table exports heal reconcile redrive restore,tests/sandbox/test_$(verb).py)
 
 unit: venv  ## run every test except test-repairs, test-policies, test-athena, test-spark and the soaks
 	@$(PY) -m pytest -n 2 --dist loadgroup --ignore tests/policies $(REPAIRS:%=--ignore %) tests
@@ -49,6 +49,10 @@ test-athena: venv  ## test every table, view and query on a real Trino server (n
 soak-views: venv  ## test the views with a million changes of each road and with losses, on both engines (CHANGES=N for fewer, SEED=N to repeat a run)
 	@$(PY) -m tests.soak --changes $(or $(CHANGES),1000000) $(if $(SEED),--seed $(SEED))
 
+soak-settle: venv  ## kill the settle job sixty times and end it at 120 more points, and settle thirty thousand small histories (SEED=N to repeat a run)
+	@SETTLE_KILLS=60 SETTLE_FAULTS=120 SETTLED_HISTORIES=25000 SETTLED_STRIDE=311 SETTLED_SEED=$(or $(SEED),13) SETTLE_SEED=$(or $(SEED),7) \
+	  $(PY) -m tests.spark tests/spark/test_settle_kills.py tests/spark/test_settle_faults.py tests/spark/test_settle_histories.py
+
 soak: venv  ## prove under faults that nothing is lost: ten million changes, a thousand kills and seeded bugs; for each release (SEED=N to repeat a run)
 	@$(PY) -m tests.faults --seeds 5 --changes 2000000 --kills 1000 $(if $(SEED),--seed $(SEED))
 
@@ -63,6 +67,9 @@ access: venv  ## print who may do what, and which statement decides
 
 sandbox: venv  ## run the two accounts on this machine until Ctrl-C; every README command works with them
 	@$(PY) -m sandbox serve
+
+spark: venv  ## install the Spark on which the sandbox runs Glue jobs, once (needs Java 17 and Maven)
+	@$(PY) -m sandbox.spark
 
 package: venv  ## build the functions' zips and put_items.pyz into build/ (reproducible; ARCH=arm64 or x86_64)
 	@$(PY) -m scripts.build.package --arch $(or $(ARCH),arm64)

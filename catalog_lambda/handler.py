@@ -1,11 +1,14 @@
-"""The two triggers: a crawl ended (EventBridge), or the stack declares columns (custom resource)."""
+"""The three triggers: a crawl ended (EventBridge), the stack declares columns (custom resource), or the job
+of the option stack `tables` tells the names that it has found in rows (a call that waits for the answer).
+"""
 
 from __future__ import annotations
 
 import json
 import os
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,6 +28,9 @@ _MOST = "200"
 # Glue guide, "Automating AWS Glue with EventBridge".
 _NOT_STARTED = "Glue Scheduled Crawler Invocation Failure"
 
+# The source of the settle job's event (glue/jobs/settle/lake_catalog.py).
+_SETTLE = "ddb-lake.settle"
+
 
 class CrawlFailedError(Exception):
     """The crawler failed or could not start. It is raised to set off the function's error alarm."""
@@ -32,6 +38,10 @@ class CrawlFailedError(Exception):
 
 class DeclarationPostponedError(Exception):
     """Access to the Data Catalog was denied. It is raised after the answer, to set off the alarm."""
+
+
+class EventError(Exception):
+    """The settle job's event has another form. The message names the right one."""
 
 
 class ConfigurationError(Exception):
@@ -77,6 +87,8 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Lambda's entry point."""
     if "ResponseURL" in event and "RequestType" in event:
         return _stack(event, context)
+    if event.get("source") == _SETTLE:
+        return _settle(event)
     return _crawler(event)
 
 
@@ -117,14 +129,38 @@ def _crawler(event: Mapping[str, Any]) -> dict[str, Any]:
             "aws glue get-crawler shows the reason under LastCrawl"
         )
     item_columns = str(event.get("itemColumns") or "").split(",")
-    try:
+    with _without_names():
         outcome = _declare(settings, item_columns)
+    return _summary(outcome, trigger="crawler")
+
+
+def _settle(event: Mapping[str, Any]) -> dict[str, Any]:
+    """Handle the settle job's names: `columns` is a list of the columns that its rows have.
+
+    They are declared like names that a crawl found: with the same limit, and without forgotten names. Raises
+    EventError if the list has another form.
+    """
+    columns = event.get("columns")
+    if not isinstance(columns, list) or not all(isinstance(name, str) for name in columns):
+        raise EventError(
+            "the event of the settle job has no list of names in `columns`: deploy the option stack tables "
+            "and the lake's stack from the same release"
+        )
+    settings = Settings.read(os.environ, {})
+    with _without_names():
+        outcome = Catalog(settings.database).declare(settings.table, Names(found=columns), settings.most)
+    return _summary(outcome, trigger="settle")
+
+
+@contextmanager
+def _without_names() -> Iterator[None]:
+    """Lambda logs a raised error, and Glue's message may quote column names, which are users' data."""
+    try:
+        yield
     except ClientError as error:
         if is_denial(error):
             raise
-        # Lambda logs the raised error, and Glue's message may quote column names, which are users' data.
         raise CatalogError(f"{error.operation_name} failed: {code_of(error)}") from None
-    return _summary(outcome, trigger="crawler")
 
 
 def _stack(event: dict[str, Any], context: Any) -> dict[str, Any]:

@@ -88,8 +88,12 @@ class StackKind:
 
 TRANSFORM = Artifact("transform", "functions", builders.build_transform)
 CATALOG = Artifact("catalog", "functions", builders.build_catalog)
+SETTLE_SCRIPT = Artifact("settle_changes", "jobs", builders.build_settle_script)
+SETTLE_LIBRARY = Artifact("settle", "jobs", builders.build_settle_library)
 BACKFILL_SCRIPT = Artifact("backfill_export", "jobs", builders.build_backfill_script)
 BACKFILL_LIBRARY = Artifact("backfill", "jobs", builders.build_backfill_library)
+SQL_SCRIPT = Artifact("run_sql", "jobs", builders.build_sql_script)
+SQL_LIBRARY = Artifact("sql_to_table", "jobs", builders.build_sql_library)
 BACKFILL_WHEELS = Artifact("backfill_wheels", "jobs", builders.build_backfill_wheels)
 
 # The lake accepts deliveries from this account only.
@@ -163,6 +167,30 @@ KINDS: Sequence[StackKind] = (
         next_steps=PUT_ITEMS,
     ),
     StackKind(
+        name="tables",
+        template=TEMPLATES / "options" / "tables.yaml",
+        stack_name="ddb-lake-tables",
+        account=None,
+        account_rule=HOLDER,
+        artifacts={"SettleScriptKey": SETTLE_SCRIPT, "SettleLibraryKey": SETTLE_LIBRARY},
+        outputs_of=("consumer", "single-account"),
+        takes=(
+            "LakeBucketName",
+            "LakeKeyArn",
+            "DatabaseName",
+            "WorkgroupName",
+            "ResultsBucketName",
+            "CatalogFunctionArn",
+            "LogGroupPrefix",
+            "CatalogKeyArn",
+            "LakeFormationGrants",
+        ),
+        next_steps=(
+            NextStep("{SettleNowCommand}{profile}", ("SettleNowCommand",)),
+            NextStep("python -m scripts.views --all{profile_and_region}"),
+        ),
+    ),
+    StackKind(
         name="backfill",
         template=TEMPLATES / "options" / "backfill.yaml",
         stack_name="ddb-lake-backfill",
@@ -180,6 +208,24 @@ KINDS: Sequence[StackKind] = (
                 "python -m scripts.deploy export --profile PROFILE_OF_THE_TABLE{region} "
                 "--outputs-of {stack}{outputs_profile}"
             ),
+        ),
+    ),
+    StackKind(
+        name="spark-sql",
+        template=TEMPLATES / "options" / "spark-sql.yaml",
+        stack_name="ddb-lake-spark-sql",
+        account=None,
+        account_rule=HOLDER,
+        artifacts={"SqlScriptKey": SQL_SCRIPT, "SqlLibraryKey": SQL_LIBRARY},
+        outputs_of=("consumer", "single-account"),
+        takes=(
+            "LakeBucketName",
+            "LakeKeyArn",
+            "DatabaseName",
+            "ChangesTableName",
+            "LogGroupPrefix",
+            "CatalogKeyArn",
+            "LakeFormationGrants",
         ),
     ),
     StackKind(

@@ -8,7 +8,6 @@ require(
         "boto3",
         "botocore",
         "cfnlint",
-        "cryptography",
         "duckdb",
         "hypothesis",
         "matplotlib",

@@ -53,7 +53,7 @@ class ViewSet:
             raise CommandError(
                 f"the views of {self.source} have different switch times: "
                 f"{', '.join(sorted(map(str, cuts)))}",
-                f"Run `python -m scripts.views {self.source} --name {self.name}` with --switched-at.",
+                f"Create the views of table {self.source}, ending {self.name}, again with --switched-at.",
             )
         return cuts.pop()
 

@@ -90,7 +90,10 @@ def refresh(workgroup: Workgroup, database: str, out: Output, *, write: bool, dr
     out.answer({"database": database, "views": answers}, "\n".join(map(_line, answers)))
     late = [each for each in answers if each.get("failed") or (each["behind"] and not write)]
     if not answers:
-        out.say(f"database {database} has no views of a table; `python -m scripts.views TABLE` creates them")
+        out.say(
+            f"database {database} has no views of a table; "
+            f"`python -m scripts.views TABLE{workgroup.connection.location}` creates them"
+        )
     elif late and write:
         out.say(f"{count(len(late), 'set')} of views could not be created", "yellow")
     elif late:

@@ -1,4 +1,4 @@
-"""A Glue job returns how often it may run at once, created by API or stack."""
+"""A Glue job returns how often it may run at once and whether runs wait, created by API or stack."""
 
 from typing import Any
 
@@ -18,23 +18,36 @@ def test_job_keeps_its_execution_property_and_class(emulator: Sandbox, unique: s
     glue.create_job(Name=unique, Role=ROLE, Command=COMMAND)
     found = glue.get_job(JobName=unique)["Job"]
     assert (found["ExecutionProperty"], found["ExecutionClass"]) == ({"MaxConcurrentRuns": 1}, "STANDARD")
-    update = {"ExecutionProperty": {"MaxConcurrentRuns": 3}, "ExecutionClass": "FLEX"}
+    assert found["JobRunQueuingEnabled"] is False
+    glue.update_job(JobName=unique, JobUpdate={"JobRunQueuingEnabled": True})
+    assert glue.get_job(JobName=unique)["Job"]["JobRunQueuingEnabled"] is True
+    update = {
+        "ExecutionProperty": {"MaxConcurrentRuns": 3},
+        "ExecutionClass": "FLEX",
+        "JobRunQueuingEnabled": False,
+    }
     glue.update_job(JobName=unique, JobUpdate=update)
     found = glue.get_job(JobName=unique)["Job"]
     assert (found["ExecutionProperty"], found["ExecutionClass"]) == ({"MaxConcurrentRuns": 3}, "FLEX")
+    assert found["JobRunQueuingEnabled"] is False
 
 
 def test_stack_sets_and_resets_the_execution_property_and_class(emulator: Sandbox, unique: str) -> None:
-    """A property that is removed from the template returns to its default."""
+    """A property that is removed from the template returns to its default. Texts become numbers."""
     stacks, glue = Stacks(emulator, "consumer"), emulator.session("consumer").client("glue")
-    job = {"Name": unique, "Role": ROLE, "Command": COMMAND, "ExecutionProperty": {"MaxConcurrentRuns": 2}}
+    job: dict[str, Any] = {"Name": unique, "Role": ROLE, "Command": COMMAND, "Timeout": "30"}
+    job["ExecutionProperty"] = {"MaxConcurrentRuns": "2"}
+    job["JobRunQueuingEnabled"] = True
     stacks.create(unique, {"Job": {"Type": "AWS::Glue::Job", "Properties": job}})
-    assert glue.get_job(JobName=unique)["Job"]["ExecutionProperty"] == {"MaxConcurrentRuns": 2}
-    del job["ExecutionProperty"]
+    found = glue.get_job(JobName=unique)["Job"]
+    assert (found["ExecutionProperty"], found["Timeout"]) == ({"MaxConcurrentRuns": 2}, 30)
+    assert found["JobRunQueuingEnabled"] is True
+    del job["ExecutionProperty"], job["JobRunQueuingEnabled"]
     job["ExecutionClass"] = "FLEX"
     stacks.update(unique, {"Job": {"Type": "AWS::Glue::Job", "Properties": job}})
     found = glue.get_job(JobName=unique)["Job"]
     assert (found["ExecutionProperty"], found["ExecutionClass"]) == ({"MaxConcurrentRuns": 1}, "FLEX")
+    assert found["JobRunQueuingEnabled"] is False
 
 
 def test_security_configuration_keeps_the_encryption_of_objects(emulator: Sandbox, unique: str) -> None:

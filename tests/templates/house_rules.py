@@ -371,8 +371,11 @@ def alarms_notify_the_topic(house: House) -> Iterator[str]:
             yield f"{logical_id} does not state what happened and what to do"
         if properties.get("AlarmActions", {}).get("Fn::If", [""])[0] != "HasAlarmTopic":
             yield f"{logical_id} does not notify the topic that the user may have named"
-        if properties.get("TreatMissingData") != "notBreaching":
-            yield f"{logical_id} does not treat missing data as no breach"
+        # An alarm on too few events must ring when none is reported; any other must not.
+        too_few = properties.get("Statistic") == "Sum" and "LessThan" in str(properties["ComparisonOperator"])
+        right = "breaching" if too_few else "notBreaching"
+        if properties.get("TreatMissingData") != right:
+            yield f"{logical_id} does not treat missing data as {right}"
 
 
 # Policies

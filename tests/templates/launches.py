@@ -13,6 +13,7 @@ PRODUCER, CONSUMER = "111111111111", "222222222222"
 # Parameters that every launch must set, because no default could be right.
 REQUIRED = {
     "ArtifactBucketName": "artifacts",
+    "TargetTableArns": "arn:aws:dynamodb:us-east-1:222222222222:table/orders-per-day",
     **{
         name: f"{artifact.folder}/{artifact.name}{'.gluewheels.zip' if name.endswith('WheelsKey') else ''}"
         for name, artifact in ARTIFACTS.items()
@@ -37,11 +38,25 @@ def single_account(**parameters: Any) -> Stack:
     return _launched("single-account", "ddb-lake", PRODUCER, parameters)
 
 
+def tables(lake: Stack | None = None, **parameters: Any) -> Stack:
+    """The option stack for settled tables, with the outputs of a lake, in the account of the lake."""
+    lake = lake or consumer()
+    filled = {name: lake.outputs[name] for name in STACKS["tables"].takes if name in lake.outputs}
+    return _launched("tables", "ddb-lake-tables", lake.account, {**filled, **parameters})
+
+
 def backfill(lake: Stack | None = None, **parameters: Any) -> Stack:
     """The option stack for exports, with the outputs of a lake, in the account of the lake."""
     lake = lake or consumer()
     filled = {name: lake.outputs[name] for name in STACKS["backfill"].takes if name in lake.outputs}
     return _launched("backfill", "ddb-lake-backfill", lake.account, {**filled, **parameters})
+
+
+def spark_sql(lake: Stack | None = None, **parameters: Any) -> Stack:
+    """The option stack for statements, with the outputs of a lake, in the account of the lake."""
+    lake = lake or consumer()
+    filled = {name: lake.outputs[name] for name in STACKS["spark-sql"].takes if name in lake.outputs}
+    return _launched("spark-sql", "ddb-lake-spark-sql", lake.account, {**filled, **parameters})
 
 
 def export(landing: Stack | None = None, table: Stack | None = None, **parameters: Any) -> Stack:

@@ -39,6 +39,7 @@ ASKED_FOR = {
         *HANDED_OVER,
         "AdmittedAccountId",
         "AnalystPolicyArn",
+        "CatalogFunctionArn",
         "CatalogFunctionLogGroupName",
         "CatalogFunctionName",
         "CatalogKeyArn",

@@ -43,12 +43,14 @@ def target(grant: Resource) -> str:
 @LAKES
 def test_nothing_is_granted_by_default(launch: Any) -> None:
     """If only IAM decides, no administrator of Lake Formation is needed to launch the stack."""
-    assert not list(launch().of_type(GRANT))
+    lake = launch()
+    assert not list(lake.of_type(GRANT))
+    assert not list(launches.tables(lake).of_type(GRANT))
 
 
 @LAKES
 def test_each_role_is_granted_the_permissions_it_uses(launch: Any) -> None:
-    """The crawler creates tables, the function declares columns, analysts query."""
+    """The crawler and the settle job create tables, the function declares columns, analysts query."""
     lake = launch(**GRANTS)
     crawler, function = lake.resource("CrawlerRole").name, lake.resource("CatalogFunctionRole").name
     assert granted(lake) == {
@@ -57,6 +59,13 @@ def test_each_role_is_granted_the_permissions_it_uses(launch: Any) -> None:
         (function, "ALTER", "ddb_lake.changes"),
         ("Analyst", "DESCRIBE", "ddb_lake"),
         ("Analyst", "SELECT", "ddb_lake.*"),
+    }
+    option = launches.tables(lake)
+    job = option.resource("SettleRole").name
+    assert granted(option) == {
+        (job, "CREATE_TABLE", "ddb_lake"),
+        (job, "DESCRIBE", "ddb_lake.*"),
+        (job, "SELECT", "ddb_lake.changes"),
     }
 
 
@@ -87,7 +96,10 @@ def test_analyst_principal_requires_lake_formation_grants() -> None:
 
 
 @LAKES
-def test_the_catalogs_key_is_an_output(launch: Any) -> None:
-    """The output has the parameter's name. Without a key there is no output."""
+def test_the_catalogs_key_reaches_the_option_stack(launch: Any) -> None:
+    """The output has the parameter's name. Without a key there is neither output nor policy."""
     assert "CatalogKeyArn" not in launch().outputs
-    assert launch(CatalogKeyArn=CATALOG_KEY).outputs["CatalogKeyArn"] == CATALOG_KEY
+    assert "CatalogKeyPolicy" not in launches.tables(launch()).resources
+    option = launches.tables(launch(CatalogKeyArn=CATALOG_KEY))
+    (statement,) = option.resource("CatalogKeyPolicy").properties["PolicyDocument"]["Statement"]
+    assert statement["Resource"] == CATALOG_KEY

@@ -8,9 +8,10 @@ from settled.names import CHANGES, OBJECT, OWN, OWNER, TAG
 from .arguments import Arguments
 from .errors import SettleError
 from .lake_catalog import LakeCatalog
-from .tables import Table, check_columns
+from .tables import State, Table, check_columns, conflicts
 
 ORDER = "change_key, change_time"
+_MOST_CONDITIONS = 200  # in one DELETE
 
 
 def needed_columns(metadata: Sequence[str]) -> dict[str, str]:
@@ -26,15 +27,20 @@ class SettledChanges:
         self.name = name
         self.table = Table(session, given.database, CHANGES + name)
 
-    def open(self, metadata: Sequence[str], found: Iterable[str] = ()) -> None:
-        """Create the table or check it, and add the columns that it lacks. Raises SettleError."""
+    def open(self, metadata: Sequence[str], found: Iterable[str] = ()) -> State:
+        """Create the table or check it, and add the columns that rows have. Raises SettleError."""
         needed = needed_columns(metadata)
         if not self._catalog.check_owner(self.table.name):
-            self.table.create(self._given.bucket, needed, "dt", ORDER, self._given.location)
-        have = self.table.columns()
-        check_owned(self.table, self._given)
-        check_columns(self.table.name, have, needed, ())
-        self.table.add_columns(sorted({*found} - {*have} - OWN))
+            self.table.create(self._given.bucket, needed, "dt", self._given.location)
+        state = self.table.load()
+        check_owned(self.table.name, state, self._given)
+        check_columns(self.table.name, state.columns, needed)
+        self.table.set_order(state, ORDER)
+        missing = sorted({*found} - {*state.columns} - OWN)
+        if not missing:
+            return state
+        self.table.add_columns(missing)
+        return self.table.load()
 
     def already(self, base: int | None, days: Collection[str]) -> set[tuple[str, str]]:
         """The objects of these days that are in, as path and ETag."""
@@ -45,21 +51,23 @@ class SettledChanges:
         rows = self.table.at(base).where(col("dt").isin(sorted(days))).select(OBJECT, TAG).distinct()
         return {(row[0], row[1]) for row in rows.collect()}
 
-    def remove_rewritten(self, tags: dict[str, str], already: Collection[tuple[str, str]]) -> int:
-        """Delete the rows of objects that have another ETag now. Returns how many objects that are."""
-        old = sorted(path for path, tag in already if path in tags and tags[path] != tag)
-        for path in old:
-            text = path.replace("\\", "\\\\").replace("'", "\\'")
-            tag = tags[path].replace("'", "")
-            self._session.sql(
-                f"DELETE FROM {self.table.path} WHERE {OBJECT} = '{text}' AND {TAG} <> '{tag}'"  # noqa: S608
-            )
-        return len(old)
+    def remove(self, objects: Iterable[tuple[str, str]]) -> None:
+        """Delete the rows of these objects, given as path and ETag. Rows of another ETag stay."""
+        texts = [f"({OBJECT} = {_text(path)} AND {TAG} = {_text(tag)})" for path, tag in sorted(objects)]
+        for start in range(0, len(texts), _MOST_CONDITIONS):
+            listed = " OR ".join(texts[start : start + _MOST_CONDITIONS])
+            with conflicts():
+                self._session.sql(f"DELETE FROM {self.table.path} WHERE {listed}")  # noqa: S608
 
 
-def check_owned(table: Table, given: Arguments) -> None:
+def _text(value: str) -> str:
+    """A text literal in Spark's dialect."""
+    return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+
+def check_owned(name: str, state: State, given: Arguments) -> None:
     """Refuse a table of the same name that another lake's job, or a person, has made."""
-    if table.properties().get(OWNER) != given.location:
+    if state.properties.get(OWNER) != given.location:
         raise SettleError(
-            f"{table.name} is not a table of this lake", "rename or remove it: the next run creates its own"
+            f"{name} is not a table of this lake", "rename or remove it: the next run creates its own"
         )

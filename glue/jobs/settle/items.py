@@ -1,19 +1,20 @@
 """`settled_items_<name>`: the newest state of each item, merged from what `settled_changes_<name>` gained."""
 
 import importlib.resources
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from string import Template
 from typing import Any
 
-from settled.names import ITEMS, LEANS, MERGED, NO_SWITCH, OBJECT, OWN, SWITCHED, TAG, TIES
+from settled.names import ITEMS, LEANS, MERGED, NO_SWITCH, OBJECT, SWITCHED, TAG, TIES
 
 from .arguments import Arguments
 from .changes import SettledChanges, check_owned
+from .errors import ConflictError, SettleError
 from .lake_catalog import LakeCatalog
 from .session import CATALOG
-from .tables import Snapshot, Table, check_columns
+from .tables import Snapshot, State, Table, check_columns
 
 _GROWING = frozenset(("append", "replace"))  # operations after which the rows of before are still there
 
@@ -34,15 +35,17 @@ def statement(name: str, **filling: str) -> str:
     return Template("\n".join(lines)).substitute(filling)
 
 
-def grown(snapshots: Mapping[int, Snapshot], start: int, end: int) -> bool:
-    """Whether the table only gained rows from `start` to `end`: then an incremental read has all of them."""
+def gained(snapshot: Callable[[int], Snapshot | None], start: int, end: int) -> int | None:
+    """The rows that the table gained from `start` to `end`; None if it did more, or if that is not known."""
     at: int | None = end
+    rows = 0
     while at is not None and at != start:
-        snapshot = snapshots.get(at)
-        if snapshot is None or snapshot.operation not in _GROWING:
-            return False
-        at = snapshot.parent
-    return at == start
+        found = snapshot(at)
+        if found is None or found.operation not in _GROWING:
+            return None
+        rows += found.added if found.operation == "append" else 0
+        at = found.parent
+    return rows if at == start else None
 
 
 class SettledItems:
@@ -52,81 +55,95 @@ class SettledItems:
         self._session, self._given, self._catalog, self._changes = session, given, catalog, changes
         self.table = Table(session, given.database, ITEMS + changes.name)
 
-    def open(self, metadata: Sequence[str]) -> list[str]:
-        """Create the table or check it, and add the columns of the changes. Returns the shared columns."""
+    def open(self, metadata: Sequence[str]) -> State:
+        """Create the table or check it. Raises SettleError."""
         needed = {**dict.fromkeys([*metadata, "dt"], "string"), TIES: "bigint", LEANS: "boolean"}
         if not self._catalog.check_owner(self.table.name):
-            partition = f"bucket({self._given.buckets}, change_key)"
-            self.table.create(self._given.bucket, needed, partition, "change_key", self._given.location)
-        have = self.table.columns()
-        check_owned(self.table, self._given)
-        check_columns(self.table.name, have, needed, ())
-        shared = [column for column in self._changes.table.columns() if column not in (OBJECT, TAG)]
-        self.table.add_columns(column for column in shared if column not in have and column not in OWN)
-        return shared
+            self.table.create(
+                self._given.bucket, needed, f"bucket({self._given.buckets}, change_key)", self._given.location
+            )
+        state = self.table.load()
+        check_owned(self.table.name, state, self._given)
+        check_columns(self.table.name, state.columns, needed)
+        if not state.buckets:
+            raise SettleError(
+                f"the table {self.table.name} is not partitioned by bucket(N, change_key)",
+                "undo the change (ALTER TABLE), or remove the table: the next run merges it from all changes",
+            )
+        self.table.set_order(state, "change_key")
+        return state
 
     def merge(self, metadata: Sequence[str], switched_at: str) -> Merged | None:
-        """Merge what the changes gained; None if they gained nothing. Raises ConflictError."""
-        end = self._changes.table.current()
+        """Merge what the changes gained since the last merge; None if nothing. Raises ConflictError."""
+        items = self.open(metadata)
+        changes = self._changes.table.load()
+        # The changes are read after the items: the items never have a row that these changes do not have.
+        while missing := [
+            name for name in changes.columns if name not in (OBJECT, TAG) and name not in items.columns
+        ]:
+            self.table.add_columns(missing)
+            items, changes = self.table.load(), self._changes.table.load()
+        end = changes.current
         if end is None:
             return None
-        columns = self.open(metadata)
-        properties = self.table.properties()
-        start = int(properties.get(MERGED) or 0)
-        known = properties.get(SWITCHED, switched_at) == switched_at and grown(
-            self._changes.table.snapshots(), start, end
-        )
-        if known and start == end and self.table.buckets() == self._given.buckets:
+        start = int(items.properties.get(MERGED) or 0)
+        rows = gained(changes.snapshot, start, end)
+        known = rows is not None and items.properties.get(SWITCHED) == switched_at
+        if items.buckets != self._given.buckets:
+            self.table.set_buckets(items.buckets, self._given.buckets)
+            items = self.table.load()
+        known = known and items.current is not None and not self.table.has_other_partitioning(items)
+        if known and start == end:
             return None
-        buckets = self.table.buckets()
-        if buckets != self._given.buckets:
-            self.table.set_buckets(buckets, self._given.buckets)
-        known = known and not self.table.has_other_partitioning()
-        base = self.table.current()
-        fresh = self._changes.table.between(start, end) if known and base is not None else None
-        merged = self._merged(columns, fresh, end, base, switched_at)
+        columns = [name for name in changes.columns if name not in (OBJECT, TAG)]
+        listed = ", ".join(f"`{column}`" for column in columns)
+        if known:
+            merged = Merged(rows, *self._merge_fresh(listed, start, end, items.current, switched_at))
+        else:
+            merged = self._merge_all(listed, end, items.current, switched_at)
         self.table.set_properties({MERGED: str(end), SWITCHED: switched_at})
         return merged
 
-    def _merged(
-        self, columns: Sequence[str], fresh: Any, end: int, base: int | None, switched_at: str
-    ) -> Merged:
-        """The merge itself. Without `fresh` rows, every item is ranked among all its changes."""
-        listed = ", ".join(f"`{column}`" for column in columns)
-        sql = self._session.sql
-        history = self._roads(self._changes.table.at(end), "history", switched_at)
+    def _merge_all(self, listed: str, end: int, base: int | None, switched_at: str) -> Merged:
+        """Rank every item among all its changes."""
+        self._roads(self._changes.table.at(end), "rows", switched_at)
+        self.table.replace_all(self._session.sql(statement("newest", columns=listed)), base)
+        state = self.table.load()
+        written = state.snapshot(state.current) if state.current is not None else None
+        return Merged(None, written.added if written else 0, 0)
+
+    def _merge_fresh(
+        self, listed: str, start: int, end: int, base: int | None, switched_at: str
+    ) -> tuple[int, int]:
+        """Rank the items that fresh rows can change, and write their buckets. Returns how many, and the hard."""
+        sql, between = self._session.sql, self._changes.table.between(start, end)
         with ExitStack() as kept:
-            if fresh is None:
-                named(history.select(*columns), "rows")
-                touched = hard = 0
-            else:
-                fresh = self._roads(kept.enter_context(persisted(fresh)), "fresh", switched_at)
-                named(self.table.at(base), "stored")
-                touched = named(kept.enter_context(persisted(sql(statement("touched")))), "touched").count()
-                if not touched:
-                    return Merged(fresh.count(), 0, 0)
-                named(kept.enter_context(persisted(sql(statement("known", columns=listed)))), "known")
-                hard = named(kept.enter_context(persisted(sql(statement("hard")))), "hard").count()
-                named(sql(statement("rows", columns=listed)), "rows")
-            newest = kept.enter_context(persisted(sql(statement("newest", columns=listed))))
-            named(newest, "newest")
-            items = newest.count()
-            if fresh is None:
-                self.table.replace_all(newest, base)
-                return Merged(None, items, 0)
-            if items:
-                bucket = f"{CATALOG}.system.bucket({self._given.buckets}, change_key)"
-                buckets = [row[0] for row in newest.selectExpr(f"{bucket} AS bucket").distinct().collect()]
-                content = sql(
-                    statement(
-                        "buckets",
-                        columns=f"{listed}, {TIES}, {LEANS}",
-                        buckets=str(self._given.buckets),
-                        touched=", ".join(map(str, sorted(buckets))),
-                    )
+            self._roads(kept.enter_context(persisted(between)), "fresh", switched_at)
+            named(self.table.at(base), "stored")
+            named(kept.enter_context(persisted(sql(statement("touched")))), "touched")
+            named(kept.enter_context(persisted(sql(statement("known", columns=listed)))), "known")
+            hard = named(kept.enter_context(persisted(sql(statement("hard")))), "hard").count()
+            self._roads(
+                self._changes.table.at(end) if hard else self._changes.table.at(None), "history", switched_at
+            )
+            named(sql(statement("rows", columns=listed)), "rows")
+            newest = named(kept.enter_context(persisted(sql(statement("newest", columns=listed)))), "newest")
+            bucket = f"{CATALOG}.system.bucket({self._given.buckets}, change_key)"
+            counts = newest.selectExpr(f"{bucket} AS bucket").groupBy("bucket").count().collect()
+            if not counts:
+                if self.table.load().current != base:
+                    raise ConflictError(f"{self.table.name} was merged by another run")
+                return 0, 0
+            content = sql(
+                statement(
+                    "buckets",
+                    columns=f"{listed}, {TIES}, {LEANS}",
+                    buckets=str(self._given.buckets),
+                    touched=", ".join(str(row[0]) for row in sorted(counts)),
                 )
-                self.table.replace_partitions(content, base)
-            return Merged(fresh.count(), items, hard)
+            )
+            self.table.replace_partitions(content, base)
+            return sum(int(row[1]) for row in counts), hard
 
     def _roads(self, rows: Any, name: str, switched_at: str) -> Any:
         """The rows as a view, without those of the wrong side of a cut."""

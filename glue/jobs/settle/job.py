@@ -15,28 +15,28 @@ Two runs at once do no harm: of two commits on one snapshot Iceberg refuses the 
 import json
 import sys
 import time
-from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from settled.names import CHANGES, MERGED, OWN
-from settled.reopened import days_of
+from settled.reopened import Marker, days_of
 from settled.unsettled import SettledObject, opening, statement
 
 from . import arguments
 from .arguments import Arguments
 from .changes import SettledChanges
 from .errors import ConflictError, SettleError
-from .index import SettledObjects
+from .index import Entry, SettledObjects
 from .items import SettledItems
-from .lake_catalog import LakeCatalog, forgotten_by
+from .lake_catalog import LakeCatalog, forgotten_by, iso
 from .maintenance import Maintenance
 from .objects import RawObject, portions, unsettled
-from .reading import Portion
+from .reading import Portion, Taken
 from .session import open_session
 from .storage import Storage
+from .tables import State
 
 _ATTEMPTS = 4
 _NAMED_IN_ERROR = 10
@@ -102,37 +102,49 @@ class _Run:
 
     def __init__(self, ports: Ports, given: Arguments, summary: Summary) -> None:
         self._ports, self._given, self._summary = ports, given, summary
+        ports.catalog.refresh()
         self._metadata = _metadata(ports.catalog.columns())
         self._forgotten = ports.catalog.forgotten()
         self._index = SettledObjects(ports.session, given, ports.catalog)
         self._failed: set[str] = set()
+        self._gone = 0  # objects that were replaced or deleted after they were listed
 
     def settle(self) -> None:
         """All steps."""
         ports, given = self._ports, self._given
         self._index.open()
-        maintained = self._index.maintained()
+        ports.catalog.refresh()  # after the index: another run may just have made a pair and recorded it
+        pairs = {*ports.catalog.names(CHANGES)}
+        lost = self._index.pairs - pairs
+        if lost:
+            ports.log(f"{CHANGES}… of {', '.join(sorted(lost))} was removed: every object is read again")
+            self._index.clear()
+        self._index.record_pairs(pairs)
+        maintained = self._index.maintained
         due = maintained is None or ports.now() - maintained >= timedelta(hours=given.maintain_hours)
         markers = ports.storage.markers()
-        days = self._days(everything=due, reopened=days_of(markers))
+        days = self._days(everything=due or bool(lost), reopened=days_of(markers))
         listed = ports.storage.objects(days)
-        settled: dict[str, set[str]] = defaultdict(set)
-        for entry in self._index.entries(days):
-            settled[entry.path].add(entry.tag)
-        todo = unsettled(listed, settled)
+        entries = self._index.entries(days)
+        todo = unsettled(listed, {path: entry.tag for path, entry in entries.items()})
         ports.log(f"{len(days)} days, {len(listed):,} objects, {len(todo):,} of them to take in")
-        names, taken = self._append_all(todo)
+        names, taken = self._append_all(todo, entries)
         self._merge_all(names)
         done = [one for one in todo if one.path in taken and not taken[one.path] & self._failed]
-        self._index.add(done, ports.now())
+        now = ports.now()
+        self._index.add(done, now)
+        entries |= {one.path: Entry(one.path, one.tag, iso(now)) for one in done}
         self._summary.objects += len(done)
-        self._narrow(listed, [marker for marker in markers if not marker.done or self._summary.failures])
-        if not self._summary.failures:
-            for marker in markers:
-                if marker.done:
-                    ports.storage.remove_marker(marker)
+        # A marker is finished if everything that its verb wrote is settled now.
+        finished = (
+            [] if self._summary.failures or self._gone else [marker for marker in markers if marker.done]
+        )
+        for marker in self._narrow(listed, entries, finished):
+            ports.storage.remove_marker(marker)
         if due:
-            self._maintain(names)
+            if maintained is not None:
+                self._maintain(names)
+            self._index.set_maintained(ports.now())
 
     def _days(self, *, everything: bool, reopened: Sequence[str]) -> list[str]:
         first = self._ports.catalog.first_day()
@@ -143,9 +155,11 @@ class _Run:
             if day >= first and (everything or day >= oldest or day in reopened)
         ]
 
-    def _append_all(self, todo: Sequence[RawObject]) -> tuple[set[str], dict[str, set[str]]]:
+    def _append_all(
+        self, todo: Sequence[RawObject], entries: Mapping[str, Entry]
+    ) -> tuple[set[str], dict[str, set[str]]]:
         """Step 2. Returns the endings of all pairs, and of each object taken in the endings of its rows."""
-        names = {name.removeprefix(CHANGES) for name in self._ports.catalog.names(CHANGES)}
+        names = {*self._ports.catalog.names(CHANGES)}
         taken: dict[str, set[str]] = {}
         found: set[str] = set()
         for objects in portions(todo, self._given.batch_bytes):
@@ -153,13 +167,15 @@ class _Run:
             try:
                 content = portion.taken()
                 self._summary.left_out_lines += content.left_out
+                self._gone += content.gone
                 for failure in content.unreadable:
                     self._fail(failure)
-                for name in sorted(content.rows):
+                # A rewritten object may have had rows in a table in which it has none now.
+                rewritten = any(one.path in entries for one in objects)
+                for name in sorted({*content.rows} | (names if rewritten else set())):
                     columns = {one for one in content.columns[name] if not forgotten_by(self._forgotten, one)}
-                    found |= columns
                     try:
-                        self._append(name, portion, objects, columns)
+                        found |= self._append(name, portion, content, objects, columns)
                     except SettleError as error:
                         self._fail(str(error), name)
                 names |= {*content.rows}
@@ -168,30 +184,51 @@ class _Run:
             finally:
                 portion.close()
             self._ports.log(f"{len(taken):,} of {len(todo):,} objects appended")
-        fresh = found - {*self._metadata, "dt"} - OWN
+        # Also those of earlier rows: the function declares a limited number at a time.
+        known = {*self._metadata, "dt", *OWN, *self._ports.catalog.columns()}
+        fresh = {one for one in found - known if not forgotten_by(self._forgotten, one)}
         try:
-            self._summary.columns += self._ports.catalog.declare(fresh - {*self._ports.catalog.columns()})
+            self._summary.columns += self._ports.catalog.declare(fresh)
         except SettleError as error:
             self._fail(str(error))
         return names, taken
 
-    def _append(self, name: str, portion: Portion, objects: Sequence[RawObject], columns: set[str]) -> None:
+    def _append(
+        self, name: str, portion: Portion, content: Taken, objects: Sequence[RawObject], columns: set[str]
+    ) -> set[str]:
+        """Step 2 for one table. Returns its columns."""
         changes = self._changes(name)
-        changes.open(self._metadata, columns)
+        state = changes.open(self._metadata, columns)
+        self._index.record_pairs(self._index.pairs | {name})
+        rows = {path: endings[name] for path, endings in content.objects if name in endings}
         days = {one.day for one in objects}
-        tags = {one.path: one.tag for one in objects}
-        already = changes.already(changes.table.current(), days)
-        if changes.remove_rewritten(tags, already):
-            self._ports.log(f"{changes.table.name}: the rows of rewritten objects were removed")
-        base = changes.table.current()
-        inside = {pair for pair in changes.already(base, days) if tags.get(pair[0]) == pair[1]}
-        if inside.issuperset(tags.items()):
-            return
-        rows = portion.frame(name, [*changes.table.columns()], inside)
-        if rows.isEmpty():
-            return
-        changes.table.append(rows, base)
-        self._summary.rows += portion.count(name, inside)
+        tags = {one.path: one.tag for one in objects if one.path in dict(content.objects)}
+        inside = changes.already(state.current, days)
+        if old := {(path, tag) for path, tag in inside if path in tags and tags[path] != tag}:
+            state, inside = self._remove(changes, old, [one for one in objects if one.path in tags])
+        inside = {(path, tag) for path, tag in inside if tags.get(path) == tag}
+        gained = sum(rows.values()) - sum(rows.get(path, 0) for path, _ in inside)
+        if gained:
+            changes.table.append(portion.frame(name, [*state.columns], inside), state.current)
+            self._summary.rows += gained
+        return {*state.columns}
+
+    def _remove(
+        self, changes: SettledChanges, old: Collection[tuple[str, str]], objects: Sequence[RawObject]
+    ) -> tuple[State, set[tuple[str, str]]]:
+        """Remove the rows of rewritten objects. Returns the table after it and the objects that are in."""
+        paths = {path for path, _ in old}
+        rewritten = [one for one in objects if one.path in paths]
+        if not all(self._ports.storage.is_current(one) for one in rewritten):
+            raise ConflictError("an object was rewritten again")
+        changes.remove(old)
+        self._ports.log(f"{changes.table.name}: the rows of {len(paths):,} rewritten objects were removed")
+        state = changes.table.load()
+        inside = changes.already(state.current, {one.day for one in objects})
+        tags = {one.path: one.tag for one in rewritten}
+        if any(tags.get(path, tag) != tag for path, tag in inside):
+            raise ConflictError("an object was rewritten again")
+        return state, inside
 
     def _merge_all(self, names: set[str]) -> None:
         """Step 3."""
@@ -212,26 +249,51 @@ class _Run:
                     f"{merged.hard:,} ranked among all their changes"
                 )
 
-    def _narrow(self, listed: Sequence[RawObject], open_markers: Sequence[Any]) -> None:
-        """Step 5: the view shows what may be unsettled, without objects that were settled some time ago."""
+    def _narrow(
+        self,
+        listed: Sequence[RawObject],
+        entries: Mapping[str, Entry],
+        finished: Sequence[Marker],
+    ) -> list[Marker]:
+        """Step 5: the view shows what may be unsettled, without objects that were settled some time ago.
+
+        A verb may reopen a day while the view is created. Its marker is seen afterwards, and the view is
+        created once more.
+
+        :param finished: the markers whose rows are settled
+        :return: those of them whose days are closed now: no object of them was settled a moment ago
+        """
         if not self._given.workgroup:
-            return
+            return []
         now = self._ports.now()
         limit = now - timedelta(minutes=self._given.margin_minutes)
-        current = {one.path: one for one in listed}
         old = {
-            entry.path
-            for entry in self._index.entries({one.day for one in listed})
-            if entry.path in current
-            and current[entry.path].tag == entry.tag
+            one
+            for one in listed
+            if (entry := entries.get(one.path))
+            and entry.tag == one.tag
             and datetime.fromisoformat(entry.at) <= limit
         }
-        shown = [SettledObject(one.path, one.day, one.size) for one in listed if one.path in old]
-        opened = opening(now.date(), shown, days_of(open_markers))
+        recent = {one.day for one in {*listed} - old}
+        closed = [marker for marker in finished if recent.isdisjoint(marker.days)]
+        self._ports.catalog.refresh()
+        columns = self._ports.catalog.columns()
+        reopened, before = self._reopened(closed), None
         try:
-            self._ports.catalog.execute(statement(opened, self._ports.catalog.columns()))
+            while reopened != before:
+                # A verb may write an object of its days again, so none of them is left out.
+                shown = [SettledObject(one.path, one.day, one.size) for one in old if one.day not in reopened]
+                opened = opening(now.date(), shown, recent | reopened)
+                self._ports.catalog.create_view(statement(opened, columns))
+                reopened, before = self._reopened(closed), reopened
         except SettleError as error:
             self._fail(str(error))
+            return []
+        return closed
+
+    def _reopened(self, closed: Sequence[Marker]) -> set[str]:
+        """The days of all markers but these."""
+        return {*days_of(marker for marker in self._ports.storage.markers() if marker not in closed)}
 
     def _maintain(self, names: set[str]) -> None:
         """Step 6. What fails here fails the run, but leaves the tables as they can be read."""
@@ -241,7 +303,7 @@ class _Run:
             changes = self._changes(name)
             items = SettledItems(self._ports.session, self._given, self._ports.catalog, changes)
             rewritten = work.rewrite(changes.table, ordered=True) + work.rewrite(items.table, ordered=False)
-            merged = items.table.properties().get(MERGED)
+            merged = items.table.load().properties.get(MERGED)
             expired = work.expire(changes.table, int(merged) if merged else None) + work.expire(items.table)
             work.remove_orphans(changes.table)
             work.remove_orphans(items.table)
@@ -249,7 +311,6 @@ class _Run:
         work.rewrite(self._index.table, ordered=False)
         work.expire(self._index.table)
         work.remove_orphans(self._index.table)
-        self._index.set_maintained(now)
 
     def _changes(self, name: str) -> SettledChanges:
         return SettledChanges(self._ports.session, self._given, self._ports.catalog, name)

@@ -4,8 +4,9 @@ import json
 import re
 import time
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 from settled.names import NO_SWITCH, ending
@@ -22,36 +23,46 @@ _STATEMENT_SECONDS = 120
 _MOST_NAME_BYTES = 200_000
 
 
+@cache
+def _client(service: str, region: str) -> Any:
+    import boto3  # noqa: PLC0415  the package itself loads without it
+
+    return boto3.client(service, region_name=region)  # type: ignore[call-overload]
+
+
 @dataclass(frozen=True)
 class LakeCatalog:
-    """One lake's Glue database, its catalog function and its workgroup."""
+    """One lake's Glue database, its catalog function and its workgroup.
+
+    The definitions are read once, and again after `refresh`.
+    """
 
     database: str
     location: str
     region: str
     workgroup: str = ""
     catalog_function: str = ""
+    _read: dict[str, dict[str, Any]] = field(default_factory=dict, repr=False)
 
-    def _client(self, service: Any) -> Any:
-        import boto3  # noqa: PLC0415  the package itself loads without it
+    def refresh(self) -> None:
+        """Read the definitions again when they are needed next."""
+        self._read.clear()
 
-        return boto3.client(service, region_name=self.region)
+    def _tables(self) -> dict[str, dict[str, Any]]:
+        if not self._read:
+            pages = (
+                _client("glue", self.region).get_paginator("get_tables").paginate(DatabaseName=self.database)
+            )
+            self._read.update({table["Name"]: table for page in pages for table in page["TableList"]})
+        return self._read
 
     def table(self, name: str) -> dict[str, Any] | None:
         """A table's definition; None if there is none."""
-        pages = self._client("glue").get_paginator("get_tables")
-        for page in pages.paginate(DatabaseName=self.database, Expression=name):
-            for table in page["TableList"]:
-                if table["Name"] == name:
-                    found: dict[str, Any] = table
-                    return found
-        return None
+        return self._tables().get(name)
 
     def names(self, prefix: str) -> list[str]:
-        """The names of the tables that begin so."""
-        pages = self._client("glue").get_paginator("get_tables")
-        found = pages.paginate(DatabaseName=self.database)
-        return sorted(t["Name"] for page in found for t in page["TableList"] if t["Name"].startswith(prefix))
+        """The names of the tables that begin so, without it."""
+        return sorted(name.removeprefix(prefix) for name in self._tables() if name.startswith(prefix))
 
     def changes(self) -> dict[str, Any]:
         """The definition of `changes`. Raises SettleError if it is missing."""
@@ -119,7 +130,7 @@ class LakeCatalog:
 
     def _invoke(self, names: Iterable[str]) -> int:
         payload = json.dumps({"source": "ddb-lake.settle", "columns": list(names)}).encode()
-        answer = self._client("lambda").invoke(FunctionName=self.catalog_function, Payload=payload)
+        answer = _client("lambda", self.region).invoke(FunctionName=self.catalog_function, Payload=payload)
         body = answer["Payload"].read()
         if answer.get("FunctionError"):
             raise SettleError(
@@ -128,9 +139,17 @@ class LakeCatalog:
             )
         return int(json.loads(body)["added"])
 
+    def create_view(self, statement: str) -> None:
+        """Create a view, or replace it if it has another text. Raises SettleError if Athena fails."""
+        name, _, select = statement.removeprefix("CREATE OR REPLACE VIEW ").partition(" AS\n")
+        view = self.table(name)
+        if view is None or sql_of(view) != select:
+            self.execute(statement)
+            self.refresh()
+
     def execute(self, statement: str) -> None:
         """Run a statement in Athena. Raises SettleError if it fails."""
-        athena = self._client("athena")
+        athena = _client("athena", self.region)
         query = athena.start_query_execution(
             QueryString=statement,
             QueryExecutionContext={"Database": self.database},

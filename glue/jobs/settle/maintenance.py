@@ -1,6 +1,6 @@
 """The upkeep: rewrite small files, drop old snapshots, remove files of runs that died."""
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from .changes import ORDER
@@ -35,14 +35,12 @@ class Maintenance:
         """Drop snapshots older than the limit. Those since `merged` stay: the next merge begins there."""
         limit = self._now - timedelta(hours=self._keep)
         if merged is not None:
-            row = self._session.sql(
-                f"SELECT committed_at FROM {table.path}.snapshots WHERE snapshot_id = {merged}"  # noqa: S608
-            ).first()
-            if row is not None:
-                limit = min(limit, row[0].replace(tzinfo=limit.tzinfo))
-        before = len(table.snapshots())
+            found = table.load().table.snapshot(merged)
+            if found is not None:
+                limit = min(limit, datetime.fromtimestamp(found.timestampMillis() // 1000, UTC))
+        before = table.load().snapshots()
         self._call("expire_snapshots", f"table => '{self._name(table)}', older_than => {_time(limit)}")
-        return before - len(table.snapshots())
+        return before - table.load().snapshots()
 
     def remove_orphans(self, table: Table) -> None:
         """Remove files in the table's folder that no snapshot names."""

@@ -1,6 +1,6 @@
 """Which raw objects a run takes in, and in which portions: pure, decided from listings."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 
@@ -19,12 +19,12 @@ class RawObject:
         return self.path.removeprefix("s3://").partition("/")[2]
 
 
-def unsettled(listed: Iterable[RawObject], settled: Mapping[str, Collection[str]]) -> list[RawObject]:
+def unsettled(listed: Iterable[RawObject], settled: Mapping[str, str]) -> list[RawObject]:
     """The objects to take in, oldest day first: those that are not settled with the ETag they have now.
 
-    :param settled: the ETags with which each path is settled
+    :param settled: the ETag with which each path was settled last
     """
-    return sorted(one for one in listed if one.tag not in settled.get(one.path, ()))
+    return sorted(one for one in listed if settled.get(one.path) != one.tag)
 
 
 def portions(objects: Iterable[RawObject], most_bytes: int) -> Iterator[list[RawObject]]:

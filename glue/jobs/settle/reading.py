@@ -23,7 +23,7 @@ class Taken:
 
     columns: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     rows: dict[str, int] = field(default_factory=lambda: defaultdict(int))
-    objects: list[tuple[str, tuple[str, ...]]] = field(default_factory=list)
+    objects: list[tuple[str, dict[str, int]]] = field(default_factory=list)  # path, rows per ending
     lines: int = 0
     unreadable: list[str] = field(default_factory=list)
     gone: int = 0
@@ -83,12 +83,6 @@ class Portion:
         schema = StructType([StructField(column, StringType()) for column in wanted])
         return self._session.createDataFrame(self._rows.mapPartitions(texts), schema, verifySchema=False)
 
-    def count(self, name: str, without: Collection[tuple[str, str]]) -> int:
-        """How many rows `frame` has."""
-        known = frozenset(without)
-        kept = self._rows.filter(lambda row: row[0] == name and (row[1][OBJECT], row[1][TAG]) not in known)
-        return int(kept.count())
-
     def close(self) -> None:
         """Forget the rows."""
         self._rows.unpersist()
@@ -116,7 +110,7 @@ def _parsed(storage: Storage, one: RawObject, only: Collection[str]) -> Iterator
     if body is None:
         yield _ENDED, {"gone": 1}
         return
-    lines, endings = 0, set[str]()
+    lines, endings = 0, dict[str, int]()
     try:
         for change in changes_of(one.key, body):
             lines += 1
@@ -124,12 +118,13 @@ def _parsed(storage: Storage, one: RawObject, only: Collection[str]) -> Iterator
             if change is None or not has_pair(source) or (only and source not in only):
                 continue
             row = {stored_column(name): text for name, text in change.items() if text is not None}
-            endings.add(ending(source))
-            yield ending(source), {**row, "dt": one.day, OBJECT: one.path, TAG: one.tag}
+            name = ending(source)
+            endings[name] = endings.get(name, 0) + 1
+            yield name, {**row, "dt": one.day, OBJECT: one.path, TAG: one.tag}
     except UnreadableObjectError as error:
         yield _ENDED, {"unreadable": str(error)}
         return
-    yield _ENDED, {"object": (one.path, tuple(sorted(endings))), "lines": lines}
+    yield _ENDED, {"object": (one.path, endings), "lines": lines}
 
 
 def _summed(partition: Iterator[tuple[str, Any]]) -> Iterator[tuple[Any, ...]]:

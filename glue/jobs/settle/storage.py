@@ -71,11 +71,30 @@ class Storage:
         body: bytes = answer["Body"].read()
         return body
 
+    def is_current(self, one: RawObject) -> bool:
+        """Whether an object is still as it was listed."""
+        from botocore.exceptions import ClientError  # noqa: PLC0415
+
+        try:
+            tag = self._s3.head_object(Bucket=self.bucket, Key=one.key)["ETag"]
+        except ClientError as error:
+            if error.response.get("Error", {}).get("Code") in ("404", "NoSuchKey", "NotFound"):
+                return False
+            raise
+        return bool(tag.strip('"') == one.tag)
+
     def markers(self) -> list[Marker]:
         """The markers of days that a verb has reopened. Raises SettleError if one cannot be read."""
+        from botocore.exceptions import ClientError  # noqa: PLC0415
+
         found = []
         for entry in self._listed(REOPENED):
-            body = self._s3.get_object(Bucket=self.bucket, Key=entry["Key"])["Body"].read()
+            try:
+                body = self._s3.get_object(Bucket=self.bucket, Key=entry["Key"])["Body"].read()
+            except ClientError as error:
+                if error.response.get("Error", {}).get("Code") != "NoSuchKey":  # another run removed it
+                    raise
+                continue
             try:
                 found.append(Marker.parse(entry["Key"], body))
             except ValueError as error:

@@ -1,7 +1,8 @@
 """The Iceberg tables: create them, add columns, read snapshots, and commit only on the planned snapshot."""
 
+import json
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -18,16 +19,47 @@ _STATISTICS = {
     "write.metadata.metrics.column.change_key": "truncate(64)",
     "write.metadata.metrics.column.change_time": "full",
 }
+# Rows that the reader of Parquet takes at once: Iceberg's default, and less for a table with many columns.
+_BATCH_ROWS, _LEAST_BATCH_ROWS, _BATCH_CELLS = 5_000, 50, 500_000
+_KINDS = {"long": "bigint"}  # Iceberg's names of types that Spark calls otherwise
 BUCKET = re.compile(r"bucket\[(\d+)\]")
 
 
 @dataclass(frozen=True)
 class Snapshot:
-    """A snapshot of a table: its id, its parent, and what it did (append, replace, overwrite, delete)."""
+    """A snapshot of a table: its operation (append, replace, overwrite, delete), and the rows that it added."""
 
     id: int
     parent: int | None
     operation: str
+    added: int = 0
+
+
+@dataclass(frozen=True)
+class State:
+    """A table as one read of the catalog shows it, so that its parts belong together.
+
+    `current` is the id of the current snapshot, None before the first commit. `buckets` is the number of
+    buckets of the partitioning by key, 0 for another partitioning.
+    """
+
+    columns: dict[str, str]
+    properties: dict[str, str]
+    current: int | None
+    buckets: int
+    table: Any  # Iceberg's own interface
+
+    def snapshot(self, identifier: int) -> Snapshot | None:
+        """A snapshot; None if it has expired."""
+        found = self.table.snapshot(identifier)
+        if found is None:
+            return None
+        parent, added = found.parentId(), found.summary().get("added-records")
+        return Snapshot(identifier, parent and int(parent), str(found.operation()), int(added or 0))
+
+    def snapshots(self) -> int:
+        """How many snapshots can be read."""
+        return len(self.table.snapshots())
 
 
 class Table:
@@ -35,9 +67,10 @@ class Table:
 
     def __init__(self, session: Any, database: str, name: str) -> None:
         self._session, self.name = session, name
+        self._width = 1  # columns, when the table was loaded last
         self.path = f"{CATALOG}.`{database}`.`{name}`"
 
-    def create(self, bucket: str, columns: dict[str, str], partition: str, order: str, owner: str) -> None:
+    def create(self, bucket: str, columns: dict[str, str], partition: str, owner: str) -> None:
         """Create the table if it does not exist."""
         listed = ", ".join(f"`{column}` {kind}" for column, kind in columns.items())
         properties = {
@@ -50,58 +83,67 @@ class Table:
         if "change_key" in columns:
             properties |= _STATISTICS
         given = ", ".join(f"'{name}' = '{value}'" for name, value in properties.items())
-        self._session.sql(
-            f"CREATE TABLE IF NOT EXISTS {self.path} ({listed}) USING iceberg PARTITIONED BY ({partition}) "
-            f"LOCATION 's3://{bucket}/{FOLDER}{self.name}' TBLPROPERTIES ({given})"
-        )
-        if order:
+        with unless(self.exists):  # another run may create it now
             self._session.sql(
-                f"ALTER TABLE {self.path} WRITE DISTRIBUTED BY PARTITION LOCALLY ORDERED BY {order}"
+                f"CREATE TABLE IF NOT EXISTS {self.path} ({listed}) USING iceberg PARTITIONED BY "
+                f"({partition}) LOCATION 's3://{bucket}/{FOLDER}{self.name}' TBLPROPERTIES ({given})"
             )
 
-    def columns(self) -> dict[str, str]:
-        """The columns and their types, in their order."""
-        return {field.name: field.dataType.simpleString() for field in self._session.table(self.path).schema}
+    def exists(self) -> bool:
+        """Whether the catalog has the table."""
+        return bool(self._session.catalog.tableExists(self.path))
+
+    def set_order(self, state: State, order: str) -> None:
+        """Have the rows of each file sorted. CREATE TABLE cannot say so."""
+        if state.table.sortOrder().isUnsorted():
+            with conflicts():
+                self._session.sql(
+                    f"ALTER TABLE {self.path} WRITE DISTRIBUTED BY PARTITION LOCALLY ORDERED BY {order}"
+                )
+
+    def load(self) -> State:
+        """The table as it is now, from one read of the catalog."""
+        jvm = self._session._jvm
+        table = jvm.org.apache.iceberg.spark.Spark3Util.loadIcebergTable(
+            self._session._jsparkSession,
+            self.path,
+        )
+        schema = json.loads(jvm.org.apache.iceberg.SchemaParser.toJson(table.schema()))
+        self._width = max(1, len(schema["fields"]))
+        snapshot, fields = table.currentSnapshot(), table.spec().fields()
+        bucket = BUCKET.fullmatch(str(fields.get(0).transform().toString())) if len(fields) == 1 else None
+        return State(
+            {field["name"]: _kind(field["type"]) for field in schema["fields"]},
+            dict(table.properties()),
+            int(snapshot.snapshotId()) if snapshot else None,
+            int(bucket[1]) if bucket else 0,
+            table,
+        )
 
     def add_columns(self, names: Iterable[str]) -> None:
         """Append text columns."""
-        listed = ", ".join(f"`{name}` string" for name in names)
+        wanted = list(names)
+        listed = ", ".join(f"`{name}` string" for name in wanted)
         if listed:
-            with conflicts():
+            with (
+                conflicts(),
+                unless(lambda: {*wanted} <= {*self.load().columns}),
+            ):  # another run may add them now
                 self._session.sql(f"ALTER TABLE {self.path} ADD COLUMNS ({listed})")
-
-    def properties(self) -> dict[str, str]:
-        """The table's properties."""
-        return {row[0]: row[1] for row in self._session.sql(f"SHOW TBLPROPERTIES {self.path}").collect()}
 
     def set_properties(self, values: dict[str, str]) -> None:
         """Set properties; the last run to do so wins."""
-        given = ", ".join(f"'{name}' = '{value}'" for name, value in values.items())
         with conflicts():
-            self._session.sql(f"ALTER TABLE {self.path} SET TBLPROPERTIES ({given})")
+            update = self.load().table.updateProperties()
+            for name, value in values.items():
+                update = update.set(name, value)
+            update.commit()
 
-    def current(self) -> int | None:
-        """The id of the current snapshot; None before the first commit."""
-        rows = self._session.sql(
-            f"SELECT snapshot_id FROM {self.path}.refs WHERE name = 'main'"  # noqa: S608
-        ).collect()
-        return int(rows[0][0]) if rows else None
-
-    def snapshots(self) -> dict[int, Snapshot]:
-        """The snapshots that can be read, by id."""
-        rows = self._session.sql(
-            f"SELECT snapshot_id, parent_id, operation FROM {self.path}.snapshots"  # noqa: S608
-        ).collect()
-        return {int(row[0]): Snapshot(int(row[0]), row[1] and int(row[1]), str(row[2])) for row in rows}
-
-    def buckets(self) -> int:
-        """The number of buckets of the partitioning by key; 0 if it is another one."""
-        field = BUCKET.fullmatch(str(self._java().spec().fields().get(0).transform().toString()))
-        return int(field[1]) if field else 0
-
-    def has_other_partitioning(self) -> bool:
+    def has_other_partitioning(self, state: State) -> bool:
         """Whether files are left from before the partitioning was changed."""
-        now = int(self._java().spec().specId())
+        if len(state.table.specs()) == 1:
+            return False
+        now = int(state.table.spec().specId())
         files = self._session.sql(f"SELECT DISTINCT spec_id FROM {self.path}.files").collect()  # noqa: S608
         return any(int(row[0]) != now for row in files)
 
@@ -114,23 +156,21 @@ class Table:
                 f"WITH {field.format(after)}"
             )
 
-    def _java(self) -> Any:
-        """The table in Iceberg's own interface."""
-        util = self._session._jvm.org.apache.iceberg.spark.Spark3Util
-        return util.loadIcebergTable(self._session._jsparkSession, self.path)
-
     def at(self, snapshot: int | None) -> Any:
         """The rows of a snapshot; no rows before the first commit."""
         if snapshot is None:
             return self._session.table(self.path).where("false")
-        return self._session.read.option("snapshot-id", str(snapshot)).table(self.path)
+        return self._reader().option("snapshot-id", str(snapshot)).table(self.path)
 
     def between(self, start: int, end: int) -> Any:
         """The rows that were appended after `start` until `end`."""
-        reader = self._session.read.option("start-snapshot-id", str(start)).option(
-            "end-snapshot-id", str(end)
-        )
-        return reader.table(self.path)
+        options = {"start-snapshot-id": str(start), "end-snapshot-id": str(end)}
+        return self._reader().options(**options).table(self.path)
+
+    def _reader(self) -> Any:
+        """A reader whose memory does not grow with the columns: it takes it per column and row of a batch."""
+        rows = max(_LEAST_BATCH_ROWS, min(_BATCH_ROWS, _BATCH_CELLS // self._width))
+        return self._session.read.option("batch-size", str(rows))
 
     def append(self, rows: Any, base: int | None) -> None:
         """Append rows, unless the table has changed since `base`. Raises ConflictError."""
@@ -152,10 +192,25 @@ class Table:
             _guarded(rows.writeTo(self.path), base).overwrite(lit(True))
 
 
+def _kind(of: Any) -> str:
+    """The type of a column as Spark writes it; a nested type as Iceberg's JSON."""
+    return _KINDS.get(of, of) if isinstance(of, str) else json.dumps(of)
+
+
 def _guarded(writer: Any, base: int | None) -> Any:
     """Without a snapshot to start from, Iceberg validates against everything that was ever committed."""
     writer = writer.option("isolation-level", "serializable")
     return writer if base is None else writer.option("validate-from-snapshot-id", str(base))
+
+
+@contextmanager
+def unless(settled: Callable[[], bool]) -> Iterator[None]:
+    """Ignore an error if what was to be done is done: by another run, at the same time."""
+    try:
+        yield
+    except Exception:
+        if not settled():
+            raise
 
 
 @contextmanager
@@ -169,13 +224,12 @@ def conflicts() -> Iterator[None]:
         raise
 
 
-def check_columns(name: str, have: dict[str, str], needed: dict[str, str], text: Sequence[str]) -> None:
-    """Refuse a table whose columns somebody has changed. `text` are the columns of items."""
+def check_columns(name: str, have: dict[str, str], needed: dict[str, str]) -> None:
+    """Refuse a table whose columns somebody has changed. Columns besides the `needed` ones are text."""
     wrong = [column for column, kind in needed.items() if have.get(column) != kind]
-    wrong += [column for column in text if have.get(column, "string") != "string"]
-    wrong += [column for column in have if column not in needed and have[column] != "string"]
+    wrong += [column for column, kind in have.items() if column not in needed and kind != "string"]
     if wrong:
         raise SettleError(
-            f"the table {name} has another type for {', '.join(sorted(set(wrong))[:5])} than it had",
-            "undo the change with ALTER TABLE, or drop the table: the next run creates it again",
+            f"the table {name} lacks {', '.join(sorted(set(wrong))[:5])} in the type that this job gives it",
+            "undo the change (ALTER TABLE), or remove the table: the next run fills it again",
         )

@@ -1,4 +1,4 @@
-"""The catalog function's triggers: the crawler's event and the stack's custom resource."""
+"""The catalog function's triggers: the crawler's event, the custom resource, the settle job's names."""
 
 import http.server
 import itertools
@@ -14,7 +14,7 @@ from botocore.exceptions import ClientError
 
 from catalog_lambda import response
 from catalog_lambda.catalog import DENIALS, CatalogError
-from catalog_lambda.handler import CrawlFailedError, DeclarationPostponedError, Settings, handler
+from catalog_lambda.handler import CrawlFailedError, DeclarationPostponedError, EventError, Settings, handler
 from tests.unit.catalog.fakes import FakeGlue, table
 
 ENVIRONMENT = {
@@ -492,3 +492,71 @@ def test_glues_message_about_a_definition_is_not_logged(
         handler(crawled(), Context())
     shown = "".join(traceback.format_exception(raised.value)) + capsys.readouterr().out
     assert "alice" not in shown
+
+
+def settled(*columns: str) -> dict[str, Any]:
+    """The settle job's event."""
+    return {"source": "ddb-lake.settle", "columns": [*columns]}
+
+
+def test_names_of_the_settle_job_become_columns(glue: FakeGlue, capsys: pytest.CaptureFixture[str]) -> None:
+    """As after a crawl: new names are appended, known ones counted, and the log has numbers only."""
+    answer = handler(settled("note", "change_id", "tags__0"), Context())
+    assert (answer["added"], answer["known"]) == (2, 1)
+    assert glue.columns() == ["change_id", "note", "tags__0"]
+    line = json.loads(capsys.readouterr().out)
+    assert (line["message"], line["trigger"], line["added"]) == ("declared", "settle", 2)
+    assert "note" not in json.dumps(line)
+
+
+def test_the_settle_jobs_names_need_no_crawl(glue: FakeGlue) -> None:
+    """The crawler's names wait for the crawler: the job knows its own rows and no others."""
+    handler(settled("note"), Context())
+    assert glue.columns() == ["change_id", "note"]
+
+
+def test_names_of_the_settle_job_have_the_limit_of_a_crawl(
+    glue: FakeGlue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A flood of names is declared in parts, and the answer counts those that wait."""
+    monkeypatch.setenv("MAX_NEW_COLUMNS_PER_CRAWL", "3")
+    first = handler(settled(*(f"prices__sku{number}" for number in range(8))), Context())
+    assert (first["added"], first["waiting"], first["undeclared"]) == (3, 5, 5)
+    assert len(glue.columns()) == 4
+
+
+def test_the_settle_job_does_not_bring_a_forgotten_name_back(glue: FakeGlue) -> None:
+    """Whatever the source of a name: somebody decided to forget it."""
+    record = [{"names": ["junk", "prices__*"], "at": "2026-11-27T10:00:00Z", "by": "arn"}]
+    glue.tables["forgotten_columns"] = table(
+        "forgotten_columns", [], Parameters={"forgotten": json.dumps(record)}
+    )
+    answer = handler(settled("junk", "prices__a", "note"), Context())
+    assert (answer["added"], answer["forgotten"]) == (1, 2)
+    assert glue.columns() == ["change_id", "note"]
+
+
+def test_a_name_of_the_settle_job_that_cannot_be_a_column_is_counted(glue: FakeGlue) -> None:
+    """It is refused, and the others are declared."""
+    answer = handler(settled("Upper", "_file", "x" * 256, "note"), Context())
+    assert (answer["added"], answer["refused"]) == (1, 3)
+    assert glue.columns() == ["change_id", "note"]
+
+
+@pytest.mark.parametrize("columns", [None, "note", {"note": 1}, [1], ["note", None]])
+def test_another_form_of_the_settle_jobs_event_is_refused(glue: FakeGlue, columns: object) -> None:
+    """Each part would be a name of one letter, or nothing: the error says what to deploy."""
+    with pytest.raises(EventError, match="deploy the option stack tables and the lake's stack"):
+        handler({"source": "ddb-lake.settle", "columns": columns}, Context())
+    assert glue.columns() == ["change_id"]
+
+
+def test_an_error_during_the_settle_jobs_call_quotes_no_name(glue: FakeGlue) -> None:
+    """Glue's messages may quote names, which are users' data; a denial keeps its message."""
+    glue.refuses["UpdateTable"] = "InternalServiceException"
+    with pytest.raises(CatalogError, match="UpdateTable failed: InternalServiceException") as failure:
+        handler(settled("note"), Context())
+    assert "not authorized" not in str(failure.value)
+    glue.refuses["UpdateTable"] = "AccessDeniedException"
+    with pytest.raises(ClientError, match="not authorized"):
+        handler(settled("note"), Context())

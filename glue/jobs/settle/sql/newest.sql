@@ -1,7 +1,7 @@
 -- The newest change of each item among `rows`: the rule of athena/views/current.sql, in Spark's dialect, where NULL is the
 -- smallest value unless the order says otherwise. A deletion stays, as the item's last state.
--- settled_ties: how many distinct changes the item has at that time. settled_leans: whether these lead round in a circle, so
--- that the state held before them decided.
+-- settled_ties: how many distinct changes the item has at that time. settled_leans: whether these lead round in a circle (or
+-- share the last sequence), so that the state held before them decided.
 WITH delivered AS (
   SELECT
     *,
@@ -71,7 +71,12 @@ SELECT
   ${columns},
   settled_ties,
   settled_ties > 1
-    AND sort_array(`#states_left`) = sort_array(`#states_reached`)
-    AND NOT size(array_distinct(`#sequences`)) = settled_ties AS settled_leans
+    AND (
+      (
+        sort_array(`#states_left`) = sort_array(`#states_reached`)
+        AND size(`#sequences`) < settled_ties
+      )
+      OR (`#in_sequence` AND size(array_distinct(`#sequences`)) < size(`#sequences`))
+    ) AS settled_leans
 FROM ranked
 WHERE `#age` = 1

@@ -1,0 +1,271 @@
+"""A lake, its deployed settle job, and the comparison of settled tables with the raw rows.
+
+The comparison reads the tables with Spark and everything else with the sandbox's engine, in this process: the raw
+objects, the raw views, and the views over both tables and `unsettled_changes` as the job left it.
+"""
+
+import datetime as dt
+import gzip
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from glue.tables import METADATA_COLUMNS
+from sandbox.athena.engine.query import Query
+from sandbox.lifecycle import Sandbox
+from scripts.core.views import Settled, View, definitions
+from settled.names import CHANGES, ITEMS, LEANS, OBJECT, OBJECTS, SWITCHED, TAG, TIES, UNSETTLED, ending
+from settled.unsettled import sql_of
+from tests.sandbox.lake import Lake
+from tests.settled.lake import differences, put_settled
+from tests.spark.deployed import DeployedJob, JobEndedError
+from tests.sql.lake import Lake as MemoryLake
+
+ORDERS = {
+    "current": "change_key, change_table",
+    "history": "change_key, change_number",
+    "gaps": "change_key, change_time, missing, broken_state",
+}
+Rows = list[list[Any]]
+
+
+class SettleJob(DeployedJob):
+    """The deployed job in one process. What a test does not pass is as deployed, but old days count too."""
+
+    def __init__(self, sandbox: Sandbox, spark: Any, folder: Path, *, long: bool = False) -> None:
+        super().__init__(sandbox, spark, folder, "SettleJobName", long=long)
+        self.arguments |= {"--checked-days": "36500", "--margin-minutes": "0"}
+
+    def request(self, **request: Any) -> dict[str, Any]:
+        """Any request of the driver."""
+        with self._lock:
+            line = self._process.ask(json.dumps(request))
+        if not line:
+            raise JobEndedError(self._process.tail(20))
+        answer: dict[str, Any] = json.loads(line)
+        return answer
+
+    def words(self, **changed: str) -> list[str]:
+        """The arguments of a run, as the script gets them."""
+        arguments = self.arguments | {f"--{name.replace('_', '-')}": value for name, value in changed.items()}
+        return [text for name, value in arguments.items() for text in (name, str(value))]
+
+    def parallel(self, count: int, **changed: str) -> dict[str, Any]:
+        """Several runs at the same time, in threads of one process."""
+        return self.request(parallel=count, arguments=self.words(**changed))
+
+    def ask(
+        self, sql: str, views: Mapping[str, Any] | None = None, steps: Mapping[str, str] | None = None
+    ) -> Rows:
+        """The rows of a statement of Spark SQL, with these tables and views. Raises AssertionError if it fails."""
+        answer = self.request(sql=sql, views=views or {}, steps=steps or {})
+        assert "error" not in answer, answer["error"]
+        rows: Rows = answer["rows"]
+        return rows
+
+
+@dataclass
+class SettledLake:
+    """The lake of a sandbox and the job that settles it."""
+
+    sandbox: Sandbox
+    job: SettleJob
+    objects: dict[str, bytes] = field(default_factory=dict)  # by key: what the lake has
+
+    @cached_property
+    def lake(self) -> Lake:
+        """The lake as the account's user has it."""
+        return Lake(self.sandbox)
+
+    @property
+    def s3(self) -> Any:
+        """The S3 of the lake's account."""
+        return self.sandbox.session("consumer").client("s3")
+
+    def day(self, back: int = 0) -> str:
+        """The day so many days ago, UTC."""
+        return (dt.datetime.now(dt.UTC).date() - dt.timedelta(days=back)).isoformat()
+
+    def put(self, lines: Iterable[str | bytes], name: str, day: str = "") -> str:
+        """Write lines as one object; returns its path."""
+        body = b"".join((line if isinstance(line, bytes) else line.encode()) + b"\n" for line in lines)
+        return self.put_bytes(gzip.compress(body, 1, mtime=0), name, day)
+
+    def put_bytes(self, body: bytes, name: str, day: str = "") -> str:
+        """Write one object; returns its path."""
+        key = f"data/dt={day or self.day()}/{name}"
+        self.lake.put_bytes(key, body)
+        self.objects[key] = body
+        return f"s3://{self.lake.bucket}/{key}"
+
+    def remove(self, path: str) -> None:
+        """Delete an object."""
+        key = path.split("/", 3)[3]
+        self.s3.delete_object(Bucket=self.lake.bucket, Key=key)
+        del self.objects[key]
+
+    def empty(self) -> None:
+        """Delete the raw objects, the pairs of settled tables and the views of items."""
+        for path in [f"s3://{self.lake.bucket}/{key}" for key in self.objects]:
+            self.remove(path)
+        pages = self.lake.glue.get_paginator("get_tables").paginate(DatabaseName=self.lake.database)
+        for name in [table["Name"] for page in pages for table in page["TableList"]]:
+            if name.startswith((CHANGES, ITEMS, "current_")):
+                self.lake.glue.delete_table(DatabaseName=self.lake.database, Name=name)
+
+    def table(self, name: str) -> str:
+        """A settled table as Spark names it."""
+        return f"lake.`{self.lake.database}`.`{name}`"
+
+    def settled(self, name: str) -> list[dict[str, Any]]:
+        """The rows of a settled table; none if there is no such table yet."""
+        answer = self.job.request(sql=f"SELECT * FROM {self.table(name)}")
+        if "error" in answer:
+            assert "TABLE_OR_VIEW_NOT_FOUND" in answer["error"], answer["error"]
+            return []
+        return [dict(zip(answer["columns"], row, strict=True)) for row in answer["rows"]]
+
+    def properties(self, name: str) -> dict[str, str]:
+        """The properties of a settled table."""
+        return {row[0]: row[1] for row in self.job.ask(f"SHOW TBLPROPERTIES {self.table(name)}")}
+
+    def unsettled(self) -> str:
+        """The SELECT of the view `unsettled_changes`; empty if there is none."""
+        try:
+            view = self.lake.glue.get_table(DatabaseName=self.lake.database, Name=UNSETTLED)["Table"]
+        except self.lake.glue.exceptions.EntityNotFoundException:
+            return ""
+        return sql_of(view) or ""
+
+    def compare(self, *sources: str, columns: Sequence[str] = ("pk", "n"), ended: bool = True) -> "Compared":
+        """Compare what is settled with the raw rows of some source tables. Raises AssertionError.
+
+        `ended` is for a state after a run that ended well: every row is settled. Without it, the views over
+        settled and unsettled rows must be right nevertheless, and no row may be settled twice.
+        """
+        compared = Compared(self, tuple(columns))
+        for source in sources:
+            compared.check(source, ended=ended)
+        if ended:
+            index = {row[OBJECT] for row in self.settled(OBJECTS)}
+            assert index >= {f"s3://{self.lake.bucket}/{key}" for key in self.objects}
+        return compared
+
+
+class _Memory(MemoryLake):
+    """A lake in memory whose clock is the machine's."""
+
+    def query(self, **settings: Any) -> Query:
+        """A query that has not started."""
+        return Query(
+            self.catalog, self.store, database="ddb_lake", now=lambda: dt.datetime.now(dt.UTC), **settings
+        )
+
+
+class Compared:
+    """A copy of the lake in memory, in which both kinds of views are asked."""
+
+    def __init__(self, lake: SettledLake, columns: tuple[str, ...]) -> None:
+        self._lake, self._columns = lake, columns
+        self.memory = _Memory(columns)
+        for key, body in lake.objects.items():
+            self.memory.store.add(key, body)
+        self.items: dict[str, list[dict[str, Any]]] = {}
+
+    def check(self, source: str, *, ended: bool) -> None:
+        """Compare one source table."""
+        columns = (*METADATA_COLUMNS, "dt", *self._columns)
+        changes = [
+            row for row in self._lake.settled(CHANGES + ending(source)) if row["change_table"] == source
+        ]
+        raw = Counter(self._raw(source, columns))
+        settled = Counter(
+            (row[OBJECT].split("/", 3)[3], *(row.get(column) for column in columns)) for row in changes
+        )
+        assert {row: count for row, count in settled.items() if count > raw[row]} == {}, (
+            "a row is settled twice"
+        )
+        if ended:
+            assert {row: count for row, count in raw.items() if count > settled[row]} == {}, (
+                "a row is missing"
+            )
+        items = [row for row in self._lake.settled(ITEMS + ending(source)) if row["change_table"] == source]
+        assert len({row["change_key"] for row in items}) == len(items), "an item is there twice"
+        self.items[source] = items
+        wanted = self._views(source, None)
+        if ended:
+            view = wanted["current"]
+            shown, names = self.by_key(view), self._shown(view)
+            stored = {
+                row["change_key"]: [[row[column] for column in names]]
+                for row in items
+                if row["change_type"] != "REMOVE"
+                and not (row["change_type"] == "SNAPSHOT" and not row["change_after"])
+            }
+            assert differences(shown, stored) == {}, "settled_items is not the raw view"
+        if changes or items:
+            self._check_views(source, wanted, changes, items)
+
+    def _raw(self, source: str, columns: Sequence[str]) -> Iterable[tuple[Any, ...]]:
+        listed = ", ".join(f'"{column}"' for column in columns)
+        rows = self.memory.ask(
+            f"SELECT \"$path\", {listed} FROM changes WHERE change_table = '{source}' "
+            "AND change_key IS NOT NULL AND change_type IN ('INSERT', 'MODIFY', 'REMOVE', 'SNAPSHOT')"
+        )
+        return ((str(row[0]).split("/", 3)[3], *row[1:]) for row in rows)
+
+    def _check_views(
+        self,
+        source: str,
+        wanted: Mapping[str, View],
+        changes: list[dict[str, Any]],
+        items: list[dict[str, Any]],
+    ) -> None:
+        """The views over what is settled and what the job shows as unsettled."""
+        texts = [
+            [
+                json.dumps(
+                    {
+                        name: value
+                        for name, value in row.items()
+                        if value is not None and name not in (OBJECT, TAG)
+                    }
+                )
+                for row in rows
+            ]
+            for rows in (changes, items)
+        ]
+        put_settled(self.memory, *texts, self._columns, source)
+        select = self._lake.unsettled().replace(f"s3://{self._lake.lake.bucket}/", "s3://lake/")
+        self.memory.run(f"CREATE OR REPLACE VIEW {UNSETTLED} AS\n{select or 'SELECT * FROM changes'}")
+        stored = (*METADATA_COLUMNS, "dt", *self._columns)
+        cut = self._lake.properties(ITEMS + ending(source)).get(SWITCHED, "none") if items else "none"
+        settled = Settled(stored, stored, None if cut == "none" else cut)
+        for kind, view in self._views(source, settled).items():
+            assert differences(self.by_key(wanted[kind]), self.by_key(view)) == {}, f"{kind} differs"
+
+    def _views(self, source: str, settled: Settled | None) -> dict[str, View]:
+        made = definitions("raw", source, self._columns, {}, settled=settled)
+        return {view.name.removesuffix("_raw"): view for view in made}
+
+    def by_key(self, view: View) -> dict[str, Rows]:
+        """The rows of a view by the item's key, in order."""
+        order = ORDERS[view.name.removesuffix("_raw")].replace(", change_table", "")
+        result = self.memory.run(f"SELECT * FROM ({view.select}) ORDER BY {order}")
+        place = [column.name for column in result.columns].index("change_key")
+        rows: dict[str, Rows] = {}
+        for row in result.rows or []:
+            rows.setdefault(str(row[place]), []).append(row)
+        return rows
+
+    def _shown(self, view: View) -> list[str]:
+        result = self.memory.run(f"SELECT * FROM ({view.select}) LIMIT 0")
+        return [column.name for column in result.columns]
+
+    def ties(self, source: str) -> dict[str, tuple[int, bool]]:
+        """How many changes an item has at its newest time, and whether they lean on the state before, by key."""
+        return {row["change_key"]: (row[TIES], row[LEANS]) for row in self.items[source]}
