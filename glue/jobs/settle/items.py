@@ -16,6 +16,20 @@ from .lake_catalog import LakeCatalog
 from .session import CATALOG
 from .tables import Snapshot, State, Table, check_columns
 
+# The columns that the rules read, and the one that has all others.
+_READ = (
+    "change_table",
+    "change_key",
+    "change_time",
+    "change_type",
+    "change_before",
+    "change_after",
+    "change_sequence",
+    "change_id",
+    "dt",
+)
+_VALUES = "#values"
+_LISTED = ", ".join(f"`{name}`" for name in (*_READ, _VALUES))
 _GROWING = frozenset(("append", "replace"))  # operations after which the rows of before are still there
 
 
@@ -96,38 +110,42 @@ class SettledItems:
         if known and start == end:
             return None
         columns = [name for name in changes.columns if name not in (OBJECT, TAG)]
-        listed = ", ".join(f"`{column}`" for column in columns)
         if known:
-            merged = Merged(rows, *self._merge_fresh(listed, start, end, items.current, switched_at))
+            written = self._merge_fresh(columns, start, end, items.current, switched_at)
+            merged = Merged(rows, *written)
         else:
-            merged = self._merge_all(listed, end, items.current, switched_at)
+            merged = self._merge_all(columns, end, items.current, switched_at)
         self.table.set_properties({MERGED: str(end), SWITCHED: switched_at})
         return merged
 
-    def _merge_all(self, listed: str, end: int, base: int | None, switched_at: str) -> Merged:
+    def _merge_all(self, columns: Sequence[str], end: int, base: int | None, switched_at: str) -> Merged:
         """Rank every item among all its changes."""
-        self._roads(self._changes.table.at(end), "rows", switched_at)
-        self.table.replace_all(self._session.sql(statement("newest", columns=listed)), base)
+        self._roads(packed(self._changes.table.at(end), columns), "rows", switched_at)
+        self.table.replace_all(unpacked(self._session.sql(statement("newest", columns=_LISTED))), base)
         state = self.table.load()
         written = state.snapshot(state.current) if state.current is not None else None
         return Merged(None, written.added if written else 0, 0)
 
     def _merge_fresh(
-        self, listed: str, start: int, end: int, base: int | None, switched_at: str
+        self, columns: Sequence[str], start: int, end: int, base: int | None, switched_at: str
     ) -> tuple[int, int]:
-        """Rank the items that fresh rows can change, and write their buckets. Returns how many, and the hard."""
-        sql, between = self._session.sql, self._changes.table.between(start, end)
+        """Rank the items that fresh rows can change, and write their buckets.
+
+        Returns how many items these are, and how many of them are hard.
+        """
+        sql, changes = self._session.sql, self._changes.table
         with ExitStack() as kept:
-            self._roads(kept.enter_context(persisted(between)), "fresh", switched_at)
-            named(self.table.at(base), "stored")
+            fresh = kept.enter_context(persisted(packed(changes.between(start, end), columns)))
+            self._roads(fresh, "fresh", switched_at)
+            named(packed(self.table.at(base), columns, (TIES, LEANS)), "stored")
             named(kept.enter_context(persisted(sql(statement("touched")))), "touched")
-            named(kept.enter_context(persisted(sql(statement("known", columns=listed)))), "known")
+            named(kept.enter_context(persisted(sql(statement("known", columns=_LISTED)))), "known")
             hard = named(kept.enter_context(persisted(sql(statement("hard")))), "hard").count()
-            self._roads(
-                self._changes.table.at(end) if hard else self._changes.table.at(None), "history", switched_at
-            )
-            named(sql(statement("rows", columns=listed)), "rows")
-            newest = named(kept.enter_context(persisted(sql(statement("newest", columns=listed)))), "newest")
+            # Without a hard item the history is not read.
+            self._roads(packed(changes.at(end if hard else None), columns), "history", switched_at)
+            named(sql(statement("rows", columns=_LISTED)), "rows")
+            newest = kept.enter_context(persisted(sql(statement("newest", columns=_LISTED))))
+            named(newest, "newest")
             bucket = f"{CATALOG}.system.bucket({self._given.buckets}, change_key)"
             counts = newest.selectExpr(f"{bucket} AS bucket").groupBy("bucket").count().collect()
             if not counts:
@@ -137,12 +155,12 @@ class SettledItems:
             content = sql(
                 statement(
                     "buckets",
-                    columns=f"{listed}, {TIES}, {LEANS}",
+                    columns=f"{_LISTED}, {TIES}, {LEANS}",
                     buckets=str(self._given.buckets),
                     touched=", ".join(str(row[0]) for row in sorted(counts)),
                 )
             )
-            self.table.replace_partitions(content, base)
+            self.table.replace_partitions(unpacked(content), base)
             return sum(int(row[1]) for row in counts), hard
 
     def _roads(self, rows: Any, name: str, switched_at: str) -> Any:
@@ -151,6 +169,19 @@ class SettledItems:
         if switched_at == NO_SWITCH:
             return rows
         return named(self._session.sql(statement("roads", rows=name, switched_at=switched_at)), name)
+
+
+def packed(frame: Any, columns: Sequence[str], more: Sequence[str] = ()) -> Any:
+    """The rows with the columns that the rules read, and the others as one: Spark plans for minutes with 3,000."""
+    from pyspark.sql.functions import col, struct  # noqa: PLC0415
+
+    others = [col(f"`{name}`") for name in columns if name not in _READ]
+    return frame.select(*_READ, struct(*others).alias(_VALUES), *more)
+
+
+def unpacked(frame: Any) -> Any:
+    """The rows with every column again."""
+    return frame.select(*_READ, TIES, LEANS, f"`{_VALUES}`.*")
 
 
 def named(frame: Any, name: str) -> Any:

@@ -25,8 +25,8 @@ def open_session(location: str) -> Any:
         "spark.sql.session.timeZone": "UTC",
         # Texts are compared byte by byte, and an invalid value fails instead of becoming NULL.
         "spark.sql.ansi.enabled": "true",
-        # Rows that are kept for a run take memory per column and batch first: with 10,000 rows, the default, and
-        # 3,000 columns 600 MB per task.
+        # Kept rows take memory by column and batch: with 10,000 rows, the default, and 3,000 columns, 600 MB
+        # per task.
         "spark.sql.inMemoryColumnarStorage.batchSize": "500",
     }
     builder = SparkSession.builder.appName("settle-changes")

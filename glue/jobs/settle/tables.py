@@ -19,7 +19,7 @@ _STATISTICS = {
     "write.metadata.metrics.column.change_key": "truncate(64)",
     "write.metadata.metrics.column.change_time": "full",
 }
-# Rows that the reader of Parquet takes at once: Iceberg's default, and less for a table with many columns.
+# Rows that the reader of Parquet takes at once: Iceberg's default, and fewer with many columns.
 _BATCH_ROWS, _LEAST_BATCH_ROWS, _BATCH_CELLS = 5_000, 50, 500_000
 _KINDS = {"long": "bigint"}  # Iceberg's names of types that Spark calls otherwise
 BUCKET = re.compile(r"bucket\[(\d+)\]")
