@@ -8,7 +8,7 @@ import json
 import threading
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from sandbox import accounts
 from sandbox.jobs import deployed
@@ -53,7 +53,7 @@ class DeployedJob:
         self.definition: Any = glue.get_job(JobName=sandbox.outputs[output])["Job"]
         self.arguments = deployed.script_arguments(self.definition, {}, "jr_0")
 
-    def __enter__(self) -> "DeployedJob":
+    def __enter__(self) -> Self:
         role = role_arn(self.definition["Role"], accounts.CONSUMER)
         source = f"arn:aws:glue:{self._place.region}:{accounts.CONSUMER}:job/{self.definition['Name']}"
         roles = Roles(

@@ -5,17 +5,17 @@ the deployed script once, with one Spark session for all runs. The answer has `e
 failed, and `log`, the lines that the job logged. A fault happens before or after the named call of one of the
 job's methods:
 
-- without `then`, or with `"then": "die"`, the run ends as if the process had been killed there: the job cannot
-  catch it
+- without `then`, or with `"then": "die"`, the run ends as if the process had been killed there: the job
+  cannot catch it
 - `"then": "kill"` kills the process and everything that it started, `seconds` later
 - `"then": "put"` writes the object `key` with the text `text` into `bucket`
 - `"then": "fail"` raises an exception with the text `error`
 - `"then": "run"` runs the job once more, with `arguments` and perhaps a `fault` of its own, and goes on. With
   `folder`, it first creates the file `reached` there and waits for the file `go`
 
-`{"parallel": 2, "arguments": […]}` runs the settle job that often at the same time. `{"sql": "…"}` answers the
-`columns` and `rows` of a statement. It sees the tables `views`: `{name: {"columns": {name: type}, "rows": […]}}`,
-those of earlier requests, and the views `steps`: `{name: statement}`.
+`{"parallel": 2, "arguments": […]}` runs the settle job that often at the same time. `{"sql": "…"}` answers
+the `columns` and `rows` of a statement. It sees the tables `views` (`{name: {"columns": {name: type}, "rows":
+[…]}}`), those of earlier requests, and the views `steps`: `{name: statement}`.
 """
 
 import importlib

@@ -1,7 +1,7 @@
 """A lake, its deployed settle job, and the comparison of settled tables with the raw rows.
 
-The comparison reads the tables with Spark and everything else with the sandbox's engine, in this process: the raw
-objects, the raw views, and the views over both tables and `unsettled_changes` as the job left it.
+The comparison reads the tables with Spark and everything else with the sandbox's engine, in this process: the
+raw objects, the raw views, and the views over both tables and `unsettled_changes` as the job left it.
 """
 
 import datetime as dt
@@ -61,7 +61,7 @@ class SettleJob(DeployedJob):
     def ask(
         self, sql: str, views: Mapping[str, Any] | None = None, steps: Mapping[str, str] | None = None
     ) -> Rows:
-        """The rows of a statement of Spark SQL, with these tables and views. Raises AssertionError if it fails."""
+        """The rows of a statement of Spark SQL, with these tables and views."""
         answer = self.request(sql=sql, views=views or {}, steps=steps or {})
         assert "error" not in answer, answer["error"]
         rows: Rows = answer["rows"]
@@ -226,7 +226,7 @@ class Compared:
         items: list[dict[str, Any]],
     ) -> None:
         """The views over what is settled and what the job shows as unsettled."""
-        texts = [
+        stored_changes, stored_items = (
             [
                 json.dumps(
                     {
@@ -238,8 +238,8 @@ class Compared:
                 for row in rows
             ]
             for rows in (changes, items)
-        ]
-        put_settled(self.memory, *texts, self._columns, source)
+        )
+        put_settled(self.memory, stored_changes, stored_items, self._columns, source)
         select = self._lake.unsettled().replace(f"s3://{self._lake.lake.bucket}/", "s3://lake/")
         self.memory.run(f"CREATE OR REPLACE VIEW {UNSETTLED} AS\n{select or 'SELECT * FROM changes'}")
         stored = (*METADATA_COLUMNS, "dt", *self._columns)
@@ -267,5 +267,5 @@ class Compared:
         return [column.name for column in result.columns]
 
     def ties(self, source: str) -> dict[str, tuple[int, bool]]:
-        """How many changes an item has at its newest time, and whether they lean on the state before, by key."""
+        """By key: how many changes an item has at its newest time, and whether the state before decides."""
         return {row["change_key"]: (row[TIES], row[LEANS]) for row in self.items[source]}

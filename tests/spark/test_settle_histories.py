@@ -1,6 +1,7 @@
 """The job settles every small history as the raw views show it, however its rows are spread over runs.
 
-Every history has a key of its own, so three runs of the job settle them all. Each row says in which run it arrives.
+Every history has a key of its own, so three runs of the job settle them all. Each row says in which run it
+arrives.
 SETTLED_HISTORIES, SETTLED_STRIDE and SETTLED_SEED as in tests/settled/test_views.py.
 """
 
@@ -21,7 +22,7 @@ RUNS = 3
 
 @pytest.fixture(scope="module")
 def deliveries() -> list[list[Row]]:
-    """The rows of all histories by the run that takes them; rows that no run of the search takes come last."""
+    """The rows of all histories by the run that takes them; rows that no run takes come last."""
     found: dict[int, list[Row]] = defaultdict(list)
     for history in search(NUMBER, SEED, STRIDE):
         for row in history:
@@ -32,7 +33,7 @@ def deliveries() -> list[list[Row]]:
 def test_every_history_is_settled_as_the_raw_view_shows_it(
     own_lake: SettledLake, deliveries: list[list[Row]]
 ) -> None:
-    """After each run: rows once, items = raw view, the views over both = raw views, ties and leaning as stated."""
+    """After each run: rows once, items and views as from raw rows, ties and leaning as stated."""
     rows: list[Row] = []
     for run, delivery in enumerate(deliveries):
         rows += delivery

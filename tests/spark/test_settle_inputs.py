@@ -1,4 +1,4 @@
-"""What a lake can have, and what people can do to it: the job settles the rest, and names what it cannot settle."""
+"""What a lake can have, and what people can do to it: the job names what it cannot settle, and goes on."""
 
 import datetime as dt
 import json
@@ -28,7 +28,7 @@ def put(lake: SettledLake, table: str, back: int = 0, **more: Any) -> str:
     return lake.put([line(table, number, **more)], f"{table}-{number}.gz", lake.day(back))
 
 
-def failure(lake: SettledLake, **changed: str) -> str:
+def failure(lake: SettledLake, **changed: Any) -> str:
     """The error of a run that must fail."""
     answer = lake.job.run(may_fail=True, **changed)
     assert "SettleError" in answer.get("error", ""), answer
@@ -76,7 +76,7 @@ def test_columns_that_appear_later_and_three_thousand_columns(own_lake: SettledL
     table = "wide"
     put(own_lake, table)
     own_lake.job.run()
-    wide = {f"c{number:04}": str(number) for number in range(3_000)}
+    wide: dict[str, Any] = {f"c{number:04}": str(number) for number in range(3_000)}
     put(own_lake, table, key="b", extra="later", **wide)
     log = own_lake.job.run()["log"]
     assert '"columns": 0' not in log
@@ -89,7 +89,7 @@ def test_forgotten_columns_stay_away(own_lake: SettledLake) -> None:
     """A forgotten name, and a beginning with a star, are not added."""
     table, glue = "forgetful", own_lake.lake.glue
     acts = json.dumps([{"names": ["secret", "private_*"]}])
-    forgotten = {"Name": "forgotten_columns", "Parameters": {"forgotten": acts}}
+    forgotten: Any = {"Name": "forgotten_columns", "Parameters": {"forgotten": acts}}
     glue.create_table(DatabaseName=own_lake.lake.database, TableInput=forgotten)
     try:
         put(own_lake, table, secret="1", private_note="2", kept="3")
@@ -267,9 +267,8 @@ def test_a_cut_between_roads(own_lake: SettledLake) -> None:
         own_lake.put([row.line(change_table=table) for row in part], f"roads-{number}.gz")
         done += part
         if number == 1:
-            own_lake.lake.glue.create_table(
-                DatabaseName=own_lake.lake.database, TableInput={"Name": f"current_{table}", **view}
-            )
+            shown: Any = {"Name": f"current_{table}", **view}
+            own_lake.lake.glue.create_table(DatabaseName=own_lake.lake.database, TableInput=shown)
         own_lake.job.run()
         cut = SWITCHED_AT if number else None
         assert own_lake.properties(ITEMS + table)[SWITCHED] == (cut or "none")
@@ -317,7 +316,7 @@ def test_reopened_days(own_lake: SettledLake) -> None:
 
 
 def test_a_day_that_is_reopened_while_the_view_is_created(own_lake: SettledLake) -> None:
-    """The run has listed no marker, and must not take the day out of the view that the verb has just created."""
+    """The run has listed no marker, and must not take the day out of the view that a verb just created."""
     table, day = "reopening", own_lake.day(61)
     put(own_lake, table)
     key, text = f"settled/reopened/{table}.json", json.dumps({"days": [day], "done": False})

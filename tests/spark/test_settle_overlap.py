@@ -1,7 +1,7 @@
-"""Two and three runs at once: whatever the moment, every row is settled once, and nothing that was settled is lost.
+"""Two and three runs at once: whatever the moment, every row is settled once, and nothing settled is lost.
 
-A run goes on while another one is between two of its steps, at every step. Then runs are started together, in one
-process and in two.
+A run goes on while another one is between two of its steps, at every step. Then runs are started together, in
+one process and in two.
 """
 
 import threading
@@ -39,7 +39,7 @@ STEPS = {
 
 
 def rows(number: int, table: str) -> list[str]:
-    """The next change of one item, another item, and one of many changes of one time that lead round in a circle."""
+    """The next change of one item, another item, and one of many changes of one time in a circle."""
     before, after = "ab" if number % 2 else "ba"
     time = "2026-11-20T10:00:00.000000Z"
     found = (
@@ -78,7 +78,7 @@ def started(settled_lake: SettledLake) -> Iterator[SettledLake]:
 def paused(
     lake: SettledLake, folder: Path, at: str, call: int = 1, when: str = "before", **more: Any
 ) -> Iterator[dict[str, Any]]:
-    """A run that waits before a call. After the block, another run happens there. Yields the answer to come."""
+    """A run that waits before a call. After the block, another run happens there. Yields its answer."""
     fault = {
         "at": at,
         "when": when,
@@ -195,7 +195,7 @@ def test_runs_that_start_together_in_two_processes(settled_lake: SettledLake, tm
 
 def _both(*runs: Callable[[], dict[str, Any]]) -> list[dict[str, Any]]:
     answers: list[dict[str, Any]] = []
-    threads = [threading.Thread(target=lambda run=run: answers.append(run())) for run in runs]  # type: ignore[misc]
+    threads = [threading.Thread(target=lambda run=run: answers.append(run())) for run in runs]
     for thread in threads:
         thread.start()
     for thread in threads:

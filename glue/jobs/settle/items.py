@@ -172,7 +172,7 @@ class SettledItems:
 
 
 def packed(frame: Any, columns: Sequence[str], more: Sequence[str] = ()) -> Any:
-    """The rows with the columns that the rules read, and the others as one: Spark plans for minutes with 3,000."""
+    """The rows with the columns that the rules read, and the others as one: Spark plans long with 3,000."""
     from pyspark.sql.functions import col, struct  # noqa: PLC0415
 
     others = [col(f"`{name}`") for name in columns if name not in _READ]

@@ -27,7 +27,7 @@ BUCKET = re.compile(r"bucket\[(\d+)\]")
 
 @dataclass(frozen=True)
 class Snapshot:
-    """A snapshot of a table: its operation (append, replace, overwrite, delete), and the rows that it added."""
+    """A snapshot: its operation (append, replace, overwrite, delete), and the rows that it added."""
 
     id: int
     parent: int | None
