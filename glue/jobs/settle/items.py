@@ -114,6 +114,9 @@ class SettledItems:
             written = self._merge_fresh(columns, start, end, items.current, switched_at)
             merged = Merged(rows, *written)
         else:
+            if items.properties.get(SWITCHED, switched_at) != switched_at:
+                # A run that ends before it records the new cut must not leave items that pass for the old one.
+                self.table.remove_property(SWITCHED)
             merged = self._merge_all(columns, end, items.current, switched_at)
         self.table.set_properties({MERGED: str(end), SWITCHED: switched_at})
         return merged

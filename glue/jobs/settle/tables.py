@@ -139,6 +139,11 @@ class Table:
                 update = update.set(name, value)
             update.commit()
 
+    def remove_property(self, name: str) -> None:
+        """Remove a property."""
+        with conflicts():
+            self.load().table.updateProperties().remove(name).commit()
+
     def has_other_partitioning(self, state: State) -> bool:
         """Whether files are left from before the partitioning was changed."""
         if len(state.table.specs()) == 1:
