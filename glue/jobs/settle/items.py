@@ -115,7 +115,7 @@ class SettledItems:
             merged = Merged(rows, *written)
         else:
             if items.properties.get(SWITCHED, switched_at) != switched_at:
-                # A run that ends before it records the new cut must not leave items that pass for the old one.
+                # A run that ends here must not leave items that pass for those of the old cut.
                 self.table.remove_property(SWITCHED)
             merged = self._merge_all(columns, end, items.current, switched_at)
         self.table.set_properties({MERGED: str(end), SWITCHED: switched_at})
