@@ -28,10 +28,13 @@ def lock_of(name: str) -> Path:
     return ROOT / "requirements" / f"{name}.lock"
 
 
-def tool(name: str) -> Path:
-    """The program `name` of `requirements/NAME.lock`. Raises `ToolMissingError` if it cannot be installed."""
+def tool(name: str, program_name: str = "") -> Path:
+    """A program of `requirements/NAME.lock`, by default the one of that name.
+
+    Raises `ToolMissingError` if it cannot be installed.
+    """
     home = TOOLS / name
-    program = home / "bin" / name
+    program = home / "bin" / (program_name or name)
     with once(TOOLS / f"{name}.stamp", [lock_of(name)]) as stale:
         if stale or not program.exists():
             uv = [sys.executable, "-m", "uv"]  # pip takes 45 s for the same
