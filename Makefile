@@ -52,8 +52,8 @@ soak-views: venv  ## test the views with a million changes of each road and with
 	@$(PY) -m tests.soak --changes $(or $(CHANGES),1000000) $(if $(SEED),--seed $(SEED))
 
 soak-settle: venv  ## kill the settle job sixty times and end it at 120 more points, and settle thirty thousand small histories (SEED=N to repeat a run)
-	@SETTLE_KILLS=60 SETTLE_FAULTS=120 SETTLED_HISTORIES=25000 SETTLED_STRIDE=311 SETTLED_SEED=$(or $(SEED),13) SETTLE_SEED=$(or $(SEED),7) \
-	  $(PY) -m tests.spark tests/spark/test_settle_kills.py tests/spark/test_settle_faults.py tests/spark/test_settle_histories.py
+	@SETTLE_KILLS=60 SETTLE_FAULTS=120 SETTLED_HISTORIES=25000 SETTLED_STRIDE=311 SETTLE_COLUMNS=3000 SETTLED_SEED=$(or $(SEED),13) SETTLE_SEED=$(or $(SEED),7) \
+	  $(PY) -m tests.spark tests/spark/test_settle_kills.py tests/spark/test_settle_faults.py tests/spark/test_settle_histories.py tests/spark/test_settle_inputs.py
 
 soak: venv  ## prove under faults that nothing is lost: ten million changes, a thousand kills and seeded bugs; for each release (SEED=N to repeat a run)
 	@$(PY) -m tests.faults --seeds 5 --changes 2000000 --kills 1000 $(if $(SEED),--seed $(SEED))

@@ -168,8 +168,6 @@ def query(request: dict[str, Any]) -> dict[str, Any]:
     for name, view in request.get("views", {}).items():
         schema = ", ".join(f"`{column}` {kind}" for column, kind in view["columns"].items())
         session.createDataFrame([tuple(row) for row in view["rows"]], schema).createOrReplaceTempView(name)
-    for name, text in request.get("steps", {}).items():
-        session.sql(text).createOrReplaceTempView(name)
     frame = session.sql(request["sql"])
     return {"columns": frame.columns, "rows": [list(row) for row in frame.collect()]}
 

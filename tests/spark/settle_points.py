@@ -12,7 +12,6 @@ from tests.soak.delivery import Line, body, deliver
 from tests.soak.histories import TABLE, History, histories
 from tests.spark.settling import SettledLake
 
-COLUMNS: Final = ("n", "note", "pk")
 # Every call that changes something outside, and those between which a run has planned something.
 POINTS: Final = {
     "the objects are read": ("settle.reading:Portion.taken", 1),

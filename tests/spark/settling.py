@@ -31,6 +31,8 @@ ORDERS = {
     "gaps": "change_key, change_time, missing, broken_state",
 }
 Rows = list[list[Any]]
+# The fields of glue:GetTable's answer that glue:UpdateTable accepts.
+_TABLE_INPUT = ("Name", "TableType", "Parameters", "PartitionKeys", "StorageDescriptor")
 
 
 class SettleJob(DeployedJob):
@@ -109,13 +111,18 @@ class SettledLake:
         del self.objects[key]
 
     def empty(self) -> None:
-        """Delete the raw objects, the pairs of settled tables and the views of items."""
+        """Delete the raw objects, the pairs of settled tables, the views of items, the columns of items."""
         for path in [f"s3://{self.lake.bucket}/{key}" for key in self.objects]:
             self.remove(path)
         pages = self.lake.glue.get_paginator("get_tables").paginate(DatabaseName=self.lake.database)
         for name in [table["Name"] for page in pages for table in page["TableList"]]:
             if name.startswith((CHANGES, ITEMS, "current_")):
                 self.lake.glue.delete_table(DatabaseName=self.lake.database, Name=name)
+        changes: Any = self.lake.glue.get_table(DatabaseName=self.lake.database, Name="changes")["Table"]
+        definition = {name: changes[name] for name in _TABLE_INPUT}
+        columns = definition["StorageDescriptor"]["Columns"]
+        definition["StorageDescriptor"]["Columns"] = [c for c in columns if c["Name"] in METADATA_COLUMNS]
+        self.lake.glue.update_table(DatabaseName=self.lake.database, TableInput=definition)
 
     def table(self, name: str) -> str:
         """A settled table as Spark names it."""
@@ -141,13 +148,19 @@ class SettledLake:
             return ""
         return sql_of(view) or ""
 
-    def compare(self, *sources: str, columns: Sequence[str] = ("pk", "n"), ended: bool = True) -> "Compared":
+    def columns(self) -> tuple[str, ...]:
+        """The columns of items that the lake's table has."""
+        table = self.lake.glue.get_table(DatabaseName=self.lake.database, Name="changes")["Table"]
+        names = [column["Name"] for column in table["StorageDescriptor"]["Columns"]]
+        return tuple(name for name in names if name not in METADATA_COLUMNS)
+
+    def compare(self, *sources: str, ended: bool = True) -> "Compared":
         """Compare what is settled with the raw rows of some source tables. Raises AssertionError.
 
         `ended` is for a state after a run that ended well: every row is settled. Without it, the views over
         settled and unsettled rows must be right nevertheless, and no row may be settled twice.
         """
-        compared = Compared(self, tuple(columns))
+        compared = Compared(self, self.columns())
         for source in sources:
             compared.check(source, ended=ended)
         if ended:

@@ -7,7 +7,7 @@ repeats a run.
 import os
 
 from tests.soak.histories import TABLE
-from tests.spark.settle_points import COLUMNS, POINTS, Deliveries, faults, reopen
+from tests.spark.settle_points import POINTS, Deliveries, faults, reopen
 from tests.spark.settling import SettledLake
 
 NUMBER = int(os.environ.get("SETTLE_FAULTS", "24"))
@@ -28,13 +28,13 @@ def test_a_run_that_ends_anywhere_is_continued(own_lake: SettledLake) -> None:
         assert "error" not in answer, answer
         if "died" in answer:
             ended.add(fault.point)
-        own_lake.compare(TABLE, columns=COLUMNS, ended=False)
+        own_lake.compare(TABLE, ended=False)
         if number % _BETWEEN == _BETWEEN - 1:
             own_lake.job.run()
-            own_lake.compare(TABLE, columns=COLUMNS)
+            own_lake.compare(TABLE)
     while deliveries.put(own_lake):
         pass
     own_lake.job.run()
-    own_lake.compare(TABLE, columns=COLUMNS)
+    own_lake.compare(TABLE)
     deliveries.check(own_lake)
     assert ended == {*POINTS}

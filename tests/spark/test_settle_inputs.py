@@ -2,16 +2,22 @@
 
 import datetime as dt
 import json
+import os
 from itertools import count
 from typing import Any
 
 import pytest
 
+from catalog_lambda.forgotten import PARAMETER, Act, Forgotten
+from catalog_lambda.forgotten import TABLE as FORGOTTEN
 from settled.names import CHANGES, ITEMS, MERGED, OBJECTS, SWITCHED, ending
 from tests.settled.histories import SWITCHED_AT, Row, search
 from tests.settled.items import settled_item
 from tests.spark.settling import SettledLake
 
+COLUMNS = int(
+    os.environ.get("SETTLE_COLUMNS", "500")
+)  # DynamoDB items with more are rare; planning takes its time
 _numbers = count(1)
 
 
@@ -71,7 +77,7 @@ def test_an_object_that_is_rewritten_is_settled_as_it_is_now(own_lake: SettledLa
         own_lake.compare(table, other)
 
 
-def test_columns_that_appear_later_and_three_thousand_columns(own_lake: SettledLake) -> None:
+def test_columns_that_appear_later_and_many_columns(own_lake: SettledLake) -> None:
     """Known items have NULL there until they change; the catalog function is told the names."""
     table = "wide"
     put(own_lake, table)
@@ -82,7 +88,7 @@ def test_columns_that_appear_later_and_three_thousand_columns(own_lake: SettledL
     assert '"columns": 0' not in log
     put(own_lake, table, extra="again")
     own_lake.job.run()
-    own_lake.compare(table, columns=("pk", "n", "extra", "c0000", "c2999"))
+    own_lake.compare(table)
 
 
 def test_forgotten_columns_stay_away(own_lake: SettledLake) -> None:
@@ -95,7 +101,7 @@ def test_forgotten_columns_stay_away(own_lake: SettledLake) -> None:
         put(own_lake, table, secret="1", private_note="2", kept="3")
         own_lake.job.run()
     finally:
-        glue.delete_table(DatabaseName=own_lake.lake.database, Name="forgotten_columns")
+        glue.delete_table(DatabaseName=own_lake.lake.database, Name=FORGOTTEN)
     for name in (CHANGES, ITEMS):
         columns = {*own_lake.settled(name + table)[0]}
         assert "kept" in columns

@@ -10,7 +10,7 @@ from pathlib import Path
 from sandbox.spark import assembly
 from tests.soak.histories import TABLE
 from tests.spark.deployed import JobEndedError
-from tests.spark.settle_points import COLUMNS, Deliveries, faults, reopen
+from tests.spark.settle_points import Deliveries, faults, reopen
 from tests.spark.settling import SettledLake, SettleJob
 
 NUMBER = int(os.environ.get("SETTLE_KILLS", "3"))
@@ -35,7 +35,7 @@ def test_a_killed_process_is_continued(own_lake: SettledLake, tmp_path: Path) ->
                 )
             except JobEndedError:
                 killed += 1
-        own_lake.compare(TABLE, columns=COLUMNS, ended=False)
+        own_lake.compare(TABLE, ended=False)
         own_lake.job.run()
-        own_lake.compare(TABLE, columns=COLUMNS)
+        own_lake.compare(TABLE)
     assert killed >= NUMBER * 0.8
