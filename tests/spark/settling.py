@@ -119,7 +119,7 @@ class SettledLake:
             if name.startswith((CHANGES, ITEMS, "current_")):
                 self.lake.glue.delete_table(DatabaseName=self.lake.database, Name=name)
         changes: Any = self.lake.glue.get_table(DatabaseName=self.lake.database, Name="changes")["Table"]
-        definition = {name: changes[name] for name in _TABLE_INPUT}
+        definition: Any = {name: changes[name] for name in _TABLE_INPUT}
         columns = definition["StorageDescriptor"]["Columns"]
         definition["StorageDescriptor"]["Columns"] = [c for c in columns if c["Name"] in METADATA_COLUMNS]
         self.lake.glue.update_table(DatabaseName=self.lake.database, TableInput=definition)

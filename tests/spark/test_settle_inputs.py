@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from catalog_lambda.forgotten import PARAMETER, Act, Forgotten
 from catalog_lambda.forgotten import TABLE as FORGOTTEN
 from settled.names import CHANGES, ITEMS, MERGED, OBJECTS, SWITCHED, ending
 from tests.settled.histories import SWITCHED_AT, Row, search
