@@ -19,6 +19,7 @@ require(
         "orjson",
         "pyarrow",
         "pybase64",
+        "pyiceberg",
         "rich",
         "sqlglot",
         "trustme",

@@ -16,6 +16,7 @@ require(
         "pandas",
         "pyarrow",
         "pybase64",
+        "pyiceberg",
         "pytest",
         "rich",
         "sqlglot",
