@@ -64,6 +64,7 @@ class StackKind:
     - `artifacts`: the parameter of an artifact's key in the bucket → what builds the artifact.
     - `other_account`: the parameter that names the other account.
     - `unites`: the kinds that it contains as one stack.
+    - `guide`: its page in docs/, if that does not have the kind's name.
     """
 
     name: str
@@ -78,6 +79,7 @@ class StackKind:
     takes_beside: tuple[str, ...] = ()
     other_account: str | None = None
     unites: tuple[str, ...] = ()
+    guide: str = ""
     next_steps: tuple[NextStep, ...] = ()
 
     @property
@@ -170,6 +172,7 @@ KINDS: Sequence[StackKind] = (
         name="tables",
         template=TEMPLATES / "options" / "tables.yaml",
         stack_name="ddb-lake-tables",
+        guide="settled-tables.md",
         account=None,
         account_rule=HOLDER,
         artifacts={"SettleScriptKey": SETTLE_SCRIPT, "SettleLibraryKey": SETTLE_LIBRARY},
@@ -214,6 +217,7 @@ KINDS: Sequence[StackKind] = (
         name="spark-sql",
         template=TEMPLATES / "options" / "spark-sql.yaml",
         stack_name="ddb-lake-spark-sql",
+        guide="spark.md",
         account=None,
         account_rule=HOLDER,
         artifacts={"SqlScriptKey": SQL_SCRIPT, "SqlLibraryKey": SQL_LIBRARY},

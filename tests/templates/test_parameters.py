@@ -62,6 +62,7 @@ ADMITTED = [
     ("SettleScriptKey", "jobs/settle_changes-0f3a.py"),
     ("SettleLibraryKey", "jobs/settle-0f3a.zip"),
     ("WorkgroupName", "Lake.team_1-a"),
+    ("ChangesTableName", "changes"),
     ("LogGroupPrefix", "/ddb-lake/orders-lake"),
     ("AlarmTopicArn", "arn:aws:sns:eu-central-1:123456789012:on-call"),
     ("CatalogArtifactKey", "functions/catalog-0f3a.zip"),
@@ -142,6 +143,7 @@ REFUSED = [
     ("SettleScriptKey", "s3://b/x.py"),
     ("SettleLibraryKey", "/x.zip"),
     ("WorkgroupName", "my lake"),
+    ("ChangesTableName", "Changes"),
     ("LogGroupPrefix", "/aws-glue/jobs"),
     ("AlarmTopicArn", "on-call"),
     *(
