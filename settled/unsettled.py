@@ -23,7 +23,7 @@ LEAST_OPEN_DAYS = 1
 # Bytes of the names that are left out. Athena accepts statements of 262,144 bytes (Athena user guide,
 # "Service Quotas"); the column names need the rest.
 MOST_NAME_BYTES = 120_000
-_LITERAL = re.compile(r"'((?:[^']|'')*)'")
+_LITERAL = re.compile(r"'((?:[^']|'')*+)'?")  # also one that is not closed: so no start fails late
 _FIRST_DAY = re.compile(r"\bdt\W*>=\s*'([0-9]{4}-[0-9]{2}-[0-9]{2})'")
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _PREFIX, _SUFFIX = "/* Presto View: ", " */"  # around the definition of a view in Glue
