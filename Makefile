@@ -4,7 +4,7 @@ VENV := .venv
 DEPLOY_VENV := .venv-deploy
 PY := $(VENV)/bin/python
 .DEFAULT_GOAL := help
-.PHONY: help venv deploy-venv demo test lint unit test-repairs test-policies test-athena test-spark soak-views soak-settle soak soak-quick access sandbox package generate golden bench lock clean
+.PHONY: help venv deploy-venv demo test lint unit test-repairs test-policies test-athena test-spark soak-views soak-settle soak soak-quick access sandbox spark package generate golden bench lock clean
 
 help:  ## list every target
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -20,8 +20,10 @@ venv: $(VENV)/.ready  ## create the virtual environment .venv from the hash-pinn
 
 deploy-venv: $(DEPLOY_VENV)/.ready  ## create the small environment for deploying and querying, .venv-deploy
 
-demo: venv  ## run the whole lake on this machine: two accounts, put items, query, compare; about a minute from a new clone
-	@$(PY) -m sandbox exec --speed 60 -- $(PY) -m sandbox.demo
+# With TABLES=1 the Glue job of the settled tables runs, too: on a local Spark, which is installed first.
+demo: venv  ## run the whole lake on this machine: two accounts, put items, query, compare; about a minute from a new clone (TABLES=1: settled tables, too)
+	@$(if $(TABLES),$(PY) -m sandbox.spark)
+	@$(PY) -m sandbox exec --speed 60 $(if $(TABLES),--with tables) -- $(PY) -m sandbox.demo $(if $(TABLES),--tables)
 
 test: venv lint unit  ## run lint and every test except the long ones
 
@@ -29,10 +31,10 @@ lint: venv  ## run ruff, mypy and cfn-lint; no finding is allowed
 	@$(VENV)/bin/ruff check .
 	@$(VENV)/bin/ruff format --check .
 	@$(VENV)/bin/mypy
-	@$(VENV)/bin/cfn-lint templates/*.yaml templates/options/*.yaml
+	@$(VENV)/bin/cfn-lint templates/*.yaml templates/options/*.yaml examples/*/*.yaml
 
 # The commands that add rows or rebuild a table, in the sandbox: they take minutes.
-REPAIRS := $(foreach verb,backfill exports heal reconcile redrive restore,tests/sandbox/test_$(verb).py)
+REPAIRS := $(foreach verb,backfill existing_table exports heal reconcile redrive restore,tests/sandbox/test_$(verb).py)
 
 unit: venv  ## run every test except test-repairs, test-policies, test-athena, test-spark and the soaks
 	@$(PY) -m pytest -n 2 --dist loadgroup --ignore tests/policies $(REPAIRS:%=--ignore %) tests
@@ -67,6 +69,9 @@ access: venv  ## print who may do what, and which statement decides
 
 sandbox: venv  ## run the two accounts on this machine until Ctrl-C; every README command works with them
 	@$(PY) -m sandbox serve
+
+spark: venv  ## install the Spark on which the sandbox runs Glue jobs, once (needs Java 17 and Maven)
+	@$(PY) -m sandbox.spark
 
 package: venv  ## build the functions' zips and put_items.pyz into build/ (reproducible; ARCH=arm64 or x86_64)
 	@$(PY) -m scripts.build.package --arch $(or $(ARCH),arm64)

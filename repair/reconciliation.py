@@ -156,9 +156,9 @@ class Day:
 class Circumstances:
     """What is known about a lake beside its rows.
 
-    `days` are its folders of this table by day. `failures` is the number of objects below errors/ that
-    redrive can read, None if nobody could look. `has_older_items` is whether the table can have items that
-    are older than its stream, and no backfill has written them.
+    `days` are its folders of this table by day. `failures` is the number of objects below errors/ with
+    records that no redrive has brought into the lake, None if nobody could look. `has_older_items` is whether
+    the table can have items that are older than its stream, and no backfill has written them.
     """
 
     days: Mapping[str, Day] = field(default_factory=dict)

@@ -2,7 +2,7 @@
 
 from lake.loading import guard_loading
 
-guard_loading("sandbox", "sandbox.demo")
+guard_loading("sandbox", "sandbox.demo", "sandbox.spark")
 
 from requirements.preflight import require  # noqa: E402  after the guard
 
@@ -11,6 +11,7 @@ require(
     (
         "boto3",
         "botocore",
+        "cryptography",
         "duckdb",
         "hypercorn",
         "ministack",
@@ -18,6 +19,7 @@ require(
         "orjson",
         "pyarrow",
         "pybase64",
+        "pyiceberg",
         "rich",
         "sqlglot",
         "trustme",

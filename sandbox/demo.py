@@ -36,6 +36,7 @@ from sandbox.errors import SandboxError
 from sandbox.picture import WIDTH, PictureConsole, same
 from sandbox.running import RunningSandbox, state_folder
 from sandbox.workload import Delete, KeySchema, Put, Workload
+from settled.names import ending
 
 BATCH_ITEMS = 25  # BatchWriteItem's own limit (Amazon DynamoDB API Reference, BatchWriteItem)
 PUT_ITEMS_WRITES = 3  # scripts.put_items without --file: one insert, one update, one delete
@@ -62,6 +63,11 @@ class Lake:
     database: str
     workgroup: str
 
+    @property
+    def ending(self) -> str:
+        """The ending of the views' names, and of the settled tables'."""
+        return ending(self.table)
+
     @classmethod
     def from_environment(cls) -> Lake:
         """Read TABLE_NAME, BUCKET_NAME, DATABASE_NAME and WORKGROUP_NAME.
@@ -81,6 +87,9 @@ class Lake:
 def main(arguments: Sequence[str] = ()) -> int:
     """Run every step; return the process's exit code."""
     parser = argparse.ArgumentParser(prog="python -m sandbox.demo", description=__doc__)
+    parser.add_argument(
+        "--tables", action="store_true", help="also settle the rows; needs the option stack tables and Spark"
+    )
     parser.add_argument("--svg", type=Path, metavar="FILE", help="also write a picture of the main lines")
     options = parser.parse_args(arguments)
     if options.svg:
@@ -100,6 +109,8 @@ def main(arguments: Sequence[str] = ()) -> int:
         with console.pictured():
             agreed = lake_equals_table() and agreed
         show_queries(lake)
+        if options.tables:
+            show_settled_tables(lake)
         with console.pictured():
             denied = others_are_denied(lake)
             show_result(agreed, denied)
@@ -244,6 +255,23 @@ def show_queries(lake: Lake) -> None:
         run(*query, *where, "--parameter", key, HISTORY)
 
 
+def show_settled_tables(lake: Lake) -> None:
+    """The current items from raw rows, and after a run of the job from settled tables: the same."""
+    console.rule("settled tables: one run of the Glue job on a local Spark")
+    where = ("--profile", "consumer", "--database", lake.database, "--workgroup", lake.workgroup)
+    counts = "SELECT count(*) AS items, count(DISTINCT change_after) AS states"
+    count = f"{counts} FROM current_{lake.ending}"
+    run("-m", "scripts.views", lake.table, *where)
+    before = _rows(lake, count)
+    run("-m", "scripts.settle", "--profile", "consumer")
+    run("-m", "scripts.views", "--all", *where)
+    run("-m", "scripts.query", *where, count)
+    if _rows(lake, count) != before:
+        raise DemoError(f"the view has other items over settled tables than the {before} of the raw rows")
+    objects = _rows(lake, "SELECT count(*) AS objects FROM settled_objects")[0]["objects"]
+    console.print(f"the same items as from the raw rows, now from settled tables of {objects} raw objects")
+
+
 def others_are_denied(lake: Lake) -> bool:
     """A third account and the producer account's root user request the data; whether all are denied."""
     console.rule("6. who is kept out")
@@ -273,7 +301,14 @@ def others_are_denied(lake: Lake) -> bool:
 def _a_changed_key(lake: Lake) -> str:
     """The key of an item with more than one change, as the text in `change_key`."""
     workload = "SELECT change_key FROM changes WHERE revision IS NOT NULL"
-    sql = f"{workload} GROUP BY 1 ORDER BY count(*) DESC, 1 LIMIT 1"
+    rows = _rows(lake, f"{workload} GROUP BY 1 ORDER BY count(*) DESC, 1 LIMIT 1")
+    if not rows:
+        raise DemoError("no item with two changes was found")
+    return str(rows[0]["change_key"])
+
+
+def _rows(lake: Lake, sql: str) -> list[dict[str, Any]]:
+    """The rows of a query. Raises DemoError if it fails."""
     command = [sys.executable, "-m", "scripts.query", "--profile", "consumer", "--workgroup", lake.workgroup]
     done = subprocess.run(
         [*command, "--database", lake.database, "--output", "json", sql],
@@ -282,9 +317,10 @@ def _a_changed_key(lake: Lake) -> str:
         text=True,
     )
     try:
-        return str(json.loads(done.stdout)["rows"][0]["change_key"])
-    except (ValueError, KeyError, IndexError) as error:
-        raise DemoError(f"no item with two changes was found: {done.stderr.strip()[-300:]}") from error
+        rows: list[dict[str, Any]] = json.loads(done.stdout)["rows"]
+    except (ValueError, KeyError) as error:
+        raise DemoError(f"a query failed: {done.stderr.strip()[-300:]}") from error
+    return rows
 
 
 def _wait_for_columns(glue: Any, database: str, crawler: str, declared: int) -> list[dict[str, str]]:

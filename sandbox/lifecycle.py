@@ -25,6 +25,7 @@ import boto3
 
 from lake import terminal
 from sandbox import accounts
+from sandbox.engines.cache import cache_root
 from sandbox.errors import SandboxError
 from sandbox.guard import remove_folder
 from sandbox.launches import Launch
@@ -128,15 +129,20 @@ class Sandbox:
         tell(f"accounts {', '.join(accounts.PROFILES)} at {self.endpoint}", started)
 
     def _emulator_environment(self, certificates: accounts.Certificates) -> dict[str, str]:
-        """The emulator's settings, and what its Lambda functions inherit: of the caller's only PATH."""
+        """The emulator's settings, and what its Lambda functions inherit.
+
+        Of the caller it has PATH, and where Glue jobs find Spark and Java.
+        """
         temporary = self.temporary
         temporary.mkdir()
         trust = dict.fromkeys(
             ("AWS_CA_BUNDLE", "NODE_EXTRA_CA_CERTS", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE"),
             str(certificates.authority),
         )
+        java = {name: os.environ[name] for name in ("JAVA_HOME",) if name in os.environ}
         return {
             **trust,
+            **java,
             "AUTH": "true",
             "BIND_HOST": "127.0.0.1",
             "DOCKER_HOST": f"unix://{temporary}/none.sock",  # functions run as processes, never in Docker
@@ -158,6 +164,7 @@ class Sandbox:
             "TMPDIR": str(temporary),
             "TZ": "UTC",
             "USE_SSL": "1",
+            "XDG_CACHE_HOME": str(cache_root()),
         }
 
     def _wait_until_healthy(self, emulator: Child, authority: Path) -> None:

@@ -19,6 +19,11 @@ from sandbox.accounts import as_service
 from sandbox.running import MODELS, RunningSandbox
 
 
+def role_arn(role: str, account: str) -> str:
+    """A role of this account, by name or ARN, as an ARN."""
+    return role if role.startswith("arn:") else f"arn:aws:iam::{account}:role/{role}"
+
+
 @dataclass
 class Roles:
     """Clients with the credentials of roles that trust a service, renewed before they expire.
@@ -47,12 +52,21 @@ class Roles:
                 client = self._clients[role_arn, service] = self.sandbox.client(service, session)
             return client
 
-    def _assume(self, role_arn: str) -> dict[str, str]:
+    def environment(self, role_arn: str, seconds: int) -> dict[str, str]:
+        """New credentials of a role, valid for `seconds`, as environment variables. Raises ClientError."""
+        keys = self._assume(role_arn, DurationSeconds=seconds)
+        return {
+            "AWS_ACCESS_KEY_ID": keys["access_key"],
+            "AWS_SECRET_ACCESS_KEY": keys["secret_key"],
+            "AWS_SESSION_TOKEN": keys["token"],
+        }
+
+    def _assume(self, role_arn: str, **more: Any) -> dict[str, str]:
         sts = as_service(
             self.sandbox.client("sts", self.sandbox.root(self.account)), self.service, self.source_arn
         )
         external_id = {"ExternalId": self.external_id} if self.external_id else {}
-        answer = sts.assume_role(RoleArn=role_arn, RoleSessionName=self.session_name, **external_id)
+        answer = sts.assume_role(RoleArn=role_arn, RoleSessionName=self.session_name, **external_id, **more)
         keys = answer["Credentials"]
         expiry: dt.datetime = keys["Expiration"]
         return {

@@ -20,8 +20,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from scripts.core.answers import count
 from scripts.core.console import EXIT_USAGE, CommandError, Output, confirm, parser, run
 from scripts.core.interruption import unwinding
+from scripts.core.settling import options as settling_options
 from scripts.core.sides import add_options, both_sides
 
 if TYPE_CHECKING:
@@ -82,6 +84,7 @@ def options() -> argparse.ArgumentParser:
         metavar="NAME",
         help="the option stack in the table's account (default: ddb-lake-export)",
     )
+    settling_options.add(result)
     result.add_argument("--dry-run", action="store_true", help="show the plan; export and write nothing")
     result.add_argument("--yes", action="store_true", help="do not ask before the work begins")
     return result
@@ -120,16 +123,19 @@ def main(arguments: Sequence[str], out: Output) -> int:
         return _heal(args, out)
     time = None if args.export_time is None else second("--export-time", args.export_time)
 
-    from scripts.core.backfilling.running import Backfill  # noqa: PLC0415  boto3 is behind this
+    from scripts.core.backfilling.running import Backfill  # noqa: PLC0415  boto3 is behind these
+    from scripts.core.settling.writing import Settling  # noqa: PLC0415
 
     source, lake = both_sides(args)
     source.check_table(args.table)
     backfill = Backfill(source, lake, args, time, out)
     plan = backfill.plan()
-    out.pairs("plan", plan.lines())
+    settling = Settling.of(lake, args, out)
+    out.pairs("plan", [*plan.lines(), *settling.lines(plan.days)])
     if backfill.warning:
         out.say(backfill.warning, "yellow")
-    document = {**plan.document(), **({"warning": backfill.warning} if backfill.warning else {})}
+    document = {**plan.document(), **settling.document(plan.days)}
+    document |= {"warning": backfill.warning} if backfill.warning else {}
     if plan.finished:
         _say_finished(backfill, out)
         out.answer({**document, "status": "already done"})
@@ -140,10 +146,10 @@ def main(arguments: Sequence[str], out: Output) -> int:
         return 0
     purpose = f"backfill {args.table} into the lake of stack {lake.stack}"
     confirm(args.yes, "backfill", purpose, NOTHING_DONE)
-    document |= backfill.run(plan)
-    rows = f"{document['rows']:,} rows" if "rows" in document else "the rows"
+    document |= backfill.run(plan, settling)
+    rows = count(document["rows"], "row")
     out.answer(
-        {**document, "status": "done"}, f"{rows} of {args.table} are in the lake, as of {document['time']}"
+        {**document, "status": "done"}, f"{rows} written: the lake has {args.table} as of {document['time']}"
     )
     return 0
 
@@ -155,8 +161,8 @@ def _heal(args: argparse.Namespace, out: Output) -> int:
     if not args.heal or args.start is None or args.end is None:
         raise CommandError(
             "--heal, --from and --to belong together",
-            "Give all three. The times of the hole: the last change before it and the first after it, which "
-            "`python -m scripts.query --named lost-changes` and the view `gaps` show.",
+            "Give all three. The period begins some minutes before the first lost change, and ends some "
+            "minutes after the last one (docs/operations/heal.md).",
             exit_code=EXIT_USAGE,
         )
     if args.engine == "glue":
@@ -164,7 +170,8 @@ def _heal(args: argparse.Namespace, out: Output) -> int:
     period = Window(second("--from", args.start), second("--to", args.end))
     if period.start >= period.end:
         raise CommandError("--from is not before --to", "Correct one of them.", exit_code=EXIT_USAGE)
-    from scripts.core.healing.running import Heal  # noqa: PLC0415  boto3 is behind this
+    from scripts.core.healing.running import Heal  # noqa: PLC0415  boto3 is behind these
+    from scripts.core.settling.writing import Settling  # noqa: PLC0415
 
     source, lake = both_sides(args)
     source.check_table(args.table)
@@ -172,8 +179,9 @@ def _heal(args: argparse.Namespace, out: Output) -> int:
     with unwinding(), tempfile.TemporaryDirectory(prefix="ddb-lake-heal-") as folder:
         heal = Heal(source, lake, args, period, Path(folder), out=out)
         plan = heal.plan()
-        out.pairs("plan", plan.lines())
-        document = plan.document()
+        settling = Settling.of(lake, args, out)
+        out.pairs("plan", [*plan.lines(), *settling.lines(plan.days)])
+        document = {**plan.document(), **settling.document(plan.days)}
         if plan.finished:
             out.say("the rows of these exports are in the lake: nothing to do", "green")
             out.answer({**document, "status": "already done"})
@@ -184,11 +192,11 @@ def _heal(args: argparse.Namespace, out: Output) -> int:
             return 0
         purpose = f"heal {args.table} in the lake of stack {lake.stack}, {plan.period.text}"
         confirm(args.yes, "backfill", purpose, NOTHING_DONE)
-        document |= heal.run(plan)
+        document |= heal.run(plan, settling)
     _say_gaps(document, out)
     out.answer(
         {**document, "status": "done"},
-        f"{document['rows']:,} rows written: the lake has the state of {args.table} as of {document['to']}",
+        f"{count(document['rows'], 'row')} written: the lake has {args.table} as of {document['to']}",
     )
     return 0
 
@@ -201,14 +209,14 @@ def _say_gaps(document: dict[str, Any], out: Output) -> None:
         return
     if explained:
         out.say(
-            f"the gaps view has {explained:,} items that changed in the period: their states are right, and "
-            "the changes in between are in no export"
+            f"the gaps view has {count(explained, 'item')} that changed in the period: their states are "
+            "right, and the changes in between are in no export"
         )
     if keys > explained:
         out.say(
-            f"the gaps view has {keys - explained:,} more items that did not change in the period: changes "
-            "from before or after it are missing, or the item is older than the stream. Widen --from and "
-            "--to, or bring all items into the lake without --heal",
+            f"the gaps view also has {count(keys - explained, 'item')} that did not change in the period: "
+            "changes from before or after it are missing, or the item is older than the stream. Widen "
+            "--from and --to, or bring all items into the lake without --heal",
             "yellow",
         )
 

@@ -13,7 +13,7 @@ from dataclasses import asdict
 
 from scripts.core.backfilling.rates import glue_dpu_hours
 from scripts.core.console import EXIT_USAGE, CommandError, Output, parser, run
-from scripts.core.cost import GIB, Workload, backfill, monthly
+from scripts.core.cost import GIB, Workload, backfill, break_even, monthly
 
 MEANINGS = {  # help of the options; their names are the fields of Workload
     "changes_per_second": "writes to the table, on average",
@@ -26,11 +26,15 @@ MEANINGS = {  # help of the options; their names are the fields of Workload
     "crawls_a_month": "crawler runs a month",
     "gb_queried": "data that Athena scans in a month",
     "partition_by": "the day under which rows are stored",
+    "settle_runs_a_day": "runs of the settle job; 0 without the option stack tables",
+    "settle_minutes": "run time of one run of the settle job",
+    "items_gb": "size of the current items in the settled tables",
+    "snapshot_hours": "retention of snapshots of the settled tables",
 }
 
 
 def main(arguments: Sequence[str], out: Output) -> int:
-    """Print the month as a table, or as `{"workload", "usd_a_month", "total", "usd_once"}`."""
+    """Print the month as a table, or as `{"workload", "usd_a_month", "total", "usd_once", …}`."""
     options = parser("cost", __doc__ or "", calls_aws=False)
     for name, default in asdict(Workload()).items():
         options.add_argument(
@@ -48,7 +52,24 @@ def main(arguments: Sequence[str], out: Output) -> int:
         metavar="N",
         help="size of a table whose items a backfill brings into the lake once (default: no backfill)",
     )
+    options.add_argument(
+        "--history-gb",
+        type=float,
+        default=0.0,
+        metavar="N",
+        help="size of all rows in S3: also show from how many queries a day settled tables pay",
+    )
     args = options.parse_args(arguments)
+    if not 0 <= args.history_gb < math.inf:
+        raise CommandError(
+            f"--history-gb is {args.history_gb}", "Give 0 or a larger number.", exit_code=EXIT_USAGE
+        )
+    if args.history_gb and not args.settle_runs_a_day:
+        raise CommandError(
+            "--history-gb compares settled tables with raw queries, and no run settles them",
+            "Give --settle-runs-a-day too, such as 24.",
+            exit_code=EXIT_USAGE,
+        )
     if not 0 <= args.backfill_gb < math.inf:
         raise CommandError(
             f"--backfill-gb is {args.backfill_gb}", "Give 0 or a larger number.", exit_code=EXIT_USAGE
@@ -59,23 +80,41 @@ def main(arguments: Sequence[str], out: Output) -> int:
     if not math.isfinite(total):
         raise CommandError("the sum is too large for a number", "Give smaller numbers.")
     once = _once(args.backfill_gb, load)
+    queries = break_even(load, args.history_gb) if args.history_gb else None
+    finite = math.isfinite(queries or 0.0)
     if out.form == "text":
         rows = [(name, f"{usd:,.2f}") for name, usd in costs.items()]
-        title = "USD a month, us-east-1 list prices"
+        title = f"USD a month at {load.changes_per_second:,g} changes a second, us-east-1 list prices"
         out.answer_table(title, ("service", "USD"), [*rows, ("total", f"{total:,.2f}")])
         if once:
             rows = [(name, f"{usd:,.2f}") for name, usd in once.items()]
             title = f"USD once, for the backfill of {args.backfill_gb:,g} GB"
             out.answer_table(title, ("service", "USD"), [*rows, ("total", f"{sum(once.values()):,.2f}")])
+        if queries is not None:
+            out.say(_comparison(queries, args.history_gb, load))
     out.answer(
         {
             "workload": asdict(load),
             "usd_a_month": {k: round(v, 2) for k, v in costs.items()},
             "total": round(total, 2),
             "usd_once": {k: round(v, 2) for k, v in once.items()},
+            **({"break_even_queries_a_day": round(queries, 2)} if queries is not None and finite else {}),
         }
     )
     return 0
+
+
+def _comparison(queries: float, history_gb: float, load: Workload) -> str:
+    """Whether settled tables pay, for the text form."""
+    if math.isinf(queries):
+        return (
+            f"settled tables never pay: {history_gb:,g} GB of rows are not more than "
+            f"{load.items_gb:,g} GB of items"
+        )
+    return (
+        f"settled tables pay from {queries:,.1f} queries of all items a day on, "
+        f"with {history_gb:,g} GB of rows and {load.items_gb:,g} GB of items"
+    )
 
 
 def _once(gigabytes: float, load: Workload) -> dict[str, float]:

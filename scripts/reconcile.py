@@ -12,21 +12,23 @@ from __future__ import annotations
 
 import argparse
 import math
-import shlex
 import sys
 import tempfile
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from scripts.core.answers import count
 from scripts.core.console import EXIT_FAILED, EXIT_USAGE, CommandError, Output, confirm, parser, run
 from scripts.core.interruption import unwinding
-from scripts.core.sides import add_options, both_sides
+from scripts.core.settling import options as settling_options
+from scripts.core.sides import add_options, both_sides, side_options
 
 if TYPE_CHECKING:
     from scripts.core.reconciling.comparing import Comparison
     from scripts.core.reconciling.report import Report
+    from scripts.core.settling.writing import Settling
 
 READ_CAPACITY = 100.0  # units a second: 400 KB, 1.4 GB an hour
 LIMIT = 20
@@ -71,6 +73,7 @@ def options() -> argparse.ArgumentParser:
         help="the second at which changes switched from Kinesis to DynamoDB Streams, or `none` (default: as "
         "in the views of the table)",
     )
+    settling_options.add(result)
     result.add_argument("--dry-run", action="store_true", help="show the plan; compare and write nothing")
     result.add_argument("--yes", action="store_true", help="do not ask before writing")
     return result
@@ -97,10 +100,16 @@ def main(arguments: Sequence[str], out: Output) -> int:
 def _reconcile(args: argparse.Namespace, comparison: Comparison, out: Output) -> int:
     from repair.reconciliation import Circumstances  # noqa: PLC0415
     from scripts.core.reconciling.report import Report  # noqa: PLC0415
+    from scripts.core.redriving.settings import redrive_options  # noqa: PLC0415
+    from scripts.core.settling.writing import Settling  # noqa: PLC0415
 
     document = comparison.announce()
+    settling = Settling(None, out)
     if args.repair:
         _check_repair(comparison)
+        settling = Settling.of(comparison.lake, args, out)
+        out.pairs("after --repair", settling.lines())
+        document |= settling.document()
     if args.dry_run:
         out.say("dry run: nothing was compared, nothing was written")
         out.answer({**document, "status": "dry run"})
@@ -108,7 +117,8 @@ def _reconcile(args: argparse.Namespace, comparison: Comparison, out: Output) ->
     differences = comparison.looking.differences()
     changing = comparison.run(differences).rows
     circumstances = comparison.circumstances if differences else Circumstances()
-    report = Report(differences, circumstances, _named(args))
+    sides = comparison.source, comparison.lake
+    report = Report(differences, circumstances, side_options(*sides), redrive_options(*sides))
     found: dict[str, Any] = {
         "read_capacity": round(comparison.table.budget.used, 1),
         "differences_found": len(differences),
@@ -129,7 +139,7 @@ def _reconcile(args: argparse.Namespace, comparison: Comparison, out: Output) ->
         out.say(f"{count(differences.covered, 'key')} of these: the rows of the export are the repair")
     wrong = len(differences) - differences.covered
     if args.repair and wrong:
-        return _repair(args, comparison, report, document, out)
+        return _repair(args, comparison, report, document, settling)
     status = "different" if differences else "equal"
     _answer(out, {**document, "status": status}, report, _sentence(len(differences), changing))
     return EXIT_FAILED if differences else 0
@@ -144,21 +154,25 @@ def _check_repair(comparison: Comparison) -> None:
 
 
 def _repair(
-    args: argparse.Namespace, comparison: Comparison, report: Report, document: dict[str, Any], out: Output
+    args: argparse.Namespace,
+    comparison: Comparison,
+    report: Report,
+    document: dict[str, Any],
+    settling: Settling,
 ) -> int:
+    out = comparison.out
     wrong = len(report.differences) - report.differences.covered
     lake = comparison.lake
     where = f"account {lake.connection.account}, Region {lake.connection.region}"
     rows = count(wrong, "row")
     purpose = f"write {rows} into the lake of stack {lake.stack} in {where}"
     confirm(args.yes, "repair", purpose, "nothing was written")
+    settling.check()
     out.interruption = "some rows may be written. Run the command again: it writes what still differs."
-    written, left, changing = comparison.repair(report.differences)
-    document |= {"written": written, "left": len(left), "changing": changing.rows}
+    written, left, changing = comparison.repair(report.differences, settling)
+    document |= {"written": written, "left": len(left), "changing": changing.rows, **settling.result()}
     if left:
-        from scripts.core.reconciling.report import Report  # noqa: PLC0415
-
-        Report(left, comparison.circumstances, report.verb_options).show(out, args.limit)
+        replace(report, differences=left).show(out, args.limit)
     status = "different" if left else "repaired"
     sentence = f"{count(written, 'row')} written. {_sentence(len(left), changing.rows)}"
     _answer(out, {**document, "status": status}, report, sentence)
@@ -178,17 +192,6 @@ def _sentence(different: int, changing: int) -> str:
         return f"table and lake differ in {count(different, 'key')}"
     busy = f", except for {count(changing, 'key')} that changed in every look" if changing else ""
     return f"table and lake are equal{busy}"
-
-
-def _named(args: argparse.Namespace) -> str:
-    """The table and the profiles as they were given, for commands in messages."""
-    given = {"profile": args.profile, "lake-profile": args.lake_profile, "region": args.region}
-    return " ".join(
-        [
-            shlex.quote(args.table),
-            *(f"--{name} {shlex.quote(value)}" for name, value in given.items() if value),
-        ]
-    )
 
 
 if __name__ == "__main__":

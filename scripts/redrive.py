@@ -16,12 +16,15 @@ from scripts.core.answers import count
 from scripts.core.connection import Connection
 from scripts.core.console import EXIT_FAILED, EXIT_USAGE, CommandError, Output, confirm, parser, run
 from scripts.core.interruption import unwinding
+from scripts.core.settling import options as settling_options
 
 if TYPE_CHECKING:
     from collections import Counter
 
-    from scripts.core.redriving.run import Result
+    from repair.redriving import Send
+    from scripts.core.redriving.run import Result, Run
     from scripts.core.redriving.selection import Selection, Wanted
+    from scripts.core.settling.writing import Settling, Write
     from scripts.core.sides import LakeSide, Source
 
 LAKE, STREAM = "lake", "stream"
@@ -66,7 +69,7 @@ def options() -> argparse.ArgumentParser:
     result.add_argument(
         "--again",
         action="store_true",
-        help="also redrive error objects again that have unrecoverable records",
+        help="also redrive the complete error objects that have unrecoverable records",
     )
     result.add_argument(
         "--source-profile",
@@ -81,6 +84,7 @@ def options() -> argparse.ArgumentParser:
         metavar="NAME",
         help="the stack of the lake (default: ddb-lake-consumer, else ddb-lake)",
     )
+    settling_options.add(result)
     result.add_argument("--dry-run", action="store_true", help="read and count the records; write nothing")
     result.add_argument("--yes", action="store_true", help="do not ask for confirmation")
     return result
@@ -96,18 +100,19 @@ def main(arguments: Sequence[str], out: Output) -> int:
 
 def _redrive(args: argparse.Namespace, out: Output) -> int:
     from scripts.core.lake_objects import LakeObjects  # noqa: PLC0415  boto3 is behind these
-    from scripts.core.redriving.kinesis import StreamRecords  # noqa: PLC0415
     from scripts.core.redriving.run import Run  # noqa: PLC0415
     from scripts.core.redriving.selection import prefixes, select  # noqa: PLC0415
     from scripts.core.redriving.settings import source_for  # noqa: PLC0415
+    from scripts.core.settling.writing import Settling  # noqa: PLC0415
     from scripts.core.sides import lake_of  # noqa: PLC0415
 
     wanted = _wanted(args)
-    lake = lake_of(Connection.of(args), args.lake_stack)
+    lake = lake_of(Connection.of(args), args.lake_stack, profile="--profile")
     source = source_for(lake, args.source_profile, args.stack)
     settings = source.settings
     objects = LakeObjects(lake)
     selection = select((one for prefix in prefixes(wanted) for one in objects.listed(prefix)), wanted)
+    settling = Settling.of(lake, args, out)
     _say_plan(lake, source, args.to, selection, out)
     report = {
         "account": lake.connection.account,
@@ -117,27 +122,98 @@ def _redrive(args: argparse.Namespace, out: Output) -> int:
         "settings_of": source.stack,
         "to": args.to,
     }
-    send = None
-    if args.to == STREAM:
-        send = StreamRecords(source.connection.client("kinesis"), source.outputs["SourceStreamName"]).send
-    work = Run(objects, settings, out, send)
     if args.dry_run:
-        result = work.examine(selection)
+        result = Run(objects, settings, out).examine(selection)
+        out.pairs("a redrive of these", settling.lines(result.total.days))
+        report |= settling.document(result.total.days)
         status = "dry run"
     else:
         if selection.pending:
             where = f"account {lake.connection.account}, Region {lake.connection.region}"
             confirm(args.yes, "redrive", f"add these records in {where}", "nothing was written")
+            settling.check()
+            days = _days(Run(objects, settings, out), selection, settling, out)
+            report |= settling.document(days)
             out.interruption = (
                 "the error objects that are complete stay complete. Run the command again to continue."
             )
-        result = work.redrive(selection)
+        else:
+            days = []
+        with settling.writing("redrive", _identity(args), days) as write:
+            send, seconds = _sending(args, source, write, settling)
+            result = Run(LakeObjects(lake, write.begin), settings, out, send).redrive(selection)
+            if write.begun and seconds:
+                _wait_for_delivery(source, seconds, out)
+        report |= settling.result()
         status = "incomplete" if result.problems or selection.unknown else "redriven"
     _say_result(result, selection, args, source, out)
     _say_next_steps(result, selection, args.dry_run, lake.connection.location, out)
     out.answer({**report, "status": status, **_document(result, selection)})
     left = result.total.unrecoverable or selection.remaining
     return EXIT_FAILED if left or result.problems or selection.unknown else 0
+
+
+def _days(work: Run, selection: Selection, settling: Settling, out: Output) -> list[str]:
+    """The days of the rows, for a lake with settled tables: only the records have them."""
+    if not settling.active:
+        return []
+    from repair.redriving import OTHER  # noqa: PLC0415
+
+    out.say("reading the error objects for the days of their rows")
+    days = sorted(work.examine(selection).total.days)
+    if OTHER in days:
+        raise CommandError(
+            f"these records are of more than {len(days) - 1:,} days, too many to reopen at once",
+            "Redrive fewer error objects at once: name days of failures with --from-day and --to-day.",
+        )
+    out.pairs("settled tables", settling.lines(days))
+    return days
+
+
+def _identity(args: argparse.Namespace) -> str:
+    """What a second run of the same command has in common with this one."""
+    return f"{args.to} {args.types} {args.from_day} {args.to_day} {args.days}"
+
+
+def _sending(
+    args: argparse.Namespace, source: Source, write: Write, settling: Settling
+) -> tuple[Send | None, float]:
+    """The function that sends records into the stream, and the seconds that Firehose needs to deliver them.
+
+    0 seconds: it delivers them into the folder of today, which is open.
+    """
+    from scripts.core.deployment.partitioning import PARTITION_BY  # noqa: PLC0415
+    from scripts.core.redriving.kinesis import StreamRecords  # noqa: PLC0415
+    from scripts.core.source_stream import buffer_seconds, parameters_of  # noqa: PLC0415
+    from scripts.core.stack import Stack  # noqa: PLC0415
+
+    if args.to != STREAM:
+        return None, 0.0
+    connection = source.connection
+    records = StreamRecords(connection.client("kinesis"), source.outputs["SourceStreamName"])
+    if not settling.active:
+        return records.send, 0.0
+    description = Stack(connection.client("cloudformation"), source.stack).describe() or {}
+    parameters = parameters_of(description)
+    if parameters.get(PARTITION_BY) != "event":
+        return records.send, 0.0
+
+    def send(payloads: Sequence[bytes]) -> None:
+        write.begin()
+        records.send(payloads)
+
+    return send, buffer_seconds(parameters, by_event=True)
+
+
+def _wait_for_delivery(source: Source, seconds: float, out: Output) -> None:
+    """Wait until Firehose has delivered what was sent: it puts it into folders of earlier days."""
+    from scripts.core.draining import clock_of  # noqa: PLC0415
+    from scripts.core.source_stream import Wait  # noqa: PLC0415
+
+    clock = clock_of(source.connection)
+    wait = Wait(clock, out)
+    wait.show("Firehose delivers the records into earlier days", seconds / clock.speed)
+    wait.sleep(seconds / clock.speed)
 
 
 def _wanted(args: argparse.Namespace) -> Wanted:
@@ -215,7 +291,7 @@ def _say_result(
     if len(rows) > SHOWN:
         out.say(f"and {len(rows) - SHOWN:,} more lines")
     if total.reasons:
-        out.table("reasons", ("class", "records"), [(k, f"{n:,}") for k, n in total.reasons.most_common()])
+        out.table("reasons", ("code", "records"), [(k, f"{n:,}") for k, n in total.reasons.most_common()])
     if others := {table: n for table, n in total.tables.items() if table != source.table}:
         shown = ", ".join(f"{table} ({n:,})" for table, n in list(others.items())[:SHOWN])
         out.say(f"changes of other tables, with the same settings: {shown}")

@@ -17,7 +17,10 @@ from scripts.core.interruption import unwinding
 from scripts.stacks import KINDS
 
 if TYPE_CHECKING:
+    from scripts.core.dependents import Dependents
+    from scripts.core.draining import Draining
     from scripts.core.removal import Resource
+    from scripts.core.settled_leftovers import SettledLeftovers
     from scripts.core.stack import Stack
 
 # README.md says the same, word for word.
@@ -29,7 +32,8 @@ Resources with data (table, buckets, keys) stay. The command prints how to delet
 If the stack streams a table, the command first stops the table's stream and waits until Firehose has
 delivered every change.
 A stack that does not belong to ddb-lake is refused, and so is a stack whose outputs another stack of the
-same account still uses.
+same account still uses. A tables stack is refused while views read its tables; the message says how to make
+them raw again. The settled tables stay.
 {CONFIRMATION}
 Ctrl-C before the deletion leaves the stack as it is; the table's stream may be off already. Run the command
 again to continue."""
@@ -50,6 +54,11 @@ def options() -> argparse.ArgumentParser:
         action="store_true",
         help="do not wait for the delivery; changes that Firehose has not delivered yet are lost",
     )
+    result.add_argument(
+        "--leave-views",
+        action="store_true",
+        help="remove a tables stack although views read its tables, which nothing extends from then on",
+    )
     result.add_argument("--yes", action="store_true", help="do not ask for confirmation")
     return result
 
@@ -67,6 +76,7 @@ def _remove(args: argparse.Namespace, out: Output) -> int:
     from scripts.core.dependents import Dependents  # noqa: PLC0415  boto3 is behind these
     from scripts.core.draining import Draining  # noqa: PLC0415
     from scripts.core.ownership import check_stack  # noqa: PLC0415
+    from scripts.core.settled_leftovers import SettledLeftovers  # noqa: PLC0415
     from scripts.core.stack import Stack  # noqa: PLC0415
 
     connection = Connection.of(args)
@@ -93,22 +103,23 @@ def _remove(args: argparse.Namespace, out: Output) -> int:
     of_stack = removal.resources_of(stack, formation, status)
     resources = [*of_stack, *removal.tables_of(of_stack, connection, out)]
     resources += removal.left_behind(draining.source.left_behind if draining else None)
+    settled = SettledLeftovers.of(kind, description, connection, out)
+    resources += settled.resources() if settled else []
     resources += removal.uploads_of(description, account, region)
     out.say(f"{where}: delete stack {args.stack} ({status})", "bold")
     removal.show(resources, out)
     dependents.show(out)
-    report: dict[str, Any] = {"stack": args.stack, "account": account, "region": region}
-    if dependents.stacks:
-        report["remove_first"] = dependents.document()
     if draining:
         draining.announce(out)
-        source = draining.source
-        report["source"] = {"table": source.table, "stream": source.stream_arn, "status": source.status}
+    report: dict[str, Any] = {"stack": args.stack, "account": account, "region": region}
+    report |= _beside(dependents, draining, settled)
     if args.dry_run:
         out.say("dry run: nothing was changed")
         out.answer({**report, "status": status, "stays": _stays(resources)})
         return 0
     dependents.refuse(args.stack, location)
+    if settled:
+        settled.check(leave=args.leave_views, location=location, out=out)
     purpose = f"delete it in {where}"
     confirm(args.yes, args.stack, purpose, "nothing was changed", called="the stack's name")
     if draining:
@@ -122,6 +133,21 @@ def _remove(args: argparse.Namespace, out: Output) -> int:
             out.say(f"  {resource.logical_id}: {removal.by_hand(resource)}{location}")
     out.answer({**report, "status": status, "stays": _stays(resources)})
     return 0
+
+
+def _beside(
+    dependents: Dependents, draining: Draining | None, settled: SettledLeftovers | None
+) -> dict[str, Any]:
+    """What the removal concerns besides the stack's resources, for `--output json`."""
+    result: dict[str, Any] = {}
+    if dependents.stacks:
+        result["remove_first"] = dependents.document()
+    if draining:
+        source = draining.source
+        result["source"] = {"table": source.table, "stream": source.stream_arn, "status": source.status}
+    if settled and settled.views:
+        result["views"] = [*settled.views]
+    return result
 
 
 def _delete(

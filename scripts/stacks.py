@@ -64,6 +64,7 @@ class StackKind:
     - `artifacts`: the parameter of an artifact's key in the bucket → what builds the artifact.
     - `other_account`: the parameter that names the other account.
     - `unites`: the kinds that it contains as one stack.
+    - `guide`: its page in docs/, if that does not have the kind's name.
     """
 
     name: str
@@ -78,6 +79,7 @@ class StackKind:
     takes_beside: tuple[str, ...] = ()
     other_account: str | None = None
     unites: tuple[str, ...] = ()
+    guide: str = ""
     next_steps: tuple[NextStep, ...] = ()
 
     @property
@@ -92,6 +94,8 @@ SETTLE_SCRIPT = Artifact("settle_changes", "jobs", builders.build_settle_script)
 SETTLE_LIBRARY = Artifact("settle", "jobs", builders.build_settle_library)
 BACKFILL_SCRIPT = Artifact("backfill_export", "jobs", builders.build_backfill_script)
 BACKFILL_LIBRARY = Artifact("backfill", "jobs", builders.build_backfill_library)
+SQL_SCRIPT = Artifact("run_sql", "jobs", builders.build_sql_script)
+SQL_LIBRARY = Artifact("sql_to_table", "jobs", builders.build_sql_library)
 BACKFILL_WHEELS = Artifact("backfill_wheels", "jobs", builders.build_backfill_wheels)
 
 # The lake accepts deliveries from this account only.
@@ -168,6 +172,7 @@ KINDS: Sequence[StackKind] = (
         name="tables",
         template=TEMPLATES / "options" / "tables.yaml",
         stack_name="ddb-lake-tables",
+        guide="settled-tables.md",
         account=None,
         account_rule=HOLDER,
         artifacts={"SettleScriptKey": SETTLE_SCRIPT, "SettleLibraryKey": SETTLE_LIBRARY},
@@ -206,6 +211,25 @@ KINDS: Sequence[StackKind] = (
                 "python -m scripts.deploy export --profile PROFILE_OF_THE_TABLE{region} "
                 "--outputs-of {stack}{outputs_profile}"
             ),
+        ),
+    ),
+    StackKind(
+        name="spark-sql",
+        template=TEMPLATES / "options" / "spark-sql.yaml",
+        stack_name="ddb-lake-spark-sql",
+        guide="spark.md",
+        account=None,
+        account_rule=HOLDER,
+        artifacts={"SqlScriptKey": SQL_SCRIPT, "SqlLibraryKey": SQL_LIBRARY},
+        outputs_of=("consumer", "single-account"),
+        takes=(
+            "LakeBucketName",
+            "LakeKeyArn",
+            "DatabaseName",
+            "ChangesTableName",
+            "LogGroupPrefix",
+            "CatalogKeyArn",
+            "LakeFormationGrants",
         ),
     ),
     StackKind(

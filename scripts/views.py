@@ -1,8 +1,10 @@
 """Create or refresh the views of one table: its current items, their history, and gaps in their changes.
 
 The SQL is in athena/views/*.sql. The views have the columns that the Glue table `changes` has now, so run the
-command again when the table has more columns. Types come from a small file, `athena/views/types/NAME.yaml`,
-with one `column: type` per line.
+command again when the table has more columns: `--check` names the views that are behind their table, and
+`--all` refreshes every view of the database. If the lake has settled tables (docs/settled-tables.md), the
+views read those and the rows that are not settled yet. Types come from a small file,
+`athena/views/types/NAME.yaml`, with one `column: type` per line.
 """
 
 from __future__ import annotations
@@ -16,16 +18,17 @@ from scripts.core.answers import count
 from scripts.core.athena import Workgroup
 from scripts.core.connection import Connection
 from scripts.core.console import EXIT_USAGE, CommandError, Output, parser, run
+from scripts.core.existing_views import some
 from scripts.core.files import write_file
 from scripts.core.lake_table import check_source, item_columns
 from scripts.core.proposed_types import propose_types
+from scripts.core.refreshed_views import TYPES, Wanted, create, refresh, statements_of
 from scripts.core.road_switch import NO_SWITCH, kept_switch, read_switch
+from scripts.core.settled_tables import SettledTables, lake_tables, shared
 from scripts.core.template import ROOT
 from scripts.core.view_columns import NAME_CHARACTERS, chosen, split_patterns
-from scripts.core.view_size import check_size, readable
-from scripts.core.views import View, definitions, read_types, view_name
-
-TYPES = ROOT / "athena" / "views" / "types"
+from scripts.core.view_notes import note
+from scripts.core.views import Settled, definitions, every_row, read_types, view_name
 
 EPILOG = """\
 examples:
@@ -34,6 +37,8 @@ examples:
   python -m scripts.views orders-prod --name orders
   python -m scripts.views orders-prod --name orders --except 'scores__*,notes'
   python -m scripts.views orders-prod --name orders --switched-at 2026-11-28T12:00:00Z
+  python -m scripts.views --all
+  python -m scripts.views --check --output json
   python -m scripts.query --profile consumer "SELECT * FROM current_orders LIMIT 10\""""
 
 
@@ -41,7 +46,15 @@ def options() -> argparse.ArgumentParser:
     """The options of `views`."""
     result = parser("views", "Create or refresh the views of one table.", epilog=EPILOG)
     result.add_argument(
-        "table", metavar="TABLE", help="name of the DynamoDB table, as in the column change_table"
+        "table", metavar="TABLE", nargs="?", help="name of the DynamoDB table, as in the column change_table"
+    )
+    result.add_argument(
+        "--all", action="store_true", help="refresh every view in the database, as it was created"
+    )
+    result.add_argument(
+        "--check",
+        action="store_true",
+        help="change nothing; name the views that are behind their table (exit code 1 if there are any)",
     )
     result.add_argument("--name", help="ending of the views' names (default: the table's name in lower case)")
     result.add_argument(
@@ -87,6 +100,10 @@ def main(arguments: Sequence[str], out: Output) -> int:
     """Create the views, print their SQL, or propose types."""
     args = options().parse_args(arguments)
     out.interruption = "no view was changed. Run the command again."
+    _check_options(args)
+    if args.all or args.check:
+        workgroup = _workgroup(args)
+        return refresh(workgroup, args.database, out, write=not args.check, dry_run=args.dry_run)
     switched_at = read_switch(args.switched_at or NO_SWITCH)
     name = view_name(args.name or args.table)
     if len(f"history_{name}") > NAME_CHARACTERS:
@@ -96,10 +113,12 @@ def main(arguments: Sequence[str], out: Output) -> int:
         )
     if args.write:
         _check_write(args)
-    workgroup = Workgroup(Connection.of(args), args.workgroup)
-    workgroup.check()
+    workgroup = _workgroup(args)
     every = item_columns(workgroup, args.database)
-    both_roads = check_source(workgroup, args.database, args.table)
+    lake = SettledTables(workgroup, args.database, lake_tables(workgroup, args.database))
+    settled = lake.of(args.table)
+    rows = every_row(args.table) if settled else "changes"
+    both_roads = check_source(workgroup, args.database, args.table, rows)
     if not every:
         raise CommandError(
             f"{args.database}.changes has no column of an attribute yet",
@@ -125,18 +144,18 @@ def main(arguments: Sequence[str], out: Output) -> int:
             "shown twice, unless you give the second of the switch with --switched-at",
             "yellow",
         )
-
-    def views_of(shown: Sequence[str]) -> list[View]:
-        return definitions(name, args.table, shown, types, switched_at)
-
-    views = views_of(columns)
-    check_size(views, columns, views_of)
+    if settled:
+        columns = _settled_columns(settled, columns, out)
+    views = statements_of(
+        Wanted(name, args.table, columns, types, switched_at, settled),
+        note(split_patterns(args.columns), split_patterns(args.without)),
+    )
     if args.dry_run:
         statements = {view.name: view.statement for view in views}
         text = "\n".join(f"{statement};\n" for statement in statements.values())
         out.answer({"database": args.database, "statements": statements}, text)
         return 0
-    _create(workgroup, args.database, views, out)
+    create(lake, views, out)
     names = [view.name for view in views]
     document = {
         "database": args.database,
@@ -144,9 +163,59 @@ def main(arguments: Sequence[str], out: Output) -> int:
         "columns": columns,
         "types": {column: types[column] for column in columns if column in types},
         "switched_at": switched_at,
+        "settled": settled is not None,
     }
     out.answer(document, "\n".join(names))
     return 0
+
+
+def _workgroup(args: argparse.Namespace) -> Workgroup:
+    """The workgroup of the options. Raises CommandError if it cannot be used."""
+    workgroup = Workgroup(Connection.of(args), args.workgroup)
+    workgroup.check()
+    return workgroup
+
+
+def _settled_columns(settled: Settled, columns: list[str], out: Output) -> list[str]:
+    """The columns that the settled tables have."""
+    kept = shared(settled, columns)
+    left_out = [column for column in columns if column not in kept]
+    if left_out:
+        out.say(
+            f"left out, because the settled tables do not have them: {some(left_out)}. A settle run adds the "
+            "columns of new attributes; then run this again"
+        )
+    return kept
+
+
+def _check_options(args: argparse.Namespace) -> None:
+    """Refuse a table with --all or --check, and neither of them."""
+    everything = args.all or args.check
+    if bool(args.table) == bool(everything):
+        raise CommandError(
+            "--all and --check are for every view" if args.table else "no table was named",
+            "Name a table, or give --all or --check.",
+            exit_code=EXIT_USAGE,
+        )
+    single = [
+        option
+        for option, value in (
+            ("--name", args.name),
+            ("--types", args.types),
+            ("--columns", args.columns),
+            ("--except", args.without),
+            ("--switched-at", args.switched_at),
+            ("--propose-types", args.propose_types),
+            ("--write", args.write),
+        )
+        if value
+    ]
+    if everything and single:
+        raise CommandError(
+            f"{', '.join(single)} with --all or --check: the views keep what they were created with",
+            "Leave the options out, or name a table.",
+            exit_code=EXIT_USAGE,
+        )
 
 
 def _propose(
@@ -191,16 +260,6 @@ def _check_write(args: argparse.Namespace) -> None:
         )
     if not args.write.parent.is_dir():
         raise CommandError(f"there is no folder {args.write.parent}", "Create it, or correct --write.")
-
-
-def _create(workgroup: Workgroup, database: str, views: Sequence[View], out: Output) -> None:
-    """Create the views, after a test that all of them can be read."""
-    for view in views:
-        workgroup.execute(readable(view), database)
-    out.interruption = "some of the views are refreshed, the others are as before. Run the command again."
-    for view in views:
-        workgroup.execute(view.statement, database)
-    out.say(f"created or refreshed {len(views)} views in database {database}:")
 
 
 if __name__ == "__main__":

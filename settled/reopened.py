@@ -2,8 +2,15 @@
 
 A verb puts a marker before its first row and completes it after its last one. While the marker is there, the
 view `unsettled_changes` has its days. A settle run that began with a completed marker has settled everything
-the verb wrote: it removes the marker. A marker that is not completed stays until the verb, run again,
-completes it: until then the views read these days in full, and their answers are right.
+the verb wrote: it removes the marker, once the objects were settled some time ago. A marker that is not
+completed stays until the verb, run again, completes it: until then the views read these days in full, and
+their answers are right.
+
+A verb and a run may create the view at the same time. Both list the markers again after they have created it,
+and create it again if there is a further day. So the view that was created last has the days of every marker.
+
+A completed marker is removed by a run that may have begun long ago, so a verb that is run again does not
+write to it: it takes the next free name (`free_id`).
 """
 
 import json
@@ -37,8 +44,18 @@ class Marker:
             content = json.loads(body)
             days = tuple(str(day) for day in content["days"])
             return Marker(key.removeprefix(REOPENED).removesuffix(".json"), days, content["done"] is True)
-        except (TypeError, KeyError, AttributeError) as error:
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise ValueError(f"{key} is not a marker of reopened days") from error
+
+
+def free_id(name: str, markers: Iterable[Marker]) -> str:
+    """The id of a run of a verb: the name, or with a number if markers of that name are completed."""
+    done = {marker.id for marker in markers if marker.done}
+    number, found = 1, name
+    while found in done:
+        number += 1
+        found = f"{name}-{number}"
+    return found
 
 
 def days_of(markers: Iterable[Marker]) -> tuple[str, ...]:

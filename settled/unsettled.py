@@ -23,10 +23,11 @@ LEAST_OPEN_DAYS = 1
 # Bytes of the names that are left out. Athena accepts statements of 262,144 bytes (Athena user guide,
 # "Service Quotas"); the column names need the rest.
 MOST_NAME_BYTES = 120_000
-_LITERAL = re.compile(r"'((?:[^']|'')*)'")
+_LITERAL = re.compile(r"'((?:[^']|'')*+)'?")  # also one that is not closed: so no start fails late
 _FIRST_DAY = re.compile(r"\bdt\W*>=\s*'([0-9]{4}-[0-9]{2}-[0-9]{2})'")
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _PREFIX, _SUFFIX = "/* Presto View: ", " */"  # around the definition of a view in Glue
+_FOLDER = re.compile(r"/data/dt=([0-9]{4}-[0-9]{2}-[0-9]{2})/")
 
 
 @dataclass(frozen=True)
@@ -47,9 +48,20 @@ class Opening:
     left_out: tuple[str, ...] = ()
 
     def with_days(self, days: Iterable[str]) -> "Opening":
-        """The same view with further days reopened, all their objects included."""
-        more = sorted({*self.reopened, *days})
-        return Opening(self.first_day, tuple(day for day in more if day < self.first_day), self.left_out)
+        """The same view with all rows of further days.
+
+        It leaves out none of their objects: a command may write an object again that was settled before.
+        """
+        written = {*days}
+        reopened = {*self.reopened, *(day for day in written if day < self.first_day)}
+        left_out = (path for path in self.left_out if day_of(path) not in written)
+        return Opening(self.first_day, tuple(sorted(reopened)), tuple(left_out))
+
+
+def day_of(path: str) -> str | None:
+    """The day of the folder of a raw object, from its path; None if it is not below a day."""
+    found = _FOLDER.search(path)
+    return found[1] if found else None
 
 
 def opening(today: date, settled: Collection[SettledObject], reopened: Iterable[str] = ()) -> Opening:
@@ -57,7 +69,7 @@ def opening(today: date, settled: Collection[SettledObject], reopened: Iterable[
 
     :param today: the day, UTC
     :param settled: the objects of all days that may be left out
-    :param reopened: days before the open ones that a verb writes into
+    :param reopened: days before the open ones of which the settled tables may lack rows
     """
     for back in range(MOST_OPEN_DAYS, LEAST_OPEN_DAYS - 1, -1):
         first = (today - timedelta(days=back)).isoformat()

@@ -52,7 +52,7 @@ class ExportTypeError(ExportError):
 class OtherTableError(ExportError):
     """The export is of another table, or of a table that was deleted and created again."""
 
-    next_step = "Name an export of this table: `aws dynamodb list-exports --table-arn ARN` lists them."
+    next_step = "Name an export of this table: `aws dynamodb list-exports` lists them."
 
 
 class KeySchemaError(ExportError):

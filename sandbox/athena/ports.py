@@ -30,6 +30,10 @@ class Store(Protocol):
         """Every current object under the prefix, in key order."""
         ...
 
+    def head(self, bucket: str, key: str) -> StoredObject | None:
+        """One object, or None. Raises `AccessDeniedError` unless the query may read it."""
+        ...
+
     def read(self, stored: StoredObject) -> bytes:
         """The object's bytes as stored."""
         ...

@@ -18,7 +18,6 @@ MiniStack's crawler waits five seconds and does nothing.
 """
 
 import contextvars
-import json
 import logging
 import os
 import threading
@@ -32,8 +31,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from sandbox.crawler.crawl import Crawl, CrawlStopped, Result
 from sandbox.crawler.settings import CrawlError, Settings
+from sandbox.emulator.glue_events import emit
 from sandbox.emulator.seam import Seam
-from sandbox.roles import Roles
+from sandbox.roles import Roles, role_arn
 from sandbox.running import RunningSandbox
 
 START_CRAWLER = Seam("services.glue", "_start_crawler", "442900d0f05382e8")
@@ -43,14 +43,10 @@ SEAMS = (START_CRAWLER, STOP_CRAWLER)
 SERVICE_PRINCIPAL = "glue.amazonaws.com"
 SESSION_NAME = "AWS-Crawler"
 LOG_GROUP = "/aws-glue/crawlers"
+EVENT = "Glue Crawler State Change"
 LOG_FILE = "emulator.log"  # of the process that crawls
 
 log = logging.getLogger("crawler")
-
-
-def role_arn(role: str, account: str) -> str:
-    """A crawler's Role, which may be a name or an ARN, as an ARN."""
-    return role if role.startswith("arn:") else f"arn:aws:iam::{account}:role/{role}"
 
 
 def log_group(crawler: Mapping[str, Any]) -> str:
@@ -134,19 +130,6 @@ def last_crawl(
     }
 
 
-def emit(detail: dict[str, str]) -> None:
-    """Put the state change on the account's default bus, as Glue does."""
-    from ministack.services import eventbridge  # noqa: PLC0415  only the emulator process loads MiniStack
-
-    entry = {
-        "Source": "aws.glue",
-        "DetailType": "Glue Crawler State Change",
-        "Detail": json.dumps(detail),
-        "Resources": [],
-    }
-    eventbridge._put_events({"Entries": [entry]}, allow_aws_source=True)
-
-
 def install() -> None:
     """Replace MiniStack's StartCrawler and StopCrawler."""
     from ministack.core.responses import error_response_json, get_account_id, json_response  # noqa: PLC0415
@@ -169,7 +152,7 @@ def install() -> None:
         with turn:
             crawler["State"] = "READY"
         if outcome != "Cancelled":  # no page of AWS documents an event for it
-            emit(event_detail(name, account, outcome, result, seconds))
+            emit(EVENT, event_detail(name, account, outcome, result, seconds))
 
     def start_crawler(data: dict[str, Any]) -> Any:
         name = str(data.get("Name"))
@@ -183,7 +166,7 @@ def install() -> None:
         started = time.time()
         stop = stops[get_account_id(), name] = threading.Event()
         crawler.update(State="RUNNING", CrawlElapsedTime=0)
-        emit(event_detail(name, get_account_id(), "Started", Result(), 0))
+        emit(EVENT, event_detail(name, get_account_id(), "Started", Result(), 0))
         # A new thread does not have the request's account: it gets a copy of the request's context.
         context = contextvars.copy_context()
         threading.Thread(target=context.run, args=(crawl, name, stop, started), daemon=True).start()

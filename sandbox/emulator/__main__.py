@@ -57,6 +57,7 @@ INSTALLED = (
     "sandbox.emulator.endpoint_description",
     "sandbox.athena.api.service",
     "sandbox.crawler.service",
+    "sandbox.jobs.service",
 )
 
 

@@ -1,8 +1,11 @@
-"""A Glue job keeps its execution property, its class and whether its runs wait, which MiniStack drops.
+"""A Glue job keeps its execution property, its class and whether runs wait; a stack's numbers are numbers.
 
 AWS fact: GetJob returns the `ExecutionProperty` (`MaxConcurrentRuns`, 1 by default), the `ExecutionClass` and
-`JobRunQueuingEnabled` of a job (Glue API reference, "Job"); a property that is removed from the template returns to its default
-(CloudFormation template reference, "AWS::Glue::Job").
+`JobRunQueuingEnabled` of a job (Glue API reference, "Job"); a property that is removed from the template
+returns to its default (CloudFormation template reference, "AWS::Glue::Job"). `Timeout`, `NumberOfWorkers`,
+`MaxRetries` and `MaxConcurrentRuns` are integers there, whatever a template has.
+
+MiniStack drops the first three, and keeps the text of a template's parameter.
 """
 
 from typing import Any
@@ -20,6 +23,15 @@ _DEFAULTS: Request = {
     "ExecutionClass": "STANDARD",
     "JobRunQueuingEnabled": False,
 }
+_NUMBERS = frozenset({"Timeout", "NumberOfWorkers", "MaxRetries"})
+
+
+def _with_numbers(fields: Request) -> Request:
+    """The fields with integers where the API has them."""
+    found: Request = {name: int(value) if name in _NUMBERS else value for name, value in fields.items()}
+    if isinstance(limit := found["ExecutionProperty"].get("MaxConcurrentRuns"), str):
+        found["ExecutionProperty"] = {**found["ExecutionProperty"], "MaxConcurrentRuns": int(limit)}
+    return found
 
 
 def install() -> None:
@@ -47,7 +59,7 @@ def install() -> None:
     CREATE_JOB.replace(create_job)
     UPDATE_JOB.replace(update_job)
     JOB_FIELDS.replace(
-        lambda properties: (
+        lambda properties: _with_numbers(
             fields(properties) | {name: properties.get(name) or _DEFAULTS[name] for name in _DEFAULTS}
         )
     )

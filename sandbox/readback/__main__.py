@@ -47,6 +47,14 @@ PARAMETERS = {
         *BOUNDED,
     ),
     "backfill": (f"AccessLogBucketName={LOG_BUCKET}", "ExportRolePath=/readback/export/", *BOUNDED),
+    "spark-sql": (
+        f"TargetTableArns=arn:aws:dynamodb:{accounts.REGION}:{accounts.PROFILES['consumer']}:table/orders-per-day",
+        f"TargetKeyArns=arn:aws:kms:{accounts.REGION}:{accounts.PROFILES['consumer']}:key/table",
+        "InputArns=arn:aws:s3:::statement-inputs/products/*",
+        "InputBucketArns=arn:aws:s3:::statement-inputs",
+        f"InputKeyArns=arn:aws:kms:{accounts.REGION}:{accounts.PROFILES['consumer']}:key/inputs",
+        *BOUNDED,
+    ),
     "export": ("PermissionsBoundaryArn=arn:aws:iam::aws:policy/PowerUserAccess",),
 }
 

@@ -6,6 +6,8 @@ build/settle_changes.py, settle.zip  the settle job: settle/, settled/, raw_line
 build/backfill_export.py, backfill.zip, backfill_wheels.gluewheels.zip
                                      the backfill job: backfill/, repair/ and transform_lambda/, and the
                                      wheels of requirements/function.lock
+build/run_sql.py, sql_to_table.zip   the job that writes the result of a statement: sql_to_table/, and the
+                                     packages raw_lines and scripts.put_items
 build/put_items.pyz                  scripts/put_items/ as a single file for Python (a zipapp)
 """
 
@@ -82,20 +84,34 @@ def job_script(name: str) -> Builder:
 
 
 def job_library(name: str, *packages: str) -> Builder:
-    """The builder of the zip with the package that a job's script imports, and packages of the project."""
+    """The builder of the zip with the package that a job's script imports, and packages of the project.
+
+    A package within another keeps its dotted name: the packages around it are empty in the zip.
+    """
 
     def build(_: Target, __: Output, folder: Path | None = None) -> Package:
         own = _package_entries(JOBS, name)
-        others = (entry for package in packages for entry in _package_entries(zips.ROOT, package))
-        return write_zip((folder or zips.BUILD) / f"{name}.zip", [*own, *others])
+        others = (
+            entry for package in packages for entry in _package_entries(zips.ROOT, package.replace(".", "/"))
+        )
+        around = {f"{parent}/__init__.py": b"" for package in packages for parent in _parents(package)}
+        return write_zip((folder or zips.BUILD) / f"{name}.zip", [*own, *others, *around.items()])
 
     return build
+
+
+def _parents(package: str) -> list[str]:
+    """The folders of the packages around a package: scripts for scripts.put_items."""
+    parts = package.split(".")
+    return ["/".join(parts[:length]) for length in range(1, len(parts))]
 
 
 build_settle_script = job_script("settle_changes.py")
 build_settle_library = job_library("settle", "settled", "raw_lines")
 build_backfill_script = job_script("backfill_export.py")
 build_backfill_library = job_library("backfill", "repair", "transform_lambda")
+build_sql_script = job_script("run_sql.py")
+build_sql_library = job_library("sql_to_table", "raw_lines", "scripts.put_items")
 
 
 def build_backfill_wheels(_: Target, out: Output, folder: Path | None = None) -> Package:

@@ -46,6 +46,7 @@ class Connection:
     def __init__(self, profile: str | None, region: str | None, endpoint: str | None) -> None:
         self.session = open_session(profile, region)
         self.endpoint = endpoint
+        self.profile = profile  # as it was given
         self.location = location_options(argparse.Namespace(profile=profile, region=region))
         self.region: str = self.session.region_name
 

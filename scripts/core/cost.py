@@ -6,11 +6,12 @@ Storage, reads and writes of the table itself are left out: they cost the same w
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 from scripts.core.console import CommandError
 
 HOURS = 730.0  # a month on the AWS pricing pages
+_DAYS = HOURS / 24
 GIB = 2.0**30
 MILLION = 1e6
 READ_UNIT_BYTES = 4096
@@ -46,10 +47,18 @@ PRICES = {
 
 CRAWLER_DPUS = 2  # [unverified] no AWS page states how many a crawler uses
 CRAWLER_HOURS = 10 / 60
+# The option stack `tables`. Its default is two G.1X workers of one DPU each.
+SETTLE_DPUS = 2
+# 93.0 MB of gzip became 59.1 MB of Parquet: 1,137,390 rows of the soak's generators, zstd.
+SETTLED_SHARE = 0.64
+# Files of a run: 16 parts of the items, the days' changes, and metadata of three tables. [unverified] on AWS.
+SETTLED_FILES_A_RUN = 60
+SETTLED_VERSION_DAYS = 1  # a deleted file stays so long as an older version: the lake bucket's lifecycle
 KEYS = 2
 # CloudWatch bills each metric that an alarm watches; a test counts them in the templates.
 ALARM_METRICS = 15
 PARTITION_ALARM_METRICS = 1
+SETTLE_ALARM_METRICS = 3
 FUNCTION_GB_SECONDS_PER_MILLION = (
     60.0  # 30,000 changes a second with 1,769 MB: benchmarks/, not measured on Lambda
 )
@@ -69,6 +78,10 @@ class Workload:
     crawls_a_month: float = 30.0
     gb_queried: float = 10.0
     partition_by: str = "delivery"  # or "event": Firehose bills it as dynamic partitioning
+    settle_runs_a_day: float = 0.0  # of the option stack `tables`; 0 without that stack
+    settle_minutes: float = 2.0  # run time of one run; Glue bills at least one minute
+    items_gb: float = 1.0  # the current items as Parquet
+    snapshot_hours: float = 168.0  # how long replaced files of the items are kept
 
     def __post_init__(self) -> None:
         if self.partition_by not in ("delivery", "event"):
@@ -96,11 +109,34 @@ def monthly(load: Workload) -> dict[str, float]:
         "S3 requests and a month of rows": _objects(load) / 1000 * PRICES["s3_thousand_puts"]
         + load.changes * load.row_compressed_kb * 1024 / GIB * PRICES["s3_gb_month"],
         "Glue crawler": load.crawls_a_month * CRAWLER_DPUS * CRAWLER_HOURS * PRICES["glue_dpu_hour"],
+        "Glue settle job": load.settle_runs_a_day
+        * _DAYS
+        * max(load.settle_minutes, 1.0)
+        / 60
+        * SETTLE_DPUS
+        * PRICES["glue_dpu_hour"],
+        "S3, settled tables": _settled(load),
         "Athena": load.gb_queried / 1024 * PRICES["athena_tb_scanned"],
         "KMS keys and requests": KEYS * PRICES["kms_key_month"]
         + _objects(load) / 10_000 * PRICES["kms_ten_thousand_requests"],
         "CloudWatch alarms": _alarm_metrics(load) * PRICES["alarm_month"],
     }
+
+
+def break_even(load: Workload, history_gb: float) -> float:
+    """Queries of all items a day from which settled tables cost less than raw queries; infinite if never.
+
+    A raw query reads the rows of the whole history, a settled one the items and the rows of the last run's
+    hour, which are left out here.
+
+    :param load: a workload with runs of the settle job
+    :param history_gb: compressed rows of the whole history
+    """
+    costs = monthly(load)
+    plain = monthly(replace(load, settle_runs_a_day=0.0))
+    more = sum(costs.values()) - sum(plain.values()) + history_gb * SETTLED_SHARE * PRICES["s3_gb_month"]
+    saved = (history_gb - load.items_gb) / 1024 * PRICES["athena_tb_scanned"]
+    return more / saved / _DAYS if saved > 0 else math.inf
 
 
 def backfill(
@@ -174,9 +210,27 @@ def _function(load: Workload) -> float:
     )
 
 
+def _settled(load: Workload) -> float:
+    """A month of changes, the items with the copies that snapshots keep, and the requests that write them.
+
+    Each run writes every part again in which an item has changed: here, all of them.
+    """
+    if not load.settle_runs_a_day:
+        return 0.0
+    copies = 1 + load.settle_runs_a_day * (load.snapshot_hours / 24 + SETTLED_VERSION_DAYS)
+    changes = load.changes * load.row_compressed_kb * 1024 / GIB * SETTLED_SHARE
+    files = load.settle_runs_a_day * _DAYS * SETTLED_FILES_A_RUN
+    stored = (changes + load.items_gb * copies) * PRICES["s3_gb_month"]
+    return stored + files / 1000 * PRICES["s3_thousand_puts"]
+
+
 def _alarm_metrics(load: Workload) -> int:
     """The number of metrics that the alarms of the workload's stacks watch."""
-    return ALARM_METRICS + PARTITION_ALARM_METRICS * (load.partition_by == "event")
+    return (
+        ALARM_METRICS
+        + PARTITION_ALARM_METRICS * (load.partition_by == "event")
+        + SETTLE_ALARM_METRICS * (load.settle_runs_a_day > 0)
+    )
 
 
 def _objects(load: Workload) -> float:

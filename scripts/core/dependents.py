@@ -124,8 +124,9 @@ def _stacks(users: Sequence[StackKind], formation: Any, out: Output) -> list[Map
         if error.response.get("Error", {}).get("Code") not in DENIED:
             raise
     names = [user.stack_name for user in users]
+    listed = " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
     out.say(
-        f"no permission to list all stacks: of those that use this one, only {' and '.join(names)} "
+        f"no permission to list all stacks: of those that use this one, only {listed} "
         f"{'was' if len(names) == 1 else 'were'} looked for"
     )
     found = [Stack(formation, name).describe() for name in names]

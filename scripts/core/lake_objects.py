@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from repair.objects import Part
+from repair.objects import DATA, Part
 from scripts.core.sides import LakeSide
 
 
@@ -22,7 +22,9 @@ class ListedObject:
 class LakeObjects:
     """The bucket of one lake. Every call names the account that must own the bucket."""
 
-    def __init__(self, lake: LakeSide) -> None:
+    def __init__(self, lake: LakeSide, before_rows: Callable[[], None] | None = None) -> None:
+        """`before_rows` is called before each object of rows is written."""
+        self._before_rows = before_rows
         self.bucket, self._owner = lake.bucket, lake.outputs["ConsumerAccountId"]
         self._s3: Any = lake.repair_client("s3")
 
@@ -67,6 +69,8 @@ class LakeObjects:
 
     def put(self, part: Part) -> None:
         """Write a repair's object. An equal object of an earlier run is replaced by the same bytes."""
+        if self._before_rows is not None and part.key.startswith(DATA):
+            self._before_rows()
         self._s3.put_object(Bucket=self.bucket, Key=part.key, Body=part.body, ExpectedBucketOwner=self._owner)
 
     def put_all(self, parts: Iterable[Part]) -> int:

@@ -31,14 +31,16 @@ def item_columns(workgroup: Workgroup, database: str) -> list[str]:
     return [name for name in names if name not in METADATA_COLUMNS]
 
 
-def check_source(workgroup: Workgroup, database: str, source: str) -> bool:
+def check_source(workgroup: Workgroup, database: str, source: str, rows: str = "changes") -> bool:
     """Refuse a table that has no changes in the lake.
 
     Returns whether its changes arrived by both Kinesis and DynamoDB Streams.
+
+    :param rows: the rows to look at, as they stand after FROM
     """
     streams, kinesis = (f"bool_or(length(change_sequence) {sign} 40)" for sign in ("=", "<>"))
     select = f"SELECT change_table, {streams}, {kinesis}"
-    sql = f"{select} FROM changes WHERE {ROWS} GROUP BY change_table"
+    sql = f"{select} FROM {rows} WHERE {ROWS} GROUP BY change_table"
     tables = {row[0] or "": row[1:] for row in workgroup.execute(sql, database).rows}
     if not tables:
         raise CommandError(

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 UPLOADS = "ArtifactBucketName"  # the parameter that names the bucket of the functions' zips
 LEFT_BEHIND = "DeliveryStream of an earlier PartitionBy"  # no longer a resource of a stack
 DATABASE, TABLE = "AWS::Glue::Database", "AWS::Glue::Table"
+# What the settle job made; the logical id of such a table is its database.
+SETTLED_TABLE, FILES = "settled table", "S3 objects"
 
 # How to delete by hand each type of resource that a stack may keep.
 BY_HAND = {
@@ -28,6 +30,7 @@ BY_HAND = {
     "AWS::KMS::Key": "aws kms schedule-key-deletion --key-id {id} --pending-window-in-days 30",
     "AWS::Kinesis::Stream": "aws kinesis delete-stream --stream-name {id}",
     "AWS::Logs::LogGroup": "aws logs delete-log-group --log-group-name {id}",
+    FILES: "after its tables, aws s3 rm --recursive {id}",
     "AWS::S3::Bucket": "empty it with all its versions (S3 console: Empty), then aws s3 rb s3://{id}",
 }
 
@@ -123,6 +126,8 @@ def by_hand(resource: Resource) -> str:
         return (
             f"the uploads of `deploy` for all stacks of this account and Region; after the last stack, {how}"
         )
+    if resource.type == SETTLED_TABLE:
+        return f"aws glue delete-table --database-name {resource.logical_id} --name {resource.physical_id}"
     return BY_HAND.get(resource.type, "delete {id}").format(id=resource.physical_id)
 
 

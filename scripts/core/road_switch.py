@@ -6,21 +6,18 @@ Glue.
 
 from __future__ import annotations
 
-import base64
-import binascii
-import json
 import re
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from scripts.core.athena import Workgroup, quoted
 from scripts.core.console import CommandError
+from settled.unsettled import sql_of
 
 NO_SWITCH = "none"
 _GIVEN = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(Z|[+-][0-9]{2}:[0-9]{2})")
 # The switch in a view, whatever layout Athena gives the statement: no other literal of a view has this form.
 _KEPT = re.compile(r"'([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.000000Z)'")
-_PREFIX, _SUFFIX = "/* Presto View: ", " */"  # before and after the definition in base64
 
 
 def read_switch(text: str) -> str | None:
@@ -52,8 +49,7 @@ def kept_switch(workgroup: Workgroup, database: str, names: Iterable[str], sourc
         text = _definition(workgroup, database, name)
         # a view of another table does not count
         if text is not None and re.search(rf"change_table\s*=\s*{re.escape(quoted(source))}", text):
-            switch = _KEPT.search(text)
-            found.add(switch[1] if switch else None)
+            found.add(switch_in(text))
     if len(found) > 1:
         raise CommandError(
             f"the views of {source} have different switch times: {', '.join(sorted(map(str, found)))}",
@@ -62,20 +58,20 @@ def kept_switch(workgroup: Workgroup, database: str, names: Iterable[str], sourc
     return found.pop() if found else None
 
 
+def switch_in(sql: str) -> str | None:
+    """The switch in the SQL of a view; None without one."""
+    switch = _KEPT.search(sql)
+    return switch[1] if switch else None
+
+
 def _definition(workgroup: Workgroup, database: str, name: str) -> str | None:
     """The SQL of a view in Glue; None if the view does not exist."""
     from botocore.exceptions import ClientError  # noqa: PLC0415
 
     glue = workgroup.connection.client("glue")
     try:
-        text = str(glue.get_table(DatabaseName=database, Name=name)["Table"].get("ViewOriginalText") or "")
+        return sql_of(glue.get_table(DatabaseName=database, Name=name)["Table"])
     except ClientError as error:
         if error.response.get("Error", {}).get("Code") != "EntityNotFoundException":
             raise
-        return None
-    if not (text.startswith(_PREFIX) and text.endswith(_SUFFIX)):
-        return None
-    try:
-        return str(json.loads(base64.b64decode(text[len(_PREFIX) : -len(_SUFFIX)]))["originalSql"])
-    except (binascii.Error, ValueError, KeyError, TypeError):
         return None

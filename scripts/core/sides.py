@@ -7,8 +7,9 @@ rows; the lake side has the bucket, the tables and the role that may add rows.
 from __future__ import annotations
 
 import argparse
+import shlex
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -173,14 +174,32 @@ def check_pair(source: Source, lake: LakeSide) -> None:
         )
 
 
-def source_of(connection: Connection, stack: str | None) -> Source:
-    """The source side in this account."""
-    return Source(connection, *_outputs(connection, stack, _SOURCE))
+def side_options(source: Source, lake: LakeSide) -> str:
+    """The table and the options that name both sides, for a command that a message shows."""
+    own, other = source.connection, lake.connection
+    options = own.location
+    if other.profile is not None and other.profile != own.profile:
+        options += f" --lake-profile {shlex.quote(other.profile)}"
+    return f"{shlex.quote(source.table)}{options}{stack_options(source, lake)}"
 
 
-def lake_of(connection: Connection, stack: str | None) -> LakeSide:
-    """The lake side in this account."""
-    return LakeSide(connection, *_outputs(connection, stack, _LAKE))
+def stack_options(source: Source, lake: LakeSide) -> str:
+    """The options that name the stacks, for a command that a message shows: empty for the default names."""
+    return "".join(
+        f" {side.option} {shlex.quote(stack)}"
+        for side, stack in ((_SOURCE, source.stack), (_LAKE, lake.stack))
+        if stack not in side.stacks
+    )
+
+
+def source_of(connection: Connection, stack: str | None, *, profile: str = "--profile") -> Source:
+    """The source side in this account. `profile` is the verb's option for this account."""
+    return Source(connection, *_outputs(connection, stack, replace(_SOURCE, profile=profile)))
+
+
+def lake_of(connection: Connection, stack: str | None, *, profile: str = "--lake-profile") -> LakeSide:
+    """The lake side in this account. `profile` is the verb's option for this account."""
+    return LakeSide(connection, *_outputs(connection, stack, replace(_LAKE, profile=profile)))
 
 
 @dataclass(frozen=True)
@@ -191,6 +210,11 @@ class _Side:
     output: str
     option: str
     profile: str
+
+    @property
+    def stacks(self) -> list[str]:
+        """The names that are looked for when no option names the stack."""
+        return [STACKS[kind].stack_name for kind in self.kinds]
 
 
 _SOURCE = _Side(("producer", "single-account"), "SourceTableName", "--stack", "--profile")
@@ -203,7 +227,7 @@ def _outputs(connection: Connection, stack: str | None, side: _Side) -> tuple[st
     The outputs decide what a stack is, because people who repair a lake may not read templates.
     """
     client = connection.client("cloudformation")
-    names = [stack] if stack else [STACKS[kind].stack_name for kind in side.kinds]
+    names = [stack] if stack else side.stacks
     for name in names:
         description = Stack(client, name).describe()
         if description is None:

@@ -135,8 +135,8 @@ def definitions(
     :param switched_at: when changes switched from Kinesis to DynamoDB Streams, in the form of `change_time`;
         None without a switch
     :param until: the `change_time` of the last changes that count; None for all changes
-    :param settled: the settled tables that the views read, with the rows of `unsettled_changes`. None: the views
-        read every row of `changes`. Not with `until`: stored items are of now
+    :param settled: the settled tables that the views read, with the rows of `unsettled_changes`. None: the
+        views read every row of `changes`. Not with `until`: stored items are of now
     :param note: a text that the views contain as a literal and do not use (view_notes.py); empty for none
     """
     if settled and until is not None:
@@ -156,7 +156,10 @@ def definitions(
         roads = ("" if switched_at is None else _roads(switched_at)) + (
             "" if until is None else f"\n    AND change_time <= '{until}'"
         )
-        rows = _rows(path.stem, source, columns if has_items else (), roads, settled, switched_at)
+        rows = _Rows()
+        if settled:
+            items = path.stem == "current" and bool(settled.items) and settled.switched_at == switched_at
+            rows = _rows(source, columns if has_items else (), roads, settled, items=items)
         before = (f"{NOTE} AS (SELECT {quoted(note)}),\n" if note else "") + rows.before
         filling = {
             "name": name,
@@ -193,17 +196,8 @@ class _Rows:
     ranked: str = "ranked"
 
 
-def _rows(
-    view: str,
-    source: str,
-    columns: Sequence[str],
-    roads: str,
-    settled: Settled | None,
-    switched_at: str | None,
-) -> _Rows:
-    """The rows of a view: those of `changes`, or those of settled tables and `unsettled_changes`."""
-    if settled is None:
-        return _Rows()
+def _rows(source: str, columns: Sequence[str], roads: str, settled: Settled, *, items: bool) -> _Rows:
+    """The rows of a view over settled tables and `unsettled_changes`; with `items`, the stored items."""
     ending = settled_names.ending(source)
     every = (*METADATA_COLUMNS, "dt", *columns)
     filling = {
@@ -219,9 +213,15 @@ def _rows(
     def filled(part: str) -> str:
         return Template(_template(VIEWS / "settled" / f"{part}.sql")).substitute(filling).strip()
 
-    if view == "current" and settled.items and settled.switched_at == switched_at:
+    if items:
         return _Rows(before=filled("items") + "\n", rows="contenders", ranked=filled("shown"))
     return _Rows(rows=filled("changes"))
+
+
+def every_row(source: str) -> str:
+    """The rows of a source table with settled tables, as they stand after FROM: metadata columns only."""
+    none = Settled((*METADATA_COLUMNS, "dt"))
+    return _rows(source, (), "", none, items=False).rows
 
 
 def _stored(columns: Sequence[str], existing: Collection[str]) -> str:

@@ -21,6 +21,7 @@ class RecordError(Exception):
 
     def __init__(self, path: str, why: str) -> None:
         super().__init__(f"{path}: {why}" if path else why)
+        self.path, self.why = path, why
 
 
 def printable(text: str) -> str:

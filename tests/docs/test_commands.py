@@ -20,7 +20,10 @@ FENCED = re.compile(r"^```(\w*)\n(.*?)^```", re.DOTALL | re.MULTILINE)
 INLINE = re.compile(r"`((?:make|python3? -m|aws) [^`\n]+)`")
 HEREDOC = re.compile(r" <<'EOF'\n.*?^EOF$", re.DOTALL | re.MULTILINE)
 ASSIGNED = re.compile(r"\w+=\$\((.*)\)")
-S3_COMMANDS = {"cp", "ls", "mv"}  # of the CLI itself, beside the operations of s3api
+S3_COMMANDS = {"cp", "ls", "mv", "rm"}  # of the CLI itself, beside the operations of s3api
+# Another command of the CLI itself, with its options (AWS CLI command reference, "cloudformation deploy").
+DEPLOY_OPTIONS = {"--stack-name", "--template-file", "--capabilities", "--parameter-overrides"}
+PROGRAMS = {".", "export", "cd", "git", "dbt", "pip"}  # no commands of this project
 # Options of the CLI itself, which every operation accepts.
 GLOBAL_OPTIONS = {"--cli-binary-format", "--max-items", "--no-cli-pager", "--output", "--profile"}
 GLOBAL_OPTIONS |= {"--query", "--region"}
@@ -108,7 +111,7 @@ def test_a_command_in_the_documentation_exists(page: Path, words: list[str]) -> 
         case ["python", "-c" | "-" | "-m", *_]:
             pass
         case _:
-            assert words[0] in {".", "export", "cd", "git"}, f"unknown command: {words[0]}"
+            assert words[0] in PROGRAMS, f"unknown command: {words[0]}"
 
 
 def test_every_block_of_commands_is_marked_as_shell() -> None:
@@ -173,6 +176,8 @@ def wrong_of_aws(words: list[str]) -> list[str]:
         return []
     if service == "s3":
         return [] if operation in S3_COMMANDS else [operation]
+    if (service, operation) == ("cloudformation", "deploy"):
+        return [word for word in options(words) if word not in DEPLOY_OPTIONS | GLOBAL_OPTIONS]
     service = {"s3api": "s3"}.get(service, service)  # the CLI's own name for it
     model = botocore.session.get_session().get_service_model(service)
     names = {xform_name(name, "-"): name for name in model.operation_names}
@@ -195,6 +200,7 @@ def wrong_of_aws(words: list[str]) -> list[str]:
         ("aws glue get-gone --name orders", ["get-gone"]),
         ("aws glue get-crawler --crawler-name orders", ["--crawler-name"]),
         ("aws s3 sync a b", ["sync"]),
+        ("aws cloudformation deploy --stack-name a --template-body b", ["--template-body"]),
     ],
 )
 def test_a_wrong_command_of_the_aws_cli_is_found(command: str, wrong: list[str]) -> None:

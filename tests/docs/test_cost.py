@@ -12,8 +12,10 @@ from scripts.core import cost
 from scripts.core.console import CommandError, Output
 from scripts.core.cost import Workload, monthly
 from scripts.cost import main
+from settled.names import FOLDER
 from tests.templates.resolver import shipped_template
 
+HOURS_A_MONTH = 730.0
 README = Path(__file__).parents[2] / "README.md"
 
 
@@ -41,13 +43,15 @@ def test_the_counted_alarms_are_those_of_the_templates() -> None:
     assert _alarm_metrics("consumer") + _alarm_metrics("producer") == cost.ALARM_METRICS
     assert _alarm_metrics("single-account") == cost.ALARM_METRICS
     assert _alarm_metrics("producer", "PartitionsByEvent") == cost.PARTITION_ALARM_METRICS
+    settle = _alarm_metrics("tables") + _alarm_metrics("tables", "RunsOnSchedule")
+    assert settle == cost.SETTLE_ALARM_METRICS
     conditions = {
         body.get("Condition")
-        for kind in ("consumer", "producer", "backfill")
+        for kind in ("consumer", "producer", "tables", "backfill")
         for body in shipped_template(kind)["Resources"].values()
         if body["Type"] == "AWS::CloudWatch::Alarm"
     }
-    assert conditions == {None, "PartitionsByEvent"}
+    assert conditions == {None, "PartitionsByEvent", "RunsOnSchedule"}
 
 
 def test_an_idle_pipeline_costs_only_its_fixed_parts() -> None:
@@ -58,6 +62,8 @@ def test_an_idle_pipeline_costs_only_its_fixed_parts() -> None:
         "Firehose",
         "Transform function",
         "S3 requests and a month of rows",
+        "Glue settle job",
+        "S3, settled tables",
     }
 
 
@@ -87,6 +93,79 @@ def test_partitioning_by_event_adds_to_the_bill() -> None:
     objects = 730 * 60
     assert dated["Firehose"] == pytest.approx(plain["Firehose"] + gigabytes * 0.020 + objects / 1000 * 0.005)
     assert {name for name in plain if dated[name] != plain[name]} == {"Firehose", "CloudWatch alarms"}
+
+
+def test_settled_tables_add_their_job_storage_and_alarms() -> None:
+    """Two DPU, billed per second and at least a minute (Glue pricing page), at hourly runs of two minutes."""
+    plain, settled = (monthly(Workload(settle_runs_a_day=runs)) for runs in (0, 24))
+    assert settled["Glue settle job"] == pytest.approx(24 * HOURS_A_MONTH / 24 * 2 / 60 * 2 * 0.44)
+    changed = {name for name in plain if settled[name] != plain[name]}
+    assert changed == {"Glue settle job", "S3, settled tables", "CloudWatch alarms"}
+    short = monthly(Workload(settle_runs_a_day=24, settle_minutes=0.2))["Glue settle job"]
+    assert short == pytest.approx(settled["Glue settle job"] / 2)
+
+
+def test_replaced_files_are_stored_until_their_snapshot_expires() -> None:
+    """Hourly runs keep 24 copies a day: for as long as snapshots, and a day as older versions."""
+    kept = [
+        monthly(Workload(settle_runs_a_day=24, items_gb=10, snapshot_hours=hours))["S3, settled tables"]
+        for hours in (24, 168)
+    ]
+    assert kept[1] - kept[0] == pytest.approx(24 * 6 * 10 * 0.023)
+
+
+def test_the_lifecycle_that_the_costs_assume_is_the_lakes() -> None:
+    """A deleted file of a settled table is gone after a day: its rows are in the raw objects."""
+    rules = shipped_template("consumer")["Resources"]["LakeBucket"]["Properties"]["LifecycleConfiguration"][
+        "Rules"
+    ]
+    (rule,) = [rule for rule in rules if rule.get("Prefix")]
+    assert rule["Prefix"] == FOLDER
+    assert rule["NoncurrentVersionExpiration"]["NoncurrentDays"] == cost.SETTLED_VERSION_DAYS
+
+
+def test_more_history_needs_fewer_queries_to_pay() -> None:
+    """A raw query reads the history, a settled one the items. With less history than items, it never pays."""
+    load = Workload(settle_runs_a_day=24)
+    queries = [cost.break_even(load, gigabytes) for gigabytes in (10, 100, 1000)]
+    assert queries == sorted(queries, reverse=True)
+    assert cost.break_even(load, 0.5) == float("inf")
+    # At the break-even, both cost the same.
+    scanned = queries[1] * HOURS_A_MONTH / 24
+    raw = sum(monthly(Workload(gb_queried=scanned * 100)).values())
+    settled = sum(monthly(Workload(settle_runs_a_day=24, gb_queried=scanned * 1)).values())
+    assert settled + 100 * cost.SETTLED_SHARE * 0.023 == pytest.approx(raw)
+
+
+def test_the_page_shows_the_computed_break_even() -> None:
+    """The table of docs/cost.md: queries of all items a day, by items and history, at hourly runs."""
+    page = (README.parent / "docs" / "cost.md").read_text()
+    shown = re.findall(
+        r"^\| (\d+) GB \| ([\d.]+) \| ([\d.]+) USD \| (\S+) \| (\S+) \| (\S+) \|$", page, re.MULTILINE
+    )
+    assert len(shown) == 3
+    for gigabytes, minutes, usd, *queries in shown:
+        load = Workload(settle_runs_a_day=24, settle_minutes=float(minutes), items_gb=float(gigabytes))
+        plain = Workload(items_gb=float(gigabytes))
+        more = sum(monthly(load).values()) - sum(monthly(plain).values())
+        assert usd == f"{more:.0f}"
+        found = [cost.break_even(load, history) for history in (100, 1_000, 10_000)]
+        assert queries == ["never" if q == float("inf") else f"{q:.1f}" for q in found]
+
+
+def test_history_is_compared_only_with_settled_tables(capsys: pytest.CaptureFixture[str]) -> None:
+    """Without runs there is nothing to compare; with them, the answer is a number of queries."""
+    with pytest.raises(CommandError, match="no run settles them"):
+        main(["--history-gb", "100"], Output())
+    with pytest.raises(CommandError, match="--history-gb is -1"):
+        main(["--history-gb", "-1"], Output())
+    given = ["--history-gb", "100", "--settle-runs-a-day", "24"]
+    assert main([*given, "--output", "json"], Output("json")) == 0
+    answer = json.loads(capsys.readouterr().out)
+    load = Workload(settle_runs_a_day=24)
+    assert answer["break_even_queries_a_day"] == round(cost.break_even(load, 100), 2)
+    assert main(given, Output()) == 0
+    assert "queries of all items a day on, with 100 GB of rows" in capsys.readouterr().err
 
 
 def test_costs_that_overflow_a_number_are_rejected() -> None:

@@ -74,7 +74,7 @@ def test_every_hop_of_the_templates_is_listed() -> None:
         "AWS::Lambda::Function": " function",
         "AWS::S3::Bucket": "→ bucket of the lake",
         "AWS::Glue::Crawler": "crawler",
-        "AWS::Glue::Job": "backfill job",
+        "AWS::Glue::Job": "job → queue",
         "AWS::Events::Rule": "crawler → catalog function",
         "AWS::SQS::Queue": "→ queue of failures",
         "AWS::SQS::QueuePolicy": "→ queue of failures",

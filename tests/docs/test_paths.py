@@ -7,7 +7,8 @@ import subprocess
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-FOLDERS = r"athena|benchmarks|[a-z]+_lambda|docs|glue|lake|requirements|sandbox|scripts|templates|tests"
+FOLDERS = r"athena|benchmarks|[a-z]+_lambda|docs|examples|glue|lake"
+FOLDERS += r"|requirements|sandbox|scripts|templates|tests"
 NAMED = re.compile(rf"(?<![\w/.-])((?:{FOLDERS})/[\w./*-]+)")
 EXAMPLES = "athena/views/types/"  # users write the files of types
 READ = (".guard", ".md", ".py", ".toml", ".yaml")

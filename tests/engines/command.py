@@ -5,8 +5,8 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from tests.downloads import in_ci
-from tests.engines.errors import AssemblyError, LeftOutError
+from sandbox.engines.errors import AssemblyError, EngineMissingError
+from tests.ci import in_ci
 
 
 def run_suite(
@@ -19,7 +19,7 @@ def run_suite(
     try:
         for step in prepare:
             step()
-    except LeftOutError as error:
+    except EngineMissingError as error:
         print(f"left out: {what}: {error}", file=sys.stderr)
         return int(in_ci())
     except AssemblyError as error:

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.engines.checksums import checksums, differences, main, verify
-from tests.engines.errors import AssemblyError
+from sandbox.engines.checksums import checksums, differences, main, verify
+from sandbox.engines.errors import AssemblyError
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-SUITES = {"tests.trino": "every test on the real engine", "tests.spark": "every test of the Spark job"}
+SUITES = {"tests.trino": "every test on the real engine", "tests.spark": "every test of the Spark jobs"}
 NEEDED_JAVA = {"tests.trino": "a JDK 17 or newer", "tests.spark": "openjdk-17-jre-headless"}
 NEEDED_JARS = {"tests.trino": "Trino 435", "tests.spark": "the S3 connector"}
 

@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.table import Table
 
 from scripts.build.proofs import EXIT_TOOL_MISSING
-from tests.downloads import in_ci
+from tests.ci import in_ci
 from tests.policies import toolbox
 from tests.policies.documents import LAYOUTS, Documents
 from tests.policies.ledger import Ledger, LedgerError, Verdict

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.downloads import in_ci
+from tests.ci import in_ci
 from tests.policies import toolbox
 from tests.policies.documents import LAYOUTS, Documents
 from tests.policies.ledger import Ledger, Verdict

@@ -8,15 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from scripts.stacks import KINDS
 from tests.policies.simulation import Policy, PolicyKind
-from tests.templates.resolver import Resource, Stack, shipped_template
+from tests.templates.resolver import Resource, Stack, load_template, shipped_template
 
 PRODUCER, CONSUMER, STRANGER = "111111111111", "222222222222", "333333333333"
 REGION = "us-east-1"
 LAYOUTS = ("two-accounts", "single-account")
+EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 
 _COMMON = {"ArtifactBucketName": "ddb-lake-artifacts"}
 # Options that add policies; an option stack takes their values from the lake's outputs.
@@ -24,6 +26,14 @@ _OPTIONAL = {
     "CatalogKeyArn": f"arn:aws:kms:{REGION}:{CONSUMER}:key/0ccccccc-0000-4000-8000-000000000003",
     "CreateInterfaceEndpoints": "true",
     "LakeFormationGrants": "true",
+}
+# What the job of `spark-sql` may write and read: a table of the lake's account, and a folder elsewhere.
+_NAMED = {
+    "TargetTableArns": f"arn:aws:dynamodb:{REGION}:{CONSUMER}:table/orders-per-day",
+    "TargetKeyArns": f"arn:aws:kms:{REGION}:{CONSUMER}:key/0eeeeeee-0000-4000-8000-000000000005",
+    "InputArns": "arn:aws:s3:::statement-inputs/products/*",
+    "InputBucketArns": "arn:aws:s3:::statement-inputs",
+    "InputKeyArns": f"arn:aws:kms:{REGION}:{CONSUMER}:key/0fffffff-0000-4000-8000-000000000006",
 }
 
 
@@ -56,10 +66,14 @@ def launched(
         beside = next((stacks[name] for name in kind.beside if name in stacks), None)
         parameters = {name: beside.outputs[name] for name in kind.takes_beside} if beside else {}
         parameters |= dict(source.outputs) if source else {}
-        parameters |= _COMMON | {
-            name: f"{artifact.folder}/{artifact.name}{_suffix(name)}"
-            for name, artifact in kind.artifacts.items()
-        }
+        parameters |= (
+            _COMMON
+            | _NAMED
+            | {
+                name: f"{artifact.folder}/{artifact.name}{_suffix(name)}"
+                for name, artifact in kind.artifacts.items()
+            }
+        )
         if not kind.is_option:
             parameters |= _OPTIONAL
         if kind.other_account and source is None:
@@ -73,6 +87,19 @@ def launched(
             parameters={name: value for name, value in parameters.items() if name in body["Parameters"]},
         )
     return stacks
+
+
+def examples(lake: Mapping[str, str]) -> dict[str, Stack]:
+    """The stacks of docs/connect.md, launched beside the lake with its outputs."""
+    return {
+        "dbt": Stack(
+            load_template(EXAMPLES / "dbt" / "stack.yaml"),
+            name="ddb-lake-dbt",
+            account=CONSUMER,
+            region=REGION,
+            parameters={"LakeKeyArn": lake["LakeKeyArn"]},
+        )
+    }
 
 
 @dataclass
@@ -97,7 +124,9 @@ class Documents:
         templates: Mapping[str, dict[str, Any]] | None = None,
         options: Mapping[str, str] | None = None,
     ) -> Documents:
-        return cls.of_stacks(layout, launched(layout, templates, options))
+        stacks = launched(layout, templates, options)
+        lake = stacks["single-account" if layout == "single-account" else "consumer"]
+        return cls.of_stacks(layout, {**stacks, **examples(lake.outputs)})
 
     @classmethod
     def of_stacks(cls, layout: str, stacks: dict[str, Stack]) -> Documents:

@@ -18,6 +18,7 @@ reference, "Condition keys for Amazon S3").
 from __future__ import annotations
 
 import itertools
+import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -27,7 +28,7 @@ from typing import Any
 
 import yaml
 
-from tests.policies.documents import CONSUMER, LAYOUTS, PRODUCER, REGION, STRANGER, Documents
+from tests.policies.documents import CONSUMER, EXAMPLES, LAYOUTS, PRODUCER, REGION, STRANGER, Documents
 from tests.policies.simulation import Decision, Policy, Request, judge
 
 FOLDER = Path(__file__).resolve().parent
@@ -265,7 +266,7 @@ class Ledger:
         elsewhere = self._cast["elsewhere"]
         if match and match[1] in elsewhere:
             neighbour = elsewhere[match[1]]
-            owner = self._known(_OPEN) if neighbour.get("open") else self._default(neighbour)
+            owner = self._known(_OPEN) if neighbour.get("open") else self._of_neighbour(neighbour)
             return self.filled(neighbour["arn"]) + match[2], self.filled(neighbour["account"]), owner
         if match:
             resource = self.documents.resource(match[1])
@@ -280,6 +281,13 @@ class Ledger:
 
     def _known(self, policy: Policy) -> str:
         return self.policies.setdefault(policy.name, policy).name
+
+    def _of_neighbour(self, neighbour: Mapping[str, Any]) -> str | None:
+        """The policy that the documentation shows for a resource outside the templates, or its default."""
+        if "trust" not in neighbour:
+            return self._default(neighbour)
+        document = json.loads((EXAMPLES / neighbour["trust"]).read_text(encoding="utf-8"))
+        return self._known(Policy(neighbour["trust"], "trust", document))
 
     def _default(self, neighbour: Mapping[str, Any]) -> str | None:
         """The policy of a key or role outside the templates: its account decides.

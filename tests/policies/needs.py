@@ -34,6 +34,7 @@ from typing import Any
 
 import yaml
 
+from scripts.stacks import STACKS
 from tests.policies.documents import Documents
 from tests.policies.ledger import Actor, Ledger, Part
 from tests.templates.resolver import Resource
@@ -101,8 +102,8 @@ class Table:
         return [line for line in self.listed if line.covers(resource_type, path)]
 
     def requests(self, ledger: Ledger) -> Iterator[tuple[Need, Resource, Part]]:
-        """Every request that the stacks of one launch cause, with its need and its resource."""
-        for stack in ledger.documents.stacks.values():
+        """Every request that the shipped stacks of one launch cause, with its need and its resource."""
+        for stack in (stack for kind, stack in ledger.documents.stacks.items() if kind in STACKS):
             for resource in stack.resources.values():
                 for path, needs in self._needs_of(resource).items():
                     parts = [

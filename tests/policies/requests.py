@@ -26,7 +26,7 @@ from tests.policies.ledger import FOLDER, Ledger, Part
 from tests.policies.mutants import service_actions
 
 PROVES, OWNS = "delivery role", "consumer administrator"
-PEOPLE = {"analyst": r"data/", "operator": r"errors/"}
+PEOPLE = {"analyst": r"(data|settled)/", "operator": r"errors/"}
 STRANGERS = ("stranger administrator", "stranger's delivery role", "anybody unsigned")
 # In the layout of one account, they are administrators of the lake's account.
 NEIGHBOURS = ("producer administrator", "look-alike role")
@@ -34,9 +34,10 @@ NEIGHBOURS = ("producer administrator", "look-alike role")
 ROW = "data/dt=2026-11-20/ddb-lake-3-2026-11-20-09-15-02-6f1c0d4e.gz"
 EVENT_ROW = "data/dt=2026-11-20/ddb-lake-event-3-2026-11-20-09-15-02-6f1c0d4e.gz"
 FAILURE = "errors/processing-failed/dt=2026-11-20/ddb-lake-3-2026-11-20-09-15-02-6f1c0d4e"
+SETTLED = "settled/settled_items_orders/data/00000-1-6f1c0d4e.parquet"
 FOREIGN = "other/dt=2026-11-20/x/part-00000.zstd.parquet"
 RESULT = "results/0c1d2e3f.csv"
-KEYS = {"LakeBucket": (ROW, EVENT_ROW, FAILURE, FOREIGN), "ResultsBucket": (RESULT,)}
+KEYS = {"LakeBucket": (ROW, EVENT_ROW, FAILURE, SETTLED, FOREIGN), "ResultsBucket": (RESULT,)}
 
 _DAY = r"dt=[^/]{4}-[^/]{2}-[^/]{2}"
 _DELIVERED = re.compile(rf"(data/{_DAY}|errors/[^/]*/{_DAY})/ddb-lake-[^/]*")

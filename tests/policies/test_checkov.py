@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from scripts.stacks import TEMPLATES
-from tests.downloads import in_ci
+from tests.ci import in_ci
 from tests.policies import toolbox
 
 FAULTY = """

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from scripts.stacks import TEMPLATES
-from tests.downloads import in_ci
+from tests.ci import in_ci
 from tests.policies import guard
 from tests.templates.resolver import load_template
 

@@ -240,5 +240,5 @@ def test_every_verdict_names_the_deciding_statement(verdicts: list[Verdict]) -> 
     """Or the side that grants nothing: the access matrix prints it."""
     assert [verdict.entry.name for verdict in verdicts if not verdict.reason] == []
     denied = [v.reason for v in verdicts if v.entry.parts[0].context["aws:SecureTransport"] == "false"]
-    buckets = ("LakeBucketPolicy", "ResultsBucketPolicy", "ExportBucketPolicy")
+    buckets = ("LakeBucketPolicy", "ResultsBucketPolicy", "ExportBucketPolicy", "DbtBucketPolicy")
     assert {f"{policy}: NobodyWithoutTls" for policy in buckets} == set(denied)

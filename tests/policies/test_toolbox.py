@@ -8,6 +8,7 @@ import subprocess
 import pytest
 
 from tests.policies import toolbox
+from tests.tool_environments import ROOT, TOOLS, lock_of
 
 PRODUCT = ("*_lambda", "scripts", "sandbox", "athena", "glue", "lake", "repair", "benchmarks", "requirements")
 
@@ -24,20 +25,21 @@ def test_simulator_is_pinned_with_hashes_and_without_hosts() -> None:
     assert "://" not in json.dumps(lock)
 
 
-def test_checkov_is_pinned_with_hashes() -> None:
+@pytest.mark.parametrize("name", ["checkov", "dbt"])
+def test_a_tool_with_its_own_environment_is_pinned_with_hashes(name: str) -> None:
     """Every line of its lock is an exact version with its hashes."""
-    lines = toolbox.CHECKOV_LOCK.read_text(encoding="utf-8").splitlines()
+    lines = lock_of(name).read_text(encoding="utf-8").splitlines()
     pins = [line for line in lines if line and not line.startswith((" ", "#"))]
-    assert any(pin.startswith("checkov==") for pin in pins)
+    assert any(pin.startswith(name) for pin in pins)
     assert [pin for pin in pins if "==" not in pin or not pin.rstrip().endswith("\\")] == []
 
 
 def test_the_product_does_not_use_the_simulator() -> None:
     """It is AGPL-3.0: the tests run it as a separate program; it is never imported or shipped."""
     found = [
-        path.relative_to(toolbox.ROOT).as_posix()
+        path.relative_to(ROOT).as_posix()
         for folder in PRODUCT
-        for path in toolbox.ROOT.glob(f"{folder}/**/*")
+        for path in ROOT.glob(f"{folder}/**/*")
         if path.suffix in {".py", ".sql", ".yaml", ".json"}
         and "cloud-copilot" in path.read_text(errors="replace")
     ]
@@ -46,10 +48,10 @@ def test_the_product_does_not_use_the_simulator() -> None:
 
 def test_installed_tools_are_ignored_by_git() -> None:
     """node_modules and the tools' environments are caches."""
-    ignored = [toolbox.SIMULATOR / "node_modules" / "x", toolbox.CHECKOV_HOME / "x"]
+    ignored = [toolbox.SIMULATOR / "node_modules" / "x", TOOLS / "checkov" / "x"]
     done = subprocess.run(
         ["git", "check-ignore", *map(str, ignored)],
-        cwd=toolbox.ROOT,
+        cwd=ROOT,
         capture_output=True,
         text=True,
         check=False,

@@ -12,31 +12,20 @@ code is 1, so that no build passes without the proof.
 
 from __future__ import annotations
 
-import hashlib
 import re
 import shutil
 import subprocess
 import sys
-from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from tests.downloads import in_ci, insist, one_at_a_time
+from tests.ci import in_ci
+from tests.tool_environments import TOOLS, ToolMissingError, once, quietly, tool
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+__all__ = ["SIMULATOR", "ToolMissingError", "install_checkov", "install_simulator", "main", "node"]
 
-ROOT = Path(__file__).resolve().parents[2]
 SIMULATOR = Path(__file__).resolve().parent / "simulator"
-CHECKOV_HOME = ROOT / "build" / "tools" / "checkov"
-CHECKOV_LOCK = ROOT / "requirements" / "checkov.lock"
 OLDEST_NODE = 20
-_SECONDS = 900
-
-
-class ToolMissingError(RuntimeError):
-    """A tool is missing; the message names it and the tests that are omitted without it."""
 
 
 @lru_cache(maxsize=1)
@@ -53,47 +42,19 @@ def node() -> str:
     return path
 
 
-@contextmanager
-def _once(stamp: Path, inputs: list[Path]) -> Iterator[bool]:
-    """Yield whether the work for ``stamp`` must be done. Two processes never do it at the same time."""
-    digest = hashlib.sha256(b"".join(path.read_bytes() for path in inputs)).hexdigest()
-    with one_at_a_time(stamp.with_suffix(".lock")):
-        stale = not stamp.exists() or stamp.read_text() != digest
-        yield stale
-        if stale:
-            stamp.write_text(digest)
-
-
 def install_simulator() -> None:
     """``npm ci``, unless the locked packages are already installed."""
     node()
     lock = SIMULATOR / "package-lock.json"
     # Not inside node_modules, because npm ci empties it.
-    with _once(ROOT / "build" / "tools" / "simulator.stamp", [lock]) as stale:
+    with once(TOOLS / "simulator.stamp", [lock]) as stale:
         if stale or not (SIMULATOR / "node_modules" / "@cloud-copilot").is_dir():  # npm was interrupted
-            _quiet(["npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts"], SIMULATOR)
+            quietly(["npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts"], SIMULATOR)
 
 
 def install_checkov() -> Path:
     """checkov in its own virtual environment; returns its program."""
-    program = CHECKOV_HOME / "bin" / "checkov"
-    with _once(ROOT / "build" / "tools" / "checkov.stamp", [CHECKOV_LOCK]) as stale:
-        if stale or not program.exists():
-            uv = [sys.executable, "-m", "uv"]  # pip takes 45 s for the same
-            _quiet([*uv, "venv", "--quiet", "--clear", "--python", sys.executable, str(CHECKOV_HOME)], ROOT)
-            pip = [*uv, "pip", "install", "--quiet", "--python", str(CHECKOV_HOME)]
-            _quiet([*pip, "--require-hashes", "--only-binary", ":all:", "-r", str(CHECKOV_LOCK)], ROOT)
-    return program
-
-
-def _quiet(command: list[str], folder: Path) -> None:
-    name = f"`{' '.join(command[:4])} …`"
-    try:
-        done = insist(command, timeout=_SECONDS, folder=folder)
-    except subprocess.TimeoutExpired:
-        raise ToolMissingError(f"{name} took more than {_SECONDS} s") from None
-    if done.returncode != 0:
-        raise ToolMissingError(f"{name} failed: {done.stdout.strip()[-800:]}")
+    return tool("checkov")
 
 
 def main() -> int:

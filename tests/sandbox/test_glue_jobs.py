@@ -33,13 +33,15 @@ def test_job_keeps_its_execution_property_and_class(emulator: Sandbox, unique: s
 
 
 def test_stack_sets_and_resets_the_execution_property_and_class(emulator: Sandbox, unique: str) -> None:
-    """A property that is removed from the template returns to its default."""
+    """A property that is removed from the template returns to its default. Texts become numbers."""
     stacks, glue = Stacks(emulator, "consumer"), emulator.session("consumer").client("glue")
-    job = {"Name": unique, "Role": ROLE, "Command": COMMAND, "ExecutionProperty": {"MaxConcurrentRuns": 2}}
+    job: dict[str, Any] = {"Name": unique, "Role": ROLE, "Command": COMMAND, "Timeout": "30"}
+    job["ExecutionProperty"] = {"MaxConcurrentRuns": "2"}
     job["JobRunQueuingEnabled"] = True
     stacks.create(unique, {"Job": {"Type": "AWS::Glue::Job", "Properties": job}})
-    assert glue.get_job(JobName=unique)["Job"]["JobRunQueuingEnabled"] is True
-    assert glue.get_job(JobName=unique)["Job"]["ExecutionProperty"] == {"MaxConcurrentRuns": 2}
+    found = glue.get_job(JobName=unique)["Job"]
+    assert (found["ExecutionProperty"], found["Timeout"]) == ({"MaxConcurrentRuns": 2}, 30)
+    assert found["JobRunQueuingEnabled"] is True
     del job["ExecutionProperty"], job["JobRunQueuingEnabled"]
     job["ExecutionClass"] = "FLEX"
     stacks.update(unique, {"Job": {"Type": "AWS::Glue::Job", "Properties": job}})

@@ -14,6 +14,7 @@ from typing import Any
 import orjson
 import pytest
 
+from repair.error_objects import EMPTY, error_object
 from repair.rows import snapshot
 from sandbox.launches import plan_launches
 from sandbox.lifecycle import Sandbox
@@ -199,12 +200,19 @@ def test_failed_records_are_named_as_the_likely_cause(deployed: Sandbox, source:
     )
     failed.put(Body=b"{}\n")
     done = verb(deployed)
+    source_of_failure = error_object(failed.key)
+    assert source_of_failure is not None
+    receipt = session.resource("s3").Object(failed.bucket_name, source_of_failure.receipt_key)
+    receipt.put(Body=EMPTY)
+    redriven = answer(verb(deployed, "--output", "json"))
     failed.delete()
+    receipt.delete()
+    assert [each["cause"] for each in redriven["causes"]] == ["a lost change"]
     assert done.returncode == 1
     assert done.stdout.endswith("table and lake differ in 1 key\n")
     assert "missing" in done.stdout
-    assert "There are 1 object below errors/" in done.stderr
-    assert "python -m scripts.redrive" in done.stderr
+    assert "(1 object below errors/)" in done.stderr
+    assert "`python -m scripts.redrive --profile consumer" in done.stderr
     assert verb(deployed, "--repair", "--yes").returncode == 0
 
 

@@ -201,7 +201,7 @@ def test_items_of_any_moment_are_restored_exactly(with_images: Scene) -> None:
         ]
         assert backups["PointInTimeRecoveryDescription"]["PointInTimeRecoveryStatus"] == "ENABLED"
         assert set(with_images.tags(into)) == {SOURCE_TAG}
-        assert "is not empty" in with_images.refused(moment, into, "--yes")
+        assert "this restore, which is complete" in with_images.refused(moment, into, "--yes")
         assert with_images.items(into) == expected
 
 

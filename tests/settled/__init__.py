@@ -1,1 +1,1 @@
-"""Small histories of one item, split between settled and unsettled rows in every way, and what must follow from them."""
+"""Small histories of one item, split between settled and unsettled rows in every way."""

@@ -1,11 +1,11 @@
-"""Small histories of one item: ties, copies, disorder, losses, both roads, split between settled and unsettled rows.
+"""Small histories of one item: ties, copies, disorder, losses, both roads, settled in part.
 
-Every history has a key of its own, so one lake has thousands of them and one query answers all. `every` goes
-through all histories of up to three changes, `drawn` draws larger ones of up to six changes with up to two copies.
-A row knows the run of the settle job that took it, and whether it is still among the unsettled rows.
+Every history has a key of its own, so one lake has thousands of them and one query answers all. `every` and
+`tied` go through all small histories, `drawn` draws larger ones of up to six changes with up to two copies. A
+row knows the run of the settle job that took it, and whether it is still among the unsettled rows.
 
-The rows need not be what a stream can deliver: a search that is wider than the stream proves more. Two limits keep
-the views' answer determined: different changes have different eventIDs, and copies have the same values.
+The rows need not be what a stream can deliver: a search that is wider than the stream proves more. Two limits
+keep the views' answer determined: different changes have different eventIDs, and copies have the same values.
 """
 
 import json
@@ -28,7 +28,7 @@ KINESIS, STREAMS = 129, 40  # digits of a sequence
 
 @dataclass(frozen=True)
 class Row:
-    """One delivered row. `run` is the settle run that took it, 0 for none; `raw` if `unsettled_changes` has it."""
+    """One delivered row. `run`: the settle run that took it, 0 for none. `raw`: it is an unsettled row."""
 
     key: str
     time: str
@@ -70,8 +70,9 @@ class Row:
 History = tuple[Row, ...]
 
 
-def step(key: str, time: int, before: str, after: str, number: int, sequence: str | None = None) -> Row:
-    """A change from one state to another, as the change with this number; a copy's `before` is `*`."""
+def step(key: str, time: int, states: tuple[str, str], number: int, sequence: str | None = None) -> Row:
+    """A change from one state to another, as the change with this number; a SNAPSHOT comes from `*`."""
+    before, after = states
     if before == "*":
         return Row(key, TIMES[time], "SNAPSHOT", "", after, f"export-{number}")
     kind = "INSERT" if not before else "REMOVE" if not after else "MODIFY"
@@ -86,13 +87,13 @@ def sequence(place: int, digits: int = KINESIS) -> str:
 def counterexample(key: str = "counterexample") -> History:
     """The history that shows that one row per item is not enough: a copy with another sequence arrives late.
 
-    ∅ to A, then A to B and B to A at one time are settled: the item is A. A copy of A to B with a higher sequence
-    is still A to B, but B would win over the one row that the item keeps.
+    ∅ to A, then A to B and B to A at one time are settled: the item is A. A copy of A to B with a higher
+    sequence is still A to B, but B would win over the one row that the item keeps.
     """
     first, there, back = (
-        step(key, 0, "", "a", 1, sequence(1)),
-        step(key, 1, "a", "b", 2, sequence(2)),
-        step(key, 1, "b", "a", 3, sequence(3)),
+        step(key, 0, ("", "a"), 1, sequence(1)),
+        step(key, 1, ("a", "b"), 2, sequence(2)),
+        step(key, 1, ("b", "a"), 3, sequence(3)),
     )
     settled = tuple(replace(row, run=1, raw=False) for row in (first, there, back))
     return (*settled, replace(there, sequence=sequence(9)))
@@ -117,8 +118,10 @@ def every(stride: int = 1, most: int = 3) -> Iterator[History]:
         steps = combinations_with_replacement(product((0, 1), _STEPS), count)
         for number, changes, places, sequences, numbers in _chosen(steps, count, stride):
             yield tuple(
-                replace(step(f"every-{count}-{number}", time, *states, id_, text), run=run, raw=raw)
-                for (time, states), id_, text, (run, raw) in zip(changes, numbers, sequences, places, strict=True)
+                replace(step(f"every-{count}-{number}", time, (before, after), id_, text), run=run, raw=raw)
+                for (time, (before, after)), id_, text, (run, raw) in zip(
+                    changes, numbers, sequences, places, strict=True
+                )
             )
 
 
@@ -131,9 +134,9 @@ def tied(stride: int = 1, count: int = 3) -> Iterator[History]:
     for number, changes, places, sequences, numbers in _chosen(steps, count, stride):
         key = f"tied-{count}-{number}"
         yield (
-            replace(step(key, 0, "", "a", 9), run=1, raw=False),
+            replace(step(key, 0, ("", "a"), 9), run=1, raw=False),
             *(
-                replace(step(key, 1, *states, id_, text), run=run, raw=raw)
+                replace(step(key, 1, states, id_, text), run=run, raw=raw)
                 for states, id_, text, (run, raw) in zip(changes, numbers, sequences, places, strict=True)
             ),
         )
@@ -180,7 +183,10 @@ def drawn(number: int, seed: int) -> Iterator[History]:
 def _drawn(key: str, random_: random.Random) -> History:
     steps = _circle(random_) if random_.random() < 0.4 else list(_steps(random_.randint(1, 6), random_))
     numbers = random_.sample(range(len(steps)), len(steps))  # of the eventIDs, which have no order
-    rows = [step(key, *each, number) for number, each in zip(numbers, steps, strict=True)]
+    rows = [
+        step(key, time, (before, after), number)
+        for number, (time, before, after) in zip(numbers, steps, strict=True)
+    ]
     rows = _sequenced(rows, random_)
     for _ in range(random_.choice((0, 0, 1, 1, 2))):
         rows.append(_copy(random_.choice(rows), len(rows), random_))
@@ -214,14 +220,17 @@ def _steps(count: int, random_: random.Random) -> Iterator[Step]:
 
 
 def _circle(random_: random.Random) -> list[Step]:
-    """A few changes, then some of one time that lead back to every state they leave; perhaps a copy among them."""
+    """A few changes, then some of one time that lead back to every state they leave; perhaps a SNAPSHOT."""
     time = random_.choice((1, 1, 2))
     states = random_.sample(STATES, random_.choice((2, 2, 3)))
     steps = [(0, "", random_.choice(STATES[1:]))]
-    steps += [(random_.choice((0, 1)), *random_.sample(STATES, 2)) for _ in range(random_.choice((0, 0, 1, 2)))]
+    for _ in range(random_.choice((0, 0, 1, 2))):
+        before, after = random_.sample(STATES, 2)
+        steps.append((random_.choice((0, 1)), before, after))
     if random_.random() < 0.25:
         steps.append((time, "*", random_.choice(STATES)))
-    return sorted([*steps, *((time, *pair) for pair in zip(states, states[1:] + states[:1], strict=True))])
+    steps += [(time, before, after) for before, after in zip(states, states[1:] + states[:1], strict=True)]
+    return sorted(steps)
 
 
 def _sequenced(rows: Sequence[Row], random_: random.Random) -> list[Row]:
@@ -247,7 +256,9 @@ def _copy(row: Row, number: int, random_: random.Random) -> Row:
         row = replace(row, id=f"{row.id}-again-{number}")
     if row.kind == "SNAPSHOT" or random_.random() < 0.3:
         return row
-    other = random_.choice((None, *(sequence(place, digits) for place in (1, 4, 9) for digits in (KINESIS, STREAMS))))
+    other = random_.choice(
+        (None, *(sequence(place, digits) for place in (1, 4, 9) for digits in (KINESIS, STREAMS)))
+    )
     return replace(row, sequence=other)
 
 

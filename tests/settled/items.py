@@ -1,7 +1,7 @@
-"""What `settled_items_<name>` must have for an item, stated directly: the last of its settled rows, and what the rest needs.
+"""What `settled_items_<name>` must have for an item, stated directly.
 
-Written apart from the views and from the settle job, so that each of the three is judged by the other two. The
-tests compare `last` with the view `current` too.
+Written apart from the views and from the settle job, so that each of the three is judged by the other two.
+The tests compare `last` with the view `current` too.
 """
 
 from collections.abc import Iterable, Sequence
@@ -16,7 +16,7 @@ _LATE = (1, "")  # orders after every sequence: a missing one is the last
 
 @dataclass(frozen=True)
 class Item:
-    """The newest row, the number of distinct changes of its time, and whether an earlier state picks among them."""
+    """The newest row, how many changes its time has, and whether an earlier state decides among them."""
 
     row: Row
     ties: int
@@ -95,7 +95,11 @@ def _last(group: Sequence[Row], state_before: str) -> Row:
 
     def rank(row: Row) -> tuple[Any, ...]:
         ends = _ends(row, group)
-        ended = [other for other in sorted(group, key=_place) if _place(other) <= _place(row) and _ends(other, group)]
+        ended = [
+            other
+            for other in sorted(group, key=_place)
+            if _place(other) <= _place(row) and _ends(other, group)
+        ]
         held = ended[-1].after if ended else state_before
         return (
             (row.sequence or "") if in_sequence else "",

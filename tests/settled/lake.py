@@ -1,15 +1,16 @@
-"""A lake whose settled tables are plain tables with the rows that they must have: what the views read, without a job."""
+"""A lake whose settled tables are plain tables with the rows that they must have, without a job."""
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import groupby
 
-from glue.tables import METADATA_COLUMNS
+from glue.tables import METADATA_COLUMNS, declared
 from scripts.core.views import Settled, View, definitions
 from settled import names
 from settled.unsettled import Opening, statement
 from tests.settled.histories import DAY, TABLE, History, Row, rows_of
 from tests.settled.items import settled_item
 from tests.sql.lake import Lake, table_of
+from tests.sql.memory import TABLE as Definition
 
 COLUMNS = ("n", "pk")  # of the items
 STORED = (*METADATA_COLUMNS, "dt", *COLUMNS)
@@ -46,19 +47,33 @@ def items(settled: Sequence[Row], switched_at: str | None) -> Iterator[str]:
 
 
 def put_settled(
-    lake: Lake, changes: Iterable[str], stored: Iterable[str], columns: Sequence[str] = COLUMNS, source: str = TABLE
+    lake: Lake,
+    changes: Iterable[str],
+    stored: Iterable[str],
+    columns: Sequence[str] = COLUMNS,
+    source: str = TABLE,
 ) -> None:
-    """Declare both settled tables of a source table as plain tables with these lines."""
-    kinds = dict.fromkeys((*METADATA_COLUMNS, "dt", *columns), "string")
-    ending = names.ending(source)
-    for name, more, lines in (
-        (names.CHANGES + ending, {}, changes),
-        (names.ITEMS + ending, {names.TIES: "bigint", names.LEANS: "boolean"}, stored),
-    ):
-        table = table_of({**kinds, **more}, Name=name)
-        table["StorageDescriptor"]["Location"] = f"s3://lake/settled/{name}/"
+    """Create both settled tables of a source table as plain tables with these lines."""
+    for (name, table), lines in zip(plain_tables(columns, source).items(), (changes, stored), strict=True):
         lake.catalog.definitions["ddb_lake"][name] = table
         lake.store.add(f"settled/{name}/1.json", "".join(f"{line}\n" for line in lines).encode())
+
+
+def plain_tables(
+    columns: Sequence[str] = COLUMNS, source: str = TABLE, root: str = "s3://lake/settled"
+) -> dict[str, Definition]:
+    """Plain tables in place of `settled_changes` and `settled_items` of a source table."""
+    kinds = dict.fromkeys((*METADATA_COLUMNS, "dt", *columns), "string")
+    changes = declared("changes")
+    formats = {"InputFormat": changes["input_format"], "OutputFormat": changes["output_format"]}
+    ending, made = names.ending(source), {}
+    for name, more in (
+        (names.CHANGES + ending, {}),
+        (names.ITEMS + ending, {names.TIES: "bigint", names.LEANS: "boolean"}),
+    ):
+        made[name] = table_of({**kinds, **more}, Name=name)
+        made[name]["StorageDescriptor"] |= {"Location": f"{root}/{name}/", **formats}
+    return made
 
 
 def views(settled: Settled | None, switched_at: str | None = None) -> dict[str, View]:

@@ -94,7 +94,10 @@ BUGS = {
     "(a) and (b) for each row of an item": ("bool_or((fresh_time", "bool_and((fresh_time"),
     "(c) at all": ("count(*) > 1\n      AND NOT bool_or", "count(*) > 9\n      AND NOT bool_or"),
     "(c) of the newest time": ("WHERE moment = last_moment", "WHERE moment < last_moment"),
-    "(c) with each change once": (", IF(length(place) = 40, id), needs_more", ", IF(length(place) = 40, id), needs_more, id, place"),
+    "(c) with each change once": (
+        ", IF(length(place) = 40, id), needs_more",
+        ", IF(length(place) = 40, id), needs_more, id, place",
+    ),
     "(c) with the stored change": (", coalesce(items.change_before, '')]", ", 'x']"),
     "(c) unless all are in sequence": ("NOT bool_and(coalesce(length", "NOT bool_or(coalesce(length"),
     "(c) two with one sequence": ("OR count(DISTINCT place) < count(place)", ""),
@@ -140,7 +143,7 @@ def test_an_item_is_decided_by_more_than_its_newest_row() -> None:
 
 
 def test_settled_changes_are_not_read_without_hard_items() -> None:
-    """A change of an item with one newest change is decided by the stored row: the statement asks for no more."""
+    """The stored row decides an item that has one newest change: the statement asks for no more."""
     history = tuple(row for row in counterexample("easy") if row.time < SWITCHED_AT)
     lake = settled_lake([history])
     hard = views(tables())["current"].select.partition("contenders AS (")[0].rstrip().rstrip(",")

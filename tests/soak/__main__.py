@@ -15,8 +15,8 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
 
-from tests.downloads import in_ci
-from tests.engines.errors import LeftOutError
+from sandbox.engines.errors import EngineMissingError
+from tests.ci import in_ci
 from tests.soak import checks, delivery, losses
 from tests.soak.delivery import Delivered
 from tests.soak.engines import DuckDb, Engine, Lake, Object, Rows, real_trino
@@ -176,7 +176,7 @@ def main() -> int:
             if args.engine != "sandbox":
                 try:
                     engines.append(stack.enter_context(real_trino(args.memory)))
-                except LeftOutError as error:
+                except EngineMissingError as error:
                     left_out.append(str(error))
                     print(f"left out: the views on the real engine: {error}", file=sys.stderr)
             for road in ROADS if args.road == "all" else (args.road,):

@@ -96,7 +96,7 @@ class _TrinoLake:
 
 @contextmanager
 def real_trino(memory_megabytes: int) -> Iterator[RealTrino]:
-    """A server with this much memory. Raises `LeftOutError` if it cannot run here."""
+    """A server with this much memory. Raises `EngineMissingError` if it cannot run here."""
     server = assembly.prepare()
     with Sandbox(speed=60) as sandbox, TemporaryDirectory(prefix="ddb-lake-soak-") as folder:
         sandbox.launch(plan_launches("consumer"))

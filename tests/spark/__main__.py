@@ -4,9 +4,18 @@ If it cannot be installed, one line states the reason. The exit code is then 0, 
 """
 
 import sys
+from pathlib import Path
 
+from sandbox.spark import assembly
 from tests.engines.command import run_suite
-from tests.spark import assembly
+from tests.spark import connector
 
 if __name__ == "__main__":
-    sys.exit(run_suite("every test of the Spark job", [assembly.prepare], assembly.HERE, sys.argv[1:]))
+    sys.exit(
+        run_suite(
+            "every test of the Spark jobs",
+            [assembly.prepare, connector.prepare],
+            Path(__file__).parent,
+            sys.argv[1:],
+        )
+    )

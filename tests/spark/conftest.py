@@ -1,20 +1,21 @@
 """The tests of this folder are collected only when named (`make test-spark`): they need Java and pyspark."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from sandbox.launches import plan_launches
 from sandbox.lifecycle import Sandbox
+from sandbox.spark import assembly
 from tests.engines.collection import ignore_unless_named
 from tests.sandbox.roles import refused_roles
-from tests.spark import assembly
 from tests.spark.settling import SettledLake, SettleJob
 
 
 def pytest_ignore_collect(config: pytest.Config) -> bool | None:
     """Leave this folder out of a run that does not name it."""
-    return ignore_unless_named(assembly.HERE, config)
+    return ignore_unless_named(Path(__file__).parent, config)
 
 
 @pytest.fixture(scope="session")

@@ -16,8 +16,8 @@ job's methods:
 `and` is a further fault of the same run.
 
 `{"parallel": 2, "arguments": […]}` runs the settle job that often at the same time. `{"sql": "…"}` answers
-the `columns` and `rows` of a statement. It sees the tables `views`, as
-`{name: {"columns": {name: type}, "rows": […]}}`, and those of earlier requests.
+the `columns` and `rows` of a statement. It sees the tables `views` (`{name: {"columns": {name: type}, "rows":
+[…]}}`), those of earlier requests, and the views `steps`: `{name: statement}`.
 """
 
 import importlib

@@ -11,9 +11,9 @@ from pathlib import Path
 
 from sandbox.launches import plan_launches
 from sandbox.lifecycle import Sandbox
+from sandbox.spark import assembly
 from tests.soak.delivery import body, deliver
 from tests.soak.histories import histories
-from tests.spark import assembly
 from tests.spark.settling import SettledLake, SettleJob
 
 _LATE = 20_000

@@ -1,4 +1,4 @@
-"""The named points at which a run can end, and the changes that the runs settle: those of tests/soak."""
+"""The named points of a run at which it can end, and the changes that runs settle: those of tests/soak."""
 
 import json
 import random
@@ -52,7 +52,7 @@ def faults(number: int, seed: int) -> list[Fault]:
 
 
 class Deliveries:
-    """The changes of some items in so many objects, with copies, disorder, ties and missing sequences."""
+    """The changes of some items in so many objects: copies, disorder, ties, missing sequences."""
 
     def __init__(self, name: str, changes: int, objects: int, seed: int) -> None:
         self._name = name

@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import Any
 
 from glue.tables import METADATA_COLUMNS
-from sandbox import accounts
 from sandbox.athena.engine.query import Query
+from sandbox.jobs.deployed import Code
 from sandbox.lifecycle import Sandbox
 from scripts.core.views import Settled, View, definitions
 from settled.names import CHANGES, ITEMS, LEANS, OBJECT, OBJECTS, SWITCHED, TAG, TIES, UNSETTLED, ending
@@ -52,19 +52,11 @@ class SettleJob(DeployedJob):
         self._edit = edit
         self.arguments |= {"--checked-days": "36500", "--margin-minutes": "0"}
 
-    def __enter__(self) -> "SettleJob":
-        super().__enter__()
-        return self
-
-    def _environment(self, library: Path, packages: Path | None) -> dict[str, str]:
+    def prepare(self, code: Code) -> None:
+        """Make the wrong edit."""
         if self._edit:
+            [library] = code.libraries
             edit_library(library, self._edit)
-        environment = super()._environment(library, packages)
-        catalog = "spark.sql.catalog.lake"
-        settings = {f"{catalog}.s3.path-style-access": "true", f"{catalog}.client.region": accounts.REGION}
-        options = "".join(f"--conf '{name}={value}' " for name, value in settings.items())
-        words = environment["PYSPARK_SUBMIT_ARGS"].replace("pyspark-shell", f"{options}pyspark-shell")
-        return environment | {"PYSPARK_SUBMIT_ARGS": words, "AWS_REGION": accounts.REGION}
 
     def peak_memory(self) -> int:
         """The sum of the most bytes that each process of the session has had, as the kernel counts."""
@@ -95,9 +87,11 @@ class SettleJob(DeployedJob):
         """Several runs at the same time, in threads of one process."""
         return self.request(parallel=count, arguments=self.words(**changed))
 
-    def ask(self, sql: str, views: Mapping[str, Any] | None = None) -> Rows:
-        """The rows of a statement of Spark SQL, with these tables. Raises AssertionError if it fails."""
-        answer = self.request(sql=sql, views=views or {})
+    def ask(
+        self, sql: str, views: Mapping[str, Any] | None = None, steps: Mapping[str, str] | None = None
+    ) -> Rows:
+        """The rows of a statement of Spark SQL, with these tables and views."""
+        answer = self.request(sql=sql, views=views or {}, steps=steps or {})
         assert "error" not in answer, answer["error"]
         rows: Rows = answer["rows"]
         return rows
@@ -290,7 +284,7 @@ class Compared:
         items: list[dict[str, Any]],
     ) -> None:
         """The views over what is settled and what the job shows as unsettled."""
-        texts = [
+        stored_changes, stored_items = (
             [
                 json.dumps(
                     {
@@ -302,8 +296,8 @@ class Compared:
                 for row in rows
             ]
             for rows in (changes, items)
-        ]
-        put_settled(self.memory, texts[0], texts[1], columns=self._columns, source=source)
+        )
+        put_settled(self.memory, stored_changes, stored_items, self._columns, source)
         select = self._lake.unsettled().replace(f"s3://{self._lake.lake.bucket}/", "s3://lake/")
         self.memory.run(f"CREATE OR REPLACE VIEW {UNSETTLED} AS\n{select or 'SELECT * FROM changes'}")
         stored = (*METADATA_COLUMNS, "dt", *self._columns)
@@ -331,5 +325,5 @@ class Compared:
         return [column.name for column in result.columns]
 
     def ties(self, source: str) -> dict[str, tuple[int, bool]]:
-        """By key: how many changes an item has at its newest time, and whether these lean on its past."""
+        """By key: how many changes an item has at its newest time, and whether the state before decides."""
         return {row["change_key"]: (row[TIES], row[LEANS]) for row in self.items[source]}

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.engines.checksums import differences
-from tests.spark import assembly
+from sandbox.engines.checksums import differences
+from sandbox.spark import assembly
 
 
 def test_the_connector_in_the_cache_is_the_pinned_one() -> None:

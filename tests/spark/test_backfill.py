@@ -20,11 +20,11 @@ from repair.exports.manifest import Manifest, read_manifest
 from repair.exports.records import KeySchema, items
 from sandbox.launches import plan_launches
 from sandbox.lifecycle import Sandbox
+from sandbox.spark import assembly
 from scripts.core.backfilling import glue_job
 from tests.sandbox import exports
 from tests.sandbox.roles import client_as, refused_roles
 from tests.sandbox.waiting import wait_until
-from tests.spark import assembly
 from tests.spark.deployed import DeployedJob
 from tests.unit.repair.exports import ITEM
 from transform_lambda.flatten import RowSettings

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.spark import assembly, test_settle_inputs, test_settle_overlap
+from sandbox.spark import assembly
 from tests.spark import test_settle_faults as faults
+from tests.spark import test_settle_inputs, test_settle_overlap
 from tests.spark.deployed import RunFailedError
 from tests.spark.settle_points import Fault
 from tests.spark.settling import Edit, SettledLake, SettleJob

@@ -1,6 +1,7 @@
 """A run that ends at any point is continued by the next one: every row once, and the views right in between.
 
-SETTLE_FAULTS is the number of faults (`make soak-settle`: 120), SETTLE_SEED repeats a run.
+SETTLE_FAULTS is the number of faults (a share by default; `make soak-settle` injects 120). SETTLE_SEED
+repeats a run.
 """
 
 import os

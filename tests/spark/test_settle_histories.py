@@ -22,7 +22,7 @@ RUNS = 3
 
 @pytest.fixture(scope="module")
 def deliveries() -> list[list[Row]]:
-    """The rows of all histories by the run that takes them; what the search leaves unsettled comes last."""
+    """The rows of all histories by the run that takes them; rows that no run takes come last."""
     found: dict[int, list[Row]] = defaultdict(list)
     for history in search(NUMBER, SEED, STRIDE):
         for row in history:
@@ -33,7 +33,7 @@ def deliveries() -> list[list[Row]]:
 def test_every_history_is_settled_as_the_raw_view_shows_it(
     own_lake: SettledLake, deliveries: list[list[Row]]
 ) -> None:
-    """After each run: every row once, items and views as the raw views, ties and leaning as stated."""
+    """After each run: rows once, items and views as from raw rows, ties and leaning as stated."""
     rows: list[Row] = []
     for run, delivery in enumerate(deliveries):
         rows += delivery

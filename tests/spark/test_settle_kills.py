@@ -7,8 +7,8 @@ import os
 import random
 from pathlib import Path
 
+from sandbox.spark import assembly
 from tests.soak.histories import TABLE
-from tests.spark import assembly
 from tests.spark.deployed import JobEndedError
 from tests.spark.settle_points import Deliveries, faults, reopen
 from tests.spark.settling import SettledLake, SettleJob

@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
+from sandbox.spark import assembly
 from tests.sandbox.waiting import wait_until
 from tests.settled.histories import Row
-from tests.spark import assembly
 from tests.spark.settling import SettledLake, SettleJob
 
 _numbers = count(1)

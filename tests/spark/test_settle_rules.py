@@ -116,16 +116,18 @@ BROKEN = [
     ("newest", "    > size(filter(`#states_left`", "    >= size(filter(`#states_left`"),
     (
         "newest",
-        "ORDER BY change_time ASC NULLS LAST, change_sequence ASC NULLS LAST, change_id ASC",
-        "ORDER BY change_time DESC NULLS LAST, change_sequence ASC NULLS LAST, change_id ASC",
+        "ORDER BY change_time ASC NULLS LAST, change_sequence ASC NULLS LAST, change_id ASC NULLS LAST\n"
+        "      ),",
+        "ORDER BY change_time DESC NULLS LAST\n      ),",
     ),
     ("newest", "IF(`#ends`, coalesce(change_after, ''), NULL)) IGNORE NULLS", "NULL) IGNORE NULLS"),
     ("newest", "change_time DESC NULLS LAST,", "change_time ASC NULLS LAST,"),
     ("newest", "change_time DESC NULLS LAST,", "change_time DESC NULLS FIRST,"),
     (
         "newest",
-        "IF(`#in_sequence` AND length(change_sequence) = 40, change_sequence, NULL) DESC",
-        "CAST(NULL AS string) DESC",
+        "        IF(`#in_sequence` AND length(change_sequence) = 40, change_sequence, NULL) "
+        "DESC NULLS LAST,\n",
+        "",
     ),
     ("newest", "IF(`#in_sequence` AND length", "IF(length"),
     ("newest", "        IF(`#ends`, 1, 0) DESC,\n", ""),

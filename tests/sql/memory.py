@@ -35,6 +35,10 @@ class MemoryStore:
             if its_bucket == bucket and key.startswith(prefix):
                 yield StoredObject(bucket, key, len(body), self._etags[its_bucket, key], modified)
 
+    def head(self, bucket: str, key: str) -> StoredObject | None:
+        """One object, or None."""
+        return next((s for s in self._under(bucket, key) if s.key == key), None)
+
     def read(self, stored: StoredObject) -> bytes:
         """The object's bytes. The read is recorded."""
         self.reads.append(stored.key)

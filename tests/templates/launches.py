@@ -13,6 +13,7 @@ PRODUCER, CONSUMER = "111111111111", "222222222222"
 # Parameters that every launch must set, because no default could be right.
 REQUIRED = {
     "ArtifactBucketName": "artifacts",
+    "TargetTableArns": "arn:aws:dynamodb:us-east-1:222222222222:table/orders-per-day",
     **{
         name: f"{artifact.folder}/{artifact.name}{'.gluewheels.zip' if name.endswith('WheelsKey') else ''}"
         for name, artifact in ARTIFACTS.items()
@@ -49,6 +50,13 @@ def backfill(lake: Stack | None = None, **parameters: Any) -> Stack:
     lake = lake or consumer()
     filled = {name: lake.outputs[name] for name in STACKS["backfill"].takes if name in lake.outputs}
     return _launched("backfill", "ddb-lake-backfill", lake.account, {**filled, **parameters})
+
+
+def spark_sql(lake: Stack | None = None, **parameters: Any) -> Stack:
+    """The option stack for statements, with the outputs of a lake, in the account of the lake."""
+    lake = lake or consumer()
+    filled = {name: lake.outputs[name] for name in STACKS["spark-sql"].takes if name in lake.outputs}
+    return _launched("spark-sql", "ddb-lake-spark-sql", lake.account, {**filled, **parameters})
 
 
 def export(landing: Stack | None = None, table: Stack | None = None, **parameters: Any) -> Stack:

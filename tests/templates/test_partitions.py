@@ -21,14 +21,16 @@ CLAIMED = {"aws": "eu-central-1", "aws-us-gov": "us-gov-west-1"}
 
 def launched(region: str) -> list[Stack]:
     """Every stack in one Region, with endpoints, each with the outputs of the stacks before it."""
+    partition = next(name for name, claimed in CLAIMED.items() if claimed == region)
+    required = {
+        name: value.replace("arn:aws:", f"arn:{partition}:") for name, value in launches.REQUIRED.items()
+    }
     outputs: dict[str, str] = {"ProducerAccountId": launches.PRODUCER, "CreateInterfaceEndpoints": "true"}
     stacks = []
     for kind in KINDS:
         template = shipped_template(kind.name)
         parameters = {
-            name: value
-            for name, value in {**outputs, **launches.REQUIRED}.items()
-            if name in template["Parameters"]
+            name: value for name, value in {**outputs, **required}.items() if name in template["Parameters"]
         }
         account = launches.PRODUCER if kind.account == "producer" else launches.CONSUMER
         stack = Stack(template, name=kind.stack_name, account=account, region=region, parameters=parameters)

@@ -248,7 +248,7 @@ def test_hours_without_a_successful_run_raise_the_alarm() -> None:
     assert (alarm["ComparisonOperator"], alarm["Threshold"]) == ("LessThanThreshold", 1)
     assert alarm["TreatMissingData"] == "breaching"
     assert "DatapointsToAlarm" not in alarm, "every hour must lack a run"
-    # Amazon CloudWatch user guide, "Evaluating an alarm": seven days at most with periods of an hour.
+    # CloudWatch API reference, PutMetricAlarm: seven days at most, with periods of an hour or more.
     assert shipped_template("tables")["Parameters"]["LateAfterHours"]["MaxValue"] * 3600 <= 7 * 86_400
 
 

@@ -9,11 +9,11 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.engines import maven
-from tests.engines.cache import cache_folder, filling
-from tests.engines.checksums import verify
-from tests.engines.errors import LeftOutError
-from tests.engines.java import find_java, require_compiler
+from sandbox.engines import maven
+from sandbox.engines.cache import cache_folder, filling
+from sandbox.engines.checksums import verify
+from sandbox.engines.errors import EngineMissingError
+from sandbox.engines.java import find_java, require_compiler
 
 VERSION = "435"
 JAVA_VERSION = 17  # Trino 435, "Deploying Trino": Java 17.0.3 or newer
@@ -35,21 +35,21 @@ def home_folder() -> Path:
 
 
 def _java() -> str:
-    """A sufficiently new Java development kit. Raises `LeftOutError`."""
+    """A sufficiently new Java development kit. Raises `EngineMissingError`."""
     java = find_java(lambda version: version >= JAVA_VERSION, _NEXT)
     require_compiler(java, _NEXT)
     return java
 
 
 def require() -> Server:
-    """The server in the cache. Raises `LeftOutError` if there is none."""
+    """The server in the cache. Raises `EngineMissingError` if there is none."""
     if not home_folder().is_dir():
-        raise LeftOutError(f"Trino is not in {home_folder()}. Next: python -m tests.trino downloads it")
+        raise EngineMissingError(f"Trino is not in {home_folder()}. Next: python -m tests.trino downloads it")
     return Server(home_folder(), _java())
 
 
 def prepare() -> Server:
-    """The server in the cache, downloaded if needed. Raises `LeftOutError`, `AssemblyError`."""
+    """The server in the cache, downloaded if needed. Raises `EngineMissingError`, `AssemblyError`."""
     java, home = _java(), home_folder()
     with filling(home):
         if not home.is_dir():

@@ -53,10 +53,15 @@ class Client:
 
     address: str
 
-    def execute(self, sql: str, schema: str = "default", timeout: float = 120) -> Result:
-        """Run one statement to its end. Raises `TrinoError`, or TimeoutError after `timeout` seconds."""
+    def execute(
+        self, sql: str, schema: str = "default", timeout: float = 120, properties: str = ""
+    ) -> Result:
+        """Run one statement to its end. Raises `TrinoError`, or TimeoutError after `timeout` seconds.
+
+        `properties` are session properties, as in `name=value,name=value`.
+        """
         statement = sql.strip().removesuffix(";")
-        page = self._call(f"{self.address}/v1/statement", statement, schema)
+        page = self._call(f"{self.address}/v1/statement", statement, schema, properties=properties)
         columns, rows, deadline = page.get("columns"), page.get("data") or [], time.monotonic() + timeout
         while following := page.get("nextUri"):
             if time.monotonic() > deadline:
@@ -71,8 +76,12 @@ class Client:
         names, types = [column["name"] for column in columns], [column["type"] for column in columns]
         return Result(names, types, rows, page.get("stats") or {})
 
-    def _call(self, address: str, body: str | None, schema: str, method: str | None = None) -> dict[str, Any]:
+    def _call(
+        self, address: str, body: str | None, schema: str, method: str | None = None, properties: str = ""
+    ) -> dict[str, Any]:
         headers = {**_HEADERS, "X-Trino-Schema": schema}
+        if properties:
+            headers["X-Trino-Session"] = properties
         request = urllib.request.Request(  # noqa: S310  the address of the server these tests started
             address, body.encode() if body is not None else None, headers, method=method
         )

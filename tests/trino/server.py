@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from sandbox import accounts
+from sandbox.engines.truststore import write_trust_store
 from tests.engines.process import EngineProcess
-from tests.engines.truststore import write_trust_store
 from tests.sandbox.lake import Lake
 from tests.trino.assembly import HERE, VERSION, Server
 from tests.trino.client import CATALOG, Client, TrinoError

@@ -1,6 +1,6 @@
 """The server that these tests run on. tests/engines tests the case that it cannot be installed."""
 
-from tests.engines.checksums import differences
+from sandbox.engines.checksums import differences
 from tests.trino import assembly
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from tests import downloads
+from sandbox.engines import downloads
 
 ROOT = Path(__file__).parents[2]
 

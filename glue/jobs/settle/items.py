@@ -114,6 +114,9 @@ class SettledItems:
             written = self._merge_fresh(columns, start, end, items.current, switched_at)
             merged = Merged(rows, *written)
         else:
+            if items.properties.get(SWITCHED, switched_at) != switched_at:
+                # A run that ends here must not leave items that pass for those of the old cut.
+                self.table.remove_property(SWITCHED)
             merged = self._merge_all(columns, end, items.current, switched_at)
         self.table.set_properties({MERGED: str(end), SWITCHED: switched_at})
         return merged
@@ -172,7 +175,7 @@ class SettledItems:
 
 
 def packed(frame: Any, columns: Sequence[str], more: Sequence[str] = ()) -> Any:
-    """The rows with the columns that the rules read, and all others as one: 3,000 would take long to plan."""
+    """The rows with the columns that the rules read, and the others as one: Spark plans long with 3,000."""
     from pyspark.sql.functions import col, struct  # noqa: PLC0415
 
     others = [col(f"`{name}`") for name in columns if name not in _READ]

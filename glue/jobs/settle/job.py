@@ -139,10 +139,8 @@ class _Run:
         finished = (
             [] if self._summary.failures or self._gone else [marker for marker in markers if marker.done]
         )
-        self._narrow(listed, entries, {one.day for one in {*todo} - {*done}}, finished)
-        if not self._summary.failures:
-            for marker in finished:
-                ports.storage.remove_marker(marker)
+        for marker in self._narrow(listed, entries, finished):
+            ports.storage.remove_marker(marker)
         if due:
             if maintained is not None:
                 self._maintain(names)
@@ -176,9 +174,8 @@ class _Run:
                 rewritten = any(one.path in entries for one in objects)
                 for name in sorted({*content.rows} | (names if rewritten else set())):
                     columns = {one for one in content.columns[name] if not forgotten_by(self._forgotten, one)}
-                    found |= columns
                     try:
-                        self._append(name, portion, content, objects, columns)
+                        found |= self._append(name, portion, content, objects, columns)
                     except SettleError as error:
                         self._fail(str(error), name)
                 names |= {*content.rows}
@@ -187,16 +184,19 @@ class _Run:
             finally:
                 portion.close()
             self._ports.log(f"{len(taken):,} of {len(todo):,} objects appended")
-        fresh = found - {*self._metadata, "dt"} - OWN
+        # Also those of earlier rows: the function declares a limited number at a time.
+        known = {*self._metadata, "dt", *OWN, *self._ports.catalog.columns()}
+        fresh = {one for one in found - known if not forgotten_by(self._forgotten, one)}
         try:
-            self._summary.columns += self._ports.catalog.declare(fresh - {*self._ports.catalog.columns()})
+            self._summary.columns += self._ports.catalog.declare(fresh)
         except SettleError as error:
             self._fail(str(error))
         return names, taken
 
     def _append(
         self, name: str, portion: Portion, content: Taken, objects: Sequence[RawObject], columns: set[str]
-    ) -> None:
+    ) -> set[str]:
+        """Step 2 for one table. Returns its columns."""
         changes = self._changes(name)
         state = changes.open(self._metadata, columns)
         self._index.record_pairs(self._index.pairs | {name})
@@ -211,6 +211,7 @@ class _Run:
         if gained:
             changes.table.append(portion.frame(name, [*state.columns], inside), state.current)
             self._summary.rows += gained
+        return {*state.columns}
 
     def _remove(
         self, changes: SettledChanges, old: Collection[tuple[str, str]], objects: Sequence[RawObject]
@@ -252,39 +253,47 @@ class _Run:
         self,
         listed: Sequence[RawObject],
         entries: Mapping[str, Entry],
-        unsettled_days: set[str],
         finished: Sequence[Marker],
-    ) -> None:
+    ) -> list[Marker]:
         """Step 5: the view shows what may be unsettled, without objects that were settled some time ago.
 
         A verb may reopen a day while the view is created. Its marker is seen afterwards, and the view is
         created once more.
+
+        :param finished: the markers whose rows are settled
+        :return: those of them whose days are closed now: no object of them was settled a moment ago
         """
         if not self._given.workgroup:
-            return
+            return []
         now = self._ports.now()
         limit = now - timedelta(minutes=self._given.margin_minutes)
-        shown = [
-            SettledObject(one.path, one.day, one.size)
+        old = {
+            one
             for one in listed
             if (entry := entries.get(one.path))
             and entry.tag == one.tag
             and datetime.fromisoformat(entry.at) <= limit
-        ]
+        }
+        recent = {one.day for one in {*listed} - old}
+        closed = [marker for marker in finished if recent.isdisjoint(marker.days)]
         self._ports.catalog.refresh()
         columns = self._ports.catalog.columns()
-        reopened, before = self._reopened(finished), None
+        reopened, before = self._reopened(closed), None
         try:
             while reopened != before:
-                opened = opening(now.date(), shown, unsettled_days | reopened)
+                # A verb may write an object of its days again, so none of them is left out.
+                shown = [SettledObject(one.path, one.day, one.size) for one in old if one.day not in reopened]
+                opened = opening(now.date(), shown, recent | reopened)
                 self._ports.catalog.create_view(statement(opened, columns))
-                reopened, before = self._reopened(finished), reopened
+                reopened, before = self._reopened(closed), reopened
         except SettleError as error:
             self._fail(str(error))
+            return []
+        return closed
 
-    def _reopened(self, finished: Sequence[Marker]) -> set[str]:
-        """The days that are reopened now."""
-        return {*days_of(marker for marker in self._ports.storage.markers() if marker not in finished)}
+    def _reopened(self, closed: Sequence[Marker]) -> set[str]:
+        """The days of all markers but these."""
+        return {*days_of(marker for marker in self._ports.storage.markers() if marker not in closed)}
 
     def _maintain(self, names: set[str]) -> None:
         """Step 6. What fails here fails the run, but leaves the tables as they can be read."""

@@ -85,9 +85,16 @@ class Storage:
 
     def markers(self) -> list[Marker]:
         """The markers of days that a verb has reopened. Raises SettleError if one cannot be read."""
+        from botocore.exceptions import ClientError  # noqa: PLC0415
+
         found = []
         for entry in self._listed(REOPENED):
-            body = self._s3.get_object(Bucket=self.bucket, Key=entry["Key"])["Body"].read()
+            try:
+                body = self._s3.get_object(Bucket=self.bucket, Key=entry["Key"])["Body"].read()
+            except ClientError as error:
+                if error.response.get("Error", {}).get("Code") != "NoSuchKey":  # another run removed it
+                    raise
+                continue
             try:
                 found.append(Marker.parse(entry["Key"], body))
             except ValueError as error:

@@ -27,7 +27,7 @@ BUCKET = re.compile(r"bucket\[(\d+)\]")
 
 @dataclass(frozen=True)
 class Snapshot:
-    """A snapshot of a table: its operation (append, replace, overwrite, delete), and the rows it added."""
+    """A snapshot: its operation (append, replace, overwrite, delete), and the rows that it added."""
 
     id: int
     parent: int | None
@@ -138,6 +138,11 @@ class Table:
             for name, value in values.items():
                 update = update.set(name, value)
             update.commit()
+
+    def remove_property(self, name: str) -> None:
+        """Remove a property."""
+        with conflicts():
+            self.load().table.updateProperties().remove(name).commit()
 
     def has_other_partitioning(self, state: State) -> bool:
         """Whether files are left from before the partitioning was changed."""

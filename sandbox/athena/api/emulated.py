@@ -32,10 +32,21 @@ class EmulatedStore:
         with request_scope(owner, get_region()):
             objects = dict(s3._buckets[bucket]["objects"])
         return [
-            StoredObject(bucket, key, int(found["size"]), str(found["etag"]), str(found["last_modified"]))
-            for key, found in sorted(objects.items())
-            if key.startswith(prefix)
+            _stored(bucket, key, found) for key, found in sorted(objects.items()) if key.startswith(prefix)
         ]
+
+    def head(self, bucket: str, key: str) -> StoredObject | None:
+        """One object, or None. S3 tells only callers who may list the bucket that a key does not exist."""
+        owner = self._owner(bucket)
+        if not self._caller.may_s3("s3:GetObject", bucket, key):
+            raise _denied("s3:GetObject", bucket, key)
+        with request_scope(owner, get_region()):
+            found = s3._buckets[bucket]["objects"].get(key)
+        if found is None:
+            if not self._caller.may_s3("s3:ListBucket", bucket, ""):
+                raise _denied("s3:GetObject", bucket, key)
+            return None
+        return _stored(bucket, key, found)
 
     def read(self, stored: StoredObject) -> bytes:
         """The object's bytes as stored."""
@@ -70,6 +81,10 @@ class EmulatedStore:
             )
         if status >= 300:
             raise QueryError("", f"Could not write to s3://{bucket}/{key}: HTTP {status} {_code(answer)}")
+
+
+def _stored(bucket: str, key: str, found: dict[str, Any]) -> StoredObject:
+    return StoredObject(bucket, key, int(found["size"]), str(found["etag"]), str(found["last_modified"]))
 
 
 def _code(answer: bytes) -> str:

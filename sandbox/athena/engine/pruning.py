@@ -4,6 +4,7 @@ Only conjuncts in the WHERE of the table itself are used. Trino prunes at least 
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import duckdb
 import pyarrow as pa
@@ -16,9 +17,11 @@ from sandbox.athena.sql import trino_types as t
 from sandbox.athena.sql.dialect import position
 from sandbox.athena.sql.expressions import Renderer
 from sandbox.athena.sql.sql_text import Sql
-from sandbox.athena.sql.trino_types import Type, quote
+from sandbox.athena.sql.trino_types import Type, literal, quote
 
 _CANDIDATES = "pruning_candidates"
+NULL_PARTITION = "__HIVE_DEFAULT_PARTITION__"
+PATH_TYPE = t.VARCHAR
 
 
 def kept_partitions(
@@ -28,25 +31,25 @@ def kept_partitions(
     kinds = {name: t.from_hive(kind.text) for name, kind in table.partition_columns.items()}
     texts = [dict(partition.values) for partition in found]
     columns = {name: [values[name] for values in texts] for name in kinds}
-    return [found[index] for index in _kept(cursor, conjuncts, kinds, columns, len(found))]
+    return [found[index] for index in kept_rows(cursor, conjuncts, kinds, columns, len(found))]
 
 
 def kept_paths(
     cursor: duckdb.DuckDBPyConnection, conjuncts: list[exp.Expr], paths: Sequence[str]
 ) -> set[str]:
     """The objects, by path, that can contain rows of the result."""
-    kept = _kept(cursor, conjuncts, {"$path": t.VARCHAR}, {"$path": list(paths)}, len(paths))
+    kept = kept_rows(cursor, conjuncts, {"$path": t.VARCHAR}, {"$path": list(paths)}, len(paths))
     return {paths[index] for index in kept}
 
 
-def _kept(
+def kept_rows(
     cursor: duckdb.DuckDBPyConnection,
     conjuncts: list[exp.Expr],
     kinds: dict[str, Type],
     columns: dict[str, list[str]],
     count: int,
 ) -> list[int]:
-    """Indices of the candidates for which no usable conjunct is false or NULL."""
+    """Indices of the candidates, their columns as text, for which no usable conjunct is false or NULL."""
     usable = [
         conjunct
         for conjunct in conjuncts
@@ -63,13 +66,10 @@ def _kept(
                 "COLUMN_NOT_FOUND", f"{position(column)}Column '{column.name}' cannot be resolved"
             )
         kind = kinds[column.name]
-        text = f"nullif({quote(names[column.name])}, '__HIVE_DEFAULT_PARTITION__')"
+        text = f"nullif({quote(names[column.name])}, {literal(NULL_PARTITION)})"
         return Sql(text if kind.base == "varchar" else f"CAST({text} AS {kind.duckdb()})", kind)
 
-    def refuse(_: exp.Expr) -> tuple[str, list[Type]]:
-        raise UnsupportedError("a subquery in a condition on partitions")
-
-    renderer = Renderer(resolve, refuse)
+    renderer = Renderer(resolve, _refuse)
     arrays = {"i": pa.array(range(count), pa.int64())}
     arrays |= {names[name]: pa.array(values, pa.string()) for name, values in columns.items()}
     try:
@@ -82,3 +82,21 @@ def _kept(
     finally:
         cursor.unregister(_CANDIDATES)
     return [int(row[0]) for row in rows]
+
+
+def constant(cursor: duckdb.DuckDBPyConnection, node: exp.Expr) -> tuple[Type, Any] | None:
+    """The type and the value of an expression without columns; None when it cannot be computed alone."""
+    try:
+        value = Renderer(_no_column, _refuse).render(node.copy())
+        found = cursor.sql(f"SELECT {value.text}").to_arrow_table()
+    except (QueryError, duckdb.Error):
+        return None  # an error in the condition is reported by the query itself
+    return value.type, found.column(0)[0].as_py()
+
+
+def _no_column(column: exp.Column) -> Sql:
+    raise QueryError("COLUMN_NOT_FOUND", f"{position(column)}Column '{column.name}' cannot be resolved")
+
+
+def _refuse(_: exp.Expr) -> tuple[str, list[Type]]:
+    raise UnsupportedError("a subquery in a condition on partitions")

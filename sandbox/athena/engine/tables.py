@@ -10,7 +10,6 @@ import zlib
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from typing import Any
-from urllib.parse import urlsplit
 
 import pyarrow as pa
 
@@ -21,6 +20,7 @@ from sandbox.athena.formats.hive_types import HiveType, parse_type
 from sandbox.athena.formats.json_lines import JSON_SERDES, parse_lines
 from sandbox.athena.formats.lazy_simple import DELIMITERS, LAZY_SIMPLE_SERDE, parse_fields
 from sandbox.athena.formats.openx import Literal, text_of
+from sandbox.athena.locations import split_location
 from sandbox.athena.ports import GlueTable, Store, StoredObject
 
 HIDDEN_COLUMNS = {
@@ -42,9 +42,7 @@ class Table:
         self.definition = definition
         self.name = str(definition["Name"]).lower()
         descriptor = definition.get("StorageDescriptor") or {}
-        self.columns = {
-            str(c["Name"]).lower(): parse_type(str(c["Type"])) for c in descriptor.get("Columns") or []
-        }
+        self.columns = {str(c["Name"]).lower(): parse_type(str(c["Type"])) for c in data_columns(definition)}
         self.partition_columns = {
             str(c["Name"]).lower(): parse_type(str(c["Type"])) for c in definition.get("PartitionKeys") or []
         }
@@ -64,12 +62,18 @@ class Table:
         return {**self.columns, **self.partition_columns}
 
 
-def split_location(location: str) -> tuple[str, str]:
-    """`s3://bucket/prefix` as bucket and prefix. Raises `QueryError` for anything else."""
-    parts = urlsplit(location)
-    if parts.scheme not in ("s3", "s3a", "s3n") or not parts.netloc:
-        raise QueryError("HIVE_INVALID_METADATA", f"The table's location is not an S3 address: {location}")
-    return parts.netloc, location.split("://", 1)[1][len(parts.netloc) :].lstrip("/")
+def data_columns(definition: GlueTable) -> list[dict[str, Any]]:
+    """The columns of a Glue table but its partition columns.
+
+    Iceberg leaves columns of earlier schemas in the catalog, with a parameter that says so (Apache Iceberg,
+    `IcebergToGlueConverter`).
+    """
+    listed = (definition.get("StorageDescriptor") or {}).get("Columns") or []
+    return [
+        dict(column)
+        for column in listed
+        if (column.get("Parameters") or {}).get("iceberg.field.current", "true") == "true"
+    ]
 
 
 def visible(relative_key: str) -> bool:
@@ -242,10 +246,9 @@ def scan(
         values = dict(partition.values)
         row: list[pa.Array] = [arrays[name] for name in data]
         row += [
-            _constant(partition_value(values[n], t), t.arrow, rows)
-            for n, t in table.partition_columns.items()
+            constant(partition_value(values[n], t), t.arrow, rows) for n, t in table.partition_columns.items()
         ]
-        row += [_constant(_hidden(name, stored), HIDDEN_COLUMNS[name], rows) for name in hidden]
+        row += [constant(hidden_value(name, stored), HIDDEN_COLUMNS[name], rows) for name in hidden]
         batches.append(pa.RecordBatch.from_arrays(row, schema=schema))
     return pa.Table.from_batches(batches, schema=schema)
 
@@ -268,11 +271,13 @@ def partition_value(text: str, hive: HiveType) -> Any:
     return hive.decode(Literal(text)) if hive.decode is not text_of else text
 
 
-def _constant(value: Any, kind: pa.DataType, rows: int) -> pa.Array:
+def constant(value: Any, kind: pa.DataType, rows: int) -> pa.Array:
+    """A column of one value."""
     return pa.repeat(pa.scalar(value, type=kind), rows)
 
 
-def _hidden(name: str, stored: StoredObject) -> Any:
+def hidden_value(name: str, stored: StoredObject) -> Any:
+    """The value of a hidden column in every row of an object."""
     if name == "$path":
         return stored.path
     if name == "$file_size":

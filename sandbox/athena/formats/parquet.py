@@ -34,13 +34,20 @@ def scanned_bytes(stored: StoredObject, columns: list[str], store: Store) -> int
     """The stored bytes of these columns: their chunks in every row group, and the footer."""
     file = _opened(stored, store)
     names = _names(file)
-    wanted = {names[name] for name in columns if name in names}
-    groups = (file.metadata.row_group(number) for number in range(file.metadata.num_row_groups))
+    return column_bytes(file.metadata, {names[name] for name in columns if name in names})
+
+
+def column_bytes(metadata: pq.FileMetaData, names: set[str]) -> int:
+    """The stored bytes of the columns with these names in a file, and of its footer."""
+    groups = (metadata.row_group(number) for number in range(metadata.num_row_groups))
     chunks = (group.column(number) for group in groups for number in range(group.num_columns))
-    data = sum(
-        chunk.total_compressed_size for chunk in chunks if chunk.path_in_schema.split(".")[0] in wanted
-    )
-    return int(data) + int(file.metadata.serialized_size) + _TAIL
+    data = sum(chunk.total_compressed_size for chunk in chunks if _belongs(chunk.path_in_schema, names))
+    return int(data) + int(metadata.serialized_size) + _TAIL
+
+
+def _belongs(path: str, names: set[str]) -> bool:
+    """Whether a chunk is of one of these columns: a nested one's path continues after the column's name."""
+    return path in names or any(path[:at] in names for at, char in enumerate(path) if char == ".")
 
 
 def read(stored: StoredObject, columns: dict[str, HiveType], store: Store) -> tuple[int, dict[str, pa.Array]]:

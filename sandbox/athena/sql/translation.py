@@ -50,6 +50,7 @@ class TableSource:
     columns: dict[str, Type]
     uses: set[str] = field(default_factory=set)  # the columns the query names
     where: list[exp.Expr] = field(default_factory=list)  # conditions on partition columns alone
+    refused: dict[str, QueryError] = field(default_factory=dict)  # the error of a column that cannot be read
 
 
 @dataclass
@@ -184,6 +185,8 @@ class Translator:
     def _source_type(self, source: Any, column: exp.Column, scope: Scope) -> Type:
         if isinstance(source, exp.Table):
             known = self._sources[source.name]
+            if column.name in known.refused:
+                raise known.refused[column.name]
             known.uses.add(column.name)
             return _HIDDEN_TYPES.get(column.name) or known.columns[column.name]
         node = source.expression

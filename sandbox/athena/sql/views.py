@@ -14,7 +14,7 @@ from typing import Any
 from sqlglot import exp
 from sqlglot.optimizer.scope import traverse_scope
 
-from sandbox.athena.errors import QueryError
+from sandbox.athena.errors import QueryError, UnsupportedError
 from sandbox.athena.ports import GlueTable
 from sandbox.athena.sql import dialect
 from sandbox.athena.sql.trino_types import Type
@@ -129,6 +129,11 @@ def _expand(
                 continue
             found = definition(source)
             if is_view(found):
+                if source.args.get("version"):
+                    raise UnsupportedError(
+                        f"FOR VERSION or FOR TIMESTAMP after the view {source.name}",
+                        "Name the Iceberg table instead.",
+                    )
                 _put(source, decode(found), definition, depth)
 
 

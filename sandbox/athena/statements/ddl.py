@@ -7,14 +7,16 @@ import re
 from collections import Counter
 from typing import Any
 
-from sandbox.athena.engine import results, tables
+from sandbox.athena.engine import results
 from sandbox.athena.engine.projection import is_projected
 from sandbox.athena.engine.query import Query
-from sandbox.athena.errors import MalformedQueryError, QueryError
+from sandbox.athena.errors import MalformedQueryError, QueryError, UnsupportedError
 from sandbox.athena.formats.hive_types import parse_type
+from sandbox.athena.iceberg.table import is_iceberg
+from sandbox.athena.locations import split_location
 from sandbox.athena.sql import views
 from sandbox.athena.sql.dialect import parse_query
-from sandbox.athena.statements.names import existing, named
+from sandbox.athena.statements.names import existing_hive, named
 
 DONE = results.Result(text=True)
 
@@ -84,6 +86,8 @@ def drop_table(query: Query, match: re.Match[str]) -> results.Result:
         if match.group(1):
             return DONE
         raise QueryError("", f"FAILED: SemanticException [Error 10001]: Table not found {database}.{name}")
+    if is_iceberg(found):  # on AWS this deletes the data too (Athena user guide, "DROP TABLE" of Iceberg)
+        raise UnsupportedError("DROP TABLE for an Iceberg table", "Delete it with glue:DeleteTable.")
     query.catalog.drop_table(database, name)
     return DONE
 
@@ -166,7 +170,7 @@ def _partition(definition: dict[str, Any], values: list[str], location: str) -> 
 
 def add_partitions(query: Query, match: re.Match[str]) -> results.Result:
     """ALTER TABLE … ADD [IF NOT EXISTS] PARTITION (…) [LOCATION '…'] …"""
-    database, name, definition = existing(query, match.group(1))
+    database, name, definition = existing_hive(query, match.group(1), "ALTER TABLE")
     known = {tuple(p["Values"]) for p in query.catalog.partitions(database, name)}
     wanted = []
     pattern = r"PARTITION\s*\(([^()]*)\)(?:\s*LOCATION\s+'([^']+)')?"
@@ -191,7 +195,7 @@ def _with_plain_pairs(spec: str) -> str:
 
 def drop_partition(query: Query, match: re.Match[str]) -> results.Result:
     """ALTER TABLE … DROP [IF EXISTS] PARTITION (…)."""
-    database, name, definition = existing(query, match.group(1))
+    database, name, definition = existing_hive(query, match.group(1), "ALTER TABLE")
     values = _partition_values(_with_plain_pairs(match.group(3)), definition)
     if tuple(values) not in {tuple(p["Values"]) for p in query.catalog.partitions(database, name)}:
         if match.group(2):
@@ -203,7 +207,7 @@ def drop_partition(query: Query, match: re.Match[str]) -> results.Result:
 
 def add_columns(query: Query, match: re.Match[str]) -> results.Result:
     """ALTER TABLE … ADD COLUMNS (name type, …)."""
-    database, _, definition = existing(query, match.group(1))
+    database, _, definition = existing_hive(query, match.group(1), "ALTER TABLE")
     added = []
     for column, kind in re.findall(r"(?:^|,)\s*`?(\w+)`?\s+([\w<>:]+(?:\([\d, ]+\))?)", match.group(2)):
         added.append({"Name": column.lower(), "Type": parse_type(kind).text})
@@ -219,7 +223,7 @@ def add_columns(query: Query, match: re.Match[str]) -> results.Result:
 
 def set_properties(query: Query, match: re.Match[str]) -> results.Result:
     """ALTER TABLE … SET TBLPROPERTIES ('key'='value', …)."""
-    database, _, definition = existing(query, match.group(1))
+    database, _, definition = existing_hive(query, match.group(1), "ALTER TABLE")
     definition["Parameters"] = {**(definition.get("Parameters") or {}), **_quoted_pairs(match.group(2))}
     query.catalog.put_table(database, _input(definition), replace=True)
     return DONE
@@ -242,14 +246,14 @@ def _input(definition: dict[str, Any]) -> dict[str, Any]:
 
 def repair_table(query: Query, match: re.Match[str]) -> results.Result:
     """MSCK REPAIR TABLE: registers Hive-style folders; a projected table ignores registered ones."""
-    database, name, definition = existing(query, match.group(1))
+    database, name, definition = existing_hive(query, match.group(1), "MSCK REPAIR TABLE")
     keys = [str(key["Name"]).lower() for key in definition.get("PartitionKeys") or []]
     if not keys:
         raise QueryError("", f"FAILED: SemanticException: Table {database}.{name} is not a partitioned table")
     if is_projected(definition):
         return DONE
     root = str(definition["StorageDescriptor"]["Location"])
-    bucket, prefix = tables.split_location(root)
+    bucket, prefix = split_location(root)
     known = {tuple(p["Values"]) for p in query.catalog.partitions(database, name)}
     found: dict[tuple[str, ...], dict[str, Any]] = {}
     shape = re.compile("/?" + "/".join(rf"{re.escape(key)}=([^/]+)" for key in keys) + "/", re.IGNORECASE)

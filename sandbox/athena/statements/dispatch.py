@@ -13,6 +13,7 @@ from sandbox.athena.engine.query import Query
 from sandbox.athena.errors import QueryError, UnsupportedError
 from sandbox.athena.sql import dialect
 from sandbox.athena.statements import ddl, show, writing
+from sandbox.athena.statements.names import existing_hive
 
 Run = Callable[[Query, re.Match[str]], results.Result]
 
@@ -136,6 +137,7 @@ _FORMS = (
 _NO_BLANK = re.compile(r"\S")
 _QUERY = Kind("DML", "SELECT", ".csv")
 _ROW_CHANGES = re.compile(r"\s*(?:DELETE|UPDATE|MERGE)\s", re.IGNORECASE)
+_CHANGED_TABLE = re.compile(rf"\s*(DELETE\s+FROM|UPDATE|MERGE\s+INTO)\s+{_NAME}", re.IGNORECASE)
 _OTHERS = re.compile(
     r"\s*(EXPLAIN|PREPARE|EXECUTE|DEALLOCATE|VACUUM|OPTIMIZE|ALTER|CREATE|SHOW|ANALYZE|USE|SET)\b",
     re.IGNORECASE,
@@ -186,6 +188,8 @@ def _run(query: Query, sql: str) -> results.Result:
         if match := form.pattern.fullmatch(text):
             return form.run(query, match)
     if _ROW_CHANGES.match(text):
+        if match := _CHANGED_TABLE.match(text):
+            existing_hive(query, match.group(2), match.group(1).split()[0].upper())
         raise QueryError(
             "NOT_SUPPORTED", "Modifying Hive table rows is only supported for transactional tables"
         )

@@ -4,7 +4,10 @@ import re
 from typing import Any
 
 from sandbox.athena.engine.query import Query
-from sandbox.athena.errors import QueryError
+from sandbox.athena.errors import QueryError, UnsupportedError
+from sandbox.athena.iceberg.table import is_iceberg
+
+WRITERS = "Write the table with Spark or PyIceberg, or run the statement on AWS."
 
 
 def named(query: Query, text: str) -> tuple[str, str]:
@@ -21,4 +24,12 @@ def existing(query: Query, text: str) -> tuple[str, str, dict[str, Any]]:
     found = query.catalog.table(database, name)
     if found is None:
         raise QueryError("", f"FAILED: SemanticException [Error 10001]: Table not found {database}.{name}")
+    return database, name, found
+
+
+def existing_hive(query: Query, text: str, statement: str) -> tuple[str, str, dict[str, Any]]:
+    """The same, without Iceberg tables: the sandbox's Athena does not change them."""
+    database, name, found = existing(query, text)
+    if is_iceberg(found):
+        raise UnsupportedError(f"{statement} for an Iceberg table", WRITERS)
     return database, name, found

@@ -9,7 +9,9 @@ from typing import Any
 from sandbox.athena.engine import results
 from sandbox.athena.engine.projection import is_projected
 from sandbox.athena.engine.query import Query
-from sandbox.athena.errors import QueryError
+from sandbox.athena.engine.tables import data_columns
+from sandbox.athena.errors import QueryError, UnsupportedError
+from sandbox.athena.iceberg.table import is_iceberg
 from sandbox.athena.sql import views as glue_views
 from sandbox.athena.statements.names import existing, named
 
@@ -54,15 +56,11 @@ def views(query: Query, match: re.Match[str]) -> results.Result:
     return _lines("views", _filter(sorted(found), match.group(2)))
 
 
-def _columns(table: dict[str, Any]) -> list[dict[str, Any]]:
-    return list((table.get("StorageDescriptor") or {}).get("Columns") or [])
-
-
 def columns(query: Query, match: re.Match[str]) -> results.Result:
     """SHOW COLUMNS."""
     text = match.group(1) if not match.group(2) else f"{match.group(2)}.{match.group(1)}"
     _, _, table = existing(query, text)
-    names = [str(c["Name"]).ljust(20) for c in [*_columns(table), *(table.get("PartitionKeys") or [])]]
+    names = [str(c["Name"]).ljust(20) for c in [*data_columns(table), *(table.get("PartitionKeys") or [])]]
     return _lines("field", names)
 
 
@@ -102,10 +100,12 @@ def create_table(query: Query, match: re.Match[str]) -> results.Result:
     database, name, table = existing(query, match.group(1))
     if glue_views.is_view(table):
         raise QueryError("", f"Relation 'awsdatacatalog.{database}.{name}' is a view, not a table")
+    if is_iceberg(table):
+        raise UnsupportedError("SHOW CREATE TABLE for an Iceberg table", "Use DESCRIBE.")
     descriptor = table.get("StorageDescriptor") or {}
     serde = descriptor.get("SerdeInfo") or {}
     lines = [f"CREATE EXTERNAL TABLE `{database}.{name}`("]
-    lines += _listed([f"  `{c['Name']}` {c['Type']}" + _comment(c) for c in _columns(table)])
+    lines += _listed([f"  `{c['Name']}` {c['Type']}" + _comment(c) for c in data_columns(table)])
     if keys := table.get("PartitionKeys"):
         lines += ["PARTITIONED BY ( ", *_listed([f"  `{k['Name']}` {k['Type']}" + _comment(k) for k in keys])]
     lines += ["ROW FORMAT SERDE ", f"  '{serde.get('SerializationLibrary', '')}' "]
@@ -134,7 +134,7 @@ def describe(query: Query, match: re.Match[str]) -> results.Result:
     """DESCRIBE table: columns, then partition columns."""
     _, _, table = existing(query, match.group(1))
     keys = table.get("PartitionKeys") or []
-    lines = [_described(column) for column in [*_columns(table), *keys]]
+    lines = [_described(column) for column in [*data_columns(table), *keys]]
     if keys:
         lines += ["", "# Partition Information", "# col_name\tdata_type\tcomment", ""]
         lines += [_described(key) for key in keys]

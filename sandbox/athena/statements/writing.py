@@ -20,12 +20,14 @@ from sandbox.athena.engine.query import Query
 from sandbox.athena.errors import QueryError, UnsupportedError
 from sandbox.athena.formats import parquet
 from sandbox.athena.formats.json_lines import JSON_SERDES
+from sandbox.athena.iceberg.table import is_iceberg
+from sandbox.athena.locations import split_location
 from sandbox.athena.sql import trino_types as t
 from sandbox.athena.sql import views
 from sandbox.athena.sql.dialect import parse_query
 from sandbox.athena.sql.trino_types import Type
 from sandbox.athena.sql.value_text import json_value
-from sandbox.athena.statements.names import named
+from sandbox.athena.statements.names import WRITERS, named
 
 PARQUET = {
     "InputFormat": "org.apache.hadoop.hive.ql.io.parquet.MapredParquetInputFormat",
@@ -51,7 +53,7 @@ def _format(properties: dict[str, str]) -> str:
         if key in properties:
             raise UnsupportedError(f"{key} in a statement that writes data", "Remove the property.")
     if properties.get("table_type", "hive").lower() != "hive":
-        raise UnsupportedError("Iceberg tables", "Remove table_type.")
+        raise UnsupportedError("Iceberg tables in a statement that writes", "Remove table_type.")
     kind = properties.get("format", "parquet").lower()
     if kind not in ("parquet", "json"):
         raise UnsupportedError(f"the format {kind.upper()} for writing", "Use PARQUET or JSON.")
@@ -79,7 +81,7 @@ def _write(query: Query, data: pa.Table, types: list[Type], location: str, kind:
     """Write the rows into one object at the location, or none without rows. Returns the objects' paths."""
     if not data.num_rows:
         return []
-    bucket, prefix = tables.split_location(location)
+    bucket, prefix = split_location(location)
     key = f"{prefix.rstrip('/')}/{uuid.uuid4()}" if prefix else str(uuid.uuid4())
     if kind == "parquet":
         schema = pa.schema([(n, _arrow_type(k)) for n, k in zip(data.column_names, types, strict=True)])
@@ -123,7 +125,7 @@ def create_table_as(query: Query, match: re.Match[str]) -> results.Result:
             f"line 1:1: Destination table 'awsdatacatalog.{database}.{name}' already exists",
         )
     location = properties.get("external_location") or f"{query.default_location}/tables/{uuid.uuid4()}/"
-    bucket, prefix = tables.split_location(location)
+    bucket, prefix = split_location(location)
     if any(True for _ in query.store.list_objects(bucket, prefix.rstrip("/") + "/" if prefix else "")):
         raise QueryError(
             "HIVE_PATH_ALREADY_EXISTS",
@@ -172,6 +174,8 @@ def insert(query: Query, match: re.Match[str]) -> results.Result:
         )
     if views.is_view(found):
         raise QueryError("NOT_SUPPORTED", "Inserting into views is not supported")
+    if is_iceberg(found):
+        raise UnsupportedError("INSERT INTO an Iceberg table", WRITERS)
     if found.get("PartitionKeys"):
         raise UnsupportedError("INSERT INTO a partitioned table", "Write the objects to S3 instead.")
     if match.group(2):
@@ -204,7 +208,7 @@ def unload(query: Query, match: re.Match[str]) -> results.Result:
     """UNLOAD (query) TO 's3://…' WITH (format = '…')."""
     sql, location, properties = match.group(1), match.group(2), _properties(match.group(3))
     kind = _format(properties)
-    bucket, prefix = tables.split_location(location)
+    bucket, prefix = split_location(location)
     if any(True for _ in query.store.list_objects(bucket, prefix)):
         raise QueryError("HIVE_PATH_ALREADY_EXISTS", f"Target directory already exists: {location}")
     names, types, data = _rows(query, sql)

@@ -54,8 +54,9 @@ class Export:
 class Exports:
     """The exports of one table, with one client of DynamoDB."""
 
-    def __init__(self, dynamodb: Any, table: SourceTable) -> None:
+    def __init__(self, dynamodb: Any, table: SourceTable, location: str) -> None:
         self._dynamodb, self._table = dynamodb, table
+        self._location = location  # the profile and Region, for commands in messages
 
     def of_arn(self, arn: str) -> Export:
         """The export with this ARN. Raises CommandError if there is none or it is of another table."""
@@ -71,7 +72,8 @@ class Exports:
                 raise
             raise CommandError(
                 f"there is no export {arn}",
-                f"List the exports: `aws dynamodb list-exports --table-arn {self._table.arn}`.",
+                f"List the exports: `aws dynamodb list-exports --table-arn {self._table.arn}"
+                f"{self._location}`.",
             ) from None
 
     def landed(self, landing: Landing) -> Iterator[Export]:

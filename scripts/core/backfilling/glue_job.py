@@ -8,12 +8,11 @@ from typing import Any
 from repair.backfill import Source
 from repair.exports.manifest import SUMMARY, Manifest
 from repair.exports.records import KeySchema
+from scripts.core import glue_runs
 from scripts.core.console import CommandError, Output
-from scripts.core.source_stream import Clock, Wait
+from scripts.core.source_stream import Clock
 from transform_lambda.flatten import RowSettings
 
-POLL_SECONDS = 10.0
-RUNNING = frozenset({"STARTING", "RUNNING", "STOPPING", "WAITING"})  # JobRunState (AWS Glue API reference)
 _SOURCE_ID = "--source-id"
 
 
@@ -53,17 +52,12 @@ def run(glue: Any, job: str, values: dict[str, str], clock: Clock, out: Output) 
         out.say(f"started run {run_id} of Glue job {job}")
     else:
         out.say(f"run {run_id} of Glue job {job} has begun already")
-    wait = Wait(clock, out)
-    while True:
-        found = glue.get_job_run(JobName=job, RunId=run_id)["JobRun"]
-        state = found["JobRunState"]
-        if state not in RUNNING:
-            break
-        wait.show(f"run {run_id} is {state}")
-        wait.sleep(POLL_SECONDS)
-    if state != "SUCCEEDED":
+    found = glue_runs.ended(glue, job, run_id, clock, out)
+    state = found["JobRunState"]
+    if state != glue_runs.SUCCEEDED:
+        reason = found.get("ErrorMessage", glue_runs.NO_REASON)
         raise CommandError(
-            f"run {run_id} of Glue job {job} is {state}: {found.get('ErrorMessage', 'Glue gives no reason')}",
+            f"run {run_id} of Glue job {job} is {state}: {reason}",
             "Correct the cause that the message names, and run the command again: it writes the rest.",
             run=run_id,
         )
@@ -73,6 +67,9 @@ def run(glue: Any, job: str, values: dict[str, str], clock: Clock, out: Output) 
 def _begun(glue: Any, job: str, source_id: str) -> str | None:
     """The run of this export that has not ended; None if there is none."""
     for found in glue.get_job_runs(JobName=job).get("JobRuns", []):
-        if found["JobRunState"] in RUNNING and found.get("Arguments", {}).get(_SOURCE_ID) == source_id:
+        if (
+            found["JobRunState"] in glue_runs.RUNNING
+            and found.get("Arguments", {}).get(_SOURCE_ID) == source_id
+        ):
             return str(found["Id"])
     return None

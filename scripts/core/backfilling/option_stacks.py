@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from scripts.core.connection import Connection
@@ -32,26 +33,25 @@ class Landing:
     job: str
 
 
-def landing_of(source: Source, lake: LakeSide, backfill: str | None, export: str | None) -> Landing:
-    """The outputs of both stacks. Raises CommandError with the two deploy commands if one is missing.
+def landing_of(
+    source: Source, lake: LakeSide, backfill: str | None, export: str | None, *, otherwise: str = ""
+) -> Landing:
+    """The outputs of both stacks. Raises CommandError with the commands that deploy what is missing.
 
     :param backfill: the name of the stack in the lake's account; by default that of the registry
     :param export: the name of the stack in the table's account
+    :param otherwise: what a user who wants neither stack can do, as a sentence
     """
     names = {BACKFILL: backfill or STACKS[BACKFILL].stack_name, EXPORT: export or STACKS[EXPORT].stack_name}
     of_backfill = _outputs(lake.connection, names[BACKFILL], _OF_BACKFILL)
     of_export = _outputs(source.connection, names[EXPORT], ("ExportRoleArn",))
     if of_backfill is None or of_export is None:
-        missing = " and ".join(
-            f"{names[kind]} in account {connection.account}"
-            for kind, connection, found in (
-                (BACKFILL, lake.connection, of_backfill),
-                (EXPORT, source.connection, of_export),
-            )
-            if found is None
-        )
+        sides = ((BACKFILL, lake.connection, of_backfill), (EXPORT, source.connection, of_export))
+        missing = {kind: connection.account for kind, connection, found in sides if found is None}
+        listed = " and ".join(f"{names[kind]} in account {account}" for kind, account in missing.items())
         raise CommandError(
-            f"an export needs two option stacks, and this is missing: {missing}", _deploy(source, lake, names)
+            f"an export needs two option stacks, and there is no complete {listed}",
+            f"{_deploy(source, lake, names, missing)} {otherwise}".rstrip(),
         )
     return Landing(
         of_backfill["ExportBucketName"],
@@ -70,15 +70,17 @@ def _outputs(connection: Connection, name: str, needed: tuple[str, ...]) -> dict
     return found if all(output in found for output in needed) else None
 
 
-def _deploy(source: Source, lake: LakeSide, names: dict[str, str]) -> str:
+def _deploy(source: Source, lake: LakeSide, names: dict[str, str], missing: Iterable[str]) -> str:
+    """The commands that deploy the missing stacks, in their order."""
     own = {
         kind: "" if name == STACKS[kind].stack_name else f" --stack-name {name}"
         for kind, name in names.items()
     }
     profile = lake.connection.session.profile_name
     other = f" --outputs-profile {profile}" if profile != source.connection.session.profile_name else ""
-    return (
-        f"Deploy both: `python -m scripts.deploy {BACKFILL}{lake.connection.location}{own[BACKFILL]} "
-        f"--outputs-of {lake.stack}`, then `python -m scripts.deploy {EXPORT}{source.connection.location}"
-        f"{own[EXPORT]} --outputs-of {names[BACKFILL]}{other}`. A small table needs neither: add --scan."
-    )
+    options = {
+        BACKFILL: f"{lake.connection.location}{own[BACKFILL]} --outputs-of {lake.stack}",
+        EXPORT: f"{source.connection.location}{own[EXPORT]} --outputs-of {names[BACKFILL]}{other}",
+    }
+    deploy = ", then ".join(f"`python -m scripts.deploy {kind}{options[kind]}`" for kind in missing)
+    return f"Deploy {deploy}."

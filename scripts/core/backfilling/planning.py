@@ -51,6 +51,11 @@ class Plan:
         costs = cost.backfill(self.table.bytes, scanned=self.scan is not None, dpu_hours=hours)
         return {name: usd for name, usd in costs.items() if self.export is None or "export" not in name}
 
+    @property
+    def days(self) -> list[str]:
+        """The day of the rows; none for a scan, whose rows get the time at which they are read."""
+        return [] if self.scan is not None else [self.time[:10]]
+
     def document(self) -> dict[str, Any]:
         """The plan as the beginning of the JSON answer."""
         lake, source = self.lake.connection, self.source.connection

@@ -24,6 +24,7 @@ from scripts.core.backfilling.source_table import RECOVERY_DAYS, SourceTable, de
 from scripts.core.connection import open_client
 from scripts.core.console import EXIT_USAGE, CommandError, Output
 from scripts.core.lake_objects import LakeObjects
+from scripts.core.settling.writing import Settling, Write
 from scripts.core.sides import LakeSide, Source, session_of_role
 from scripts.core.source_stream import Clock
 from transform_lambda.change import change_day
@@ -63,7 +64,13 @@ class Backfill:
         if self._args.scan:
             return None
         try:
-            return landing_of(self.source, self.lake, self._args.backfill_stack, self._args.export_stack)
+            return landing_of(
+                self.source,
+                self.lake,
+                self._args.backfill_stack,
+                self._args.export_stack,
+                otherwise="A small table needs neither: add --scan.",
+            )
         except CommandError:
             if self._args.export is None:
                 raise
@@ -90,7 +97,7 @@ class Backfill:
 
     @cached_property
     def _exports(self) -> Exports:
-        return Exports(self._dynamodb, self._table)
+        return Exports(self._dynamodb, self._table, self.source.connection.location)
 
     def plan(self) -> Plan:
         """The plan. Raises CommandError if the backfill cannot begin."""
@@ -199,10 +206,11 @@ class Backfill:
         if found.may_miss:
             self.warning = found.message(self.source.table)
 
-    def run(self, plan: Plan) -> dict[str, Any]:
+    def run(self, plan: Plan, settling: Settling) -> dict[str, Any]:
         """Do the work; the members that it adds to the answer."""
+        settling.check()
         if plan.scan is not None:
-            return self._scan(plan.scan)
+            return self._scan(plan.scan, settling)
         export = plan.export
         if export is None:
             export = self._exports.start(self._required_landing, self._time or self._next_second())
@@ -224,23 +232,22 @@ class Backfill:
             "files": len(manifest.files),
             "engine": choice.engine,
         }
-        self._out.interruption = "some rows are in the lake. Run the same command again: it writes the rest."
-        if choice.engine == "glue":
-            return document | self._by_glue(export, manifest)
-        done = self._refusing(
-            lambda: local.convert(
-                local.Conversion(manifest, self._table.schema, rows),
-                self._export_objects(export),
-                self._objects,
-                self._clock,
-                self._out,
-            )
+        self._out.interruption = (
+            "some rows may be in the lake. Run the same command again: it writes the rest."
         )
-        return document | {
-            "rows": done.rows,
-            "objects": done.objects,
-            "files_finished_before": done.finished_before,
-        }
+        with settling.writing("backfill", f"{rows.table} {rows.id}", [change_day(rows.time)]) as write:
+            if choice.engine == "glue":
+                document |= self._by_glue(export, manifest, write)
+            else:
+                document |= self._locally(local.Conversion(manifest, self._table.schema, rows), export, write)
+        return document | settling.result()
+
+    def _locally(self, work: local.Conversion, export: Export, write: Write) -> dict[str, Any]:
+        objects = LakeObjects(self.lake, write.begin)
+        done = self._refusing(
+            lambda: local.convert(work, self._export_objects(export), objects, self._clock, self._out)
+        )
+        return {"rows": done.rows, "objects": done.objects, "files_finished_before": done.finished_before}
 
     def _next_second(self) -> datetime:
         """A second of DynamoDB's clock that began after the stream was seen to be on."""
@@ -248,13 +255,18 @@ class Backfill:
             self._clock.sleep(_PAUSE)
         return now
 
-    def _scan(self, scan: Scan) -> dict[str, Any]:
-        self._out.interruption = "some rows are in the lake. Run the command again: it scans the whole table."
+    def _scan(self, scan: Scan, settling: Settling) -> dict[str, Any]:
+        self._out.interruption = (
+            "some rows may be in the lake. Run the command again: it scans the whole table."
+        )
         scanner = Scanner(self._dynamodb, self._table, scan, self.source.settings, self._clock)
-        done = self._refusing(lambda: scanner.run(self._objects, self._out))
-        return {"rows": done.rows, "objects": done.objects, "read_units": round(done.units, 1)}
+        with settling.writing("backfill", scan.id) as write:
+            objects = LakeObjects(self.lake, write.begin)
+            done = self._refusing(lambda: scanner.run(objects, self._out))
+        document = {"rows": done.rows, "objects": done.objects, "read_units": round(done.units, 1)}
+        return document | settling.result()
 
-    def _by_glue(self, export: Export, manifest: Manifest) -> dict[str, Any]:
+    def _by_glue(self, export: Export, manifest: Manifest, write: Write) -> dict[str, Any]:
         if self._landing is None or export.bucket != self._landing.bucket:
             raise CommandError(
                 f"the Glue job reads exports in the option stack's bucket only, and not in {export.bucket}",
@@ -264,13 +276,16 @@ class Backfill:
         self._refusing(lambda: local.check_listing(manifest, self._export_objects(export)))
         values = glue_job.arguments(manifest, self._table.schema, rows, self.lake.bucket)
         client = self.lake.repair_client("glue")
+        write.begin()
         run_id = glue_job.run(client, self._landing.job, values, self._clock, self._out)
         keys = (each.key for each in self._objects.listed(rows.objects_prefix))
         left = remaining_files(manifest, finished_files(keys, rows))
         if left:
             raise CommandError(
-                f"run {run_id} ended, and {len(left):,} data files are not in the lake: {left[0].key}",
-                "Run the command again, or with --engine local.",
+                f"run {run_id} ended, and the rows of {len(left):,} of {len(manifest.files):,} data files "
+                f"are not in the lake; the first is {left[0].key}",
+                "Read the job's log (docs/operations/repair-backfill.md), or run the command again with "
+                "--engine local.",
                 run=run_id,
             )
         return {"rows": manifest.items, "run": run_id}

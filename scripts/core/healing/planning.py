@@ -8,10 +8,12 @@ from typing import Any
 
 from repair.heal import Window
 from scripts.core import cost
+from scripts.core.answers import count
 from scripts.core.backfilling.exports import Export
 from scripts.core.backfilling.option_stacks import Landing
 from scripts.core.reconciling.lake_states import MOST_STATEMENTS
 from scripts.core.sides import LakeSide, Source
+from transform_lambda.change import change_day
 
 _SHOWN = 10  # windows
 
@@ -46,6 +48,11 @@ class Plan:
         return Window(self.steps[0].window.start, self.steps[-1].window.end)
 
     @property
+    def days(self) -> list[str]:
+        """The days of the rows: each has the time at which its window ends."""
+        return sorted({change_day(step.window.time) for step in self.steps})
+
+    @property
     def _new(self) -> int:
         return sum(1 for step in self.steps if step.export is None)
 
@@ -74,14 +81,18 @@ class Plan:
             yield "window", f"{step.window.text}: {_state(step)}"
         if len(self.steps) > _SHOWN:
             yield "", f"and {len(self.steps) - _SHOWN} more windows"
-        yield "exports", f"new ones land in {self.landing.bucket}/{self.landing.prefix}"
+        if self._new:
+            yield "exports", f"new ones land in {self.landing.bucket}/{self.landing.prefix}"
         yield "rows", "a SNAPSHOT row where the lake differs from the table at the end of a window"
+        athena = f"Athena reads the rows of the lake up to {MOST_STATEMENTS} times for each window"
+        if not self._new:
+            yield "cost", f"no new export; {athena}"
+            return
         yield (
             "cost",
             (
-                f"at least {cost.heal(self._new):.3f} USD for {self._new} new exports: DynamoDB bills "
-                f"{cost.PRICES['dynamodb_export_gb']:.2f} USD per GB of changes. Athena reads the rows of "
-                f"the lake up to {MOST_STATEMENTS} times for each window"
+                f"at least {cost.heal(self._new):.3f} USD for {count(self._new, 'new export')}: DynamoDB "
+                f"bills {cost.PRICES['dynamodb_export_gb']:.2f} USD per GB of changes. {athena}"
             ),
         )
 

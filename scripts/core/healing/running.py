@@ -32,7 +32,8 @@ from scripts.core.healing.remaining import Remaining, remaining
 from scripts.core.lake_objects import LakeObjects
 from scripts.core.reconciling.lake_states import LakeReader
 from scripts.core.road_switch import kept_switch
-from scripts.core.sides import LakeSide, session_of_role
+from scripts.core.settling.writing import Settling
+from scripts.core.sides import LakeSide, session_of_role, side_options
 from scripts.core.sides import Source as SourceSide
 from scripts.core.source_stream import Clock
 from scripts.core.views import definitions, view_name
@@ -84,7 +85,7 @@ class Heal:
 
     @cached_property
     def _exports(self) -> Exports:
-        return Exports(self._dynamodb, self._table)
+        return Exports(self._dynamodb, self._table, self.source.connection.location)
 
     @cached_property
     def _files(self) -> ExportObjects:
@@ -120,7 +121,7 @@ class Heal:
             raise CommandError(
                 f"point-in-time recovery of table {self._table.name} is off, and an export needs it",
                 "Find what differs now, and write it into the lake: `python -m scripts.reconcile "
-                f"{self._table.name}{self.source.connection.location} --repair`.",
+                f"{side_options(self.source, self.lake)} --repair`.",
             )
         earliest = max(recovery.earliest or now, now - timedelta(days=RECOVERY_DAYS))
         shortest = timedelta(seconds=-(-SHORTEST.total_seconds() // self._clock.speed))
@@ -135,8 +136,7 @@ class Heal:
                 f"{found[0].text} cannot be exported: point-in-time recovery of table {self._table.name} "
                 f"reaches back to {earliest:%Y-%m-%dT%H:%M:%SZ}, and to {RECOVERY_DAYS} days at most",
                 "Give a later --from. For what changed before, find what differs now, and write it into the "
-                f"lake: `python -m scripts.reconcile {self._table.name}{self.source.connection.location} "
-                "--repair`.",
+                f"lake: `python -m scripts.reconcile {side_options(self.source, self.lake)} --repair`.",
             )
         return found
 
@@ -155,8 +155,9 @@ class Heal:
     def _source(self, window: Window, manifest: Manifest) -> Source:
         return Source(manifest.export_id, window, self.source.table, self.source.settings)
 
-    def run(self, plan: Plan) -> dict[str, Any]:
+    def run(self, plan: Plan, settling: Settling) -> dict[str, Any]:
         """Do the work; the members that it adds to the answer."""
+        settling.check()
         self._out.interruption = (
             "DynamoDB continues the exports. Run the same command again: it continues with them."
         )
@@ -165,8 +166,13 @@ class Heal:
         for step, started in zip(plan.steps, exports, strict=True):
             export = self._exports.finished(started, self._clock, self._out)
             healings.append(self._verified(step.window, export))
-        self._out.interruption = "some rows are in the lake. Run the same command again: it writes the rest."
-        documents = [self._heal(healing) for healing in healings]
+        self._out.interruption = (
+            "some rows may be in the lake. Run the same command again: it writes the rest."
+        )
+        identity = f"{self.source.table} {plan.period.text}"
+        with settling.writing("heal", identity, plan.days) as write:
+            objects = LakeObjects(self.lake, write.begin)
+            documents = [self._heal(healing, objects) for healing in healings]
         left = self._remaining(plan.period, [healing.keys for healing in healings])
         return {
             "windows": documents,
@@ -174,6 +180,7 @@ class Heal:
             "gap_rows": left.rows,
             "gap_keys": left.keys,
             "gap_keys_explained": left.explained,
+            **settling.result(),
         }
 
     def _start(self, window: Window) -> Export:
@@ -190,7 +197,7 @@ class Heal:
         self._refusing(lambda: healing.verify(self._clock, self._out))
         return healing
 
-    def _heal(self, healing: Healing) -> dict[str, Any]:
+    def _heal(self, healing: Healing, objects: LakeObjects) -> dict[str, Any]:
         source = healing.source
         document: dict[str, Any] = {
             "from": source.window.start_time,
@@ -203,7 +210,7 @@ class Heal:
             self._out.say(f"{source.window.text}: the rows are in the lake already")
             return {**document, "finished_before": True}
         found = healing.compare(self._reader)
-        done = self._refusing(lambda: healing.write(found, self._objects, self._clock, self._out))
+        done = self._refusing(lambda: healing.write(found, objects, self._clock, self._out))
         self._out.say(
             f"{source.window.text}: {count(healing.manifest.items, 'item')} changed, "
             f"{count(done.rows, 'row')} written",

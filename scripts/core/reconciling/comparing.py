@@ -7,12 +7,12 @@ import time
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cached_property
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from botocore.exceptions import ClientError
 
+from repair.error_objects import ERRORS
 from repair.partitions import Partitions
 from repair.reconciliation import Circumstances, Differences
 from scripts.core.answers import count
@@ -26,15 +26,15 @@ from scripts.core.reconciling.export_rows import Export
 from scripts.core.reconciling.lake_states import LakeReader, LakeSummary
 from scripts.core.reconciling.looks import Looking
 from scripts.core.reconciling.table_reads import Budget, TableReader
+from scripts.core.redriving.selection import Wanted, select
 from scripts.core.road_switch import kept_switch, read_switch
-from scripts.core.sides import LakeSide, Source
+from scripts.core.settling.writing import Settling
+from scripts.core.sides import LakeSide, Source, side_options
 from scripts.core.source_stream import REPORT_SECONDS, buffer_seconds, parameters_of
 from scripts.core.stack import Stack
 from scripts.core.views import definitions, view_name
 
 EXISTING_TABLE = "ExistingTableName"  # parameter of the producer stack
-ERRORS, UNRECOVERABLE = "errors/", "errors/unrecoverable/"
-MOST_FAILURES = 1000  # objects below errors/ that are counted
 
 
 @dataclass(frozen=True)
@@ -57,12 +57,17 @@ class Comparison:
         source.check_table(args.table)
         connection = source.connection
         client = connection.client("dynamodb")
-        export = export_rows.described(client, args.export, source.table) if args.export else None
+        export = None
+        both = side_options(source, lake)
+        if args.export:
+            export = export_rows.described(
+                client, args.export, source.table, both=both, location=connection.location
+            )
         table = TableReader(client, source.table, Budget(args.read_capacity))
         workgroup = Workgroup(lake.connection, lake.workgroup)
         workgroup.check()
         rows = LakeReader(workgroup, lake.database, source.table, _switch(args, workgroup, lake, source))
-        summary = rows.summary(without=export.identifier if export else "")
+        summary = rows.summary(both=both, without=export.identifier if export else "")
         if summary.both_roads and rows.switched_at is None and args.switched_at is None:
             out.say(
                 f"changes of {source.table} came by Kinesis and by DynamoDB Streams: give the second of the "
@@ -133,19 +138,21 @@ class Comparison:
         if self.export is None:
             return self.looking.compare_scan(into.add, _Progress(self.table, self.out))
         self.looking.wait_until_delivered(self.export.time, "the changes before the export")
-        moment = export_rows.check_rows(self.rows, self.export)
+        moment = export_rows.check_rows(self.rows, self.export, both=side_options(self.source, self.lake))
         older = self._has_older_items
         export_rows.compare(self.rows, self.export, moment, into.add, older=older)
         return self.looking.partitions()
 
-    def repair(self, differences: Differences) -> tuple[int, Differences, Partitions]:
+    def repair(self, differences: Differences, settling: Settling) -> tuple[int, Differences, Partitions]:
         """Write the table's states of the keys that differ, and compare these keys again.
 
         Returns the number of rows, what still differs, and the keys that changed too often to decide.
         """
         keys = (found.key for found in differences if not found.covered)
         source = repairs.source_id(self.table.server_time)
-        written = repairs.repair(self.table, keys, source, self.source.settings, LakeObjects(self.lake))
+        with settling.writing(repairs.KIND, source) as write:
+            objects = LakeObjects(self.lake, write.begin)
+            written = repairs.repair(self.table, keys, source, self.source.settings, objects)
         self.out.say(f"{count(written, 'row')} written; comparing these keys again")
         left = self.looking.differences()
         again = self.looking.read(found.key for found in differences if not found.covered)
@@ -164,10 +171,10 @@ class Comparison:
         return self.adopted and not self.summary.backfilled
 
     def _failures(self) -> int | None:
+        """How many error objects have records that are not in the lake; None if nobody may look."""
         try:
-            listed = (each.key for each in LakeObjects(self.lake).listed(ERRORS))
-            failed = (key for key in listed if not key.startswith(UNRECOVERABLE))
-            return sum(1 for _ in islice(failed, MOST_FAILURES))
+            found = select(LakeObjects(self.lake).listed(ERRORS), Wanted())
+            return len(found.pending) + found.remaining + sum(found.unknown.values())
         except (ClientError, CommandError):
             self.out.say("this profile may not take RepairRole, so nobody looked below errors/", "yellow")
             return None

@@ -27,8 +27,9 @@ ARN = re.compile(
 
 @dataclass(frozen=True)
 class Export:
-    """A complete export: its id, which begins the `change_id` of its rows, its time and its items."""
+    """A complete export: its ARN, its id (which begins the `change_id` of its rows), its time and items."""
 
+    arn: str
     identifier: str
     time: datetime
     items: int
@@ -39,8 +40,11 @@ class Export:
         return f"change_type = 'SNAPSHOT' AND change_id LIKE {quoted(f'{self.identifier}-%')}"
 
 
-def described(dynamodb: Any, arn: str, table: str) -> Export:
+def described(dynamodb: Any, arn: str, table: str, *, both: str, location: str) -> Export:
     """The export of this ARN.
+
+    :param both: the table and both sides, for commands in messages
+    :param location: the profile and Region of the table, for the same
 
     Raises CommandError if it is of another table, incremental, failed, still running or unknown.
     """
@@ -63,7 +67,7 @@ def described(dynamodb: Any, arn: str, table: str) -> Export:
         if error.response.get("Error", {}).get("Code") != "ExportNotFoundException":
             raise
         raise CommandError(
-            f"there is no export {arn}", "Export the table again with `python -m scripts.backfill`."
+            f"there is no export {arn}", f"List the exports: `aws dynamodb list-exports{location}`."
         ) from None
     if description.get("ExportType", "FULL_EXPORT") != "FULL_EXPORT":
         raise CommandError(
@@ -76,19 +80,19 @@ def described(dynamodb: Any, arn: str, table: str) -> Export:
             f"export {arn} is {status}{f': {reason}' if reason else ''}",
             "Wait until it is COMPLETED."
             if status == "IN_PROGRESS"
-            else "Export the table again with `python -m scripts.backfill`.",
+            else f"Export the table again: `python -m scripts.backfill {both}`.",
         )
     time = description.get("ExportTime") or description["StartTime"]
-    return Export(found[2], time.astimezone(UTC), int(description["ItemCount"]))
+    return Export(arn, found[2], time.astimezone(UTC), int(description["ItemCount"]))
 
 
-def check_rows(lake: LakeReader, export: Export) -> str:
+def check_rows(lake: LakeReader, export: Export, *, both: str) -> str:
     """The `change_time` of the export's rows. Raises CommandError unless the lake has all of them."""
     sql = f"""SELECT count(DISTINCT change_key), min(change_time), max(change_time)
 FROM changes
 WHERE change_table = {quoted(lake.table)} AND dt = '{export.time:%Y-%m-%d}' AND {export.rows}"""  # noqa: S608
     [[rows, first, last]] = lake.workgroup.stream(sql, lake.database)
-    again = "Run `python -m scripts.backfill` with this export; it continues where it stopped."
+    again = f"Continue where it stopped: `python -m scripts.backfill {both} --export {export.arn}`."
     if int(rows) != export.items:
         raise CommandError(
             f"the lake has rows for {int(rows):,} of the {export.items:,} items of this export", again

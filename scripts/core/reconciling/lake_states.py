@@ -38,9 +38,10 @@ class LakeReader:
     switched_at: str | None = None
     among: str | None = None
 
-    def summary(self, *, without: str = "") -> LakeSummary:
+    def summary(self, *, both: str, without: str = "") -> LakeSummary:
         """Count the rows. Raises CommandError if the lake has none of this table.
 
+        :param both: the table and both sides, for a command in the message
         :param without: rows whose change_id begins with this text do not count as backfilled
         """
         other = f"AND change_id NOT LIKE {quoted(f'{without}%')}" if without else ""
@@ -58,8 +59,8 @@ GROUP BY dt"""  # noqa: S608
         if not rows:
             raise CommandError(
                 f"the lake has no row of table {self.table}",
-                "Bring its items into the lake with `python -m scripts.backfill`. If items were changed more "
-                "than some minutes ago, see docs/operations/restore-delivery.md first.",
+                f"Bring its items into the lake: `python -m scripts.backfill {both}`. If items were changed "
+                "more than some minutes ago, see docs/operations/restore-delivery.md first.",
             )
         days = {row[0]: Day(int(row[1]), int(row[2])) for row in rows}
         backfilled, streams, kinesis = (any(row[n] == "true" for row in rows) for n in (3, 4, 5))

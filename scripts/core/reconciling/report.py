@@ -27,12 +27,14 @@ MOST_DAYS = 5  # named in a sentence
 class Report:
     """The differences of one table, with what is known about their causes.
 
-    `verb_options` are the table and the profiles, for commands in messages.
+    The options are those of commands in messages: `both` is the table and both sides, `redrive` both sides
+    of a redrive.
     """
 
     differences: Differences
     circumstances: Circumstances
-    verb_options: str
+    both: str
+    redrive: str
 
     @property
     def days(self) -> list[str]:
@@ -67,7 +69,7 @@ class Report:
         if cause is Cause.OLDER:
             return (
                 "These items are older than the stream. Bring them in: "
-                f"`python -m scripts.backfill {self.verb_options}`."
+                f"`python -m scripts.backfill {self.both}`."
             )
         if cause is Cause.DAY:
             days = self.days
@@ -75,14 +77,14 @@ class Report:
             return (
                 f"The lake has no rows of {named}, and every loss fits that. If objects below "
                 f"data/dt={days[0]}/ were deleted, remove their delete markers: the bucket keeps versions. "
-                f"Else fill the hole: `python -m scripts.backfill {self.verb_options} --heal --from "
+                f"Else fill the hole: `python -m scripts.backfill {self.both} --heal --from "
                 f"{days[0]}T00:00:00Z --to {days[-1]}T23:59:59Z`."
             )
         if cause is Cause.FAILED:
             failures = count(self.circumstances.failures or 0, "object")
             return (
-                f"There are {failures} below errors/. If they were not redelivered, run "
-                "`python -m scripts.redrive`, and compare again."
+                f"Records were not redelivered ({failures} below errors/). Run "
+                f"`python -m scripts.redrive{self.redrive}`, and compare again."
             )
         last = self.differences.last_good
         since = f" after {last}" if last is not None and self.differences.counts["missing"] == 0 else ""
@@ -93,8 +95,9 @@ class Report:
         return (
             f"Changes{since} did not reach the lake, or they are late: look for an alarm of the "
             f"delivery.{ttl} "
-            "--repair writes the states that the table has now. `python -m scripts.backfill --heal` brings "
-            "the changes back if point-in-time recovery was on."
+            "--repair writes the states that the table has now. If point-in-time recovery was on, "
+            f"`python -m scripts.backfill {self.both} --heal --from TIME --to TIME` writes the states at the "
+            "end of the hole."
         )
 
     def show(self, out: Output, limit: int) -> None:

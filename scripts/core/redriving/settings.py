@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import shlex
+
 from scripts.core.connection import Connection
 from scripts.core.console import EXIT_USAGE, CommandError
-from scripts.core.sides import LakeSide, Source, source_of
+from scripts.core.sides import LakeSide, Source, source_of, stack_options
 
 PROFILE = "producer"  # the README's name of the profile of the table's account
+
+
+def redrive_options(source: Source, lake: LakeSide) -> str:
+    """The options that name both sides of a redrive, for a command that a message shows."""
+    own, other = source.connection.profile, lake.connection.profile
+    named = f" --source-profile {shlex.quote(own)}" if own is not None and own not in {other, PROFILE} else ""
+    return f"{lake.connection.location}{named}{stack_options(source, lake)}"
 
 
 def source_for(lake: LakeSide, profile: str | None, stack: str | None) -> Source:
@@ -38,4 +47,5 @@ def source_for(lake: LakeSide, profile: str | None, stack: str | None) -> Source
             f"Name a profile of account {admitted} with --source-profile.",
             exit_code=EXIT_USAGE,
         )
-    return source_of(source_connection, stack)
+    option = "--profile" if source_connection is own else "--source-profile"
+    return source_of(source_connection, stack, profile=option)

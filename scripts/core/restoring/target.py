@@ -45,6 +45,11 @@ class Target:
     say: Callable[[str], None]
     sleep: Callable[[float], None] = time.sleep
 
+    @property
+    def _origin(self) -> str:
+        """The value of the tag that keeps the source and the moment."""
+        return f"{self.source}@{self.moment}"
+
     def condition(self) -> Condition:
         """Whether the table does not exist, is empty, or is this restore's own unfinished table.
 
@@ -63,7 +68,8 @@ class Target:
                 f"table {self.name} has the key schema {own}, and the items have {self.keys}",
                 "Name another table with --into. If it does not exist, the command creates it.",
             )
-        mark = self._tags(found["TableArn"]).get(UNFINISHED_TAG)
+        tags = self._tags(found["TableArn"])
+        mark = tags.get(UNFINISHED_TAG)
         if mark == restore_mark(self.source, self.moment):
             return "unfinished"
         if mark is not None:
@@ -73,6 +79,11 @@ class Target:
                 "another table with --into.",
             )
         if found["TableStatus"] == "CREATING" or self._has_items():
+            if tags.get(SOURCE_TAG) == self._origin:
+                raise CommandError(
+                    f"table {self.name} is the table of this restore, which is complete",
+                    "Nothing is left to do. To restore the items once more, name another table with --into.",
+                )
             raise CommandError(
                 f"table {self.name} is not empty", "Name a table that is empty or does not exist with --into."
             )
@@ -90,7 +101,7 @@ class Target:
         """Create the table: on demand, encrypted, protected against deletion, with its tags."""
         tags = {
             UNFINISHED_TAG: restore_mark(self.source, self.moment),
-            SOURCE_TAG: f"{self.source}@{self.moment}",
+            SOURCE_TAG: self._origin,
         }
         self.client.create_table(
             TableName=self.name,

@@ -138,9 +138,9 @@ class Reconcile:
         athena = Athena(self._results)
         dynamo = _Dynamo(disk, points)
         connection: Any = SimpleNamespace(
-            account=PRODUCER, region="eu-west-1", location="", client=lambda _: dynamo
+            account=PRODUCER, region="eu-west-1", location="", profile=None, client=lambda _: dynamo
         )
-        own: Any = SimpleNamespace(account=CONSUMER, region="eu-west-1", location="")
+        own: Any = SimpleNamespace(account=CONSUMER, region="eu-west-1", location="", profile=None)
         outputs = OUTPUTS[CONSUMER]["ddb-lake-consumer"]
         source = Source(connection, "ddb-lake-producer", OUTPUTS[PRODUCER]["ddb-lake-producer"])
         lake = LakeSide(own, "ddb-lake-consumer", outputs, {"s3": Objects(disk, points)})

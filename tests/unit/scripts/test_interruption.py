@@ -148,6 +148,7 @@ def ready(monkeypatch: pytest.MonkeyPatch, execute: Callable[..., None]) -> None
     monkeypatch.setattr(connection, "open_session", lambda *_: SimpleNamespace(region_name="eu-west-1"))
     monkeypatch.setattr(Workgroup, "check", lambda _: None)
     monkeypatch.setattr(Workgroup, "execute", execute)
+    monkeypatch.setattr(views, "lake_tables", lambda *_: {})
     monkeypatch.setattr(views, "item_columns", lambda *_: ["pk"])
     monkeypatch.setattr(views, "check_source", lambda *_: False)
     monkeypatch.setattr(views, "kept_switch", lambda *_: None)

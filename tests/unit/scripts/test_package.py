@@ -142,6 +142,33 @@ def test_the_library_of_the_backfill_job_runs_by_itself(tmp_path: Path) -> None:
     assert done.stdout.count(str(built.path)) == 2
 
 
+def test_the_library_of_the_job_for_statements_runs_by_itself(tmp_path: Path) -> None:
+    """Everything that it imports of the project is in the zip, and of `scripts` only the one package."""
+    built = builders.build_sql_library(ANY, OUT, tmp_path)
+    code = (
+        "import sql_to_table.job, sql_to_table.engine, sql_to_table.views as views, "
+        "scripts.put_items.writing as writer; print(views.__file__, writer.__file__)"
+    )
+    path = f"import sys; sys.path[:0] = [{str(built.path)!r}]"
+    done = subprocess.run(
+        [sys.executable, "-S", "-c", f"{path}; {code}"],
+        cwd=tmp_path,
+        env={},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count(str(built.path)) == 2
+    with zipfile.ZipFile(built.path) as archive:
+        names = set(archive.namelist())
+    assert "scripts/__init__.py" in names
+    assert {name.split("/")[1] for name in names if name.startswith("scripts/")} == {
+        "__init__.py",
+        "put_items",
+    }
+
+
 def test_a_private_module_is_part_of_the_package(clone: Path) -> None:
     """Only dotted names and caches are left out, not names with an underscore."""
     (clone / "catalog_lambda" / "_names.py").write_text("")
@@ -298,8 +325,9 @@ def test_sizes_are_in_the_table_and_in_json(run_verb: Callable[..., Ran]) -> Non
     done = run_verb(package.main, "--output", "json")
     packages = {entry["path"]: entry for entry in json.loads(done.out)["packages"]}
     others = {"build/transform-3.13-arm64.zip", "build/put_items.pyz"}
-    scripts = {"build/backfill_export.py"}
-    zips = {f"build/{name}.zip" for name in ("catalog", "backfill", "backfill_wheels.gluewheels")}
+    scripts = {f"build/{name}.py" for name in ("settle_changes", "backfill_export", "run_sql")}
+    names = ("catalog", "settle", "backfill", "backfill_wheels.gluewheels", "sql_to_table")
+    zips = {f"build/{name}.zip" for name in names}
     assert set(packages) == others | scripts | zips
     assert len(packages) == len({artifact.name for artifact in ARTIFACTS.values()}) + 1  # and put_items
     for path, entry in packages.items():

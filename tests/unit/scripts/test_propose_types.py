@@ -35,6 +35,7 @@ def run(monkeypatch: pytest.MonkeyPatch, run_verb: Run) -> Run:
         session = SimpleNamespace(region_name="eu-west-1")
         monkeypatch.setattr(connection, "open_session", lambda *_: session)
         monkeypatch.setattr(Workgroup, "check", lambda _: None)
+        monkeypatch.setattr(views, "lake_tables", lambda *_: {})
         monkeypatch.setattr(views, "item_columns", lambda *_: ["note", "paid", "total"])
         monkeypatch.setattr(views, "check_source", lambda *_: False)
         monkeypatch.setattr(views, "propose_types", propose)

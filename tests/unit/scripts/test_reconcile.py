@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, cast
@@ -247,7 +248,7 @@ def test_an_empty_lake_is_refused(tmp_path: Path) -> None:
     world = World()
     world.lake.put(json.dumps({"change_table": "customers", "change_type": "INSERT", "change_key": "k"}))
     with pytest.raises(CommandError, match="the lake has no row of table orders") as error:
-        world.looking(tmp_path).lake.summary()
+        world.looking(tmp_path).lake.summary(both="orders")
     assert "scripts.backfill" in error.value.next_step
 
 
@@ -258,16 +259,18 @@ def test_the_summary_counts_days_and_backfills(tmp_path: Path) -> None:
     world.pass_time(2)
     world.copy("0170-ab", OLD, "old", item("old"))
     lake = world.looking(tmp_path).lake
-    summary = lake.summary()
+    summary = lake.summary(both="orders")
     assert summary.days == {"2026-11-20": Day(1, 1), "2026-11-19": Day(1, 0)}
     assert (summary.rows, summary.backfilled, summary.both_roads) == (2, True, False)
-    assert not lake.summary(without="0170-ab").backfilled
+    assert not lake.summary(both="orders", without="0170-ab").backfilled
 
 
 # ── Exports ──────────────────────────────────────────────────────────────────────────────────────────────
 
-EXPORT = Export("01700000000000-a1b2c3d4", START, 4)
-ARN = f"arn:aws:dynamodb:eu-west-1:111111111111:table/orders/export/{EXPORT.identifier}"
+ID = "01700000000000-a1b2c3d4"
+ARN = f"arn:aws:dynamodb:eu-west-1:111111111111:table/orders/export/{ID}"
+EXPORT = Export(ARN, ID, START, 4)
+BOTH = "orders --profile p --lake-profile l"
 EXPORTED = "2026-11-20T10:00:00.000000Z"
 
 
@@ -297,7 +300,7 @@ def test_an_export_is_compared_with_the_lake_before_it(
     """Without the export's own rows; they make good what is missing or stale."""
     world = export_world()
     lake = world.looking(tmp_path).lake
-    time = export_rows.check_rows(lake, EXPORT)
+    time = export_rows.check_rows(lake, EXPORT, both=BOTH)
     assert time == EXPORTED
     found: list[Difference] = []
     export_rows.compare(lake, EXPORT, time, found.append, older=older)
@@ -313,12 +316,13 @@ def test_an_export_is_compared_with_the_lake_before_it(
 def test_an_export_without_all_its_rows_is_refused(tmp_path: Path) -> None:
     """A backfill that was interrupted has written a part."""
     world = export_world()
-    more = Export(EXPORT.identifier, EXPORT.time, 5)
-    with pytest.raises(CommandError, match="rows for 4 of the 5 items"):
-        export_rows.check_rows(world.looking(tmp_path).lake, more)
-    none = Export("01700000000000-ffffffff", EXPORT.time, 5)
+    more = replace(EXPORT, items=5)
+    with pytest.raises(CommandError, match="rows for 4 of the 5 items") as error:
+        export_rows.check_rows(world.looking(tmp_path).lake, more, both=BOTH)
+    assert f"python -m scripts.backfill {BOTH} --export {ARN}`" in error.value.next_step
+    none = replace(more, identifier="01700000000000-ffffffff")
     with pytest.raises(CommandError, match="rows for 0 of the 5 items"):
-        export_rows.check_rows(world.looking(tmp_path).lake, none)
+        export_rows.check_rows(world.looking(tmp_path).lake, none, both=BOTH)
 
 
 class Exports:
@@ -339,9 +343,14 @@ class Exports:
         return {"ExportDescription": self.description}
 
 
+def described(exports: Exports, arn: str = ARN) -> Export:
+    """The export of an ARN."""
+    return export_rows.described(exports, arn, TABLE, both=BOTH, location=" --profile p")
+
+
 def test_an_export_is_described() -> None:
     """Its id begins the ids of its rows."""
-    assert export_rows.described(Exports(), ARN, TABLE) == EXPORT
+    assert described(Exports()) == EXPORT
 
 
 @pytest.mark.parametrize(
@@ -359,7 +368,7 @@ def test_an_export_that_cannot_be_compared_is_refused(
 ) -> None:
     """Before anything is read."""
     with pytest.raises(CommandError, match=message):
-        export_rows.described(Exports(**description), arn, TABLE)
+        described(Exports(**description), arn)
 
 
 # ── Repair ───────────────────────────────────────────────────────────────────────────────────────────────
@@ -451,7 +460,7 @@ def report(folder: Path, circumstances: Circumstances, *found: Difference) -> Re
     differences = Differences(Partitions(folder / "found"))
     for each in found:
         differences.add(each)
-    return Report(differences, circumstances, "orders --profile p")
+    return Report(differences, circumstances, BOTH, " --profile l")
 
 
 STALE = Difference(key_of("s"), "stale", EXPORTED, "2026-11-18T12:00:00.000000Z", "MODIFY")
@@ -466,10 +475,18 @@ def test_causes_lead_to_the_next_verb(tmp_path: Path) -> None:
         ("older than the lake", 1),
         ("a day without rows", 1),
     ]
-    assert "python -m scripts.backfill orders --profile p`" in causes[0]["next"]
+    assert f"python -m scripts.backfill {BOTH}`" in causes[0]["next"]
     assert "no rows of 2026-11-19" in causes[1]["next"]
     assert "data/dt=2026-11-19/" in causes[1]["next"]
     assert "--heal --from 2026-11-19T00:00:00Z --to 2026-11-19T23:59:59Z" in causes[1]["next"]
+
+
+def test_a_lost_change_leads_to_a_heal_of_both_sides(tmp_path: Path) -> None:
+    """An export has states, and no changes: the message promises no more."""
+    [cause] = report(tmp_path, Circumstances(), replace(STALE, lake_time=EXPORTED)).causes()
+    assert cause["cause"] == "a lost change"
+    assert f"python -m scripts.backfill {BOTH} --heal --from TIME --to TIME`" in cause["next"]
+    assert "brings the changes back" not in cause["next"]
 
 
 def test_text_is_limited_and_json_has_every_key(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -480,7 +497,8 @@ def test_text_is_limited_and_json_has_every_key(tmp_path: Path, capsys: pytest.C
     said = capsys.readouterr()
     assert said.out.count("missing") == 20
     assert "… and 5 keys more" in said.err
-    assert "There are 2 objects below errors/" in said.err
+    assert "(2 objects below errors/)" in said.err
+    assert "`python -m scripts.redrive --profile l`" in said.err
     Output("json").answer_list({"table": "orders"}, "differences", listed.entries())
     text = capsys.readouterr().out
     document = json.loads(text)

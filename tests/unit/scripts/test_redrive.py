@@ -21,8 +21,10 @@ from scripts.core.redriving import kinesis, run
 from scripts.core.redriving.kinesis import StreamRecords
 from scripts.core.redriving.selection import TYPES
 from scripts.core.sides import LakeSide
+from scripts.core.source_stream import Clock, buffer_seconds
 from tests.unit.scripts.conftest import Ran
 from tests.unit.scripts.edge import Pages, Terminal, refused
+from tests.unit.scripts.settling.recording import Recording
 from tests.unit.transform.records import change_record
 from transform_lambda.change import transform
 from transform_lambda.flatten import RowSettings
@@ -122,6 +124,7 @@ class Account:
 
     def __init__(self, account: str, stacks: dict[str, dict[str, str]]) -> None:
         self.account, self.stacks = account, stacks
+        self.parameters: dict[str, str] = {}
 
     def get_caller_identity(self) -> dict[str, str]:
         return {"Account": self.account, "Arn": f"arn:aws:iam::{self.account}:user/anna"}
@@ -130,7 +133,9 @@ class Account:
         if StackName not in self.stacks:
             raise refused("ValidationError", f"Stack with id {StackName} does not exist", "DescribeStacks")
         outputs = [{"OutputKey": k, "OutputValue": v} for k, v in self.stacks[StackName].items()]
-        return {"Stacks": [{"StackStatus": "CREATE_COMPLETE", "Outputs": outputs}]}
+        parameters = [{"ParameterKey": k, "ParameterValue": v} for k, v in self.parameters.items()]
+        described = {"StackStatus": "CREATE_COMPLETE", "Outputs": outputs, "Parameters": parameters}
+        return {"Stacks": [described]}
 
 
 class World:
@@ -178,9 +183,10 @@ def command(
     return verb
 
 
-def record(number: int, table: str = "orders") -> bytes:
-    """A change of a table."""
+def record(number: int, table: str = "orders", *, time: int = 1_649_930_048_474_123) -> bytes:
+    """A change of a table, at a time in microseconds."""
     made = change_record(
+        change={"ApproximateCreationDateTime": time},
         new={"pk": {"S": str(number)}, "m": {"M": {"n": {"N": "1"}}}},
         keys={"pk": {"S": str(number)}},
         eventID=f"id-{number}",
@@ -226,6 +232,65 @@ def test_every_kind_that_the_table_shows_is_redriven(command: Callable[..., Ran]
     assert (document["found"], document["objects"]["redriven"]) == (len(TYPES), len(TYPES))
     assert world.bucket.rows() == sorted(transform(record(n), None, SETTINGS)[0] for n in range(len(TYPES)))
     assert "rows get the settings of stack ddb-lake-producer (table orders)" in ran.err
+
+
+def test_days_of_the_rows_are_reopened_before_the_first(
+    command: Callable[..., Ran], world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a lake with settled tables. The days are those of the changes, and not those of the failures."""
+    settling = Recording()
+    settling.install(monkeypatch)
+    world.bucket.objects[KEY] = lines(record(1), record(2, time=1_700_000_000_000_000))
+    counted = answer(command("--dry-run", "--output", "json"))
+    assert (counted["settle_job"], settling.events) == ("settle-job", [])
+    assert counted["reopened_days"] == ["2022-04-14", "2023-11-14"]
+    done = answer(command("--yes", "--output", "json"))
+    assert settling.events == ["check", "begin 2022-04-14,2023-11-14", "end"]
+    assert (done["settle_run"], done["reopened_days"]) == ("jr_1", ["2022-04-14", "2023-11-14"])
+
+
+def test_run_without_error_objects_reopens_nothing(
+    command: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It needs no permission for the settled tables either."""
+    settling = Recording()
+    settling.install(monkeypatch)
+    assert command("--yes").code == 0
+    assert settling.events == ["no row"]
+
+
+def test_records_of_too_many_days_are_refused_before_the_first_row(
+    command: Callable[..., Ran], world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Counters have a limit, and a day that is not reopened would be missing in queries."""
+    monkeypatch.setattr("repair.redriving.NAMES", 2)
+    Recording().install(monkeypatch)
+    days = (1_600_000_000_000_000, 1_650_000_000_000_000, 1_700_000_000_000_000)
+    world.bucket.objects[KEY] = lines(*(record(number, time=time) for number, time in enumerate(days)))
+    ran = command("--yes")
+    assert (ran.code, world.bucket.puts) == (1, [])
+    assert "more than 2 days" in ran.err
+    assert "--from-day and --to-day" in ran.err
+
+
+@pytest.mark.parametrize("partition", ["arrival", "event"])
+def test_records_that_firehose_puts_into_earlier_days_reopen_them(
+    command: Callable[..., Ran], world: World, monkeypatch: pytest.MonkeyPatch, partition: str
+) -> None:
+    """Only with PartitionBy `event`, until they are delivered. Otherwise they land in today's folder."""
+    settling, slept = Recording(), list[float]()
+    settling.install(monkeypatch)
+    clock = Clock(sleep=slept.append)
+    monkeypatch.setattr("scripts.core.draining.clock_of", lambda _: clock)
+    world.profiles["producer"].parameters = {"PartitionBy": partition}
+    world.bucket.objects[KEY] = lines(record(1))
+    assert command("--yes", "--to", "stream").code == 0
+    assert len(world.stream.records) == 1
+    if partition == "event":
+        assert settling.events == ["check", "begin 2022-04-14", "end"]
+        assert sum(slept) == pytest.approx(buffer_seconds({"PartitionBy": "event"}, by_event=True))
+    else:
+        assert (settling.events, slept) == (["check", "no row"], [])
 
 
 def test_second_run_writes_nothing(command: Callable[..., Ran], world: World) -> None:
@@ -466,6 +531,17 @@ def test_account_without_a_profile_is_refused(command: Callable[..., Ran], world
     assert ran.code == 2
     assert f"the table is in account {PRODUCER}, and no profile of that account is named" in ran.err
     assert "--source-profile" in ran.err
+
+
+def test_profile_without_a_lake_is_refused(command: Callable[..., Ran], world: World) -> None:
+    """The next step names options that this verb has, and not --lake-profile."""
+    world.profiles["consumer"] = Account(CONSUMER, {})
+    ran = command("--yes")
+    assert ran.code == 1
+    assert "Correct --lake-stack, --profile or --region." in ran.err
+    world.profiles["consumer"] = Account(CONSUMER, {"ddb-lake-consumer": LAKE})
+    world.profiles["producer"] = Account(PRODUCER, {})
+    assert "Correct --stack, --source-profile or --region." in command("--yes").err
 
 
 @pytest.mark.parametrize("options", [(), ("--source-profile", "other")])

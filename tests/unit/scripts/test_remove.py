@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import json
 import re
@@ -359,7 +360,10 @@ def test_without_permission_to_list_stacks_the_usual_names_are_looked_for(
     account.may_list = False
     done = run(account, "lake", "--yes")
     assert (done.code, "delete_stack" in account.calls) == ((1, False) if seen else (0, True)), done.err
-    assert "only ddb-lake-backfill and ddb-lake-producer were looked for" in done.err
+    assert (
+        "only ddb-lake-spark-sql, ddb-lake-backfill, ddb-lake-tables and ddb-lake-producer were looked for"
+        in done.err
+    )
 
 
 @pytest.mark.parametrize(("producer", "named"), [("111111111111", True), ("222222222222", False)])
@@ -375,3 +379,110 @@ def test_a_producer_in_another_account_is_listed(
     done = run(account, "lake", "--yes")
     assert done.code == 0, done.err
     assert (f"account {producer} may have a producer stack that uses this one" in done.err) == named
+
+
+class Settled(Removable):
+    """A tables stack, whose lake has settled tables and views."""
+
+    denies = False
+
+    def __init__(self, *, views: bool = True, kind: str = "tables") -> None:
+        super().__init__()
+        self.templates["lake"] = f"Metadata: {{DdbLake: {{Kind: {kind}}}}}\nResources: {{}}"
+        self.stacks["lake"]["Parameters"] = [
+            {"ParameterKey": "DatabaseName", "ParameterValue": "ddb_lake"},
+            {"ParameterKey": "LakeBucketName", "ParameterValue": "lake-1"},
+        ]
+        self.tables = [
+            {"Name": "changes"},
+            {"Name": "settled_changes_orders"},
+            {"Name": "settled_items_orders"},
+            {"Name": "settled_objects"},
+            view("unsettled_changes", "SELECT a FROM changes"),
+            view("gaps_raw", "SELECT a FROM changes"),
+        ]
+        if views:
+            self.tables += [
+                view("current_orders", "SELECT a FROM settled_items_orders"),
+                view("history_orders", "SELECT a FROM unsettled_changes"),
+                {"Name": "hand_made", "ViewOriginalText": "/* Presto View: not base64 */"},
+            ]
+
+    def get_paginator(self, name: str) -> Pages:
+        """The database's tables, in two pages."""
+        if name != "get_tables":
+            return super().get_paginator(name)
+        if self.denies:
+            raise refused("AccessDeniedException", "", "GetTables")
+        return Pages(lambda **_: [{"TableList": self.tables[:3]}, {"TableList": self.tables[3:]}])
+
+
+def view(name: str, sql: str) -> dict[str, str]:
+    """A view as Athena stores it."""
+    text = base64.b64encode(json.dumps({"originalSql": sql}).encode()).decode()
+    return {"Name": name, "TableType": "VIRTUAL_VIEW", "ViewOriginalText": f"/* Presto View: {text} */"}
+
+
+def test_a_tables_stack_is_not_removed_while_views_read_its_tables(run: Callable[..., Ran]) -> None:
+    """The views are named, and the commands that make them raw; nothing was deleted."""
+    account = Settled()
+    done = run(account, "lake", "--yes", "--profile", "p", "--output", "json")
+    assert (done.code, account.calls) == (1, [])
+    error = json.loads(done.out)["error"]
+    assert error["message"].startswith(
+        "current_orders, history_orders in database ddb_lake read settled tables"
+    )
+    assert (
+        "--name unsettled_changes --profile p`, then `python -m scripts.views --all --profile p`"
+        in error["next"]
+    )
+    assert error["views"] == ["current_orders", "history_orders"]
+
+
+def test_a_dry_run_names_the_views_and_what_stays(run: Callable[..., Ran]) -> None:
+    """It refuses nothing and changes nothing."""
+    account = Settled()
+    done = run(account, "lake", "--dry-run", "--output", "json")
+    assert (done.code, account.calls) == (0, [])
+    document = json.loads(done.out)
+    assert document["views"] == ["current_orders", "history_orders"]
+    assert [stays["name"] for stays in document["stays"]] == [*SETTLED_NAMES, "s3://lake-1/settled/"]
+
+
+SETTLED_NAMES = ["settled_changes_orders", "settled_items_orders", "settled_objects", "unsettled_changes"]
+
+
+@pytest.mark.parametrize("views", [False, True])
+def test_a_tables_stack_is_removed_and_its_tables_stay(run: Callable[..., Ran], views: bool) -> None:
+    """Without such views, or if the user leaves them: how to drop each table, and its files last."""
+    account = Settled(views=views)
+    done = run(account, "lake", "--yes", *(["--leave-views"] if views else []))
+    assert (done.code, account.calls) == (0, ["delete_stack"])
+    assert ("current_orders, history_orders still read settled tables" in done.err) == views
+    deletes = [line for line in done.err.splitlines() if "aws glue delete-table" in line]
+    assert [line.split()[-1] for line in deletes] == SETTLED_NAMES
+    assert "aws glue delete-table --database-name ddb_lake --name settled_objects" in done.err
+    assert done.err.index("aws s3 rm --recursive s3://lake-1/settled/") > done.err.index(deletes[-1])
+
+
+def test_a_lake_that_was_never_settled_leaves_nothing(run: Callable[..., Ran]) -> None:
+    """The stack was removed before its first run: there is nothing to drop."""
+    account = Settled(views=False)
+    account.tables = [{"Name": "changes"}]
+    done = run(account, "lake", "--yes", "--output", "json")
+    assert (done.code, json.loads(done.out)["stays"]) == (0, [])
+
+
+def test_tables_that_cannot_be_listed_are_reported(run: Callable[..., Ran]) -> None:
+    """The removal goes on, and a line says what was not checked."""
+    account = Settled()
+    account.denies = True
+    done = run(account, "lake", "--yes")
+    assert (done.code, account.calls) == (0, ["delete_stack"])
+    assert "in database ddb_lake were not looked for: AccessDeniedException" in done.err
+
+
+def test_another_stack_is_removed_whatever_the_views_read(run: Callable[..., Ran]) -> None:
+    """Only the tables stack has the job."""
+    account = Settled(kind="backfill")
+    assert run(account, "lake", "--yes").code == 0

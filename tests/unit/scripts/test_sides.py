@@ -6,7 +6,7 @@ import pytest
 
 from scripts.core.connection import Connection
 from scripts.core.console import CommandError
-from scripts.core.sides import LakeSide, Source, check_pair, lake_of, source_of
+from scripts.core.sides import LakeSide, Source, check_pair, lake_of, side_options, source_of
 
 SOURCE_OUTPUTS = {"SourceTableName": "orders", "FlattenMaxDepth": "3", "KeepImages": "true"}
 
@@ -30,7 +30,8 @@ class _Formation:
 class _Connection:
     """A connection to an account with these stacks."""
 
-    location, region = " --profile p", "eu-west-1"
+    region = "eu-west-1"
+    profile: str | None = "p"
 
     def __init__(self, account: str, **stacks: dict[str, str]) -> None:
         self.account = account
@@ -38,6 +39,16 @@ class _Connection:
 
     def client(self, _service: str) -> _Formation:
         return self._formation
+
+    @property
+    def location(self) -> str:
+        return f" --profile {self.profile}" if self.profile else ""
+
+
+def _of_profile(profile: str | None) -> Connection:
+    connection = _Connection("1" * 12)
+    connection.profile = profile
+    return cast("Connection", connection)
 
 
 def _connection(account: str = "1" * 12, **stacks: dict[str, str]) -> Connection:
@@ -59,6 +70,38 @@ def test_missing_stack_is_an_error_that_names_the_option() -> None:
     with pytest.raises(CommandError, match="ddb-lake-producer or ddb-lake") as error:
         source_of(_connection(), None)
     assert "--stack" in error.value.next_step
+
+
+def test_missing_lake_names_the_profile_option_of_the_verb() -> None:
+    """A verb of the lake's account has no --lake-profile."""
+    with pytest.raises(CommandError, match="ddb-lake-consumer or ddb-lake") as error:
+        lake_of(_connection(), None)
+    assert "--lake-stack, --lake-profile or" in error.value.next_step
+    with pytest.raises(CommandError, match="ddb-lake-consumer or ddb-lake") as error:
+        lake_of(_connection(), None, profile="--profile")
+    assert "--lake-stack, --profile or" in error.value.next_step
+
+
+@pytest.mark.parametrize(
+    ("profiles", "stacks", "expected"),
+    [
+        (("p", "l"), ("ddb-lake-producer", "ddb-lake-consumer"), "orders --profile p --lake-profile l"),
+        (("p", "p"), ("ddb-lake", "ddb-lake"), "orders --profile p"),
+        ((None, None), ("ddb-lake", "ddb-lake"), "orders"),
+        ((None, "l"), ("ddb-lake", "ddb-lake"), "orders --lake-profile l"),
+        (
+            ("p", "l"),
+            ("other", "lake"),
+            "orders --profile p --lake-profile l --stack other --lake-stack lake",
+        ),
+    ],
+)
+def test_options_of_both_sides_can_be_pasted(
+    profiles: tuple[str | None, str | None], stacks: tuple[str, str], expected: str
+) -> None:
+    """A command in a message finds the same table and the same lake."""
+    own, other = (_of_profile(profile) for profile in profiles)
+    assert side_options(Source(own, stacks[0], SOURCE_OUTPUTS), LakeSide(other, stacks[1], {})) == expected
 
 
 def test_named_stack_of_another_kind_is_refused() -> None:

@@ -115,8 +115,8 @@ def test_references_between_entries_are_registered(kind: StackKind) -> None:
 
 @pytest.mark.parametrize("kind", [kind.name for kind in KINDS if kind.is_option])
 def test_every_option_has_its_guide(kind: str) -> None:
-    """What it is for, how it is launched, what it costs: docs/NAME.md."""
-    assert (TEMPLATES.parent / "docs" / f"{kind}.md").is_file()
+    """What it is for, how it is launched, what it costs: docs/NAME.md, or the page in the registry."""
+    assert (TEMPLATES.parent / "docs" / (STACKS[kind].guide or f"{kind}.md")).is_file()
 
 
 def contents(path: Path) -> list[str]:
@@ -144,7 +144,12 @@ def test_an_artifact_matches_its_parameters_name(name: str, artifact: Artifact, 
     built = artifact.build(target("arm64"), Output(), tmp_path).path
     assert built.name.partition(".")[0] == artifact.name
     kind = what.rpartition("_")[2]
-    assert what.removesuffix(f"_{kind}") in (artifact.name, "job", artifact.name.partition("_")[0])
+    assert what.removesuffix(f"_{kind}") in (
+        artifact.name,
+        "job",
+        artifact.name.partition("_")[0],
+        artifact.name.rpartition("_")[2],
+    )
     expected = {
         "artifact": f"{artifact.name}_lambda/handler.py",
         "script": f"{artifact.name}.py",

@@ -1,4 +1,4 @@
-"""What a run decides without Spark: which objects, in which portions, and what was gained."""
+"""What a run decides without Spark: which objects, in which portions, for what the index counts."""
 
 import gzip
 import json

@@ -285,7 +285,8 @@ class _Connection:
     region, endpoint = "eu-west-1", None
 
     def __init__(self, scene: Scene, account: str, profile: str) -> None:
-        self._scene, self.account, self.location = scene, account, f" --profile {profile}"
+        self._scene, self.account, self.profile = scene, account, profile
+        self.location = f" --profile {profile}"
         self.session = type("Session", (), {"profile_name": profile})
 
     def client(self, service: str) -> Any:

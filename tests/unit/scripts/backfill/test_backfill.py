@@ -21,6 +21,7 @@ from tests.unit.repair.exports import EXPORT_ID, FILES, PREFIX, SUMMARY, TABLE_A
 from tests.unit.scripts.backfill.scene import EXPORT_ARN, LAKE, LANDING, NOW, Scene, made
 from tests.unit.scripts.conftest import Ran
 from tests.unit.scripts.edge import Terminal
+from tests.unit.scripts.settling.recording import Recording
 
 Verb = Callable[..., Ran]
 ITEMS = [item(number) for number in range(50)]
@@ -68,6 +69,30 @@ def answer(ran: Ran) -> dict[str, Any]:
     assert ran.code == 0, ran.err
     found: dict[str, Any] = json.loads(ran.out)
     return found
+
+
+@pytest.mark.parametrize("engine", ["local", "glue"])
+def test_day_of_the_export_is_reopened_before_the_first_row(
+    verb: Verb, scene: Scene, monkeypatch: pytest.MonkeyPatch, engine: str
+) -> None:
+    """In a lake with settled tables. A permission that is missing is found before the export begins."""
+    settling = Recording()
+    settling.install(monkeypatch)
+    counted = answer(verb("--dry-run", "--output", "json"))
+    assert (counted["reopened_days"], settling.events) == (["2026-11-20"], [])
+    assert verb("--yes", "--engine", engine, "--output", "json").code == (0 if engine == "local" else 1)
+    assert settling.events[:2] == ["check", "begin 2026-11-20"]
+    assert settling.names[0].startswith("backfill orders ")
+    assert scene.dynamodb.exports
+
+
+def test_scan_reopens_no_day(verb: Verb, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its rows get the time at which they are read, and today is open."""
+    settling = Recording()
+    settling.install(monkeypatch)
+    done = answer(verb("--scan", "--yes", "--output", "json"))
+    assert (done["reopened_days"], done["settle_run"]) == ([], "jr_1")
+    assert settling.events == ["check", "begin ", "end"]
 
 
 def test_new_export_becomes_rows(verb: Verb, scene: Scene) -> None:
@@ -190,16 +215,26 @@ def test_typed_word_confirms(verb: Verb, scene: Scene) -> None:
     assert len(scene.lines()) == 50
 
 
-@pytest.mark.parametrize(("account", "stack"), [("111111111111", "export"), ("222222222222", "backfill")])
-def test_missing_option_stack_names_both_commands(verb: Verb, scene: Scene, account: str, stack: str) -> None:
-    """And the way without them."""
-    scene.stacks[account].clear()
+COMMANDS = {
+    "backfill": "`python -m scripts.deploy backfill --profile consumer --outputs-of ddb-lake-consumer`",
+    "export": "`python -m scripts.deploy export --profile producer --outputs-of ddb-lake-backfill "
+    "--outputs-profile consumer`",
+}
+ACCOUNTS = {"backfill": "222222222222", "export": "111111111111"}
+
+
+@pytest.mark.parametrize("missing", [("backfill",), ("export",), ("backfill", "export")])
+def test_missing_option_stacks_are_named_with_their_commands(
+    verb: Verb, scene: Scene, missing: tuple[str, ...]
+) -> None:
+    """Only the missing ones, in the order in which they are deployed, and the way without them."""
+    for kind in missing:
+        scene.stacks[ACCOUNTS[kind]].clear()
     ran = verb("--yes")
     assert ran.code == 1
-    assert f"ddb-lake-{stack} in account {account}" in ran.err
-    assert "scripts.deploy backfill --profile consumer --outputs-of ddb-lake-consumer" in ran.err
-    assert "scripts.deploy export --profile producer --outputs-of ddb-lake-backfill" in ran.err
-    assert "--outputs-profile consumer" in ran.err
+    names = " and ".join(f"ddb-lake-{kind} in account {ACCOUNTS[kind]}" for kind in missing)
+    assert f"there is no complete {names}\n" in ran.err
+    assert f"Deploy {', then '.join(COMMANDS[kind] for kind in missing)}. A small table" in ran.err
     assert "--scan" in ran.err
 
 
@@ -461,7 +496,7 @@ def test_run_that_leaves_a_file_out_is_an_error(verb: Verb) -> None:
     """The lake is looked at, not the job's word."""
     ran = verb("--yes", "--engine", "glue")
     assert ran.code == 1
-    assert "2 data files are not in the lake" in ran.err
+    assert "the rows of 2 of " in ran.err
 
 
 def test_job_reads_the_stacks_bucket_only(verb: Verb, scene: Scene) -> None:

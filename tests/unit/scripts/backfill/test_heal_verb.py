@@ -19,6 +19,7 @@ from tests.unit.scripts.backfill.incremental import Athena, ExportingDynamo, Wri
 from tests.unit.scripts.backfill.scene import LAKE, LANDING, NOW, Scene
 from tests.unit.scripts.conftest import Ran
 from tests.unit.scripts.edge import Terminal
+from tests.unit.scripts.settling.recording import Recording
 
 Verb = Callable[..., Ran]
 START, END = NOW - timedelta(hours=3), NOW - timedelta(hours=1)
@@ -92,6 +93,33 @@ def rows(scene: Scene) -> dict[str, int | None]:
     """What its rows state, by item."""
     found = [row for row in scene.lines() if row["change_type"] == "SNAPSHOT"]
     return {row["pk"]: row.get("n") if row["change_after"] else None for row in found}
+
+
+def test_days_of_the_windows_are_reopened_before_the_first_row(
+    verb: Verb, scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a lake with settled tables: each row has the time at which its window ends."""
+    settling = Recording()
+    settling.install(monkeypatch)
+    start, end = NOW - timedelta(hours=50), NOW - timedelta(minutes=50)
+    period = ("--heal", "--from", time(start), "--to", time(end), "--output", "json")
+    days = sorted({f"{end:%Y-%m-%d}", f"{start + timedelta(hours=24):%Y-%m-%d}", f"{NOW:%Y-%m-%d}"})
+    assert answer(verb(*period, "--dry-run"))["reopened_days"] == days
+    assert answer(verb(*period, "--yes"))["settle_run"] == "jr_1"
+    assert settling.events == ["check", f"begin {','.join(days)}", "end"]
+    assert {key.split("/")[1].removeprefix("dt=") for key in written(scene)} <= {*days}
+
+
+def test_period_without_a_loss_starts_no_run(
+    verb: Verb, scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There is nothing to settle."""
+    settling = Recording()
+    settling.install(monkeypatch)
+    kept = [replace(write, lost=False) for write in WRITES]
+    scene.bucket.buckets[LAKE] = exporting(kept).bucket.buckets[LAKE]
+    assert verb(*PERIOD, "--yes").code == 0
+    assert settling.events == ["check", "no row"]
 
 
 def test_rows_are_written_where_the_lake_differs(verb: Verb, scene: Scene, dynamodb: ExportingDynamo) -> None:
@@ -301,7 +329,16 @@ def test_recovery_that_is_off_is_an_error(verb: Verb, dynamodb: ExportingDynamo)
     dynamodb.recovery = "DISABLED"
     ran = verb(*PERIOD, "--yes")
     assert (ran.code, dynamodb.requests) == (1, [])
-    assert "scripts.reconcile orders --profile producer --repair" in ran.err
+    assert "scripts.reconcile orders --profile producer --lake-profile consumer --repair`" in ran.err
+
+
+def test_heal_without_the_option_stacks_does_not_offer_a_scan(verb: Verb, scene: Scene) -> None:
+    """A scan has no past states."""
+    scene.stacks["111111111111"].clear()
+    ran = verb(*PERIOD, "--yes")
+    assert ran.code == 1
+    assert "scripts.deploy export --profile producer" in ran.err
+    assert "--scan" not in ran.err
 
 
 @pytest.mark.parametrize("earliest", [timedelta(days=10), timedelta(days=50)])
@@ -314,6 +351,7 @@ def test_period_before_the_recovery_window_is_refused(
     ran = verb("--heal", "--from", time(start), "--to", time(END), "--yes")
     assert (ran.code, dynamodb.requests) == (1, [])
     assert "reaches back to" in ran.err
+    assert "scripts.reconcile orders --profile producer --lake-profile consumer --repair`" in ran.err
     assert (
         answer(
             verb(

@@ -54,6 +54,9 @@ def test_unfinished_restore_continues_and_a_finished_one_does_not() -> None:
     assert one.condition() == "unfinished"
     one.finish()
     assert client.tags["copy"] == {SOURCE_TAG: f"orders@{MOMENT}"}
+    with pytest.raises(CommandError, match="copy is the table of this restore, which is complete"):
+        one.condition()
+    one.moment = "2026-11-27T12:00:00.000000Z"
     with pytest.raises(CommandError, match="copy is not empty"):
         one.condition()
 

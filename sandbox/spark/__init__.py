@@ -1,0 +1,1 @@
+"""Install the Spark of AWS Glue (`python -m sandbox.spark`)."""

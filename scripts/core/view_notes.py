@@ -1,0 +1,55 @@
+"""What a view notes about itself: the form of its SQL, and the choice of columns it was created with.
+
+The note is a literal in a query of WITH that nothing reads, because Athena keeps a view's SQL, in its own
+layout, and nothing else.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from scripts.core.views import NOTE, VIEWS
+
+_NOTE = re.compile(rf"{re.escape(NOTE)}\s+AS\s*\(\s*SELECT\s+'((?:[^']|'')*)'", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Note:
+    """The form of a view, and the patterns of `--columns` and `--except`."""
+
+    form: str
+    columns: tuple[str, ...] = ()
+    without: tuple[str, ...] = ()
+
+    def text(self) -> str:
+        """The note as a view has it."""
+        return json.dumps({"form": self.form, "columns": self.columns, "except": self.without})
+
+
+def note(columns: Sequence[str] = (), without: Sequence[str] = ()) -> Note:
+    """The note of a view that is created now."""
+    return Note(current_form(), tuple(columns), tuple(without))
+
+
+def current_form() -> str:
+    """A digest of the files that the views are made of."""
+    digest = hashlib.sha256()
+    for path in sorted(VIEWS.glob("**/*.sql")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:12]
+
+
+def noted(sql: str) -> Note | None:
+    """The note in a view's SQL; None for a view of an earlier version."""
+    found = _NOTE.search(sql)
+    if not found:
+        return None
+    try:
+        content = json.loads(found[1].replace("''", "'"))
+        return Note(str(content["form"]), tuple(content["columns"]), tuple(content["except"]))
+    except (ValueError, KeyError, TypeError):
+        return None

@@ -1,0 +1,231 @@
+"""Commands that write into earlier days of a lake with settled tables: the views are right at every moment.
+
+Each command runs between two runs of the deployed settle job, in the sandbox and as a user runs it. Before
+it, after its last row, and after the run that it starts, the views answer what the raw rows say.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from sandbox import accounts
+from sandbox.launches import plan_launches
+from sandbox.lifecycle import Sandbox
+from settled.names import REOPENED, ending
+from tests.sandbox.commands import run_module
+from tests.sandbox.lake import Lake
+from tests.sandbox.roles import account_root, credential_environment, refused_roles, trust_policy
+from tests.sandbox.waiting import wait_until
+from tests.unit.transform.records import change_record, compact
+from transform_lambda.change import transform
+from transform_lambda.flatten import RowSettings
+
+OLD = f"{datetime.now(UTC) - timedelta(days=20):%Y-%m-%d}"
+BOTH = ("--profile", "producer", "--lake-profile", "consumer")
+RUN_SECONDS = 300
+Answer = dict[str, Any]
+
+
+def changed(table: str, key: str, before: int | None, after: int, time: str) -> bytes:
+    """The change record of one item's revision, as the stream has it."""
+    images = [
+        None if revision is None else {"pk": {"S": key}, "revision": {"N": str(revision)}}
+        for revision in (before, after)
+    ]
+    micros = int(datetime.fromisoformat(time).timestamp() * 1_000_000)
+    record = change_record(
+        "INSERT" if before is None else "MODIFY",
+        images[1],
+        images[0],
+        keys={"pk": {"S": key}},
+        change={"ApproximateCreationDateTime": micros},
+        tableName=table,
+        eventID=f"{key}-{after}",
+    )
+    return compact(record)
+
+
+class Scene:
+    """Two accounts with every stack that the commands need."""
+
+    def __init__(self, sandbox: Sandbox) -> None:
+        self.sandbox, self.lake = sandbox, Lake(sandbox)
+        self.table, self.job = sandbox.outputs["SourceTableName"], sandbox.outputs["SettleJobName"]
+        self.glue: Any = sandbox.session("consumer").client("glue")
+        self.s3: Any = sandbox.session("consumer").client("s3")
+        self.dynamodb: Any = sandbox.session("producer").client("dynamodb")
+
+    def run(self, *arguments: str, environment: dict[str, str] | None = None) -> Answer:
+        """The JSON of a command that succeeds."""
+        done = run_module(self.sandbox, *arguments, "--output", "json", environment=environment)
+        assert done.returncode == 0, f"{done.stderr}\n{self.said()}"
+        answer: Answer = json.loads(done.stdout)
+        return answer
+
+    def said(self) -> str:
+        """The end of the job's log."""
+        logs: Any = self.sandbox.session("consumer").client("logs")
+        found = logs.filter_log_events(logGroupName=self.sandbox.outputs["SettleLogGroupName"])["events"]
+        return "\n".join(event["message"] for event in found[-10:])
+
+    def state(self, run: str) -> str:
+        """The state of a run of the job."""
+        return str(self.glue.get_job_run(JobName=self.job, RunId=run)["JobRun"]["JobRunState"])
+
+    def current(self, key: str) -> str | None:
+        """The item's revision in the view `current`; None without the item."""
+        _, rows = self.lake.query(f"SELECT revision FROM current_{ending(self.table)} WHERE pk = '{key}'")
+        assert len(rows) <= 1
+        return rows[0][0] if rows else None
+
+    def history(self, key: str) -> int:
+        """How many changes of the item the view `history` has."""
+        _, [[number]] = self.lake.query(
+            f"SELECT count(*) FROM history_{ending(self.table)} WHERE pk = '{key}'"
+        )
+        return int(number or 0)
+
+    def unsettled(self, day: str) -> int:
+        """How many rows of a day queries read from raw objects."""
+        _, [[number]] = self.lake.query(f"SELECT count(*) FROM unsettled_changes WHERE dt = '{day}'")
+        return int(number or 0)
+
+    def markers(self) -> list[Answer]:
+        """The markers of reopened days."""
+        found = self.s3.list_objects_v2(Bucket=self.lake.bucket, Prefix=REOPENED).get("Contents", [])
+        bodies = (self.s3.get_object(Bucket=self.lake.bucket, Key=each["Key"])["Body"] for each in found)
+        return [json.loads(body.read()) for body in bodies]
+
+    def lose(self, key: str, revision: int) -> None:
+        """Put an item while the table does not stream."""
+        stream = self.sandbox.outputs["SourceStreamArn"]
+        self.dynamodb.disable_kinesis_streaming_destination(TableName=self.table, StreamArn=stream)
+        item = {"pk": {"S": key}, "revision": {"N": str(revision)}}
+        self.dynamodb.put_item(TableName=self.table, Item=item)
+        self.dynamodb.enable_kinesis_streaming_destination(TableName=self.table, StreamArn=stream)
+
+    def fail(self, key: str, record: bytes) -> None:
+        """Put an error object with a record that Firehose could not deliver."""
+        line = {"errorCode": "Lambda.FunctionError", "rawData": base64.b64encode(record).decode()}
+        self.lake.put_bytes(f"errors/processing-failed/dt={OLD}/{key}", json.dumps(line).encode() + b"\n")
+
+
+@pytest.fixture(scope="module")
+def scene() -> Iterator[Scene]:
+    """One item in an old day and one of today, both settled; the views read the settled tables."""
+    with Sandbox(speed=60) as sandbox:
+        sandbox.start_delivery()
+        parameters = {
+            "consumer": ["ItemColumns=pk,revision", f"FirstDay={OLD}"],
+            "tables": ["SettleSchedule="],
+        }
+        kinds = ("consumer", "producer", "backfill", "export", "tables")
+        sandbox.launch(plan_launches(*kinds, parameters=parameters))
+        scene = Scene(sandbox)
+        job = scene.glue.get_job(JobName=scene.job)["Job"]
+        known = (
+            "Role",
+            "Command",
+            "DefaultArguments",
+            "GlueVersion",
+            "WorkerType",
+            "NumberOfWorkers",
+            "Timeout",
+        )
+        wanted = {name: job[name] for name in known}
+        wanted["DefaultArguments"] |= {"--margin-minutes": "0"}
+        scene.glue.update_job(JobName=scene.job, JobUpdate=wanted)
+        row = transform(changed(scene.table, "old", None, 1, f"{OLD}T08:00:00+00:00"), None, RowSettings(1))[
+            0
+        ]
+        scene.lake.put([row.rstrip()], OLD)
+        scene.dynamodb.put_item(TableName=scene.table, Item={"pk": {"S": "new"}, "revision": {"N": "1"}})
+        wait_until(
+            lambda: scene.lake.query("SELECT pk FROM changes WHERE pk = 'new'")[1] != [],
+            "the item is delivered",
+        )
+        done = scene.run("scripts.settle", "--profile", "consumer")
+        assert (done["status"], done["objects_left"]) == ("settled", 0), done
+        scene.run("scripts.views", scene.table, "--profile", "consumer")
+        _, rows = scene.lake.query("SELECT count(*) FROM settled_objects")
+        assert int(rows[0][0] or 0) == 2
+        yield scene
+        assert refused_roles(sandbox) == []
+
+
+@pytest.fixture(scope="module")
+def repairer(scene: Scene) -> dict[str, str]:
+    """The environment of a person with only the two policies for people who write into earlier days."""
+    iam: Any = scene.sandbox.session("consumer").client("iam")
+    trust = trust_policy(account_root(accounts.CONSUMER))
+    role = iam.create_role(RoleName="settling-repairer", AssumeRolePolicyDocument=trust)["Role"]["Arn"]
+    for output in ("RepairerPolicyArn", "SettlerPolicyArn"):
+        iam.attach_role_policy(RoleName="settling-repairer", PolicyArn=scene.sandbox.outputs[output])
+    sts: Any = scene.sandbox.session("consumer").client("sts")
+    credentials = sts.assume_role(RoleArn=role, RoleSessionName="session")["Credentials"]
+    inherited = {k: v for k, v in scene.sandbox.environment().items() if k != "AWS_PROFILE"}
+    return {
+        **inherited,
+        **credential_environment(credentials),
+        "AWS_DEFAULT_REGION": accounts.REGION,
+        "AWS_ENDPOINT_URL": scene.sandbox.endpoint,
+        "AWS_CA_BUNDLE": str(scene.sandbox.folder / "ca.pem"),
+    }
+
+
+def test_redrive_into_a_settled_day(scene: Scene, repairer: dict[str, str]) -> None:
+    """The day is read raw from before the first row until a run has settled it; two policies are enough."""
+    assert (scene.current("old"), scene.unsettled(OLD), scene.markers()) == ("1", 0, [])
+    scene.fail("ddb-lake-1-a", changed(scene.table, "old", 1, 2, f"{OLD}T09:00:00+00:00"))
+    command = ("scripts.redrive", "--source-profile", "producer")
+    counted = scene.run(*command, "--dry-run", environment=repairer)
+    assert (counted["settle_job"], counted["reopened_days"]) == (scene.job, [OLD])
+    assert (scene.current("old"), scene.markers()) == ("1", [])
+    done = scene.run(*command, "--yes", environment=repairer)
+    during = scene.current("old"), scene.history("old"), scene.unsettled(OLD)
+    assert scene.state(done["settle_run"]) in ("STARTING", "RUNNING")
+    assert during == ("2", 2, 2)
+    assert scene.markers() == [{"days": [OLD], "done": True}]
+    wait_until(
+        lambda: scene.state(done["settle_run"]) == "SUCCEEDED",
+        "the run succeeds",
+        RUN_SECONDS,
+        said=scene.said,
+    )
+    assert (scene.current("old"), scene.history("old"), scene.unsettled(OLD)) == ("2", 2, 0)
+    assert scene.markers() == []
+    _, rows = scene.lake.query(f"SELECT count(*) FROM settled_changes_{ending(scene.table)} WHERE pk = 'old'")
+    assert int(rows[0][0] or 0) == 2
+
+
+def test_backfill_brings_a_lost_item(scene: Scene) -> None:
+    """Its rows are of the export's day; the run after it settles them."""
+    scene.lose("lost", 1)
+    assert scene.current("lost") is None
+    done = scene.run("scripts.backfill", scene.table, *BOTH, "--engine", "local", "--yes", "--wait")
+    assert done["reopened_days"] == [done["time"][:10]]
+    assert scene.state(done["settle_run"]) == "SUCCEEDED"
+    assert (scene.current("lost"), scene.history("lost")) == ("1", 1)
+    assert scene.markers() == []
+
+
+def test_reconcile_repairs_a_lost_change(scene: Scene) -> None:
+    """Its rows are of now, and today is open: no day is marked, and a run is started."""
+    scene.lose("new", 5)
+    done = scene.run("scripts.reconcile", scene.table, *BOTH, "--repair", "--yes")
+    during = scene.current("new")
+    assert scene.state(done["settle_run"]) in ("STARTING", "RUNNING")
+    assert (during, done["reopened_days"], scene.markers()) == ("5", [], [])
+    wait_until(
+        lambda: scene.state(done["settle_run"]) == "SUCCEEDED",
+        "the run succeeds",
+        RUN_SECONDS,
+        said=scene.said,
+    )
+    assert scene.current("new") == "5"

@@ -1,0 +1,3 @@
+SELECT change_id, change_sequence, n
+FROM changes
+ORDER BY change_sequence
