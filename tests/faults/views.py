@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import zlib
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any, Final
 
-from sandbox.athena.engine.database import shared_database
+from sandbox.athena.engine.database import MEMORY_LIMIT, shared_database
 from scripts.core.views import definitions
 from tests.faults.changes import TABLE, Changes, digest, key_of
 from tests.faults.oracle import Oracle
@@ -22,9 +23,19 @@ _HISTORY: Final = f"SELECT pk, count(*), count(DISTINCT change_number) FROM hist
 _GAPS: Final = f"SELECT change_key, broken_state FROM gaps_{NAME}"
 
 
+@contextmanager
+def limited_memory() -> Iterator[None]:
+    """DuckDB with less memory, for runs side by side. Others of this process use the engine too."""
+    engine = shared_database().cursor()
+    engine.execute(f"SET GLOBAL memory_limit = '{MEMORY_MEGABYTES}MB'")
+    try:
+        yield
+    finally:
+        engine.execute(f"SET GLOBAL memory_limit = '{MEMORY_LIMIT}'")
+
+
 def lake_of(objects: Iterable[tuple[str, str, bytes]]) -> Lake:
     """A lake in memory with these objects (day, name, body) and the shipped views."""
-    shared_database().cursor().execute(f"SET GLOBAL memory_limit = '{MEMORY_MEGABYTES}MB'")
     lake = Lake(COLUMNS)
     for day, name, body in objects:
         lake.put_bytes(body, day=day, name=name)
@@ -33,6 +44,7 @@ def lake_of(objects: Iterable[tuple[str, str, bytes]]) -> Lake:
     return lake
 
 
+@limited_memory()
 def check(changes: Changes, oracle: Oracle) -> dict[str, Any]:
     """Compare current, history and gaps with the changes of the sample's items."""
     bodies: defaultdict[tuple[str, str], list[bytes]] = defaultdict(list)
