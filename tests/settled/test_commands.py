@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import re
 from collections.abc import Callable, Iterator
 from types import SimpleNamespace
 from typing import Any
@@ -258,6 +259,34 @@ def test_views_follow_settled_tables_that_appear_and_go(account: Account, run: R
     assert behind(run) == []
 
 
+def test_views_go_back_to_raw_rows_and_stay_there(account: Account, run: Run) -> None:
+    """With --raw, for one table or all; --all keeps it until --settled, and a table is named without it."""
+    assert run(TABLE).code == 0
+    unsettled = account.sql(names.UNSETTLED)
+    for there, back in ((("--all", "--raw"), ("--all", "--settled")), ((TABLE, "--raw"), (TABLE,))):
+        assert run(*there).code == 0
+        for kind in ("current", "history", "gaps"):
+            assert not re.search(r"settled_(changes|items)", account.sql(f"{kind}_orders"))
+        assert account.lake.ask("SELECT n FROM current_orders") == [["b>a"]]
+        assert behind(run) == []
+        assert run("--all").code == 0
+        assert ITEMS not in account.sql("current_orders")
+        assert "up to date, raw rows as chosen" in run("--check").out
+        assert run(*back).code == 0
+        assert ITEMS in account.sql("current_orders")
+        assert behind(run) == []
+    assert account.sql(names.UNSETTLED) == unsettled
+
+
+def test_raw_views_show_every_column(account: Account, run: Run) -> None:
+    """Also those that the settled tables do not have, and a choice of columns stays."""
+    account.add_column("colour", "changes")
+    assert run(TABLE, "--except", "n").code == 0
+    assert run("--all", "--raw").code == 0
+    shown = [column["Name"] for column in account.tables["current_orders"]["StorageDescriptor"]["Columns"]]
+    assert ("colour" in shown, "n" in shown) == (True, False)
+
+
 def test_without_the_view_of_the_rest_the_views_read_raw_rows(account: Account, run: Run) -> None:
     """The first settle run creates it last: before, settled tables may lack rows."""
     del account.tables[names.UNSETTLED]
@@ -406,6 +435,8 @@ def test_a_set_that_fails_does_not_keep_the_others(account: Account, run: Run, t
         ((), "no table was named"),
         (("orders", "--all"), "--all and --check are for every view"),
         (("--check", "--columns", "pk"), "--columns with --all or --check"),
+        (("--check", "--raw"), "--raw with --check"),
+        (("--all", "--raw", "--settled"), "not allowed with argument --raw"),
     ],
 )
 def test_options_that_do_not_go_together_are_refused(
