@@ -69,8 +69,8 @@ def main(arguments: Sequence[str], out: Output) -> int:
         )
     from scripts.core.draining import clock_of  # noqa: PLC0415  boto3 is behind these
     from scripts.core.settling.option_stack import stack_of  # noqa: PLC0415
-    from scripts.core.settling.unsettled_view import Markers  # noqa: PLC0415
     from scripts.core.settling.runs import SettleRuns  # noqa: PLC0415
+    from scripts.core.settling.unsettled_view import Markers  # noqa: PLC0415
     from scripts.core.sides import lake_of  # noqa: PLC0415
 
     lake = lake_of(Connection.of(args), args.lake_stack, profile="--profile")

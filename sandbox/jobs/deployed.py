@@ -169,8 +169,9 @@ def environment(
 ) -> dict[str, str]:
     """The environment of the job's process; `credentials` are the role's as environment variables.
 
-    `folder` is the run's own. `worker_type` chooses the memory. `long` is for runs over many rows: the memory of
-    a large worker, and Java's full compiler. `log` is the file of Spark's own log; without it, Spark logs to stderr.
+    `folder` is the run's own. `worker_type` chooses the memory. `long` is for runs over many rows: the memory
+    of a large worker, and Java's full compiler. `log` is the file of Spark's own log; without it, Spark logs
+    to stderr.
     """
     iceberg = "iceberg" in arguments.get("--datalake-formats", "").split(",")
     megabytes = memory("G.2X" if long else worker_type)

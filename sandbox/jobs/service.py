@@ -4,7 +4,8 @@ AWS facts
 - More runs than `MaxConcurrentRuns` are rejected with ConcurrentRunsExceededException (API reference,
   "StartJobRun", "ExecutionProperty"). A run counts until it has ended.
 - With `JobRunQueuingEnabled` such a run is WAITING instead, and runs later, if its class is STANDARD (Glue
-  developer guide, "AWS Glue job run statuses"). The run's own setting replaces the job's (API reference, "Job").
+  developer guide, "AWS Glue job run statuses"). The run's own setting replaces the job's (API reference,
+  "Job").
 - The arguments of a run are those that replace the job's (API reference, "JobRun").
 - A run's id is `jr_` and 64 hex digits (the event examples of the EventBridge reference).
 - Ends are events of `aws.glue`, `Glue Job State Change`, with the states SUCCEEDED, FAILED, TIMEOUT and

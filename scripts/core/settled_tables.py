@@ -122,7 +122,9 @@ class SettledTables:
         A command may reopen a day at the same time: its days are in the view, too.
         """
         connection = self.workgroup.connection
-        bucket = self.tables["changes"]["StorageDescriptor"]["Location"].removeprefix("s3://").partition("/")[0]
+        bucket = (
+            self.tables["changes"]["StorageDescriptor"]["Location"].removeprefix("s3://").partition("/")[0]
+        )
         markers = Markers(connection.client("s3"), bucket, connection.account)
         UnsettledView(self.workgroup, self.database, markers).widen(again=True)
         self._widened = True

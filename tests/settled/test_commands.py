@@ -346,7 +346,9 @@ def test_the_view_of_the_rest_is_created_once_for_all_sets(account: Account, run
     account.add_column("colour", "changes", CHANGES, ITEMS)
     account.statements.clear()
     assert run("--all").code == 0
-    created = [sql for sql in account.statements if sql.startswith(f"CREATE OR REPLACE VIEW {names.UNSETTLED}")]
+    created = [
+        sql for sql in account.statements if sql.startswith(f"CREATE OR REPLACE VIEW {names.UNSETTLED}")
+    ]
     assert len(created) == 1
 
 

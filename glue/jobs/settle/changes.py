@@ -27,9 +27,7 @@ class SettledChanges:
         self.name = name
         self.table = Table(session, given.database, CHANGES + name)
 
-    def open(
-        self, metadata: Sequence[str], found: Iterable[str] = (), shown: Iterable[str] = ()
-    ) -> State:
+    def open(self, metadata: Sequence[str], found: Iterable[str] = (), shown: Iterable[str] = ()) -> State:
         """Create the table or check it, and add the columns that rows have. Raises SettleError.
 
         :param found: the columns of items that rows have

@@ -21,7 +21,9 @@ _MARKS = {"current": '"#age"', "history": '"#number"'}
 _SOURCE = re.compile(r"change_table\s*=\s*'((?:[^']|'')+)'", re.IGNORECASE)
 # How a view names a column that another one has the name of (scripts/core/view_columns.py).
 _ENDING, _RESERVED_PREFIX = "_of_item", "attribute_"
-LAST_OF_THE_CHANGE = "change_rescued"  # of the columns of `changes` that describe the change; items' columns follow
+LAST_OF_THE_CHANGE = (
+    "change_rescued"  # of the columns of `changes` that describe the change; items' columns follow
+)
 _POLL_SECONDS = 0.5
 _STATEMENT_SECONDS = 120
 # The function's payload (AWS Lambda quotas: 256 KB for an event).
@@ -112,8 +114,8 @@ class LakeCatalog:
     def switched_at(self, name: str) -> str:
         """The cut between two roads that the items of a pair observe; `none` without a view or a cut.
 
-        It is that of `current_<name>`. If there is no such view, it is that of the first view of current items
-        in the order of names: views may have another ending than their source table (`--name`).
+        It is that of `current_<name>`. If there is no such view, it is that of the first view of current
+        items in the order of names: views may have another ending than their source table (`--name`).
         """
         views = self._views(name, "current")
         if not views:

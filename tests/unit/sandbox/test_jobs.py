@@ -70,7 +70,9 @@ def test_a_larger_worker_has_more_memory(
     """In the settings of Spark; without a type, that of G.1X."""
     monkeypatch.setattr(deployed, "write_trust_store", lambda *_: [])
     place = SimpleNamespace(endpoint="e", ca_bundle="ca.pem", region="r", folder=tmp_path)
-    spark: Any = SimpleNamespace(python=Path("/p/bin/python"), java_home=Path("/j"), class_path=lambda **_: "c")
+    spark: Any = SimpleNamespace(
+        python=Path("/p/bin/python"), java_home=Path("/j"), class_path=lambda **_: "c"
+    )
     code = deployed.Code(tmp_path / "job.py", (), None)
     found = deployed.environment(
         spark, place, code, {}, credentials={}, folder=tmp_path, worker_type=worker_type
@@ -89,8 +91,8 @@ def test_only_as_many_runs_as_the_job_allows() -> None:
     with pytest.raises(service.RefusedError, match="Concurrent runs exceeded for j") as refused:
         service.first_state(JOB, {}, runs_in("STARTING", "RUNNING"))
     assert refused.value.code == "ConcurrentRunsExceededException"
+    alone = {name: JOB[name] for name in JOB if name != "ExecutionProperty"}
     with pytest.raises(service.RefusedError):
-        alone = {name: JOB[name] for name in JOB if name != "ExecutionProperty"}
         service.first_state(alone, {}, runs_in("RUNNING"))
 
 

@@ -57,7 +57,7 @@ def catalog(**tables: Any) -> LakeCatalog:
     ],
 )
 def test_the_cut_of_the_pairs_own_view_counts(tables: dict[str, Any], cut: str) -> None:
-    """Without `current_<name>`, that of the first view with a name of its own; views of others do not count."""
+    """Without `current_<name>`, that of the first view with another name; views of others do not count."""
     assert catalog(**tables).switched_at("orders_1") == cut
 
 

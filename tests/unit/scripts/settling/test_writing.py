@@ -125,7 +125,9 @@ def test_two_commands_at_once_both_have_their_days_in_the_view(lake: FakeLake, w
     def interrupt() -> None:
         lake.before_view = lambda: None
         if when == "before the command reads the view":
-            Markers.of(stack).put(Marker("heal-x", (OLDER,)))  # its view follows when this statement has ended
+            Markers.of(stack).put(
+                Marker("heal-x", (OLDER,))
+            )  # its view follows when this statement has ended
         else:
             other.open()
 
