@@ -122,14 +122,13 @@ def test_statements_cost_their_workers_minutes_and_an_alarm() -> None:
     assert short == minute
 
 
-def test_the_page_shows_the_computed_cost_of_statements() -> None:
+def test_the_page_shows_the_computed_cost_of_statements(capsys: pytest.CaptureFixture[str]) -> None:
     """The figure of docs/cost.md is that of its command."""
     page = (README.parent / "docs" / "cost.md").read_text()
     [(command, usd)] = re.findall(r"`python -m scripts\.cost (--sql-[^`]+)` computes ([\d.]+) USD", page)
     words = command.split()
-    given = dict(zip(words[::2], words[1::2], strict=True))
-    load = Workload(**{name[2:].replace("-", "_"): float(value) for name, value in given.items()})
-    assert usd == f"{monthly(load)['Glue Spark SQL job']:.2f}"
+    assert main([*words, "--output", "json"], Output("json")) == 0
+    assert usd == f"{json.loads(capsys.readouterr().out)['usd_a_month']['Glue Spark SQL job']:.2f}"
 
 
 def test_replaced_files_are_stored_until_their_snapshot_expires() -> None:

@@ -314,7 +314,7 @@ def test_a_new_pair_has_the_columns_that_its_views_show(own_lake: SettledLake) -
     table = "shown"
     glue, database = own_lake.lake.glue, own_lake.lake.database
     changes: Any = glue.get_table(DatabaseName=database, Name="changes")["Table"]
-    definition = {name: changes[name] for name in TABLE_INPUT}
+    definition: Any = {name: changes[name] for name in TABLE_INPUT}
     for name in ("colour", "size", "elsewhere"):
         definition["StorageDescriptor"]["Columns"].append({"Name": name, "Type": "string"})
     glue.update_table(DatabaseName=database, TableInput=definition)
