@@ -30,6 +30,9 @@ MEANINGS = {  # help of the options; their names are the fields of Workload
     "settle_minutes": "run time of one run of the settle job",
     "items_gb": "size of the current items in the settled tables",
     "snapshot_hours": "retention of snapshots of the settled tables",
+    "sql_runs_a_day": "runs of the Spark SQL job; 0 without the option stack spark-sql",
+    "sql_minutes": "run time of one run of the Spark SQL job",
+    "sql_workers": "G.1X workers of the Spark SQL job, the driver included; count a G.2X as two",
 }
 
 

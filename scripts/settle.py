@@ -69,8 +69,8 @@ def main(arguments: Sequence[str], out: Output) -> int:
         )
     from scripts.core.draining import clock_of  # noqa: PLC0415  boto3 is behind these
     from scripts.core.settling.option_stack import stack_of  # noqa: PLC0415
-    from scripts.core.settling.reopening import Markers  # noqa: PLC0415
     from scripts.core.settling.runs import SettleRuns  # noqa: PLC0415
+    from scripts.core.settling.unsettled_view import Markers  # noqa: PLC0415
     from scripts.core.sides import lake_of  # noqa: PLC0415
 
     lake = lake_of(Connection.of(args), args.lake_stack, profile="--profile")
@@ -79,7 +79,7 @@ def main(arguments: Sequence[str], out: Output) -> int:
     if args.close is not None and not args.dry_run:
         _close(stack, args.close, out)
     with stack.permitted("see which days are reopened"):
-        markers = Markers(stack).all()
+        markers = Markers.of(stack).all()
     state = State(stack, runs.last(RUNS), _behind(stack, out), markers, datetime.now(UTC))
     state.show(out)
     document = state.document()
@@ -122,11 +122,11 @@ def _behind(stack: SettleStack, out: Output) -> Backlog | None:
 
 def _close(stack: SettleStack, name: str, out: Output) -> None:
     """Complete a marker. Raises CommandError if there is none of this name."""
-    from scripts.core.settling.reopening import Markers  # noqa: PLC0415
+    from scripts.core.settling.unsettled_view import Markers  # noqa: PLC0415
     from settled.reopened import Marker  # noqa: PLC0415
 
     with stack.permitted("complete a marker of reopened days"):
-        markers = Markers(stack)
+        markers = Markers.of(stack)
         found = markers.named(name)
         if found is None:
             raise CommandError(f"there is no marker {name}", "`--dry-run` lists them.", exit_code=EXIT_USAGE)

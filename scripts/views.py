@@ -3,8 +3,8 @@
 The SQL is in athena/views/*.sql. The views have the columns that the Glue table `changes` has now, so run the
 command again when the table has more columns: `--check` names the views that are behind their table, and
 `--all` refreshes every view of the database. If the lake has settled tables (docs/settled-tables.md), the
-views read those and the rows that are not settled yet. Types come from a small file,
-`athena/views/types/NAME.yaml`, with one `column: type` per line.
+views read those and the rows that are not settled yet; with `--raw` they read raw rows all the same. Types
+come from a small file, `athena/views/types/NAME.yaml`, with one `column: type` per line.
 """
 
 from __future__ import annotations
@@ -38,6 +38,7 @@ examples:
   python -m scripts.views orders-prod --name orders --except 'scores__*,notes'
   python -m scripts.views orders-prod --name orders --switched-at 2026-11-28T12:00:00Z
   python -m scripts.views --all
+  python -m scripts.views --all --raw
   python -m scripts.views --check --output json
   python -m scripts.query --profile consumer "SELECT * FROM current_orders LIMIT 10\""""
 
@@ -90,6 +91,17 @@ def options() -> argparse.ArgumentParser:
         help="the second at which changes switched from Kinesis to DynamoDB Streams, such as "
         "2026-11-28T12:00:00Z; `none`: no switch (default: as in the existing views)",
     )
+    rows = result.add_mutually_exclusive_group()
+    rows.add_argument(
+        "--raw",
+        action="store_true",
+        help="read raw rows although settled tables exist; --all keeps it until --settled is given",
+    )
+    rows.add_argument(
+        "--settled",
+        action="store_true",
+        help="with --all: let views that were created with --raw read settled tables again",
+    )
     result.add_argument("--dry-run", action="store_true", help="print the SQL, change nothing")
     result.add_argument("--workgroup", metavar="NAME", default="ddb-lake", help="default: ddb-lake")
     result.add_argument("--database", metavar="NAME", default="ddb_lake", help="default: ddb_lake")
@@ -103,7 +115,14 @@ def main(arguments: Sequence[str], out: Output) -> int:
     _check_options(args)
     if args.all or args.check:
         workgroup = _workgroup(args)
-        return refresh(workgroup, args.database, out, write=not args.check, dry_run=args.dry_run)
+        return refresh(
+            workgroup,
+            args.database,
+            out,
+            write=not args.check,
+            dry_run=args.dry_run,
+            raw=args.raw if args.raw or args.settled else None,
+        )
     switched_at = read_switch(args.switched_at or NO_SWITCH)
     name = view_name(args.name or args.table)
     if len(f"history_{name}") > NAME_CHARACTERS:
@@ -116,7 +135,7 @@ def main(arguments: Sequence[str], out: Output) -> int:
     workgroup = _workgroup(args)
     every = item_columns(workgroup, args.database)
     lake = SettledTables(workgroup, args.database, lake_tables(workgroup, args.database))
-    settled = lake.of(args.table)
+    settled = None if args.raw else lake.of(args.table)
     rows = every_row(args.table) if settled else "changes"
     both_roads = check_source(workgroup, args.database, args.table, rows)
     if not every:
@@ -148,7 +167,7 @@ def main(arguments: Sequence[str], out: Output) -> int:
         columns = _settled_columns(settled, columns, out)
     views = statements_of(
         Wanted(name, args.table, columns, types, switched_at, settled),
-        note(split_patterns(args.columns), split_patterns(args.without)),
+        note(split_patterns(args.columns), split_patterns(args.without), raw=args.raw),
     )
     if args.dry_run:
         statements = {view.name: view.statement for view in views}
@@ -189,7 +208,7 @@ def _settled_columns(settled: Settled, columns: list[str], out: Output) -> list[
 
 
 def _check_options(args: argparse.Namespace) -> None:
-    """Refuse a table with --all or --check, and neither of them."""
+    """Refuse a table with --all or --check, neither of them, and options that do not go with them."""
     everything = args.all or args.check
     if bool(args.table) == bool(everything):
         raise CommandError(
@@ -210,6 +229,13 @@ def _check_options(args: argparse.Namespace) -> None:
         )
         if value
     ]
+    rows = "--raw" if args.raw else "--settled" if args.settled else ""
+    if rows and args.check:
+        raise CommandError(
+            f"{rows} with --check, which names what --all would change",
+            f"`--all {rows} --dry-run` shows the views.",
+            exit_code=EXIT_USAGE,
+        )
     if everything and single:
         raise CommandError(
             f"{', '.join(single)} with --all or --check: the views keep what they were created with",

@@ -6,8 +6,9 @@ the verb wrote: it removes the marker, once the objects were settled some time a
 completed stays until the verb, run again, completes it: until then the views read these days in full, and
 their answers are right.
 
-A verb and a run may create the view at the same time. Both list the markers again after they have created it,
-and create it again if there is a further day. So the view that was created last has the days of every marker.
+Verbs, a run and `scripts.views` (for a new column) may create the view at the same time. Each lists the
+markers again after it has created it, and creates it again if there is a further day. So the view that was
+created last has the days of every marker.
 
 A completed marker is removed by a run that may have begun long ago, so a verb that is run again does not
 write to it: it takes the next free name (`free_id`).

@@ -38,6 +38,9 @@ SESSION_SECONDS = 12 * 3600
 ICEBERG_CATALOGS = ("lake", "glue_catalog")  # the project's name, and that of AWS's examples
 _WHEELS = ".gluewheels.zip"
 _WHEELS_LOCK = REPOSITORY / "requirements" / "function.lock"
+# Of Spark's process, in MB. Glue's G.1X has 16 GB and each larger type more (Glue developer guide, "AWS Glue
+# worker types"): here a larger one has twice as much as G.1X, whatever its size, since it is one machine.
+_SMALL_WORKERS, _MEMORY, _LARGE_MEMORY = frozenset({"", "Standard", "G.025X", "G.1X"}), 1500, 3000
 # They would change what a run does, and nothing here reads them.
 _UNSUPPORTED = ("--extra-jars", "--extra-files", "--python-modules-installer-version")
 
@@ -80,6 +83,11 @@ def script_arguments(definition: Mapping[str, Any], given: Mapping[str, str], ru
 def words(arguments: Mapping[str, str]) -> list[str]:
     """The arguments as words of a command line."""
     return [text for name, value in arguments.items() for text in (name, str(value))]
+
+
+def memory(worker_type: str) -> int:
+    """The memory of a run's Spark in MB, for the worker type of the run or of its job; empty without one."""
+    return _MEMORY if worker_type in _SMALL_WORKERS else _LARGE_MEMORY
 
 
 @dataclass(frozen=True)
@@ -155,16 +163,19 @@ def environment(
     *,
     credentials: Mapping[str, str],
     folder: Path,
+    worker_type: str = "",
     long: bool = False,
     log: Path | None = None,
 ) -> dict[str, str]:
     """The environment of the job's process; `credentials` are the role's as environment variables.
 
-    `folder` is the run's own. `long` is for runs over many rows: twice the memory, and Java's full compiler.
-    `log` is the file of Spark's own log; without it, Spark logs to stderr.
+    `folder` is the run's own. `worker_type` chooses the memory. `long` is for runs over many rows: the memory
+    of a large worker, and Java's full compiler. `log` is the file of Spark's own log; without it, Spark logs
+    to stderr.
     """
     iceberg = "iceberg" in arguments.get("--datalake-formats", "").split(",")
-    settings = _settings(spark, place, folder, long=long, iceberg=iceberg, log=log)
+    megabytes = memory("G.2X" if long else worker_type)
+    settings = _settings(spark, place, folder, megabytes, long=long, iceberg=iceberg, log=log)
     # Of two settings of one name, the last counts: a job cannot lead out of the sandbox.
     options = [f"--py-files {shlex.quote(','.join(map(str, code.libraries)))}"] if code.libraries else []
     options += [f"--conf {arguments['--conf']}"] if arguments.get("--conf") else []
@@ -189,7 +200,14 @@ def environment(
 
 
 def _settings(
-    spark: Spark, place: Place, folder: Path, *, long: bool, iceberg: bool, log: Path | None
+    spark: Spark,
+    place: Place,
+    folder: Path,
+    megabytes: int,
+    *,
+    long: bool,
+    iceberg: bool,
+    log: Path | None,
 ) -> dict[str, str]:
     """The settings of Spark that do not come from the job."""
     java = [
@@ -202,7 +220,7 @@ def _settings(
     ]
     settings = {
         "spark.master": "local[2]",
-        "spark.driver.memory": "3g" if long else "1500m",
+        "spark.driver.memory": f"{megabytes}m",
         "spark.driver.bindAddress": "127.0.0.1",
         "spark.driver.host": "127.0.0.1",
         "spark.ui.enabled": "false",

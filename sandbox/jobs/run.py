@@ -60,7 +60,7 @@ class _EndedError(Exception):
 
 @dataclass
 class Run:
-    """A run with all that it needs. `security` names a security configuration, or is empty."""
+    """A run with all that it needs. `security` and `worker_type` may be empty."""
 
     sandbox: RunningSandbox
     spark: Spark
@@ -69,6 +69,7 @@ class Run:
     run_id: str
     given: Mapping[str, str]
     security: str
+    worker_type: str
     timeout_seconds: float
     stop: threading.Event
 
@@ -106,6 +107,7 @@ class Run:
             arguments,
             credentials=roles.environment(role, deployed.SESSION_SECONDS),
             folder=folder,
+            worker_type=self.worker_type,
             log=files["error"],
         )
         self._check(deadline)

@@ -3,12 +3,17 @@
 AWS facts
 - More runs than `MaxConcurrentRuns` are rejected with ConcurrentRunsExceededException (API reference,
   "StartJobRun", "ExecutionProperty"). A run counts until it has ended.
+- With `JobRunQueuingEnabled` such a run is WAITING instead, and runs later, if its class is STANDARD (Glue
+  developer guide, "AWS Glue job run statuses"). The run's own setting replaces the job's (API reference,
+  "Job").
 - The arguments of a run are those that replace the job's (API reference, "JobRun").
 - A run's id is `jr_` and 64 hex digits (the event examples of the EventBridge reference).
 - Ends are events of `aws.glue`, `Glue Job State Change`, with the states SUCCEEDED, FAILED, TIMEOUT and
   STOPPED (Glue developer guide, "Automating AWS Glue with EventBridge").
 
-[unverified]: GetJobRuns returns the newest run first. The texts of the errors.
+[unverified]: GetJobRuns returns the newest run first. The texts of the errors. Of several waiting runs the
+oldest is the next, as soon as another one ends, and it waits without a limit; one that is stopped is STOPPED
+at once. `StartedOn` is the time of StartJobRun.
 
 Triggers, retries (`MaxRetries`), job bookmarks and Python shell jobs do not run here. A Spark that is missing
 is an InternalServiceException, with HTTP status 400: an SDK would repeat a request that failed with 500.
@@ -24,7 +29,7 @@ import secrets
 import tempfile
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +37,7 @@ from sandbox.emulator.glue_events import emit
 from sandbox.emulator.seam import Seam
 from sandbox.engines.errors import EngineMissingError
 from sandbox.jobs import logs
-from sandbox.jobs.run import Outcome, Run
+from sandbox.jobs.run import STOPPED, Outcome, Run
 from sandbox.roles import role_arn
 from sandbox.running import RunningSandbox
 from sandbox.spark import assembly
@@ -47,6 +52,7 @@ EVENT = "Glue Job State Change"
 GLUE_VERSION = "5.1"  # whose Spark assembly.py installs
 _ACTIVE = frozenset({"STARTING", "RUNNING", "STOPPING"})
 _STOPPABLE = frozenset({"STARTING", "RUNNING"})
+_WAITING = "WAITING"
 _TIMEOUT = 480  # minutes, the default of Glue 5 (API reference, "Job")
 _PAGE = 200  # the most that GetJobRuns returns (API reference, "GetJobRuns")
 _SEVERITY = {"SUCCEEDED": "INFO", "STOPPED": "INFO", "TIMEOUT": "WARN", "FAILED": "ERROR"}
@@ -62,8 +68,10 @@ class RefusedError(Exception):
         self.code, self.message = code, message
 
 
-def new_run(job: Mapping[str, Any], request: Mapping[str, Any], account: str, now: float) -> Record:
-    """The JobRun of a run that starts now."""
+def new_run(
+    job: Mapping[str, Any], request: Mapping[str, Any], account: str, now: float, state: str = "STARTING"
+) -> Record:
+    """The JobRun of a run that begins in this state now."""
     given = dict(request.get("Arguments") or {})
     security = request.get("SecurityConfiguration") or job.get("SecurityConfiguration") or ""
     settings = {
@@ -76,10 +84,11 @@ def new_run(job: Mapping[str, Any], request: Mapping[str, Any], account: str, no
         "JobName": job["Name"],
         "StartedOn": now,
         "LastModifiedOn": now,
-        "JobRunState": "STARTING",
+        "JobRunState": state,
         "Arguments": given,
         "PredecessorRuns": [],
         "ExecutionTime": 0,
+        "JobRunQueuingEnabled": waits(job, request),
         "GlueVersion": job.get("GlueVersion"),
         "LogGroupName": logs.group(
             {**job.get("DefaultArguments", {}), **given}, security, role_arn(job["Role"], account)
@@ -89,8 +98,22 @@ def new_run(job: Mapping[str, Any], request: Mapping[str, Any], account: str, no
     }
 
 
-def check_job(job: Mapping[str, Any], request: Mapping[str, Any], active: int) -> None:
-    """Raise RefusedError if a run of this job cannot start."""
+def waits(job: Mapping[str, Any], request: Mapping[str, Any]) -> bool:
+    """Whether a run waits while too many others of its job are active."""
+    asked = request.get("JobRunQueuingEnabled")
+    enabled = job.get("JobRunQueuingEnabled") if asked is None else asked
+    kind = request.get("ExecutionClass") or job.get("ExecutionClass") or "STANDARD"
+    return bool(enabled) and kind == "STANDARD"
+
+
+def is_full(job: Mapping[str, Any], runs: Iterable[Mapping[str, Any]]) -> bool:
+    """Whether as many runs of the job are active as it allows."""
+    active = sum(run["JobRunState"] in _ACTIVE for run in runs)
+    return bool(active >= job.get("ExecutionProperty", {}).get("MaxConcurrentRuns", 1))
+
+
+def first_state(job: Mapping[str, Any], request: Mapping[str, Any], runs: Iterable[Mapping[str, Any]]) -> str:
+    """The first state of a further run of this job. Raises RefusedError if it cannot start."""
     kind, version = job.get("Command", {}).get("Name"), job.get("GlueVersion")
     if kind != "glueetl" or version != GLUE_VERSION:
         raise RefusedError(
@@ -103,8 +126,11 @@ def check_job(job: Mapping[str, Any], request: Mapping[str, Any], active: int) -
             "InvalidInputException",
             "the sandbox does not retry a run. Next: start a new run without JobRunId",
         )
-    if active >= job.get("ExecutionProperty", {}).get("MaxConcurrentRuns", 1):
+    if not is_full(job, runs):
+        return "STARTING"
+    if not waits(job, request):
         raise RefusedError("ConcurrentRunsExceededException", f"Concurrent runs exceeded for {job['Name']}")
+    return _WAITING
 
 
 def event_detail(run: Mapping[str, Any]) -> dict[str, str]:
@@ -158,6 +184,7 @@ class Runs:
     def __init__(self) -> None:
         self._turn = threading.Lock()  # a run that has ended cannot be stopped, nor counted twice
         self._stops: dict[str, threading.Event] = {}
+        self._waiting: dict[str, Callable[[], None]] = {}  # by the run's id: what starts it
 
     def _of(self, name: Any) -> list[Record]:
         """The runs of a job, oldest first."""
@@ -179,32 +206,46 @@ class Runs:
         with self._turn:
             runs = self._of(request.get("JobName"))
             job = dict(glue._jobs[request["JobName"]])
-            check_job(job, request, sum(run["JobRunState"] in _ACTIVE for run in runs))
+            state = first_state(job, request, runs)
             try:
                 spark = assembly.require()
             except EngineMissingError as error:
                 raise RefusedError("InternalServiceException", f"Glue jobs need Spark: {error}") from None
-            record = new_run(job, request, account, time.time())
+            record = new_run(job, request, account, time.time(), state)
+            run = Run(
+                sandbox=sandbox,
+                spark=spark,
+                account=account,
+                definition=job,
+                run_id=record["Id"],
+                given=record["Arguments"],
+                security=record.get("SecurityConfiguration", ""),
+                worker_type=record.get("WorkerType", ""),
+                timeout_seconds=record["Timeout"] * 60,
+                stop=threading.Event(),
+            )
             runs.append(record)
-            stop = self._stops[record["Id"]] = threading.Event()
-        answer = {"JobRunId": record["Id"]}
-        context = contextvars.copy_context()  # a new thread does not have the request's account
-        run = Run(
-            sandbox=sandbox,
-            spark=spark,
-            account=account,
-            definition=job,
-            run_id=record["Id"],
-            given=record["Arguments"],
-            security=record.get("SecurityConfiguration", ""),
-            timeout_seconds=record["Timeout"] * 60,
-            stop=stop,
-        )
-        threading.Thread(target=context.run, args=(self._follow, run, record), daemon=True).start()
-        return answer
+            self._stops[run.run_id] = run.stop
+            context = contextvars.copy_context()  # a new thread does not have the request's account
+            thread = threading.Thread(target=context.run, args=(self._follow, run, record), daemon=True)
+            if state == _WAITING:
+                self._waiting[record["Id"]] = thread.start
+            else:
+                thread.start()
+        return {"JobRunId": record["Id"]}
+
+    def _start_waiting(self, name: str) -> None:
+        """Start the oldest waiting runs of a job, as many as it allows. The caller has the turn."""
+        from ministack.services import glue  # noqa: PLC0415
+
+        job, runs = glue._jobs.get(name), glue._job_runs.get(name, [])
+        for run in [run for run in runs if run["Id"] in self._waiting]:
+            if job is not None and not is_full(job, runs):
+                run.update(JobRunState="STARTING", LastModifiedOn=time.time())
+                self._waiting.pop(run["Id"])()
 
     def _follow(self, run: Run, record: Record) -> None:
-        """Execute the run, record its states and emit its event."""
+        """Execute the run, record its states, emit its event, and start a run that waits for its end."""
         began: float | None = None
 
         def begin() -> None:
@@ -219,6 +260,7 @@ class Runs:
         with self._turn:
             close(record, outcome, began, time.time())
             del self._stops[record["Id"]]
+            self._start_waiting(record["JobName"])
         emit(EVENT, event_detail(record))
 
     def one(self, request: Mapping[str, Any]) -> dict[str, Any]:
@@ -241,8 +283,12 @@ class Runs:
         return shown
 
     def stop(self, request: Mapping[str, Any]) -> dict[str, Any]:
-        """BatchStopJobRun: the runs are STOPPING, and STOPPED when their processes have ended."""
+        """BatchStopJobRun: the runs are STOPPING, and STOPPED when their processes have ended.
+
+        A run that has not begun is STOPPED at once.
+        """
         name, stopped, errors = str(request.get("JobName")), [], []
+        never_began: list[Record] = []
         runs = {run["Id"]: run for run in self._of(name)}
         for run_id in request.get("JobRunIds") or ():
             with self._turn:
@@ -252,12 +298,19 @@ class Runs:
                     run.update(JobRunState="STOPPING", LastModifiedOn=time.time())
                     self._stops[run_id].set()
                     stopped.append({"JobName": name, "JobRunId": run_id})
+                elif run and state == _WAITING:
+                    del self._waiting[run_id], self._stops[run_id]
+                    close(run, STOPPED, None, time.time())
+                    never_began.append(run)
+                    stopped.append({"JobName": name, "JobRunId": run_id})
                 elif run:
                     message = f"Job run {run_id} is {state} and cannot be stopped"
                     errors.append(stop_error(name, run_id, "InvalidInputException", message))
                 else:
                     message = f"Job run {run_id} not found"
                     errors.append(stop_error(name, run_id, "EntityNotFoundException", message))
+        for run in never_began:
+            emit(EVENT, event_detail(run))
         return {"SuccessfulSubmissions": stopped, "Errors": errors}
 
 

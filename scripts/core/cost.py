@@ -47,7 +47,9 @@ PRICES = {
 
 CRAWLER_DPUS = 2  # [unverified] no AWS page states how many a crawler uses
 CRAWLER_HOURS = 10 / 60
-# The option stack `tables`. Its default is two G.1X workers of one DPU each.
+# Spark jobs are billed per second and at least a minute (AWS Glue pricing). A G.1X worker is one DPU.
+LEAST_JOB_MINUTES = 1.0
+# The option stack `tables`. Its default is two G.1X workers.
 SETTLE_DPUS = 2
 # 93.0 MB of gzip became 59.1 MB of Parquet: 1,137,390 rows of the soak's generators, zstd.
 SETTLED_SHARE = 0.64
@@ -59,6 +61,7 @@ KEYS = 2
 ALARM_METRICS = 15
 PARTITION_ALARM_METRICS = 1
 SETTLE_ALARM_METRICS = 3
+SQL_ALARM_METRICS = 1
 FUNCTION_GB_SECONDS_PER_MILLION = (
     60.0  # 30,000 changes a second with 1,769 MB: benchmarks/, not measured on Lambda
 )
@@ -82,6 +85,9 @@ class Workload:
     settle_minutes: float = 2.0  # run time of one run; Glue bills at least one minute
     items_gb: float = 1.0  # the current items as Parquet
     snapshot_hours: float = 168.0  # how long replaced files of the items are kept
+    sql_runs_a_day: float = 0.0  # of the option stack `spark-sql`; 0 without that stack
+    sql_minutes: float = 5.0  # run time of one run
+    sql_workers: float = 2.0  # G.1X workers, the default of the stack
 
     def __post_init__(self) -> None:
         if self.partition_by not in ("delivery", "event"):
@@ -109,12 +115,8 @@ def monthly(load: Workload) -> dict[str, float]:
         "S3 requests and a month of rows": _objects(load) / 1000 * PRICES["s3_thousand_puts"]
         + load.changes * load.row_compressed_kb * 1024 / GIB * PRICES["s3_gb_month"],
         "Glue crawler": load.crawls_a_month * CRAWLER_DPUS * CRAWLER_HOURS * PRICES["glue_dpu_hour"],
-        "Glue settle job": load.settle_runs_a_day
-        * _DAYS
-        * max(load.settle_minutes, 1.0)
-        / 60
-        * SETTLE_DPUS
-        * PRICES["glue_dpu_hour"],
+        "Glue settle job": _job(load.settle_runs_a_day, load.settle_minutes, SETTLE_DPUS),
+        "Glue Spark SQL job": _job(load.sql_runs_a_day, load.sql_minutes, load.sql_workers),
         "S3, settled tables": _settled(load),
         "Athena": load.gb_queried / 1024 * PRICES["athena_tb_scanned"],
         "KMS keys and requests": KEYS * PRICES["kms_key_month"]
@@ -210,6 +212,12 @@ def _function(load: Workload) -> float:
     )
 
 
+def _job(runs_a_day: float, minutes: float, dpus: float) -> float:
+    """The runs of a Glue Spark job, which use so many DPU each."""
+    hours = runs_a_day * _DAYS * max(minutes, LEAST_JOB_MINUTES) / 60
+    return hours * dpus * PRICES["glue_dpu_hour"]
+
+
 def _settled(load: Workload) -> float:
     """A month of changes, the items with the copies that snapshots keep, and the requests that write them.
 
@@ -230,6 +238,7 @@ def _alarm_metrics(load: Workload) -> int:
         ALARM_METRICS
         + PARTITION_ALARM_METRICS * (load.partition_by == "event")
         + SETTLE_ALARM_METRICS * (load.settle_runs_a_day > 0)
+        + SQL_ALARM_METRICS * (load.sql_runs_a_day > 0)
     )
 
 

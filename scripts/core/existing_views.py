@@ -46,6 +46,11 @@ class ViewSet:
         return next((note for note in notes if note), None)
 
     @property
+    def raw(self) -> bool:
+        """Whether they were created to read raw rows although settled tables exist."""
+        return self.note is not None and self.note.raw
+
+    @property
     def switched_at(self) -> str | None:
         """The cut between two roads. Raises CommandError if the views have different ones."""
         cuts = {switch_in(view.sql) for view in self.views.values()}

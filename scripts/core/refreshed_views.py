@@ -64,20 +64,31 @@ def create(lake: SettledTables, views: Sequence[View], out: Output) -> None:
     out.say(f"created or refreshed {len(views)} views in database {lake.database}:")
 
 
-def refresh(workgroup: Workgroup, database: str, out: Output, *, write: bool, dry_run: bool) -> int:
+def refresh(
+    workgroup: Workgroup,
+    database: str,
+    out: Output,
+    *,
+    write: bool,
+    dry_run: bool,
+    raw: bool | None = None,
+) -> int:
     """Create every set of views again, or without `write` only name those that are behind their table.
 
     A set that cannot be created does not keep the others from it. Returns the exit code: 1 if a set stays
     behind.
+
+    :param raw: whether the views read raw rows although settled tables exist; None: as they were created
     """
     lake = SettledTables(workgroup, database, lake_tables(workgroup, database))
     every = [name for name in columns_of(lake.tables["changes"]) if name not in METADATA_COLUMNS]
     answers: list[dict[str, Any]] = []
     for existing in view_sets(lake.tables):
         answer: dict[str, Any] = {"name": existing.name, "table": existing.source, "behind": []}
+        answer["raw"] = existing.raw if raw is None else raw
         answers.append(answer)
         try:
-            views = again(existing, every, lake)
+            views = again(existing, every, lake, raw=raw)
             answer["behind"] = existing.behind(views)
             if write and dry_run:
                 answer["statements"] = {view.name: view.statement for view in views}
@@ -101,7 +112,9 @@ def refresh(workgroup: Workgroup, database: str, out: Output, *, write: bool, dr
     return 1 if late else 0
 
 
-def again(existing: ViewSet, every: Sequence[str], lake: SettledTables) -> list[View]:
+def again(
+    existing: ViewSet, every: Sequence[str], lake: SettledTables, *, raw: bool | None = None
+) -> list[View]:
     """The views of a set as they would be created now, with their own choices and types.
 
     A file `athena/views/types/NAME.yaml` decides their types, as for one table; without it the views keep
@@ -109,12 +122,13 @@ def again(existing: ViewSet, every: Sequence[str], lake: SettledTables) -> list[
     """
     path = TYPES / f"{existing.name}.yaml"
     types = read_types(path, every) if path.exists() else existing.types(every)
-    settled = lake.of(existing.source)
+    raw = existing.raw if raw is None else raw
+    settled = None if raw else lake.of(existing.source)
     columns, available = existing.columns(every), list(every)
     if settled:
         columns, available = shared(settled, columns), shared(settled, available)
-    earlier = note(columns if columns != available else ())  # an earlier version noted no choice
-    kept = note(existing.note.columns, existing.note.without) if existing.note else earlier
+    earlier = note(columns if columns != available else (), raw=raw)  # an earlier version noted no choice
+    kept = note(existing.note.columns, existing.note.without, raw=raw) if existing.note else earlier
     wanted = Wanted(existing.name, existing.source, columns, types, existing.switched_at, settled)
     return statements_of(wanted, kept)
 
@@ -123,4 +137,4 @@ def _line(answer: Mapping[str, Any]) -> str:
     if "statements" in answer:
         return "\n".join(f"{statement};\n" for statement in answer["statements"].values())
     state = "refreshed" if answer.get("refreshed") else "; ".join(answer["behind"]) or "up to date"
-    return f"{answer['name']} ({answer['table']}): {state}"
+    return f"{answer['name']} ({answer['table']}): {state}{', raw rows as chosen' if answer['raw'] else ''}"

@@ -83,8 +83,7 @@ class SettledLeftovers:
         raise CommandError(
             f"{named} in database {self.database} read settled tables, which nothing extends without this "
             "stack. Nothing was deleted",
-            f"Make the views raw: `aws glue delete-table --database-name {self.database} --name {UNSETTLED}"
-            f"{location}`, then `python -m scripts.views --all{location}`. Or add --leave-views.",
+            f"Make the views raw: `python -m scripts.views --all --raw{location}`. Or add --leave-views.",
             views=[*self.views],
         )
 

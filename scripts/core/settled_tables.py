@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from glue.tables import METADATA_COLUMNS
 from scripts.core.athena import Workgroup
 from scripts.core.console import CommandError
+from scripts.core.settling.unsettled_view import Markers, UnsettledView
 from scripts.core.views import Settled
 from settled import names, unsettled
 
@@ -52,6 +52,7 @@ class SettledTables:
     workgroup: Workgroup
     database: str
     tables: Mapping[str, Table]
+    _widened: bool = False
 
     @property
     def opening(self) -> unsettled.Opening | None:
@@ -112,19 +113,21 @@ class SettledTables:
 
     def complete(self) -> bool:
         """Whether `unsettled_changes` has every column of `changes`."""
-        view = self.tables[names.UNSETTLED]
-        return set(self._every()) <= set(columns_of(view))
+        changes, unsettled_changes = (columns_of(self.tables[name]) for name in ("changes", names.UNSETTLED))
+        return self._widened or set(changes) <= set(unsettled_changes)
 
     def widen(self) -> None:
-        """Create `unsettled_changes` again with every column of `changes`, over the same rows."""
-        opening = self.opening
-        if opening is None:
-            raise ValueError(f"{names.UNSETTLED} does not exist")
-        self.workgroup.execute(unsettled.statement(opening, self._every()), self.database)
+        """Create `unsettled_changes` again with every column of `changes`, over the same rows.
 
-    def _every(self) -> list[str]:
-        items = [name for name in columns_of(self.tables["changes"]) if name not in METADATA_COLUMNS]
-        return [*METADATA_COLUMNS, *items]
+        A command may reopen a day at the same time: its days are in the view, too.
+        """
+        connection = self.workgroup.connection
+        bucket = (
+            self.tables["changes"]["StorageDescriptor"]["Location"].removeprefix("s3://").partition("/")[0]
+        )
+        markers = Markers(connection.client("s3"), bucket, connection.account)
+        UnsettledView(self.workgroup, self.database, markers).widen(again=True)
+        self._widened = True
 
 
 def shared(settled: Settled, columns: list[str]) -> list[str]:

@@ -1,4 +1,4 @@
-"""What a view notes about itself: the form of its SQL, and the choice of columns it was created with.
+"""What a view notes about itself: the form of its SQL, and the choices it was created with.
 
 The note is a literal in a query of WITH that nothing reads, because Athena keeps a view's SQL, in its own
 layout, and nothing else.
@@ -19,20 +19,22 @@ _NOTE = re.compile(rf"{re.escape(NOTE)}\s+AS\s*\(\s*SELECT\s+'((?:[^']|'')*)'", 
 
 @dataclass(frozen=True)
 class Note:
-    """The form of a view, and the patterns of `--columns` and `--except`."""
+    """The form of a view, the patterns of `--columns` and `--except`, and whether `--raw` was given."""
 
     form: str
     columns: tuple[str, ...] = ()
     without: tuple[str, ...] = ()
+    raw: bool = False
 
     def text(self) -> str:
         """The note as a view has it."""
-        return json.dumps({"form": self.form, "columns": self.columns, "except": self.without})
+        noted = {"form": self.form, "columns": self.columns, "except": self.without}
+        return json.dumps({**noted, "raw": True} if self.raw else noted)
 
 
-def note(columns: Sequence[str] = (), without: Sequence[str] = ()) -> Note:
+def note(columns: Sequence[str] = (), without: Sequence[str] = (), *, raw: bool = False) -> Note:
     """The note of a view that is created now."""
-    return Note(current_form(), tuple(columns), tuple(without))
+    return Note(current_form(), tuple(columns), tuple(without), raw)
 
 
 def current_form() -> str:
@@ -50,6 +52,7 @@ def noted(sql: str) -> Note | None:
         return None
     try:
         content = json.loads(found[1].replace("''", "'"))
-        return Note(str(content["form"]), tuple(content["columns"]), tuple(content["except"]))
+        choice = (tuple(content["columns"]), tuple(content["except"]), content.get("raw") is True)
+        return Note(str(content["form"]), *choice)
     except (ValueError, KeyError, TypeError):
         return None

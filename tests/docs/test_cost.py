@@ -45,9 +45,10 @@ def test_the_counted_alarms_are_those_of_the_templates() -> None:
     assert _alarm_metrics("producer", "PartitionsByEvent") == cost.PARTITION_ALARM_METRICS
     settle = _alarm_metrics("tables") + _alarm_metrics("tables", "RunsOnSchedule")
     assert settle == cost.SETTLE_ALARM_METRICS
+    assert _alarm_metrics("spark-sql") == cost.SQL_ALARM_METRICS
     conditions = {
         body.get("Condition")
-        for kind in ("consumer", "producer", "tables", "backfill")
+        for kind in ("consumer", "producer", "tables", "spark-sql", "backfill")
         for body in shipped_template(kind)["Resources"].values()
         if body["Type"] == "AWS::CloudWatch::Alarm"
     }
@@ -63,6 +64,7 @@ def test_an_idle_pipeline_costs_only_its_fixed_parts() -> None:
         "Transform function",
         "S3 requests and a month of rows",
         "Glue settle job",
+        "Glue Spark SQL job",
         "S3, settled tables",
     }
 
@@ -103,6 +105,30 @@ def test_settled_tables_add_their_job_storage_and_alarms() -> None:
     assert changed == {"Glue settle job", "S3, settled tables", "CloudWatch alarms"}
     short = monthly(Workload(settle_runs_a_day=24, settle_minutes=0.2))["Glue settle job"]
     assert short == pytest.approx(settled["Glue settle job"] / 2)
+
+
+def test_statements_cost_their_workers_minutes_and_an_alarm() -> None:
+    """A G.1X worker is one DPU, billed per second and at least a minute (Glue pricing page)."""
+    plain, daily = (monthly(Workload(sql_runs_a_day=runs, sql_minutes=30)) for runs in (0, 1))
+    assert daily["Glue Spark SQL job"] == pytest.approx(HOURS_A_MONTH / 24 * 0.5 * 2 * 0.44)
+    assert {name for name in plain if daily[name] != plain[name]} == {
+        "Glue Spark SQL job",
+        "CloudWatch alarms",
+    }
+    assert daily["CloudWatch alarms"] - plain["CloudWatch alarms"] == pytest.approx(0.10)
+    many = monthly(Workload(sql_runs_a_day=1, sql_minutes=30, sql_workers=10))["Glue Spark SQL job"]
+    assert many == pytest.approx(5 * daily["Glue Spark SQL job"])
+    short, minute = (monthly(Workload(sql_runs_a_day=1, sql_minutes=minutes)) for minutes in (0.2, 1))
+    assert short == minute
+
+
+def test_the_page_shows_the_computed_cost_of_statements(capsys: pytest.CaptureFixture[str]) -> None:
+    """The figure of docs/cost.md is that of its command."""
+    page = (README.parent / "docs" / "cost.md").read_text()
+    [(command, usd)] = re.findall(r"`python -m scripts\.cost (--sql-[^`]+)` computes ([\d.]+) USD", page)
+    words = command.split()
+    assert main([*words, "--output", "json"], Output("json")) == 0
+    assert usd == f"{json.loads(capsys.readouterr().out)['usd_a_month']['Glue Spark SQL job']:.2f}"
 
 
 def test_replaced_files_are_stored_until_their_snapshot_expires() -> None:

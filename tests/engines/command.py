@@ -12,7 +12,7 @@ from tests.ci import in_ci
 def run_suite(
     what: str, prepare: Sequence[Callable[[], object]], folder: Path, arguments: Sequence[str]
 ) -> int:
-    """Run pytest on the folder and return its exit code.
+    """Run pytest on the folder, or on what the arguments name in it, and return its exit code.
 
     If an engine cannot be installed, one line states that `what` is left out. The code is 0, or 1 in CI.
     """
@@ -25,4 +25,5 @@ def run_suite(
     except AssemblyError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    return subprocess.call([sys.executable, "-m", "pytest", str(folder), *arguments])
+    named = any(Path(argument.split("::")[0]).resolve().is_relative_to(folder) for argument in arguments)
+    return subprocess.call([sys.executable, "-m", "pytest", *([] if named else [str(folder)]), *arguments])

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.engines.command import run_suite
+
 ROOT = Path(__file__).parents[2]
 SUITES = {"tests.trino": "every test on the real engine", "tests.spark": "every test of the Spark jobs"}
 NEEDED_JAVA = {"tests.trino": "a JDK 17 or newer", "tests.spark": "openjdk-17-jre-headless"}
@@ -34,6 +36,30 @@ def install_java(folder: Path, version: str, module: str = "jdk.compiler") -> Pa
     program.write_text(f"#!/bin/sh\necho 'openjdk version \"{version}\" 2022-01-18' >&2\necho {module}\n")
     program.chmod(0o755)
     return program
+
+
+@pytest.mark.parametrize(
+    ("arguments", "tests"),
+    [
+        ([], ["test_a.py::test_one", "test_a.py::test_two", "test_b.py::test_three"]),
+        (["test_a.py"], ["test_a.py::test_one", "test_a.py::test_two"]),
+        (["test_a.py::test_two"], ["test_a.py::test_two"]),
+        (["-k", "three or one"], ["test_a.py::test_one", "test_b.py::test_three"]),
+    ],
+)
+def test_only_the_named_tests_run(
+    arguments: list[str],
+    tests: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    """Without names, the whole folder."""
+    (tmp_path / "test_a.py").write_text("def test_one(): pass\n\ndef test_two(): pass\n")
+    (tmp_path / "test_b.py").write_text("def test_three(): pass\n")
+    monkeypatch.chdir(tmp_path)
+    assert run_suite("x", [], tmp_path, [*arguments, "--collect-only", "-q", "-p", "no:randomly"]) == 0
+    assert [line for line in capfd.readouterr().out.splitlines() if "::" in line] == tests
 
 
 @every_suite

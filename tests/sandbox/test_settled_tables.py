@@ -162,7 +162,8 @@ def test_a_person_reopens_days_with_the_stacks_policy(settler: Caller) -> None:
     s3.put_object(Bucket=settler.bucket, Key=marker.key, Body=marker.body())
     body = s3.get_object(Bucket=settler.bucket, Key=marker.key)["Body"].read()
     assert Marker.parse(marker.key, body) == marker
-    s3.delete_object(Bucket=settler.bucket, Key=marker.key)
+    assert settler.denied("s3", "delete_object", Bucket=settler.bucket, Key=marker.key) == "AccessDenied"
+    role_of_the_job(settler.sandbox).client("s3").delete_object(Bucket=settler.bucket, Key=marker.key)
     assert settler.create_view()["State"] == "SUCCEEDED"
     glue, name = settler.client("glue"), settler.outputs["SettleJobName"]
     assert glue.get_job_runs(JobName=name)["JobRuns"] == []

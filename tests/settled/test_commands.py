@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import re
 from collections.abc import Callable, Iterator
 from types import SimpleNamespace
 from typing import Any
@@ -20,7 +21,8 @@ from scripts.core.console import CommandError
 from scripts.core.view_notes import current_form
 from scripts.core.views import definitions
 from settled import names
-from settled.unsettled import Opening, sql_of, statement
+from settled.reopened import Marker
+from settled.unsettled import Opening, read, sql_of, statement
 from tests.settled.histories import DAY, SWITCHED_AT, TABLE, History, counterexample
 from tests.settled.lake import COLUMNS, items, put_settled
 from tests.sql.lake import Lake
@@ -30,6 +32,7 @@ __all__ = ["run_verb"]
 Run = Callable[..., Ran]
 CHANGES, ITEMS = names.CHANGES + TABLE, names.ITEMS + TABLE
 METADATA_FILE = "settled/metadata.json"
+OWNER = "222222222222"
 
 
 class Account:
@@ -41,6 +44,8 @@ class Account:
         self.parameters = {"table_type": "ICEBERG", "metadata_location": f"s3://lake/{METADATA_FILE}"}
         self.compressed = False
         self.statements: list[str] = []
+        self.markers: dict[str, bytes] = {}
+        self.meanwhile: Callable[[str], None] = lambda _: None  # called before a statement runs
 
     @property
     def tables(self) -> dict[str, dict[str, Any]]:
@@ -64,6 +69,16 @@ class Account:
         """Create `unsettled_changes` with these columns."""
         self.lake.run(statement(Opening(DAY, ("2026-11-01",), (self.path,)), columns))
 
+    def reopen(self, day: str) -> None:
+        """A command that writes into an earlier day puts its marker and creates the view with the day."""
+        marker = Marker(f"redrive-{day}", (day,))
+        self.markers[marker.key] = marker.body()
+        table = self.tables[names.UNSETTLED]
+        opened = read(sql_of(table) or "")
+        assert opened is not None
+        columns = [column["Name"] for column in table["StorageDescriptor"]["Columns"]]
+        self.lake.run(statement(opened.with_days([day]), columns[:-1]))
+
     def add_column(self, name: str, *tables: str) -> None:
         """A new attribute's column."""
         for table in tables:
@@ -76,9 +91,12 @@ class Account:
     # the clients
 
     def client(self, service: str) -> Any:
-        """Glue and S3."""
+        """Glue, S3 and STS."""
+        if service == "sts":
+            return SimpleNamespace(get_caller_identity=lambda: {"Account": OWNER, "Arn": "arn:aws:sts::"})
         if service == "s3":
-            return SimpleNamespace(get_object=self._get_object)
+            listing = SimpleNamespace(paginate=self._listed)
+            return SimpleNamespace(get_object=self._get_object, get_paginator=lambda _: listing)
         missing = type("EntityNotFoundException", (Exception,), {})
         return SimpleNamespace(
             get_paginator=lambda _: SimpleNamespace(paginate=self._pages),
@@ -98,7 +116,14 @@ class Account:
         more = {"Parameters": self.parameters} if name.startswith("settled_") else {}
         return {**self.tables[name], **more}
 
-    def _get_object(self, Bucket: str, Key: str) -> dict[str, Any]:
+    def _listed(self, Bucket: str, Prefix: str, ExpectedBucketOwner: str) -> list[dict[str, Any]]:
+        assert (Bucket, Prefix, ExpectedBucketOwner) == ("lake", names.REOPENED, OWNER)
+        return [{"Contents": [{"Key": key} for key in self.markers]}]
+
+    def _get_object(self, Bucket: str, Key: str, **owner: str) -> dict[str, Any]:
+        if Key in self.markers:
+            assert (Bucket, owner) == ("lake", {"ExpectedBucketOwner": OWNER})
+            return {"Body": io.BytesIO(self.markers[Key])}
         assert (Bucket, Key) == ("lake", METADATA_FILE)
         body = json.dumps({"properties": self.properties}).encode()
         return {"Body": io.BytesIO(gzip.compress(body) if self.compressed else body)}
@@ -106,6 +131,7 @@ class Account:
     def execute(self, sql: str) -> Result:
         """Athena."""
         self.statements.append(sql)
+        self.meanwhile(sql)
         try:
             result = self.lake.run(sql)
         except QueryError as error:
@@ -124,6 +150,7 @@ def account(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> Account:
     monkeypatch.setattr(connection, "open_client", lambda _, service, __: made.client(service))
     monkeypatch.setattr(Workgroup, "check", lambda _: None)
     monkeypatch.setattr(Workgroup, "execute", lambda _, sql, __: made.execute(sql))
+    monkeypatch.setattr(Workgroup, "finish", lambda _, sql, __: made.execute(sql))
     monkeypatch.setattr(refreshed_views, "TYPES", tmp_path)
     monkeypatch.setattr(views, "TYPES", tmp_path)
     made.put(counterexample())
@@ -232,6 +259,34 @@ def test_views_follow_settled_tables_that_appear_and_go(account: Account, run: R
     assert behind(run) == []
 
 
+def test_views_go_back_to_raw_rows_and_stay_there(account: Account, run: Run) -> None:
+    """With --raw, for one table or all; --all keeps it until --settled, and a table is named without it."""
+    assert run(TABLE).code == 0
+    unsettled = account.sql(names.UNSETTLED)
+    for there, back in ((("--all", "--raw"), ("--all", "--settled")), ((TABLE, "--raw"), (TABLE,))):
+        assert run(*there).code == 0
+        for kind in ("current", "history", "gaps"):
+            assert not re.search(r"settled_(changes|items)", account.sql(f"{kind}_orders"))
+        assert account.lake.ask("SELECT n FROM current_orders") == [["b>a"]]
+        assert behind(run) == []
+        assert run("--all").code == 0
+        assert ITEMS not in account.sql("current_orders")
+        assert "up to date, raw rows as chosen" in run("--check").out
+        assert run(*back).code == 0
+        assert ITEMS in account.sql("current_orders")
+        assert behind(run) == []
+    assert account.sql(names.UNSETTLED) == unsettled
+
+
+def test_raw_views_show_every_column(account: Account, run: Run) -> None:
+    """Also those that the settled tables do not have, and a choice of columns stays."""
+    account.add_column("colour", "changes")
+    assert run(TABLE, "--except", "n").code == 0
+    assert run("--all", "--raw").code == 0
+    shown = [column["Name"] for column in account.tables["current_orders"]["StorageDescriptor"]["Columns"]]
+    assert ("colour" in shown, "n" in shown) == (True, False)
+
+
 def test_without_the_view_of_the_rest_the_views_read_raw_rows(account: Account, run: Run) -> None:
     """The first settle run creates it last: before, settled tables may lack rows."""
     del account.tables[names.UNSETTLED]
@@ -257,6 +312,44 @@ def test_a_new_attribute_is_shown_once_it_is_settled(account: Account, run: Run)
     assert '"colour"' in unsettled
     assert "dt IN ('2026-11-01')" in unsettled
     assert account.path in unsettled
+
+
+@pytest.mark.parametrize("statement", ["SELECT", f"CREATE OR REPLACE VIEW {names.UNSETTLED}"])
+@pytest.mark.parametrize("arguments", [(TABLE,), ("--all",)])
+def test_a_day_that_is_reopened_meanwhile_stays_in_the_view(
+    account: Account, run: Run, statement: str, arguments: tuple[str, ...]
+) -> None:
+    """The command creates the view of the rest again, for a column; another command reopens a day.
+
+    It does so after this one has read the tables, or while the statement that creates the view runs.
+    """
+    assert run(TABLE).code == 0
+    account.add_column("colour", "changes", CHANGES, ITEMS)
+
+    def reopen(sql: str) -> None:
+        if sql.startswith(statement):
+            account.meanwhile = lambda _: None
+            account.reopen("2026-10-01")
+
+    account.meanwhile = reopen
+    assert run(*arguments).code == 0
+    assert account.markers, "nothing was reopened"
+    unsettled = account.sql(names.UNSETTLED)
+    assert '"colour"' in unsettled
+    assert read(unsettled) == Opening(DAY, ("2026-10-01", "2026-11-01"), (account.path,))
+
+
+def test_the_view_of_the_rest_is_created_once_for_all_sets(account: Account, run: Run) -> None:
+    """It has every column then."""
+    assert run(TABLE).code == 0
+    assert run(TABLE, "--name", "mine").code == 0
+    account.add_column("colour", "changes", CHANGES, ITEMS)
+    account.statements.clear()
+    assert run("--all").code == 0
+    created = [
+        sql for sql in account.statements if sql.startswith(f"CREATE OR REPLACE VIEW {names.UNSETTLED}")
+    ]
+    assert len(created) == 1
 
 
 def test_a_view_keeps_its_choices_types_and_cut(account: Account, run: Run, tmp_path: Any) -> None:
@@ -344,6 +437,8 @@ def test_a_set_that_fails_does_not_keep_the_others(account: Account, run: Run, t
         ((), "no table was named"),
         (("orders", "--all"), "--all and --check are for every view"),
         (("--check", "--columns", "pk"), "--columns with --all or --check"),
+        (("--check", "--raw"), "--raw with --check"),
+        (("--all", "--raw", "--settled"), "not allowed with argument --raw"),
     ],
 )
 def test_options_that_do_not_go_together_are_refused(

@@ -70,6 +70,7 @@ class DeployedJob:
             self.arguments,
             credentials=roles.environment(role, deployed.SESSION_SECONDS),
             folder=self._folder,
+            worker_type=self.definition.get("WorkerType", ""),
             long=self._long,
         )
         command = [str(self._spark.python), str(DRIVER), str(code.script)]

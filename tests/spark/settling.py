@@ -38,7 +38,7 @@ ORDERS = {
 Rows = list[list[Any]]
 Edit = tuple[str, str, str]
 # The fields of glue:GetTable's answer that glue:UpdateTable accepts.
-_TABLE_INPUT = ("Name", "TableType", "Parameters", "PartitionKeys", "StorageDescriptor")
+TABLE_INPUT = ("Name", "TableType", "Parameters", "PartitionKeys", "StorageDescriptor")
 
 
 class SettleJob(DeployedJob):
@@ -164,7 +164,7 @@ class SettledLake:
             if name.startswith((CHANGES, ITEMS, "current_")):
                 self.remove_table(name)
         changes: Any = self.lake.glue.get_table(DatabaseName=self.lake.database, Name="changes")["Table"]
-        definition: Any = {name: changes[name] for name in _TABLE_INPUT}
+        definition: Any = {name: changes[name] for name in TABLE_INPUT}
         columns = definition["StorageDescriptor"]["Columns"]
         definition["StorageDescriptor"]["Columns"] = [c for c in columns if c["Name"] in METADATA_COLUMNS]
         self.lake.glue.update_table(DatabaseName=self.lake.database, TableInput=definition)

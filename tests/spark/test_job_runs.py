@@ -196,6 +196,28 @@ def test_a_stopped_run_leaves_no_process(sandbox: Sandbox, name: str) -> None:
     assert [error["ErrorDetail"]["ErrorCode"] for error in again["Errors"]] == ["InvalidInputException"]
 
 
+def test_a_queued_run_waits_for_the_end_of_another(sandbox: Sandbox, name: str) -> None:
+    """With JobRunQueuingEnabled, runs are WAITING and begin one after another; one is stopped before."""
+    script = "import time; time.sleep(3); print('done', flush=True)"
+    job = Job(sandbox, name, script, JobRunQueuingEnabled=True)
+    first, second, third, fourth = (job.start() for _ in range(4))
+    assert [job.run(run_id)["JobRunState"] for run_id in (second, third, fourth)] == ["WAITING"] * 3
+    with pytest.raises(job.glue.exceptions.ConcurrentRunsExceededException):
+        job.start(JobRunQueuingEnabled=False)
+    stopped = job.glue.batch_stop_job_run(JobName=name, JobRunIds=[third])
+    assert [one["JobRunId"] for one in stopped["SuccessfulSubmissions"]] == [third]
+    assert job.run(third)["JobRunState"] == "STOPPED"
+    assert job.wait(second, frozenset({"RUNNING"}))["ExecutionTime"] >= 0
+    assert job.run(first)["JobRunState"] == "SUCCEEDED"
+    assert job.run(fourth)["JobRunState"] == "WAITING"
+    last = job.wait(fourth)
+    ended = [job.run(run_id) for run_id in (first, second)]
+    assert [run["JobRunState"] for run in (*ended, last)] == ["SUCCEEDED"] * 3
+    assert ended[0]["CompletedOn"] <= ended[1]["CompletedOn"] <= last["CompletedOn"]
+    assert last["ExecutionTime"] < (last["CompletedOn"] - last["StartedOn"]).total_seconds() - 3
+    assert job.log(fourth) == ["done"]
+
+
 def test_a_run_ends_with_its_sandbox() -> None:
     """Java, Spark's daemon and its workers too, which are in other process groups."""
     with Sandbox(speed=300) as own:

@@ -10,10 +10,11 @@ import pytest
 
 from catalog_lambda.forgotten import PARAMETER, Act, Forgotten
 from catalog_lambda.forgotten import TABLE as FORGOTTEN
+from scripts.core.views import definitions
 from settled.names import CHANGES, ITEMS, MERGED, OBJECTS, SWITCHED, ending
 from tests.settled.histories import SWITCHED_AT, Row, search
 from tests.settled.items import settled_item
-from tests.spark.settling import SettledLake
+from tests.spark.settling import TABLE_INPUT, SettledLake
 
 COLUMNS = int(os.environ.get("SETTLE_COLUMNS", "300"))  # Spark plans for minutes with thousands
 _numbers = count(1)
@@ -283,7 +284,8 @@ def test_a_cut_between_roads(own_lake: SettledLake) -> None:
     rows = [row for history in search(150, 5, 40_001) for row in history]
     parts = [rows[::3], rows[1::3], rows[2::3]]
     view: Any = _view(
-        f"SELECT * FROM changes WHERE change_table = '{table}' AND change_time >= '{SWITCHED_AT}'"
+        f"SELECT *, 1 AS \"#age\" FROM changes WHERE change_table = '{table}' "
+        f"AND change_time >= '{SWITCHED_AT}'"
     )
     done: list[Row] = []
     for number, part in enumerate(parts):
@@ -305,6 +307,29 @@ def test_a_cut_between_roads(own_lake: SettledLake) -> None:
             by_key.setdefault(row.key, []).append(row)
         stated = {key: item for key, of_key in by_key.items() if (item := settled_item(of_key, cut))}
         assert stored == {key: (item.row.id, item.row.sequence) for key, item in stated.items()}
+
+
+def test_a_new_pair_has_the_columns_that_its_views_show(own_lake: SettledLake) -> None:
+    """No row has a value of them yet. A column that only the raw table has comes with its first row."""
+    table = "shown"
+    glue, database = own_lake.lake.glue, own_lake.lake.database
+    changes: Any = glue.get_table(DatabaseName=database, Name="changes")["Table"]
+    definition: Any = {name: changes[name] for name in TABLE_INPUT}
+    for name in ("colour", "size", "elsewhere"):
+        definition["StorageDescriptor"]["Columns"].append({"Name": name, "Type": "string"})
+    glue.update_table(DatabaseName=database, TableInput=definition)
+    for ending_, column in ((table, "colour"), ("mine", "size")):
+        [view] = [
+            view for view in definitions(ending_, table, [column], {}) if view.name.startswith("current_")
+        ]
+        shown: Any = {"StorageDescriptor": {"Columns": [{"Name": column, "Type": "string"}]}}
+        glue.create_table(DatabaseName=database, TableInput=_view(view.select) | shown | {"Name": view.name})
+    put(own_lake, table)
+    own_lake.job.run()
+    for kind in (CHANGES, ITEMS):
+        [row] = own_lake.settled(kind + table)
+        assert {"colour", "size", "elsewhere"} & {*row} == {"colour", "size"}
+        assert (row["colour"], row["size"]) == (None, None)
 
 
 def _view(select: str) -> dict[str, Any]:

@@ -27,11 +27,17 @@ class SettledChanges:
         self.name = name
         self.table = Table(session, given.database, CHANGES + name)
 
-    def open(self, metadata: Sequence[str], found: Iterable[str] = ()) -> State:
-        """Create the table or check it, and add the columns that rows have. Raises SettleError."""
+    def open(self, metadata: Sequence[str], found: Iterable[str] = (), shown: Iterable[str] = ()) -> State:
+        """Create the table or check it, and add the columns that rows have. Raises SettleError.
+
+        :param found: the columns of items that rows have
+        :param shown: those that views show already. A new table has them: a view over settled tables has no
+            other columns, so the view would lose one in which no row has a value yet
+        """
         needed = needed_columns(metadata)
         if not self._catalog.check_owner(self.table.name):
-            self.table.create(self._given.bucket, needed, "dt", self._given.location)
+            columns = needed | dict.fromkeys(sorted({*shown} - {*needed}), "string")
+            self.table.create(self._given.bucket, columns, "dt", self._given.location)
         state = self.table.load()
         check_owned(self.table.name, state, self._given)
         check_columns(self.table.name, state.columns, needed)

@@ -30,7 +30,7 @@ from .changes import SettledChanges
 from .errors import ConflictError, SettleError
 from .index import Entry, SettledObjects
 from .items import SettledItems
-from .lake_catalog import LakeCatalog, forgotten_by, iso
+from .lake_catalog import LAST_OF_THE_CHANGE, LakeCatalog, forgotten_by, iso
 from .maintenance import Maintenance
 from .objects import RawObject, portions, unsettled
 from .reading import Portion, Taken
@@ -198,7 +198,10 @@ class _Run:
     ) -> set[str]:
         """Step 2 for one table. Returns its columns."""
         changes = self._changes(name)
-        state = changes.open(self._metadata, columns)
+        shown = self._ports.catalog.shown_columns(name)
+        state = changes.open(
+            self._metadata, columns, {one for one in shown if not forgotten_by(self._forgotten, one)}
+        )
         self._index.record_pairs(self._index.pairs | {name})
         rows = {path: endings[name] for path, endings in content.objects if name in endings}
         days = {one.day for one in objects}
@@ -323,7 +326,7 @@ class _Run:
 
 def _metadata(columns: Sequence[str]) -> list[str]:
     """The columns of the row that describe the change: they come first in `changes`."""
-    last = columns.index("change_rescued")
+    last = columns.index(LAST_OF_THE_CHANGE)
     return [*columns[: last + 1]]
 
 

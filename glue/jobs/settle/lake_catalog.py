@@ -9,14 +9,21 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
-from settled.names import NO_SWITCH, ending
+from settled.names import NO_SWITCH, ending, stored_column
 from settled.unsettled import sql_of
 
 from .errors import SettleError
 
 # As scripts/core/road_switch.py writes a cut into a view.
 _CUT = re.compile(r"'([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.000000Z)'")
-_SOURCE = re.compile(r"change_table\s*=\s*'([^']+)'")
+# As scripts/core/existing_views.py recognizes a view and its source table.
+_MARKS = {"current": '"#age"', "history": '"#number"'}
+_SOURCE = re.compile(r"change_table\s*=\s*'((?:[^']|'')+)'", re.IGNORECASE)
+# How a view names a column that another one has the name of (scripts/core/view_columns.py).
+_ENDING, _RESERVED_PREFIX = "_of_item", "attribute_"
+LAST_OF_THE_CHANGE = (
+    "change_rescued"  # of the columns of `changes` that describe the change; items' columns follow
+)
 _POLL_SECONDS = 0.5
 _STATEMENT_SECONDS = 120
 # The function's payload (AWS Lambda quotas: 256 KB for an event).
@@ -105,14 +112,45 @@ class LakeCatalog:
         return True
 
     def switched_at(self, name: str) -> str:
-        """The cut between two roads in the view of this ending; `none` without a view or a cut."""
-        view = self.table(f"current_{name}")
-        text = sql_of(view) if view else None
-        source = _SOURCE.search(text) if text else None
-        if text is None or source is None or ending(source[1]) != name:
+        """The cut between two roads that the items of a pair observe; `none` without a view or a cut.
+
+        It is that of `current_<name>`. If there is no such view, it is that of the first view of current
+        items in the order of names: views may have another ending than their source table (`--name`).
+        """
+        views = self._views(name, "current")
+        if not views:
             return NO_SWITCH
-        cut = _CUT.search(text)
+        cut = _CUT.search(views.get(f"current_{name}") or views[min(views)])
         return cut[1] if cut else NO_SWITCH
+
+    def shown_columns(self, name: str) -> set[str]:
+        """The columns of a pair's tables that the existing views of its items have, for those of `changes`.
+
+        A view shows some columns under another name (scripts/core/view_columns.py).
+        """
+        views = [view for kind in _MARKS for view in self._views(name, kind)]
+        shown = {column["Name"] for view in views for column in self._columns_of(view)}
+        names = self.columns()
+        items = names[names.index(LAST_OF_THE_CHANGE) + 1 :]
+        return {
+            stored_column(column)
+            for column in items
+            if not shown.isdisjoint((column, column + _ENDING, column.removeprefix(_RESERVED_PREFIX)))
+        }
+
+    def _views(self, name: str, kind: str) -> dict[str, str]:
+        """The SQL of this kind of views of a pair's source tables, by the view's name."""
+        found = {}
+        for view, table in self._tables().items():
+            text = sql_of(table) if view.startswith(f"{kind}_") else None
+            source = _SOURCE.search(text) if text and _MARKS[kind] in text else None
+            if text and source and ending(source[1].replace("''", "'")) == name:
+                found[view] = text
+        return found
+
+    def _columns_of(self, name: str) -> list[dict[str, str]]:
+        storage = self._tables()[name].get("StorageDescriptor") or {}
+        return list(storage.get("Columns") or [])
 
     def declare(self, names: Collection[str]) -> int:
         """Tell the catalog function which columns the rows have. Returns how many it has added."""

@@ -6,6 +6,7 @@ import select
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -60,14 +61,62 @@ def test_a_log_is_cut_into_batches_that_cloudwatch_accepts() -> None:
     assert len(found) == 3
 
 
+@pytest.mark.parametrize(
+    ("worker_type", "megabytes"), [("", 1500), ("G.1X", 1500), ("G.2X", 3000), ("R.8X", 3000)]
+)
+def test_a_larger_worker_has_more_memory(
+    worker_type: str, megabytes: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the settings of Spark; without a type, that of G.1X."""
+    monkeypatch.setattr(deployed, "write_trust_store", lambda *_: [])
+    place = SimpleNamespace(endpoint="e", ca_bundle="ca.pem", region="r", folder=tmp_path)
+    spark: Any = SimpleNamespace(
+        python=Path("/p/bin/python"), java_home=Path("/j"), class_path=lambda **_: "c"
+    )
+    code = deployed.Code(tmp_path / "job.py", (), None)
+    found = deployed.environment(
+        spark, place, code, {}, credentials={}, folder=tmp_path, worker_type=worker_type
+    )
+    assert f"--conf spark.driver.memory={megabytes}m" in found["PYSPARK_SUBMIT_ARGS"]
+
+
+def runs_in(*states: str) -> list[dict[str, str]]:
+    """Runs in these states."""
+    return [{"JobRunState": state} for state in states]
+
+
 def test_only_as_many_runs_as_the_job_allows() -> None:
-    """The next one is refused; without the property, one may run."""
-    service.check_job(JOB, {}, 1)
+    """The next one is refused; without the property, one may run. A run that has ended does not count."""
+    assert service.first_state(JOB, {}, runs_in("SUCCEEDED", "STOPPING", "FAILED")) == "STARTING"
     with pytest.raises(service.RefusedError, match="Concurrent runs exceeded for j") as refused:
-        service.check_job(JOB, {}, 2)
+        service.first_state(JOB, {}, runs_in("STARTING", "RUNNING"))
     assert refused.value.code == "ConcurrentRunsExceededException"
+    alone = {name: JOB[name] for name in JOB if name != "ExecutionProperty"}
     with pytest.raises(service.RefusedError):
-        service.check_job({name: JOB[name] for name in JOB if name != "ExecutionProperty"}, {}, 1)
+        service.first_state(alone, {}, runs_in("RUNNING"))
+
+
+@pytest.mark.parametrize(
+    ("job", "request_", "waits"),
+    [
+        ({"JobRunQueuingEnabled": True}, {}, True),
+        ({"JobRunQueuingEnabled": True}, {"JobRunQueuingEnabled": False}, False),
+        ({}, {"JobRunQueuingEnabled": True}, True),
+        ({"JobRunQueuingEnabled": True, "ExecutionClass": "FLEX"}, {}, False),
+        ({"JobRunQueuingEnabled": True, "ExecutionClass": "FLEX"}, {"ExecutionClass": "STANDARD"}, True),
+    ],
+)
+def test_a_run_too_many_waits_if_runs_are_queued(
+    job: dict[str, Any], request_: dict[str, Any], waits: bool
+) -> None:
+    """The run's own setting decides, and FLEX never waits. Runs that wait take nobody's place."""
+    states = runs_in("RUNNING", "RUNNING", "WAITING")
+    if waits:
+        assert service.first_state({**JOB, **job}, request_, states) == "WAITING"
+        assert service.first_state({**JOB, **job}, request_, states[1:]) == "STARTING"
+    else:
+        with pytest.raises(service.RefusedError, match="Concurrent runs exceeded"):
+            service.first_state({**JOB, **job}, request_, states)
 
 
 def test_a_run_overrides_settings_of_its_job() -> None:

@@ -432,10 +432,7 @@ def test_a_tables_stack_is_not_removed_while_views_read_its_tables(run: Callable
     assert error["message"].startswith(
         "current_orders, history_orders in database ddb_lake read settled tables"
     )
-    assert (
-        "--name unsettled_changes --profile p`, then `python -m scripts.views --all --profile p`"
-        in error["next"]
-    )
+    assert "`python -m scripts.views --all --raw --profile p`" in error["next"]
     assert error["views"] == ["current_orders", "history_orders"]
 
 

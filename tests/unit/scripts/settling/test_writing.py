@@ -14,7 +14,8 @@ from scripts.core.athena import Workgroup
 from scripts.core.console import CommandError, Output
 from scripts.core.lake_objects import LakeObjects
 from scripts.core.settling.option_stack import stack_of
-from scripts.core.settling.reopening import Markers, Reopening
+from scripts.core.settling.reopening import Reopening
+from scripts.core.settling.unsettled_view import Markers
 from scripts.core.settling.writing import Settling
 from settled.names import REOPENED
 from settled.reopened import Marker
@@ -124,7 +125,9 @@ def test_two_commands_at_once_both_have_their_days_in_the_view(lake: FakeLake, w
     def interrupt() -> None:
         lake.before_view = lambda: None
         if when == "before the command reads the view":
-            Markers(stack).put(Marker("heal-x", (OLDER,)))  # its view follows when this statement has ended
+            Markers.of(stack).put(
+                Marker("heal-x", (OLDER,))
+            )  # its view follows when this statement has ended
         else:
             other.open()
 
@@ -281,7 +284,7 @@ def test_marker_that_a_run_removes_during_the_look_is_none(
         return found
 
     monkeypatch.setattr(lake, "_listed", gone)
-    assert Markers(stack_of(lake.side(), None)).all() == []
+    assert Markers.of(stack_of(lake.side(), None)).all() == []
 
 
 def test_plan_names_the_days_and_the_job(lake: FakeLake) -> None:
