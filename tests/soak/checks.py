@@ -132,6 +132,20 @@ def _shown(key: str, state: State) -> str:
     return state_digest(key, state) or "-"
 
 
+def check_same(histories: Sequence[History], lake: Lake, other: Lake) -> Wrong:
+    """The views history and gaps have the same rows in two lakes."""
+    one, two = ({str(row[0]): row[1:] for row in each.ask(HISTORY)} for each in (lake, other))
+    gaps_of_one, gaps_of_two = gaps_of(lake), gaps_of(other)
+    wrong: Wrong = {}
+    for number, history in enumerate(histories):
+        key = history.key
+        if one.get(key) != two.get(key):
+            wrong[number] = f"history shows {two.get(key)} instead of {one.get(key)}"
+        elif gaps_of_one.get(key) != gaps_of_two.get(key):
+            wrong[number] = f"gaps shows {gaps_of_two.get(key)} instead of {gaps_of_one.get(key)}"
+    return wrong
+
+
 def check_losses(
     histories: Sequence[History], lost: Mapping[int, set[int]], lake: Lake, road: Road = "kinesis"
 ) -> tuple[Wrong, Counter[str]]:

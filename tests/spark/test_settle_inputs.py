@@ -13,7 +13,7 @@ from catalog_lambda.forgotten import TABLE as FORGOTTEN
 from settled.names import CHANGES, ITEMS, MERGED, OBJECTS, SWITCHED, ending
 from tests.settled.histories import SWITCHED_AT, Row, search
 from tests.settled.items import settled_item
-from tests.spark.settling import SettledLake
+from tests.spark.settling import SettledLake, view_input
 
 COLUMNS = int(os.environ.get("SETTLE_COLUMNS", "300"))  # Spark plans for minutes with thousands
 _numbers = count(1)
@@ -282,16 +282,14 @@ def test_a_cut_between_roads(own_lake: SettledLake) -> None:
     table = "roads"
     rows = [row for history in search(150, 5, 40_001) for row in history]
     parts = [rows[::3], rows[1::3], rows[2::3]]
-    view: Any = _view(
-        f"SELECT * FROM changes WHERE change_table = '{table}' AND change_time >= '{SWITCHED_AT}'"
-    )
+    select = f"SELECT * FROM changes WHERE change_table = '{table}' AND change_time >= '{SWITCHED_AT}'"
     done: list[Row] = []
     for number, part in enumerate(parts):
         own_lake.put([row.line(change_table=table) for row in part], f"roads-{number}.gz")
         done += part
         if number == 1:
             own_lake.lake.glue.create_table(
-                DatabaseName=own_lake.lake.database, TableInput=view | {"Name": f"current_{table}"}
+                DatabaseName=own_lake.lake.database, TableInput=view_input(f"current_{table}", select)
             )
         own_lake.job.run()
         cut = SWITCHED_AT if number else None
@@ -305,17 +303,6 @@ def test_a_cut_between_roads(own_lake: SettledLake) -> None:
             by_key.setdefault(row.key, []).append(row)
         stated = {key: item for key, of_key in by_key.items() if (item := settled_item(of_key, cut))}
         assert stored == {key: (item.row.id, item.row.sequence) for key, item in stated.items()}
-
-
-def _view(select: str) -> dict[str, Any]:
-    import base64  # noqa: PLC0415
-
-    text = base64.b64encode(json.dumps({"originalSql": select}).encode()).decode()
-    return {
-        "TableType": "VIRTUAL_VIEW",
-        "ViewOriginalText": f"/* Presto View: {text} */",
-        "ViewExpandedText": "",
-    }
 
 
 def test_reopened_days(own_lake: SettledLake) -> None:
