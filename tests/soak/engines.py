@@ -28,11 +28,15 @@ SECONDS = 1_800.0
 Rows = list[list[str | None]]
 
 
-class Lake(Protocol):
-    """A lake with the shipped views of the table on it."""
+class Views(Protocol):
+    """The shipped views of the table."""
 
     def ask(self, sql: str) -> Rows:
         """A query's rows, as texts."""
+
+
+class Lake(Views, Protocol):
+    """A lake with the shipped views of the table on it."""
 
     def put(self, objects: Iterable[Object]) -> None:
         """Write more objects."""

@@ -119,13 +119,13 @@ def part(
         else:
             for text in lines:
                 sources[orjson.loads(text)["pk"]].append((day, text))
-    items = packed(_items(sources, histories, switched_at))
+    items = packed(items_of(sources, histories, switched_at))
     ending = names.ending(TABLE)
     tables = {names.CHANGES + ending: changes, names.ITEMS + ending: [("items.gz", items)]}
     return Part(split, switched_at, tables)
 
 
-def _items(
+def items_of(
     sources: Mapping[str, Sequence[tuple[str, Line | bytes]]],
     histories: Sequence[History],
     switched_at: str | None,

@@ -1,7 +1,7 @@
 """The deployed job settles the scenarios of tests/soak, on fewer changes, and the views pass the same checks.
 
-`make soak-views` checks many more changes, with the settled items that tests/settled/items.py states. Here the job
-has merged them. SOAK_CHANGES is the number of changes by each road (1,500 by default), SOAK_SEED repeats a run.
+`make soak-views` checks many more changes, with the settled items that tests/settled/items.py states. Here
+the job has merged them. SOAK_CHANGES is the number of changes by each road, SOAK_SEED repeats a run.
 """
 
 import os
@@ -15,8 +15,7 @@ from settled.names import ITEMS, NO_SWITCH, SWITCHED, ending
 from tests.soak import __main__ as soak
 from tests.soak import checks, repairs
 from tests.soak.delivery import DAYS, Delivered, body
-from tests.soak.engines import NAME, TYPES, SandboxLake
-from tests.soak.engines import Lake as ViewedLake
+from tests.soak.engines import NAME, TYPES, SandboxLake, Views
 from tests.soak.histories import COLUMNS, TABLE, Road
 from tests.soak.settled import Object
 from tests.spark.settling import SettledLake, view_input
@@ -49,7 +48,7 @@ class Scene:
         assert self._lake.properties(ITEMS + ending(TABLE))[SWITCHED] == (self._cut or NO_SWITCH)
         return log
 
-    def views(self, *, ended: bool) -> ViewedLake:
+    def views(self, *, ended: bool) -> Views:
         """The views over what is settled, which equal the raw ones. `ended`: everything is settled."""
         compared = self._lake.compare(TABLE, ended=ended, switched_at=self._cut)
         return SandboxLake(compared.create_views(NAME, TABLE, TYPES))

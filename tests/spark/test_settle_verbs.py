@@ -248,7 +248,7 @@ HOLE = ("hole-new", "hole-changed", "hole-deleted")
 
 
 def test_heal_of_a_hole(scene: Scene) -> None:
-    """A new item, a change and a deletion: as the table has them when the rows are raw, and when they are settled."""
+    """A new item, a change and a deletion: the views have them while the run goes on, and after it."""
     start = exports.wait_for_second()
     for key, revision in zip(HOLE, (1, 2, None), strict=True):
         scene.lose(key, revision)
