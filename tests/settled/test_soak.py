@@ -20,6 +20,7 @@ from tests.soak.settled import Split, splits
 ENGINE = DuckDb()
 OBJECTS = [(DAYS[number % 3], f"{number}.gz") for number in range(20)]
 SEED = 11
+CHANGES = 4_000  # the eighteenth item has up to 2,000 of them
 
 
 def silent(_: str) -> None:
@@ -29,7 +30,7 @@ def silent(_: str) -> None:
 @pytest.fixture(scope="module")
 def data() -> soak.Data:
     """A table that was switched between two roads."""
-    return soak.make(1_200, SEED, "switched")
+    return soak.make(CHANGES, SEED, "switched")
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +62,7 @@ def test_one_round_of_splits_has_every_kind() -> None:
 
 def test_a_small_soak_passes_with_every_kind_of_split() -> None:
     """By DynamoDB Streams; the edits below are tried on a switched table."""
-    answer = soak.check(ENGINE, soak.make(600, SEED, "streams"), silent, most=4)
+    answer = soak.check(ENGINE, soak.make(CHANGES, SEED, "streams"), silent, most=4)
     assert {name: len({*kinds}) for name, kinds in answer["settled_parts"].items()} == {
         "whole": 4,
         "losses": 4,
@@ -143,4 +144,4 @@ def test_the_soak_finds_items_that_do_not_observe_the_cut(monkeypatch: pytest.Mo
     of_items = settled.items_of
     monkeypatch.setattr(settled, "items_of", lambda sources, histories, _: of_items(sources, histories, None))
     with pytest.raises(soak.WrongError, match="settled: "):
-        soak.check(ENGINE, soak.make(1_200, SEED, "switched"), silent)
+        soak.check(ENGINE, soak.make(CHANGES, SEED, "switched"), silent)

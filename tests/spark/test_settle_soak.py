@@ -20,7 +20,7 @@ from tests.soak.histories import COLUMNS, TABLE, Road
 from tests.soak.settled import Object
 from tests.spark.settling import SettledLake, view_input
 
-CHANGES = int(os.environ.get("SOAK_CHANGES", "1500"))
+CHANGES = int(os.environ.get("SOAK_CHANGES", "4000"))
 SEED = int(os.environ.get("SOAK_SEED", "13"))
 
 
@@ -100,7 +100,7 @@ def test_backfill_and_reconcile_after_losses(own_lake: SettledLake, road: Road) 
     scene.settle()
     scene.put(second)
     different = checks.differs(data.histories, checks.current_of(scene.views(ended=False)))
-    assert len(different) > 5
+    assert different
     scene.put(repairs.reconciled(data.histories, sorted(different)))
     assert checks.differs(data.histories, checks.current_of(scene.views(ended=False))) == {}
     scene.settle()
