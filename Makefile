@@ -48,7 +48,7 @@ test-policies: venv  ## prove who has access: access ledger, mutation, second op
 test-athena: venv  ## test every table, view and query on a real Trino server (needs Java and Maven)
 	@$(PY) -m tests.trino
 
-soak-views: venv  ## test the views with a million changes of each road and with losses, on both engines (CHANGES=N for fewer, SEED=N to repeat a run)
+soak-views: venv  ## test the views with a million changes of each road, with losses, repairs and settled tables, on both engines (CHANGES=N for fewer, SEED=N to repeat a run)
 	@$(PY) -m tests.soak --changes $(or $(CHANGES),1000000) $(if $(SEED),--seed $(SEED))
 
 soak-settle: venv  ## kill the settle job sixty times and end it at 120 more points, and settle thirty thousand small histories (SEED=N to repeat a run)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
-from tests.settled.histories import DAY, STATES, Row
+from tests.settled.histories import DAY, Row
 
 _LATE = (1, "")  # orders after every sequence: a missing one is the last
 
@@ -46,9 +46,12 @@ def settled_item(rows: Iterable[Row], switched_at: str | None = None) -> Item | 
         return None
     newest = max(row.time for row in changes)
     group = [row for row in changes if row.time == newest]
+    if len(group) == 1:
+        return Item(group[0], 1, leans=False)
     before = [row for row in changes if row.time < newest]
-    # the group leans if another state before it can give another row
-    answers = {_last(group, state) for state in (*STATES, "a state of no change")}
+    # the group leans if another state before it can give another row: one of its own, or any other
+    states = {"", "a state of no change", *(row.after for row in group)}
+    answers = {_last(group, state) for state in states}
     return Item(_last(group, _held(before)), len(group), len(answers) > 1)
 
 

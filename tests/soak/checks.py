@@ -3,16 +3,16 @@
 import datetime as dt
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import groupby, pairwise
 
 from tests.soak import oracle
-from tests.soak.engines import Lake
+from tests.soak.engines import Views
 from tests.soak.histories import STREAMS_FROM, Change, History, Road, State, state_digest
 
 Wrong = dict[int, str]  # number of an item → what is wrong with it
 
-CURRENT = "SELECT pk, n, change_after FROM current_soak"
+CURRENT = "SELECT pk, n, change_after, change_time, change_id, change_sequence FROM current_soak"
 HISTORY = """
 SELECT
   pk,
@@ -46,16 +46,16 @@ def time_text(moment: int) -> str:
     return at.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
-def current_of(lake: Lake) -> dict[str, tuple[str | None, str | None]]:
-    """Each item's `n` and digest in the current view."""
+def current_of(lake: Views) -> dict[str, tuple[str | None, ...]]:
+    """Each item's row in the current view: `n`, digest, and what tells which change it is."""
     rows = lake.ask(CURRENT)
-    items = {str(row[0]): (row[1], row[2]) for row in rows}
+    items = {str(row[0]): tuple(row[1:]) for row in rows}
     if len(items) != len(rows):
         raise WrongViewError("the current view shows an item twice")
     return items
 
 
-def gaps_of(lake: Lake) -> dict[str, set[Gap]]:
+def gaps_of(lake: Views) -> dict[str, set[Gap]]:
     """The rows of the gaps view, by item."""
     gaps: dict[str, set[Gap]] = {}
     for key, *row in lake.ask(GAPS):
@@ -63,25 +63,26 @@ def gaps_of(lake: Lake) -> dict[str, set[Gap]]:
     return gaps
 
 
-def differs(histories: Sequence[History], current: Mapping[str, tuple[str | None, str | None]]) -> Wrong:
-    """The items whose newest state in the lake differs from the table."""
+def differs(histories: Sequence[History], current: Mapping[str, tuple[str | None, ...]]) -> Wrong:
+    """The items whose newest state in the lake (`n` and digest) differs from the table."""
     wrong = {}
     left = dict(current)
     for number, history in enumerate(histories):
         state = history.final
         expected = None if state is None else (str(state), state_digest(history.key, state))
-        if left.pop(history.key, None) != expected:
+        shown = left.pop(history.key, None)
+        if (None if shown is None else shown[:2]) != expected:
             wrong[number] = f"current shows {current.get(history.key)}, the table has {expected}"
     if left:
         raise WrongViewError(f"the current view shows items that never existed: {sorted(left)[:3]}")
     return wrong
 
 
-def check_whole(histories: Sequence[History], lake: Lake, road: Road = "kinesis") -> Wrong:
+def check_whole(histories: Sequence[History], lake: Views, road: Road = "kinesis") -> Wrong:
     """With all changes, current equals the table, history has every change once, and gaps is empty."""
     wrong = differs(histories, current_of(lake))
     gaps = gaps_of(lake)
-    shown = {str(row[0]): row[1:] for row in lake.ask(HISTORY)}
+    shown = history_of(lake)
     for number, history in enumerate(histories):
         if history.key in gaps:
             wrong[number] = f"gaps shows {sorted(gaps[history.key])} where nothing is missing"
@@ -132,8 +133,35 @@ def _shown(key: str, state: State) -> str:
     return state_digest(key, state) or "-"
 
 
+def history_of(lake: Views) -> dict[str, list[str | None]]:
+    """The rows of the history view, by item."""
+    return {str(row[0]): row[1:] for row in lake.ask(HISTORY)}
+
+
+_ROWS: dict[str, Callable[[Views], Mapping[str, object]]] = {
+    "current": current_of,
+    "gaps": gaps_of,
+    "history": history_of,
+}
+NAMES = tuple(_ROWS)
+
+
+def check_same(
+    histories: Sequence[History], lake: Views, other: Views, names: Sequence[str] = NAMES
+) -> Wrong:
+    """The views have the same rows in both lakes."""
+    wrong: Wrong = {}
+    for name in names:
+        one, two = (_ROWS[name](each) for each in (lake, other))
+        for number, history in enumerate(histories):
+            key = history.key
+            if one.get(key) != two.get(key):
+                wrong[number] = f"{name} shows {two.get(key)} instead of {one.get(key)}"
+    return wrong
+
+
 def check_losses(
-    histories: Sequence[History], lost: Mapping[int, set[int]], lake: Lake, road: Road = "kinesis"
+    histories: Sequence[History], lost: Mapping[int, set[int]], lake: Views, road: Road = "kinesis"
 ) -> tuple[Wrong, Counter[str]]:
     """With losses, gaps and the comparison name exactly the items that lack changes.
 

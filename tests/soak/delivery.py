@@ -26,6 +26,7 @@ from transform_lambda.change import transform
 
 DAYS: Final = ("2026-11-19", "2026-11-20", "2026-11-21")
 MOST_LINES_AN_OBJECT: Final = 8_000
+LEAST_OBJECTS: Final = 12  # roughly twice as many in a small lake
 BOTH_OPEN: Final = 3_600 * SECOND  # before and after the cut
 _COPIES: Final = (("byte for byte", 0.05), ("another sequence", 0.05), ("another eventID", 0.05))
 
@@ -60,8 +61,9 @@ def deliver(histories: Sequence[History], seed: int, road: Road = "kinesis") -> 
             lines += _by_either(number, position, change, random_, road)
     random_.shuffle(lines)
     objects: list[Delivered] = []
+    most = min(MOST_LINES_AN_OBJECT, len(lines) // LEAST_OBJECTS + 2)
     while lines:
-        count = random_.randrange(1, MOST_LINES_AN_OBJECT)
+        count = random_.randrange(1, most)
         name = f"ddb-lake-{len(objects):05d}.gz"
         objects.append(Delivered(random_.choice(DAYS), name, lines[:count]))
         del lines[:count]

@@ -15,6 +15,7 @@ from typing import Any, Final, Literal, NamedTuple
 from transform_lambda.canonical import image_digest
 
 TABLE: Final = "soak"
+COLUMNS: Final = ("n", "note", "pk")  # of the items
 # 2026-11-20T00:00:00Z, and noon, when the precision changes.
 DAY_START: Final = 1_795_132_800_000_000
 NOON: Final = DAY_START + 12 * 3_600_000_000

@@ -4,6 +4,7 @@ The comparison reads the tables with Spark and everything else with the sandbox'
 raw objects, the raw views, and the views over both tables and `unsettled_changes` as the job left it.
 """
 
+import base64
 import datetime as dt
 import gzip
 import json
@@ -39,6 +40,17 @@ Rows = list[list[Any]]
 Edit = tuple[str, str, str]
 # The fields of glue:GetTable's answer that glue:UpdateTable accepts.
 TABLE_INPUT = ("Name", "TableType", "Parameters", "PartitionKeys", "StorageDescriptor")
+
+
+def view_input(name: str, select: str) -> Any:
+    """A view as Athena stores it in Glue, for CreateTable."""
+    text = base64.b64encode(json.dumps({"originalSql": select}).encode()).decode()
+    return {
+        "Name": name,
+        "TableType": "VIRTUAL_VIEW",
+        "ViewOriginalText": f"/* Presto View: {text} */",
+        "ViewExpandedText": "",
+    }
 
 
 class SettleJob(DeployedJob):
@@ -199,13 +211,15 @@ class SettledLake:
         names = [column["Name"] for column in table["StorageDescriptor"]["Columns"]]
         return tuple(name for name in names if name not in METADATA_COLUMNS)
 
-    def compare(self, *sources: str, ended: bool = True) -> "Compared":
+    def compare(self, *sources: str, ended: bool = True, switched_at: str | None = None) -> "Compared":
         """Compare what is settled with the raw rows of some source tables. Raises AssertionError.
+
+        `switched_at` is the cut between two roads that the views have.
 
         `ended` is for a state after a run that ended well: every row is settled. Without it, the views over
         settled and unsettled rows must be right nevertheless, and no row may be settled twice.
         """
-        compared = Compared(self, self.columns())
+        compared = Compared(self, self.columns(), switched_at)
         for source in sources:
             compared.check(source, ended=ended)
         if ended:
@@ -227,12 +241,13 @@ class _Memory(MemoryLake):
 class Compared:
     """A copy of the lake in memory, in which both kinds of views are asked."""
 
-    def __init__(self, lake: SettledLake, columns: tuple[str, ...]) -> None:
-        self._lake, self._columns = lake, columns
+    def __init__(self, lake: SettledLake, columns: tuple[str, ...], switched_at: str | None = None) -> None:
+        self._lake, self._columns, self._switched_at = lake, columns, switched_at
         self.memory = _Memory(columns)
         for key, body in lake.objects.items():
             self.memory.store.add(key, body)
         self.items: dict[str, list[dict[str, Any]]] = {}
+        self.settled: dict[str, Settled] = {}
 
     def check(self, source: str, *, ended: bool) -> None:
         """Compare one source table."""
@@ -302,13 +317,20 @@ class Compared:
         self.memory.run(f"CREATE OR REPLACE VIEW {UNSETTLED} AS\n{select or 'SELECT * FROM changes'}")
         stored = (*METADATA_COLUMNS, "dt", *self._columns)
         cut = self._lake.properties(ITEMS + ending(source)).get(SWITCHED, "none") if items else "none"
-        settled = Settled(stored, stored, None if cut == "none" else cut)
+        settled = self.settled[source] = Settled(stored, stored, None if cut == "none" else cut)
         for kind, view in self._views(source, settled).items():
             assert differences(self.by_key(wanted[kind]), self.by_key(view)) == {}, f"{kind} differs"
 
     def _views(self, source: str, settled: Settled | None) -> dict[str, View]:
-        made = definitions("raw", source, self._columns, {}, settled=settled)
+        made = definitions("raw", source, self._columns, {}, self._switched_at, settled=settled)
         return {view.name.removesuffix("_raw"): view for view in made}
+
+    def create_views(self, name: str, source: str, types: Mapping[str, str]) -> MemoryLake:
+        """The lake in memory, with the shipped views over a source table's settled tables."""
+        settled, cut = self.settled[source], self._switched_at
+        for view in definitions(name, source, self._columns, types, cut, settled=settled):
+            self.memory.run(view.statement)
+        return self.memory
 
     def by_key(self, view: View) -> dict[str, Rows]:
         """The rows of a view by the item's key, in order."""

@@ -14,7 +14,7 @@ from scripts.core.views import definitions
 from settled.names import CHANGES, ITEMS, MERGED, OBJECTS, SWITCHED, ending
 from tests.settled.histories import SWITCHED_AT, Row, search
 from tests.settled.items import settled_item
-from tests.spark.settling import TABLE_INPUT, SettledLake
+from tests.spark.settling import TABLE_INPUT, SettledLake, view_input
 
 COLUMNS = int(os.environ.get("SETTLE_COLUMNS", "300"))  # Spark plans for minutes with thousands
 _numbers = count(1)
@@ -283,7 +283,7 @@ def test_a_cut_between_roads(own_lake: SettledLake) -> None:
     table = "roads"
     rows = [row for history in search(150, 5, 40_001) for row in history]
     parts = [rows[::3], rows[1::3], rows[2::3]]
-    view: Any = _view(
+    select = (
         f"SELECT *, 1 AS \"#age\" FROM changes WHERE change_table = '{table}' "
         f"AND change_time >= '{SWITCHED_AT}'"
     )
@@ -293,7 +293,7 @@ def test_a_cut_between_roads(own_lake: SettledLake) -> None:
         done += part
         if number == 1:
             own_lake.lake.glue.create_table(
-                DatabaseName=own_lake.lake.database, TableInput=view | {"Name": f"current_{table}"}
+                DatabaseName=own_lake.lake.database, TableInput=view_input(f"current_{table}", select)
             )
         own_lake.job.run()
         cut = SWITCHED_AT if number else None
@@ -323,24 +323,13 @@ def test_a_new_pair_has_the_columns_that_its_views_show(own_lake: SettledLake) -
             view for view in definitions(ending_, table, [column], {}) if view.name.startswith("current_")
         ]
         shown: Any = {"StorageDescriptor": {"Columns": [{"Name": column, "Type": "string"}]}}
-        glue.create_table(DatabaseName=database, TableInput=_view(view.select) | shown | {"Name": view.name})
+        glue.create_table(DatabaseName=database, TableInput=view_input(view.name, view.select) | shown)
     put(own_lake, table)
     own_lake.job.run()
     for kind in (CHANGES, ITEMS):
         [row] = own_lake.settled(kind + table)
         assert {"colour", "size", "elsewhere"} & {*row} == {"colour", "size"}
         assert (row["colour"], row["size"]) == (None, None)
-
-
-def _view(select: str) -> dict[str, Any]:
-    import base64  # noqa: PLC0415
-
-    text = base64.b64encode(json.dumps({"originalSql": select}).encode()).decode()
-    return {
-        "TableType": "VIRTUAL_VIEW",
-        "ViewOriginalText": f"/* Presto View: {text} */",
-        "ViewExpandedText": "",
-    }
 
 
 def test_reopened_days(own_lake: SettledLake) -> None:

@@ -18,6 +18,7 @@ from sandbox import accounts
 from sandbox.launches import plan_launches
 from sandbox.lifecycle import Sandbox
 from settled.names import REOPENED, ending
+from tests.sandbox import exports
 from tests.sandbox.commands import run_module
 from tests.sandbox.lake import Lake
 from tests.sandbox.roles import account_root, credential_environment, refused_roles, trust_policy
@@ -29,6 +30,7 @@ from transform_lambda.flatten import RowSettings
 OLD = f"{datetime.now(UTC) - timedelta(days=20):%Y-%m-%d}"
 BOTH = ("--profile", "producer", "--lake-profile", "consumer")
 RUN_SECONDS = 300
+LEAST_SECONDS = 16  # of an incremental export at this speed
 Answer = dict[str, Any]
 
 
@@ -102,12 +104,19 @@ class Scene:
         bodies = (self.s3.get_object(Bucket=self.lake.bucket, Key=each["Key"])["Body"] for each in found)
         return [json.loads(body.read()) for body in bodies]
 
-    def lose(self, key: str, revision: int) -> None:
-        """Put an item while the table does not stream."""
-        stream = self.sandbox.outputs["SourceStreamArn"]
-        self.dynamodb.disable_kinesis_streaming_destination(TableName=self.table, StreamArn=stream)
+    def put(self, key: str, revision: int | None) -> None:
+        """Put an item, or delete it."""
+        if revision is None:
+            self.dynamodb.delete_item(TableName=self.table, Key={"pk": {"S": key}})
+            return
         item = {"pk": {"S": key}, "revision": {"N": str(revision)}}
         self.dynamodb.put_item(TableName=self.table, Item=item)
+
+    def lose(self, key: str, revision: int | None) -> None:
+        """The same, while the table does not stream."""
+        stream = self.sandbox.outputs["SourceStreamArn"]
+        self.dynamodb.disable_kinesis_streaming_destination(TableName=self.table, StreamArn=stream)
+        self.put(key, revision)
         self.dynamodb.enable_kinesis_streaming_destination(TableName=self.table, StreamArn=stream)
 
     def fail(self, key: str, record: bytes) -> None:
@@ -118,7 +127,7 @@ class Scene:
 
 @pytest.fixture(scope="module")
 def scene() -> Iterator[Scene]:
-    """One item in an old day and one of today, both settled; the views read the settled tables."""
+    """One item in an old day and three of today, all settled; the views read the settled tables."""
     with Sandbox(speed=60) as sandbox:
         sandbox.start_delivery()
         parameters = {
@@ -145,16 +154,20 @@ def scene() -> Iterator[Scene]:
             0
         ]
         scene.lake.put([row.rstrip()], OLD)
-        scene.dynamodb.put_item(TableName=scene.table, Item={"pk": {"S": "new"}, "revision": {"N": "1"}})
+        delivered = ("new", "hole-changed", "hole-deleted")
+        for key in delivered:
+            scene.put(key, 1)
         wait_until(
-            lambda: scene.lake.query("SELECT pk FROM changes WHERE pk = 'new'")[1] != [],
-            "the item is delivered",
+            lambda: all(
+                scene.lake.query(f"SELECT 1 FROM changes WHERE pk = '{key}'")[1] for key in delivered
+            ),
+            "the items are delivered",
         )
         done = scene.run("scripts.settle", "--profile", "consumer")
         assert (done["status"], done["objects_left"]) == ("settled", 0), done
         scene.run("scripts.views", scene.table, "--profile", "consumer")
-        _, rows = scene.lake.query("SELECT count(*) FROM settled_objects")
-        assert int(rows[0][0] or 0) == 2
+        _, rows = scene.lake.query("SELECT count(DISTINCT dt) FROM settled_objects")
+        assert int(rows[0][0] or 0) >= 2
         yield scene
         assert refused_roles(sandbox) == []
 
@@ -229,3 +242,46 @@ def test_reconcile_repairs_a_lost_change(scene: Scene) -> None:
         said=scene.said,
     )
     assert scene.current("new") == "5"
+
+
+HOLE = ("hole-new", "hole-changed", "hole-deleted")
+
+
+def test_heal_of_a_hole(scene: Scene) -> None:
+    """A new item, a change and a deletion: the views have them while the run goes on, and after it."""
+    start = exports.wait_for_second()
+    for key, revision in zip(HOLE, (1, 2, None), strict=True):
+        scene.lose(key, revision)
+    end = exports.wait_for_second(start + LEAST_SECONDS)
+    times = (f"{datetime.fromtimestamp(each, UTC):%Y-%m-%dT%H:%M:%SZ}" for each in (start, end))
+    period = [text for pair in zip(("--from", "--to"), times, strict=True) for text in pair]
+    command = ("scripts.backfill", scene.table, *BOTH, "--heal", *period)
+
+    def answers() -> list[tuple[str | None, int]]:
+        return [(scene.current(key), scene.history(key)) for key in HOLE]
+
+    planned = scene.run(*command, "--dry-run")
+    day = f"{datetime.fromtimestamp(end, UTC):%Y-%m-%d}"
+    assert (planned["settle_job"], planned["reopened_days"]) == (scene.job, [day])
+    assert (answers(), scene.markers()) == ([(None, 0), ("1", 1), ("1", 1)], [])
+    done = scene.run(*command, "--yes")
+    during = answers()
+    assert scene.state(done["settle_run"]) in ("STARTING", "RUNNING")
+    assert (during, done["rows"]) == ([("1", 1), ("2", 2), (None, 2)], 3)
+    assert scene.markers() == [{"days": [day], "done": True}]
+    wait_until(
+        lambda: scene.state(done["settle_run"]) == "SUCCEEDED",
+        "the run succeeds",
+        RUN_SECONDS,
+        said=scene.said,
+    )
+    assert (answers(), scene.markers()) == (during, [])
+    _, rows = scene.lake.query(
+        f"SELECT pk, change_type FROM settled_changes_{ending(scene.table)} "
+        "WHERE pk LIKE 'hole-%' AND change_type = 'SNAPSHOT' ORDER BY pk"
+    )
+    assert rows == [[key, "SNAPSHOT"] for key in sorted(HOLE)]
+    _, rows = scene.lake.query(
+        f"SELECT pk, change_type FROM settled_items_{ending(scene.table)} WHERE pk LIKE 'hole-%'"
+    )
+    assert sorted(rows) == [[key, "SNAPSHOT"] for key in sorted(HOLE)]

@@ -29,8 +29,8 @@ from scripts.core.reconciling.lake_states import LakeReader
 from scripts.core.source_stream import Clock
 from scripts.core.views import definitions
 from tests.soak.delivery import Line, row
-from tests.soak.engines import COLUMNS, NAME, TYPES
-from tests.soak.histories import NOON, SECOND, TABLE, Change, History, Road, State, item
+from tests.soak.engines import NAME, TYPES
+from tests.soak.histories import COLUMNS, NOON, SECOND, TABLE, Change, History, Road, State, item
 from tests.sql.lake import Lake
 from tests.unit.repair.exports import SUMMARY, Export, json_lines
 from transform_lambda.change import change_time

@@ -22,8 +22,8 @@ from repair.backfill import Source, rows
 from repair.exports.records import Item
 from scripts.core.views import definitions
 from tests.soak.delivery import Line, row
-from tests.soak.engines import COLUMNS, NAME, TYPES
-from tests.soak.histories import NOON, SECOND, TABLE, Change, History, State, item, state_digest
+from tests.soak.engines import NAME, TYPES
+from tests.soak.histories import COLUMNS, NOON, SECOND, TABLE, Change, History, State, item, state_digest
 from tests.sql.lake import Lake
 from transform_lambda.change import change_time
 from transform_lambda.flatten import DEFAULT_SETTINGS

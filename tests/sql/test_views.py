@@ -17,9 +17,10 @@ from scripts.core.views import VIEWS, definitions
 from tests.soak import __main__ as soak
 from tests.soak import checks, delivery, oracle
 from tests.soak.delivery import DAYS, Line
-from tests.soak.engines import COLUMNS, NAME, TYPES, DuckDb
-from tests.soak.engines import Lake as ViewedLake
+from tests.soak.engines import NAME, TYPES, DuckDb
+from tests.soak.engines import Views as ViewedLake
 from tests.soak.histories import (
+    COLUMNS,
     DAY_START,
     NOON,
     SECOND,
