@@ -1,10 +1,11 @@
 """`python -m tests.spark.measure`: five questions to raw rows and to settled tables, as the history grows.
 
 The same items change once a day, for so many days. The deployed job settles the changes, and then two times
-one more change of a hundredth of the items. Trino and the sandbox's Athena answer through the raw views and
-the settled ones. Bytes are each engine's own count (Trino: physical input; Athena: DataScannedInBytes, which
-Athena bills). Trino has no Iceberg connector here: it reads the live files of the snapshots as plain Parquet.
-Seconds are the best of some rounds; the machine may be shared.
+one more change of a hundredth of the items; a third one stays in a raw object that is not settled. Trino and
+the sandbox's Athena answer through the raw views and the settled ones. Bytes are each engine's own count
+(Trino: physical input; Athena: DataScannedInBytes, which Athena bills). Trino has no Iceberg connector here:
+it reads the live files of the snapshots as plain Parquet. Seconds are the best of some rounds; the machine may
+be shared.
 """
 
 import argparse
@@ -43,7 +44,6 @@ STATES = ("new", "paid", "packed", "sent", "done")
 LAST_DAY = "2026-11-20"
 END = dt.datetime(2026, 11, 21, tzinfo=dt.UTC)
 OBJECTS = 24  # raw objects a day
-PAYLOAD = 300  # random characters of an item, which hardly compress
 TRINO_MEGABYTES = 5_000
 LAST_HOUR = f"{LAST_DAY}T23:00:00.000000Z"
 FORMS = ("raw", "settled")
@@ -57,8 +57,9 @@ def key(number: int) -> str:
 class History:
     """Every change of the items, in order of time: each item changes once a day, for `days` days."""
 
-    def __init__(self, items: int, days: int) -> None:
-        self._items, self._days = items, days
+    def __init__(self, items: int, days: int, payload: int) -> None:
+        """`payload` is the random characters of an item, which hardly compress."""
+        self.items, self._days, self._payload = items, days, payload
         self.first = END - dt.timedelta(days=days)
         self._state: list[str | None] = [None] * items
         self._random = random.Random(items * 1_000 + days)  # noqa: S311  no secret
@@ -66,11 +67,11 @@ class History:
     @property
     def changes(self) -> int:
         """How many changes there are."""
-        return self._items * self._days
+        return self.items * self._days
 
     def line(self, number: int, at: dt.datetime, sequence: int) -> bytes:
         """The row of an item's next change."""
-        note = base64.b85encode(self._random.randbytes(PAYLOAD * 4 // 5)).decode()
+        note = base64.b85encode(self._random.randbytes(self._payload * 4 // 5)).decode()
         total = f"{sequence % 1_000_000}.25"
         state = STATES[sequence % len(STATES)]
         image = {"pk": {"S": key(number)}, "status": {"S": state}, "total": {"N": total}, "note": {"S": note}}
@@ -103,7 +104,7 @@ class History:
             lines = []
             while sequence < end:
                 at = self.first + pause * sequence
-                lines.append(self.line(sequence % self._items, at, sequence))
+                lines.append(self.line(sequence % self.items, at, sequence))
                 sequence += 1
             if lines:
                 day = (self.first + dt.timedelta(days=number // OBJECTS)).date().isoformat()
@@ -132,7 +133,7 @@ def report(text: str) -> None:
 
 
 def create_views(lake: Lake, database: str) -> None:
-    """Both forms of the views; no day is open."""
+    """Both forms of the views; the day after the last one is open."""
     stored = (*METADATA_COLUMNS, "dt", *COLUMNS)
     opened = Opening(END.date().isoformat())
     lake.query(statement(opened, (*METADATA_COLUMNS, *COLUMNS)), database)
@@ -233,14 +234,14 @@ def ask(lake: Lake, trino: Any, database: str, rounds: int) -> dict[str, Any]:
     return figures
 
 
-def measure(items: int, length: int, rounds: int, buckets: int) -> dict[str, Any]:
+def measure(args: argparse.Namespace, length: int) -> dict[str, Any]:
     """One length of the history."""
-    history = History(items, length)
+    history = History(args.items, length, args.payload)
     spark, server = assembly.prepare(), trino_assembly.prepare()
     with Sandbox(speed=20) as sandbox, tempfile.TemporaryDirectory() as folder:
         settings = {
             "consumer": [f"ItemColumns={','.join(COLUMNS)}", f"FirstDay={history.first.date()}"],
-            "tables": [f"ItemBucketCount={buckets}"],
+            "tables": [f"ItemBucketCount={args.buckets}"],
         }
         sandbox.launch(plan_launches("consumer", "tables", parameters=settings))
         lake = Lake(sandbox)
@@ -256,22 +257,18 @@ def measure(items: int, length: int, rounds: int, buckets: int) -> dict[str, Any
         with DeployedJob(sandbox, spark, parts["spark"], "SettleJobName", long=True) as job:
             first = settle(job, checked_days="36500")
             merges = []
+            late = END - dt.timedelta(hours=2)
             for step in range(2):
-                lines = [
-                    history.line(number * 100 % items, END - dt.timedelta(hours=2), 10**9 + step)
-                    for number in range(items // 100)
-                ]
-                lake.put_bytes(
-                    f"data/dt={LAST_DAY}/ddb-lake-1-late-{step}.gz", gzip.compress(b"\n".join(lines) + b"\n")
-                )
+                put_changes(lake, history, step, LAST_DAY, late)
                 merges.append(settle(job, checked_days="36500", maintain_hours="10000"))
+        put_changes(lake, history, 2, END.date().isoformat(), END + dt.timedelta(minutes=1))
         report(f"  settled in {first['seconds']:.0f} s, then {min(m['seconds'] for m in merges):.0f} s")
         create_views(lake, lake.database)
         database, size = copied(lake, history.first)
         with Trino.over(
             lake, server, parts["trino"], probed_day=LAST_DAY, memory_megabytes=TRINO_MEGABYTES
         ) as running:
-            figures = ask(lake, running.client, database, rounds)
+            figures = ask(lake, running.client, database, args.rounds)
         return {
             "changes": history.changes,
             "raw_bytes": raw,
@@ -282,6 +279,12 @@ def measure(items: int, length: int, rounds: int, buckets: int) -> dict[str, Any
             "questions": figures,
             "load_average": os.getloadavg()[1],
         }
+
+
+def put_changes(lake: Lake, history: History, step: int, day: str, at: dt.datetime) -> None:
+    """One raw object with a change of every hundredth item."""
+    lines = [history.line(number, at, 10**9 + step) for number in range(0, history.items, 100)]
+    lake.put_bytes(f"data/dt={day}/ddb-lake-1-more-{step}.gz", gzip.compress(b"\n".join(lines) + b"\n"))
 
 
 def settle(job: DeployedJob, **changed: Any) -> dict[str, Any]:
@@ -319,6 +322,20 @@ def table_of(figures: list[dict[str, Any]], lengths: list[int]) -> str:
             )
     lines += [
         "",
+        f"| question | bytes at {lengths[-1]} days, of those at {lengths[0]}: raw | settled "
+        "| sandbox, raw | settled |",
+        "|---|---:|---:|---:|---:|",
+    ]
+    for question in questions("raw"):
+        first, last = (found["questions"][question] for found in (figures[0], figures[-1]))
+        ratios = [
+            f"{last[form][kind] / first[form][kind]:.2f}"
+            for kind in ("trino_bytes", "sandbox_bytes")
+            for form in FORMS
+        ]
+        lines.append(f"| {question} | {' | '.join(ratios)} |")
+    lines += [
+        "",
         "| days | changes | raw MB | settled_changes MB | settled_items MB | first load s | next s |",
     ]
     lines.append("|---:|---:|---:|---:|---:|---:|---:|")
@@ -337,13 +354,14 @@ def main() -> int:
         prog="python -m tests.spark.measure", description=__doc__.split("\n")[0]
     )
     options.add_argument("--items", type=int, default=20_000)
+    options.add_argument("--payload", type=int, default=300, help="random characters of an item")
     options.add_argument("--lengths", type=int, nargs="+", default=[1, 10, 100], help="days of history")
     options.add_argument("--rounds", type=int, default=2, help="timed rounds per question")
     options.add_argument("--buckets", type=int, default=1, help="parts of the items")
     options.add_argument("--output", choices=("text", "json"), default="text")
     args = options.parse_args()
     try:
-        figures = [measure(args.items, length, args.rounds, args.buckets) for length in args.lengths]
+        figures = [measure(args, length) for length in args.lengths]
     except (EngineMissingError, AssemblyError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

@@ -11,7 +11,7 @@ import os
 import re
 import zipfile
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -60,14 +60,30 @@ class SettleJob(DeployedJob):
 
     def peak_memory(self) -> int:
         """The sum of the most bytes that each process of the session has had, as the kernel counts."""
-        group = os.getpgid(self._process.child.pid)
         total = 0
-        for status in Path("/proc").glob("[0-9]*/status"):
+        for folder in self._processes():
             with suppress(OSError):
-                if os.getsid(int(status.parent.name)) == group:
-                    found = re.search(r"^VmHWM:\s+(\d+) kB", status.read_text(), re.MULTILINE)
-                    total += int(found[1]) * 1024 if found else 0
+                found = re.search(r"^VmHWM:\s+(\d+) kB", (folder / "status").read_text(), re.MULTILINE)
+                total += int(found[1]) * 1024 if found else 0
         return total
+
+    def processor_seconds(self) -> float:
+        """The seconds that the processes of the session, and those that have ended, have had a processor."""
+        total = 0
+        for folder in self._processes():
+            with suppress(OSError):
+                # proc(5): fields 14 to 17 are the time of the process and of its ended children.
+                fields = (folder / "stat").read_text().rpartition(")")[2].split()
+                total += sum(map(int, fields[11:15]))
+        return total / os.sysconf("SC_CLK_TCK")
+
+    def _processes(self) -> Iterator[Path]:
+        """The folder in /proc of each process of the session."""
+        group = os.getpgid(self._process.child.pid)
+        for folder in Path("/proc").glob("[0-9]*"):
+            with suppress(OSError):
+                if os.getsid(int(folder.name)) == group:
+                    yield folder
 
     def request(self, **request: Any) -> dict[str, Any]:
         """Any request of the driver."""
