@@ -68,13 +68,16 @@ class SettleJob(DeployedJob):
         return total
 
     def processor_seconds(self) -> float:
-        """The seconds that the processes of the session, and those that have ended, have had a processor."""
+        """The seconds that the processes of the session have had a processor.
+
+        Python workers that have ended are not counted: their parent does not wait for them.
+        """
         total = 0
         for folder in self._processes():
             with suppress(OSError):
-                # proc(5): fields 14 to 17 are the time of the process and of its ended children.
+                # proc(5): fields 14 and 15 are the time of the process in user mode and in the kernel.
                 fields = (folder / "stat").read_text().rpartition(")")[2].split()
-                total += sum(map(int, fields[11:15]))
+                total += int(fields[11]) + int(fields[12])
         return total / os.sysconf("SC_CLK_TCK")
 
     def _processes(self) -> Iterator[Path]:
