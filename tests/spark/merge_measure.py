@@ -28,7 +28,7 @@ PROGRAM = Path(__file__).parent / "programs" / "merge_ways.py"
 COLUMNS = (*METADATA_COLUMNS, "dt", "pk", "status", "note")
 BUCKETS, MERGE_ON_READ = "buckets", "MERGE INTO"
 QUESTIONS = {
-    "all items": "SELECT * FROM {}",
+    "all items": f"SELECT {', '.join(f'max({name})' for name in COLUMNS)}, count(*) FROM {{}}",
     "count by a column": "SELECT status, count(*) FROM {} GROUP BY status",
 }
 
@@ -73,6 +73,7 @@ def measure(
     for number in range(1, args.merges + 1):
         steps.append(job.step(change=every, number=number, items=items, **given))
         figures.append(ask(lake, tables))
+        print(json.dumps((steps[-1], figures[-1])), file=sys.stderr, flush=True)
     return [
         {
             "items": items,

@@ -31,7 +31,8 @@ def measure(lake: SettledLake, name: str) -> None:
     seconds = time.monotonic() - started
     processor, peak = lake.job.processor_seconds() - used, lake.job.peak_memory() / 2**20
     print(
-        f"{name}: {seconds:.1f} s, {processor:.1f} s of the processors without ended Python workers, {peak:,.0f} MiB\n{log}",
+        f"{name}: {seconds:.1f} s, {processor:.1f} s of the processors (without ended Python workers), "
+        f"{peak:,.0f} MiB\n{log}",
         flush=True,
     )
 
