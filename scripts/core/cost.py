@@ -53,8 +53,8 @@ SETTLE_DPUS = 2
 SETTLED_SHARE = 0.64
 # What a run takes whatever it does, and what it takes to read the items and write all parts again: measured
 # on two cores and few items (benchmarks/README.md), so this is an extrapolation. [unverified] on Glue.
-SETTLE_START_MINUTES = 1.5
-SETTLE_CORE_SECONDS_A_GB = 150.0
+SETTLE_START_MINUTES = 1.0
+SETTLE_CORE_SECONDS_A_GB = 100.0
 SETTLE_CORES = 4  # of the worker that computes; the other one is the driver
 # Files of a run: the parts of the items, at least 16, of 128 MB; the days' changes, metadata of three tables.
 SETTLED_PARTS, SETTLED_PARTS_A_GB = 16, 8
