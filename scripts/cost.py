@@ -13,7 +13,7 @@ from dataclasses import asdict
 
 from scripts.core.backfilling.rates import glue_dpu_hours
 from scripts.core.console import EXIT_USAGE, CommandError, Output, parser, run
-from scripts.core.cost import GIB, Workload, backfill, break_even, monthly
+from scripts.core.cost import GIB, Workload, backfill, break_even, monthly, per_merge, settle_minutes
 
 MEANINGS = {  # help of the options; their names are the fields of Workload
     "changes_per_second": "writes to the table, on average",
@@ -27,7 +27,7 @@ MEANINGS = {  # help of the options; their names are the fields of Workload
     "gb_queried": "data that Athena scans in a month",
     "partition_by": "the day under which rows are stored",
     "settle_runs_a_day": "runs of the settle job; 0 without the option stack tables",
-    "settle_minutes": "run time of one run of the settle job",
+    "settle_minutes": "run time of one run of the settle job; 0 estimates it from the items",
     "items_gb": "size of the current items in the settled tables",
     "snapshot_hours": "retention of snapshots of the settled tables",
     "sql_runs_a_day": "runs of the Spark SQL job; 0 without the option stack spark-sql",
@@ -83,6 +83,7 @@ def main(arguments: Sequence[str], out: Output) -> int:
     if not math.isfinite(total):
         raise CommandError("the sum is too large for a number", "Give smaller numbers.")
     once = _once(args.backfill_gb, load)
+    merge = per_merge(load) if load.settle_runs_a_day else {}
     queries = break_even(load, args.history_gb) if args.history_gb else None
     finite = math.isfinite(queries or 0.0)
     if out.form == "text":
@@ -93,6 +94,10 @@ def main(arguments: Sequence[str], out: Output) -> int:
             rows = [(name, f"{usd:,.2f}") for name, usd in once.items()]
             title = f"USD once, for the backfill of {args.backfill_gb:,g} GB"
             out.answer_table(title, ("service", "USD"), [*rows, ("total", f"{sum(once.values()):,.2f}")])
+        if merge:
+            rows = [(name, f"{usd:,.4f}") for name, usd in merge.items()]
+            title = f"USD of it per run of the settle job, of {settle_minutes(load):,.1f} minutes"
+            out.answer_table(title, ("service", "USD"), [*rows, ("total", f"{sum(merge.values()):,.4f}")])
         if queries is not None:
             out.say(_comparison(queries, args.history_gb, load))
     out.answer(
@@ -101,6 +106,8 @@ def main(arguments: Sequence[str], out: Output) -> int:
             "usd_a_month": {k: round(v, 2) for k, v in costs.items()},
             "total": round(total, 2),
             "usd_once": {k: round(v, 2) for k, v in once.items()},
+            **({"usd_a_settle_run": {k: round(v, 4) for k, v in merge.items()}} if merge else {}),
+            **({"settle_minutes": round(settle_minutes(load), 1)} if merge else {}),
             **({"break_even_queries_a_day": round(queries, 2)} if queries is not None and finite else {}),
         }
     )

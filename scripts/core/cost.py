@@ -53,8 +53,14 @@ LEAST_JOB_MINUTES = 1.0
 SETTLE_DPUS = 2
 # 93.0 MB of gzip became 59.1 MB of Parquet: 1,137,390 rows of the soak's generators, zstd.
 SETTLED_SHARE = 0.64
-# Files of a run: 16 parts of the items, the days' changes, and metadata of three tables. [unverified] on AWS.
-SETTLED_FILES_A_RUN = 60
+# What a run takes whatever it does, and what it takes to read the items and write all parts again: measured
+# on two cores and few items (benchmarks/README.md), so this is an extrapolation. [unverified] on Glue.
+SETTLE_START_MINUTES = 1.0
+SETTLE_CORE_SECONDS_A_GB = 100.0
+SETTLE_CORES = 4  # of the worker that computes; the other one is the driver
+# Files of a run: the parts of the items, at least 16, of 128 MB; the days' changes, metadata of three tables.
+SETTLED_PARTS, SETTLED_PARTS_A_GB = 16, 8
+SETTLED_OTHER_FILES_A_RUN = 44  # [unverified] on AWS
 SETTLED_VERSION_DAYS = 1  # a deleted file stays so long as an older version: the lake bucket's lifecycle
 KEYS = 2
 # CloudWatch bills each metric that an alarm watches; a test counts them in the templates.
@@ -82,7 +88,7 @@ class Workload:
     gb_queried: float = 10.0
     partition_by: str = "delivery"  # or "event": Firehose bills it as dynamic partitioning
     settle_runs_a_day: float = 0.0  # of the option stack `tables`; 0 without that stack
-    settle_minutes: float = 2.0  # run time of one run; Glue bills at least one minute
+    settle_minutes: float = 0.0  # run time of one run; 0: estimated from the items (`settle_minutes`)
     items_gb: float = 1.0  # the current items as Parquet
     snapshot_hours: float = 168.0  # how long replaced files of the items are kept
     sql_runs_a_day: float = 0.0  # of the option stack `spark-sql`; 0 without that stack
@@ -115,13 +121,29 @@ def monthly(load: Workload) -> dict[str, float]:
         "S3 requests and a month of rows": _objects(load) / 1000 * PRICES["s3_thousand_puts"]
         + load.changes * load.row_compressed_kb * 1024 / GIB * PRICES["s3_gb_month"],
         "Glue crawler": load.crawls_a_month * CRAWLER_DPUS * CRAWLER_HOURS * PRICES["glue_dpu_hour"],
-        "Glue settle job": _job(load.settle_runs_a_day, load.settle_minutes, SETTLE_DPUS),
-        "Glue Spark SQL job": _job(load.sql_runs_a_day, load.sql_minutes, load.sql_workers),
+        "Glue settle job": load.settle_runs_a_day * _DAYS * _settle_run(load),
+        "Glue Spark SQL job": load.sql_runs_a_day * _DAYS * _job(load.sql_minutes, load.sql_workers),
         "S3, settled tables": _settled(load),
         "Athena": load.gb_queried / 1024 * PRICES["athena_tb_scanned"],
         "KMS keys and requests": KEYS * PRICES["kms_key_month"]
         + _objects(load) / 10_000 * PRICES["kms_ten_thousand_requests"],
         "CloudWatch alarms": _alarm_metrics(load) * PRICES["alarm_month"],
+    }
+
+
+def settle_minutes(load: Workload) -> float:
+    """Run time of one run with two G.1X workers that writes all items again: as given, else estimated."""
+    core_seconds = load.items_gb * SETTLE_CORE_SECONDS_A_GB
+    return load.settle_minutes or SETTLE_START_MINUTES + core_seconds / SETTLE_CORES / 60
+
+
+def per_merge(load: Workload) -> dict[str, float]:
+    """USD for one run that writes all items again, by service: the job, the requests, the replaced files."""
+    days = load.snapshot_hours / 24 + SETTLED_VERSION_DAYS
+    return {
+        "Glue settle job": _settle_run(load),
+        "S3 requests": _settled_files(load) / 1000 * PRICES["s3_thousand_puts"],
+        "S3, the replaced files": load.items_gb * days / _DAYS * PRICES["s3_gb_month"],
     }
 
 
@@ -212,10 +234,19 @@ def _function(load: Workload) -> float:
     )
 
 
-def _job(runs_a_day: float, minutes: float, dpus: float) -> float:
-    """The runs of a Glue Spark job, which use so many DPU each."""
-    hours = runs_a_day * _DAYS * max(minutes, LEAST_JOB_MINUTES) / 60
-    return hours * dpus * PRICES["glue_dpu_hour"]
+def _job(minutes: float, dpus: float) -> float:
+    """USD for a run of a Glue Spark job, which uses so many DPU."""
+    return max(minutes, LEAST_JOB_MINUTES) / 60 * dpus * PRICES["glue_dpu_hour"]
+
+
+def _settle_run(load: Workload) -> float:
+    """USD for the workers of one run of the settle job."""
+    return _job(settle_minutes(load), SETTLE_DPUS)
+
+
+def _settled_files(load: Workload) -> float:
+    """Files that a run writes."""
+    return SETTLED_OTHER_FILES_A_RUN + max(SETTLED_PARTS, load.items_gb * SETTLED_PARTS_A_GB)
 
 
 def _settled(load: Workload) -> float:
@@ -227,7 +258,7 @@ def _settled(load: Workload) -> float:
         return 0.0
     copies = 1 + load.settle_runs_a_day * (load.snapshot_hours / 24 + SETTLED_VERSION_DAYS)
     changes = load.changes * load.row_compressed_kb * 1024 / GIB * SETTLED_SHARE
-    files = load.settle_runs_a_day * _DAYS * SETTLED_FILES_A_RUN
+    files = load.settle_runs_a_day * _DAYS * _settled_files(load)
     stored = (changes + load.items_gb * copies) * PRICES["s3_gb_month"]
     return stored + files / 1000 * PRICES["s3_thousand_puts"]
 

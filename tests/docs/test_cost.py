@@ -99,7 +99,7 @@ def test_partitioning_by_event_adds_to_the_bill() -> None:
 
 def test_settled_tables_add_their_job_storage_and_alarms() -> None:
     """Two DPU, billed per second and at least a minute (Glue pricing page), at hourly runs of two minutes."""
-    plain, settled = (monthly(Workload(settle_runs_a_day=runs)) for runs in (0, 24))
+    plain, settled = (monthly(Workload(settle_runs_a_day=runs, settle_minutes=2)) for runs in (0, 24))
     assert settled["Glue settle job"] == pytest.approx(24 * HOURS_A_MONTH / 24 * 2 / 60 * 2 * 0.44)
     changed = {name for name in plain if settled[name] != plain[name]}
     assert changed == {"Glue settle job", "S3, settled tables", "CloudWatch alarms"}
@@ -129,6 +129,25 @@ def test_the_page_shows_the_computed_cost_of_statements(capsys: pytest.CaptureFi
     words = command.split()
     assert main([*words, "--output", "json"], Output("json")) == 0
     assert usd == f"{json.loads(capsys.readouterr().out)['usd_a_month']['Glue Spark SQL job']:.2f}"
+
+
+def test_the_run_time_is_estimated_from_the_items() -> None:
+    """A run has a start and reads and writes all items; minutes that are given replace the estimate."""
+    minutes = [cost.settle_minutes(Workload(items_gb=size)) for size in (0, 10, 20)]
+    assert minutes[0] == cost.SETTLE_START_MINUTES
+    assert minutes[2] - minutes[1] == pytest.approx(minutes[1] - minutes[0])
+    assert minutes[1] > minutes[0]
+    assert cost.settle_minutes(Workload(items_gb=20, settle_minutes=3)) == 3
+
+
+def test_a_run_costs_its_share_of_the_month() -> None:
+    """A day's runs, thirty times: the job, the requests, and the replaced files as long as they are kept."""
+    load = Workload(settle_runs_a_day=24, items_gb=1000, changes_per_second=0)
+    month, once = monthly(load), cost.per_merge(load)
+    runs = 24 * HOURS_A_MONTH / 24
+    assert once["Glue settle job"] * runs == pytest.approx(month["Glue settle job"])
+    stored = (once["S3 requests"] + once["S3, the replaced files"]) * runs + 1000 * 0.023
+    assert stored == pytest.approx(month["S3, settled tables"])
 
 
 def test_replaced_files_are_stored_until_their_snapshot_expires() -> None:
@@ -171,12 +190,26 @@ def test_the_page_shows_the_computed_break_even() -> None:
     )
     assert len(shown) == 3
     for gigabytes, minutes, usd, *queries in shown:
-        load = Workload(settle_runs_a_day=24, settle_minutes=float(minutes), items_gb=float(gigabytes))
+        load = Workload(settle_runs_a_day=24, items_gb=float(gigabytes))
+        assert minutes == f"{cost.settle_minutes(load):.0f}"
         plain = Workload(items_gb=float(gigabytes))
         more = sum(monthly(load).values()) - sum(monthly(plain).values())
         assert usd == f"{more:.0f}"
         found = [cost.break_even(load, history) for history in (100, 1_000, 10_000)]
         assert queries == ["never" if q == float("inf") else f"{q:.1f}" for q in found]
+
+
+def test_the_page_shows_the_computed_cost_of_a_run() -> None:
+    """The table of docs/cost.md: one run that writes all items again."""
+    page = (README.parent / "docs" / "cost.md").read_text()
+    shown = re.findall(
+        r"^\| ([\d,]+) GB \| ([\d.]+) \| ([\d.]+) USD \| ([\d.]+) USD \| ([\d.]+) USD \|$", page, re.MULTILINE
+    )
+    assert [size for size, *_ in shown] == ["10", "1,000"]
+    for size, hours, *usd in shown:
+        load = Workload(items_gb=float(size.replace(",", "")))
+        assert hours == f"{load.items_gb * cost.SETTLE_CORE_SECONDS_A_GB / 3600:.1f}"
+        assert usd == [f"{one:.2f}" for one in cost.per_merge(load).values()]
 
 
 def test_history_is_compared_only_with_settled_tables(capsys: pytest.CaptureFixture[str]) -> None:
@@ -190,6 +223,8 @@ def test_history_is_compared_only_with_settled_tables(capsys: pytest.CaptureFixt
     answer = json.loads(capsys.readouterr().out)
     load = Workload(settle_runs_a_day=24)
     assert answer["break_even_queries_a_day"] == round(cost.break_even(load, 100), 2)
+    assert answer["settle_minutes"] == round(cost.settle_minutes(load), 1)
+    assert answer["usd_a_settle_run"] == {k: round(v, 4) for k, v in cost.per_merge(load).items()}
     assert main(given, Output()) == 0
     assert "queries of all items a day on, with 100 GB of rows" in capsys.readouterr().err
 

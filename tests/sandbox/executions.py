@@ -8,14 +8,14 @@ TextRow = list[str | None]
 _SECONDS = 120.0
 
 
-def ended(athena: Any, identifier: str) -> dict[str, Any]:
+def ended(athena: Any, identifier: str, seconds: float = _SECONDS) -> dict[str, Any]:
     """The execution once it has succeeded, failed or been cancelled."""
 
     def execution() -> dict[str, Any] | None:
         found: dict[str, Any] = athena.get_query_execution(QueryExecutionId=identifier)["QueryExecution"]
         return None if found["Status"]["State"] in {"QUEUED", "RUNNING"} else found
 
-    found: dict[str, Any] = wait_until(execution, f"the end of query {identifier}", _SECONDS, pause=0.02)
+    found: dict[str, Any] = wait_until(execution, f"the end of query {identifier}", seconds, pause=0.02)
     return found
 
 

@@ -28,6 +28,7 @@ class Lake:
         self._athena = session.client("athena")
         self._workgroup = sandbox.outputs["WorkgroupName"]
         self.scanned_bytes = 0  # by the last query, in Athena's count
+        self.longest_query = 120.0  # seconds
 
     def put(
         self, lines: Iterable[str | bytes], day: str, name: str = "ddb-lake-1.gz", root: str = "data"
@@ -124,7 +125,7 @@ class Lake:
             )["QueryExecutionId"]
         except self._athena.exceptions.InvalidRequestException as error:  # it does not parse
             raise AthenaError(f"SYNTAX_ERROR: {error.response['Error']['Message']}") from error
-        execution = ended(self._athena, started)
+        execution = ended(self._athena, started, self.longest_query)
         status = execution["Status"]
         if status["State"] != "SUCCEEDED":
             raise AthenaError(status.get("StateChangeReason", status["State"]))

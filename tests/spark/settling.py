@@ -12,7 +12,7 @@ import os
 import re
 import zipfile
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -72,14 +72,33 @@ class SettleJob(DeployedJob):
 
     def peak_memory(self) -> int:
         """The sum of the most bytes that each process of the session has had, as the kernel counts."""
-        group = os.getpgid(self._process.child.pid)
         total = 0
-        for status in Path("/proc").glob("[0-9]*/status"):
+        for folder in self._processes():
             with suppress(OSError):
-                if os.getsid(int(status.parent.name)) == group:
-                    found = re.search(r"^VmHWM:\s+(\d+) kB", status.read_text(), re.MULTILINE)
-                    total += int(found[1]) * 1024 if found else 0
+                found = re.search(r"^VmHWM:\s+(\d+) kB", (folder / "status").read_text(), re.MULTILINE)
+                total += int(found[1]) * 1024 if found else 0
         return total
+
+    def processor_seconds(self) -> float:
+        """The seconds that the processes of the session have had a processor.
+
+        Python workers that have ended are not counted: their parent does not wait for them.
+        """
+        total = 0
+        for folder in self._processes():
+            with suppress(OSError):
+                # proc(5): fields 14 and 15 are the time of the process in user mode and in the kernel.
+                fields = (folder / "stat").read_text().rpartition(")")[2].split()
+                total += int(fields[11]) + int(fields[12])
+        return total / os.sysconf("SC_CLK_TCK")
+
+    def _processes(self) -> Iterator[Path]:
+        """The folder in /proc of each process of the session."""
+        group = os.getpgid(self._process.child.pid)
+        for folder in Path("/proc").glob("[0-9]*"):
+            with suppress(OSError):
+                if os.getsid(int(folder.name)) == group:
+                    yield folder
 
     def request(self, **request: Any) -> dict[str, Any]:
         """Any request of the driver."""
