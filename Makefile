@@ -4,7 +4,7 @@ VENV := .venv
 DEPLOY_VENV := .venv-deploy
 PY := $(VENV)/bin/python
 .DEFAULT_GOAL := help
-.PHONY: help venv deploy-venv demo test lint unit test-repairs test-policies test-athena test-spark soak-views soak-settle soak soak-quick access sandbox spark package generate golden bench lock clean
+.PHONY: help venv deploy-venv demo test lint unit test-long test-policies test-athena test-spark soak-views soak-settle soak soak-quick access sandbox spark package generate golden bench lock clean
 
 help:  ## list every target
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -33,14 +33,15 @@ lint: venv  ## run ruff, mypy and cfn-lint; no finding is allowed
 	@$(VENV)/bin/mypy
 	@$(VENV)/bin/cfn-lint templates/*.yaml templates/options/*.yaml examples/*/*.yaml
 
-# The commands that add rows or rebuild a table, in the sandbox: they take minutes.
-REPAIRS := $(foreach verb,backfill existing_table exports heal reconcile redrive restore,tests/sandbox/test_$(verb).py)
+# They take minutes: the commands that add rows, rebuild a table or remove a stack, dbt, and the soak's own tests.
+LONG := $(foreach part,backfill connect existing_table exports heal reconcile redrive removal restore,tests/sandbox/test_$(part).py)
+LONG += tests/settled/test_soak.py
 
-unit: venv  ## run every test except test-repairs, test-policies, test-athena, test-spark and the soaks
-	@$(PY) -m pytest -n 2 --dist loadgroup --ignore tests/policies $(REPAIRS:%=--ignore %) tests
+unit: venv  ## run every test except test-long, test-policies, test-athena, test-spark and the soaks
+	@$(PY) -m pytest -n 2 --dist loadgroup --ignore tests/policies $(LONG:%=--ignore %) tests
 
-test-repairs: venv  ## run backfill, heal, redrive, reconcile and restore in the sandbox
-	@$(PY) -m pytest -n 2 --dist loadgroup $(REPAIRS)
+test-long: venv  ## run backfill, heal, redrive, reconcile, restore, remove and dbt in the sandbox, and test the soak itself
+	@$(PY) -m pytest -n 2 --dist loadgroup $(LONG)
 
 test-policies: venv  ## prove who has access: access ledger, mutation, second opinion, house rules (needs Node)
 	@$(PY) -m pytest -n 2 --dist loadgroup tests/policies

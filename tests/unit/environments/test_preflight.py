@@ -19,7 +19,7 @@ from tests.unit.environments.imports import GATED, foreign_modules, modules_of
 READ_BY_ANY_PYTHON = [*(f"{package}/__init__.py" for package in GATED), "requirements/__init__.py"]
 READ_BY_ANY_PYTHON += ["requirements/preflight.py", "scripts/build/environment.py"]
 # Modules of other environments: AWS Glue's, and that of a judge (requirements/duckdb-iceberg.in).
-INSTALLED_ELSEWHERE = {"pyspark", "duckdb_ext"}
+INSTALLED_ELSEWHERE = {"pyspark", "duckdb_ext", "settle"}
 MESSAGE = re.compile(r"error: [^\n]+\nnext: [^\n]+\n")
 OLD = """import runpy, sys
 sys.version_info = (3, 10, 13, "final", 0)
