@@ -187,12 +187,12 @@ class SettledLake:
             self.lake.glue.delete_table(DatabaseName=self.lake.database, Name=name)
 
     def empty(self) -> None:
-        """Delete the raw objects, the pairs of settled tables, the views of items, the columns of items."""
+        """Delete the raw objects, the settled pairs, the views that name columns, and the columns of items."""
         for path in [f"s3://{self.lake.bucket}/{key}" for key in self.objects]:
             self.remove(path)
         pages = self.lake.glue.get_paginator("get_tables").paginate(DatabaseName=self.lake.database)
         for name in [table["Name"] for page in pages for table in page["TableList"]]:
-            if name.startswith((CHANGES, ITEMS, "current_")):
+            if name.startswith((CHANGES, ITEMS, UNSETTLED, "current_")):
                 self.remove_table(name)
         changes: Any = self.lake.glue.get_table(DatabaseName=self.lake.database, Name="changes")["Table"]
         definition: Any = {name: changes[name] for name in TABLE_INPUT}

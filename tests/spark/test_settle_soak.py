@@ -82,7 +82,7 @@ def test_losses_and_late_changes(own_lake: SettledLake, road: Road) -> None:
     scene.put(second)
     wrong, counts = checks.check_losses(data.histories, data.lost, scene.views(ended=False), road)
     assert wrong == {}
-    assert counts["lost changes named"] > CHANGES // 50
+    assert counts["lost changes named"] > CHANGES // 200
     scene.put(lost_again(data))
     assert checks.check_whole(data.histories, scene.views(ended=False), road) == {}
     log = scene.settle()
