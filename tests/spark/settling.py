@@ -187,7 +187,7 @@ class SettledLake:
             self.lake.glue.delete_table(DatabaseName=self.lake.database, Name=name)
 
     def empty(self) -> None:
-        """Delete the raw objects, the settled pairs, the views that name columns, and the columns of items."""
+        """Delete the raw objects, settled pairs, views that name columns of items, and these columns."""
         for path in [f"s3://{self.lake.bucket}/{key}" for key in self.objects]:
             self.remove(path)
         pages = self.lake.glue.get_paginator("get_tables").paginate(DatabaseName=self.lake.database)
