@@ -62,8 +62,8 @@ soak: venv  ## prove under faults that nothing is lost: ten million changes, a t
 soak-quick: venv  ## prove the same with a tenth of the changes and kills, always the same ones; in some minutes
 	@$(PY) -m tests.faults --changes 1000000 --kills 100 --seed 20261120
 
-test-spark: venv  ## test the jobs on the Spark of AWS Glue, and both tables on Trino (needs Java 17 and Maven)
-	@$(PY) -m tests.spark
+test-spark: venv  ## test the jobs on the Spark of AWS Glue, and both tables on Trino (needs Java 17 and Maven; SEED=N to repeat an order)
+	@$(PY) -m tests.spark $(if $(SEED),--randomly-seed=$(SEED))
 
 access: venv  ## print who may do what, and which statement decides
 	@$(PY) -m tests.policies.access
