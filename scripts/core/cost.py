@@ -53,8 +53,8 @@ LEAST_JOB_MINUTES = 1.0
 SETTLE_DPUS = 2
 # 93.0 MB of gzip became 59.1 MB of Parquet: 1,137,390 rows of the soak's generators, zstd.
 SETTLED_SHARE = 0.64
-# What a run takes whatever it does, and what it takes to read the items and write all parts again: measured
-# on two cores and few items (benchmarks/README.md), so this is an extrapolation. [unverified] on Glue.
+# The fixed time of a run, and the time per GB to read the items and write them again: measured on two cores
+# and few items (benchmarks/README.md), so this is an extrapolation. [unverified] on Glue.
 SETTLE_START_MINUTES = 1.0
 SETTLE_CORE_SECONDS_A_GB = 100.0
 SETTLE_CORES = 4  # of the worker that computes; the other one is the driver

@@ -1,4 +1,4 @@
-"""What a view notes about itself: the form of its SQL, and the choices it was created with.
+"""The note in a view's SQL: the form of the SQL, and the choices that the view was created with.
 
 The note is a literal in a query of WITH that nothing reads, because Athena keeps a view's SQL, in its own
 layout, and nothing else.

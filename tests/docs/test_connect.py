@@ -6,8 +6,6 @@ import re
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from scripts.stacks import STACKS
 from tests.policies import guard
 from tests.templates.resolver import load_template
@@ -93,7 +91,6 @@ def test_the_example_breaks_only_the_house_rules_that_it_must() -> None:
     """Its key is the lake's, a parameter. Its workgroup must not override locations. dbt can build again what
     its bucket loses.
     """
-    if guard.cfn_guard_rs is None:
-        pytest.skip("the house rules are skipped: cfn-guard-rs has no wheel for this Python")
+    guard.require()
     its_own = {"BUCKETS_HAVE_THEIR_KEY", "QUERY_RESULTS_HAVE_THEIR_KEY", "BUCKETS_KEEP_VERSIONS"}
     assert guard.broken(DBT) == its_own

@@ -9,17 +9,30 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from tests.ci import in_ci
+
 # By its name: mypy sees its types only where it has a wheel, and they do not export run_checks.
 cfn_guard_rs: Any
 try:
     cfn_guard_rs = import_module("cfn_guard_rs")
-except ImportError:  # no wheels after Python 3.12; test_guard.py reports the skipped tests
+except ImportError:  # no wheels after Python 3.12: see require
     cfn_guard_rs = None
 
 RULES = Path(__file__).resolve().parents[2] / "templates" / "guard"
 
 
 _RULE = re.compile(r"^rule (?P<name>\w+)[^{]*\{\n.*?^\}\n", re.MULTILINE | re.DOTALL)
+
+
+def require() -> None:
+    """Skip the test without cfn-guard-rs; in CI that is a failure."""
+    if cfn_guard_rs is None:
+        reason = (
+            "the house rules are skipped: cfn-guard-rs has no wheel for this Python, only for 3.11 and 3.12"
+        )
+        (pytest.fail if in_ci() else pytest.skip)(reason)
 
 
 @lru_cache(maxsize=1)

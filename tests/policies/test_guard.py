@@ -9,7 +9,6 @@ import pytest
 import yaml
 
 from scripts.stacks import TEMPLATES
-from tests.ci import in_ci
 from tests.policies import guard
 from tests.templates.resolver import load_template
 
@@ -27,11 +26,7 @@ SHIPPED = sorted(
 @pytest.fixture(scope="module", autouse=True)
 def engine() -> None:
     """Needs cfn-guard-rs. Without a wheel, the tests are skipped; in CI that is a failure."""
-    if guard.cfn_guard_rs is None:
-        reason = (
-            "the house rules are skipped: cfn-guard-rs has no wheel for this Python, only for 3.11 and 3.12"
-        )
-        (pytest.fail if in_ci() else pytest.skip)(reason)
+    guard.require()
 
 
 @pytest.mark.parametrize("name", SHIPPED)

@@ -70,7 +70,7 @@ class Data:
 
     @cached_property
     def backfilled(self) -> list[Object]:
-        """What a backfill writes."""
+        """The rows of a backfill."""
         return repairs.backfilled(self.histories)
 
     def _objects(self, objects: Sequence[Delivered]) -> list[Object]:

@@ -1,4 +1,4 @@
-"""What the repairing commands write into a lake with losses, by their own modules.
+"""The rows that backfill, reconcile and heal add to a lake with losses, made by the commands' own modules.
 
 - A backfill writes every item as it was at noon, so most of its rows are older than the newest change.
 - Reconcile then writes the state of each key that the lake shows otherwise than the table has it.

@@ -79,7 +79,7 @@ class DeployedJob:
         return self
 
     def prepare(self, code: deployed.Code) -> None:
-        """What happens to the fetched code before the process starts: nothing."""
+        """Change the fetched code before the process starts. A subclass may; here the code stays as it is."""
 
     def run(
         self, fault: Mapping[str, Any] | None = None, *, may_fail: bool = False, **changed: str

@@ -140,7 +140,7 @@ BUGS: list[tuple[str, Edit, Scenario]] = [
         (
             "settle/job.py",
             "        self._merge_all(names)\n        done",
-            "        self._index.add(todo, ports.now())\n        self._merge_all(names)\n        done",
+            "        self._index.add(pending, ports.now())\n        self._merge_all(names)\n        done",
         ),
         unmerged,
     ),

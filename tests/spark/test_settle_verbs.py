@@ -81,6 +81,10 @@ class Scene:
         """The state of a run of the job."""
         return str(self.glue.get_job_run(JobName=self.job, RunId=run)["JobRun"]["JobRunState"])
 
+    def wait(self, run: str) -> None:
+        """Wait until a run of the job has succeeded."""
+        wait_until(lambda: self.state(run) == "SUCCEEDED", "the run succeeds", RUN_SECONDS, said=self.said)
+
     def current(self, key: str, table: str = "") -> str | None:
         """The item's revision in the view `current`; None without the item."""
         view = f"current_{ending(table or self.table)}"
@@ -205,12 +209,7 @@ def test_redrive_into_a_settled_day(scene: Scene, repairer: dict[str, str]) -> N
     assert scene.state(done["settle_run"]) in ("STARTING", "RUNNING")
     assert during == ("2", 2, 2)
     assert scene.markers() == [{"days": [OLD], "done": True}]
-    wait_until(
-        lambda: scene.state(done["settle_run"]) == "SUCCEEDED",
-        "the run succeeds",
-        RUN_SECONDS,
-        said=scene.said,
-    )
+    scene.wait(done["settle_run"])
     assert (scene.current("old", ARCHIVE), scene.history("old", ARCHIVE), scene.unsettled(OLD)) == ("2", 2, 0)
     assert scene.markers() == []
     _, rows = scene.lake.query(f"SELECT count(*) FROM settled_changes_{ARCHIVE} WHERE pk = 'old'")
@@ -235,12 +234,7 @@ def test_reconcile_repairs_a_lost_change(scene: Scene) -> None:
     during = scene.current("new")
     assert scene.state(done["settle_run"]) in ("STARTING", "RUNNING")
     assert (during, done["reopened_days"], scene.markers()) == ("5", [], [])
-    wait_until(
-        lambda: scene.state(done["settle_run"]) == "SUCCEEDED",
-        "the run succeeds",
-        RUN_SECONDS,
-        said=scene.said,
-    )
+    scene.wait(done["settle_run"])
     assert scene.current("new") == "5"
 
 
@@ -272,12 +266,7 @@ def test_heal_of_a_hole(scene: Scene) -> None:
     healed = zip(("1", "2", None), (count + 1 for _, count in before), strict=True)
     assert (during, done["rows"]) == ([*healed], 3)
     assert scene.markers() == [{"days": [day], "done": True}]
-    wait_until(
-        lambda: scene.state(done["settle_run"]) == "SUCCEEDED",
-        "the run succeeds",
-        RUN_SECONDS,
-        said=scene.said,
-    )
+    scene.wait(done["settle_run"])
     assert (answers(), scene.markers()) == (during, [])
     _, rows = scene.lake.query(
         f"SELECT DISTINCT pk FROM settled_changes_{ending(scene.table)} "

@@ -126,11 +126,11 @@ class _Run:
         days = self._days(everything=due or bool(lost), reopened=days_of(markers))
         listed = ports.storage.objects(days)
         entries = self._index.entries(days)
-        todo = unsettled(listed, {path: entry.tag for path, entry in entries.items()})
-        ports.log(f"{len(days)} days, {len(listed):,} objects, {len(todo):,} of them to take in")
-        names, taken = self._append_all(todo, entries)
+        pending = unsettled(listed, {path: entry.tag for path, entry in entries.items()})
+        ports.log(f"{len(days)} days, {len(listed):,} objects, {len(pending):,} of them to take in")
+        names, taken = self._append_all(pending, entries)
         self._merge_all(names)
-        done = [one for one in todo if one.path in taken and not taken[one.path] & self._failed]
+        done = [one for one in pending if one.path in taken and not taken[one.path] & self._failed]
         now = ports.now()
         self._index.add(done, now)
         entries |= {one.path: Entry(one.path, one.tag, iso(now)) for one in done}
@@ -156,13 +156,13 @@ class _Run:
         ]
 
     def _append_all(
-        self, todo: Sequence[RawObject], entries: Mapping[str, Entry]
+        self, pending: Sequence[RawObject], entries: Mapping[str, Entry]
     ) -> tuple[set[str], dict[str, set[str]]]:
         """Step 2. Returns the endings of all pairs, and of each object taken in the endings of its rows."""
         names = {*self._ports.catalog.names(CHANGES)}
         taken: dict[str, set[str]] = {}
         found: set[str] = set()
-        for objects in portions(todo, self._given.batch_bytes):
+        for objects in portions(pending, self._given.batch_bytes):
             portion = Portion(self._ports.session, self._ports.storage, objects, self._given.tables)
             try:
                 content = portion.taken()
@@ -183,7 +183,7 @@ class _Run:
                     taken[path] = set(endings)
             finally:
                 portion.close()
-            self._ports.log(f"{len(taken):,} of {len(todo):,} objects appended")
+            self._ports.log(f"{len(taken):,} of {len(pending):,} objects appended")
         # Also those of earlier rows: the function declares a limited number at a time.
         known = {*self._metadata, "dt", *OWN, *self._ports.catalog.columns()}
         fresh = {one for one in found - known if not forgotten_by(self._forgotten, one)}

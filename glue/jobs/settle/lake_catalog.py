@@ -21,9 +21,8 @@ _MARKS = {"current": '"#age"', "history": '"#number"'}
 _SOURCE = re.compile(r"change_table\s*=\s*'((?:[^']|'')+)'", re.IGNORECASE)
 # How a view names a column that another one has the name of (scripts/core/view_columns.py).
 _ENDING, _RESERVED_PREFIX = "_of_item", "attribute_"
-LAST_OF_THE_CHANGE = (
-    "change_rescued"  # of the columns of `changes` that describe the change; items' columns follow
-)
+# The last column of `changes` that describes the change; the columns of items follow.
+LAST_OF_THE_CHANGE = "change_rescued"
 _POLL_SECONDS = 0.5
 _STATEMENT_SECONDS = 120
 # The function's payload (AWS Lambda quotas: 256 KB for an event).

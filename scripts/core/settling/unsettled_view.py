@@ -76,7 +76,7 @@ class UnsettledView:
         return cls(Workgroup(lake.connection, lake.workgroup), lake.database, Markers.of(stack))
 
     def opening(self) -> Opening | None:
-        """What the view has; None before the first settle run. Raises CommandError for another view."""
+        """The view's content; None before the first settle run. Raises CommandError for another view."""
         try:
             table = self._glue.get_table(DatabaseName=self._database, Name=UNSETTLED)["Table"]
         except ClientError as error:
